@@ -1,0 +1,77 @@
+#include "runtime/base/json.h"
+
+#include "runtime/base/error.h"
+
+namespace corvid {
+namespace {
+
+// nlohmann's parser is recursive only in its destructor and DOM builder; bounding the depth before
+// the parse keeps hostile input from exhausting the stack.
+void check_depth(std::string_view text, const std::string& what) {
+  int depth = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      else if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > kJsonDepthMax) {
+        fail(Code::invalid, what + ": nested deeper than " + std::to_string(kJsonDepthMax) +
+                                " at byte " + std::to_string(i));
+      }
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+}
+
+}  // namespace
+
+Json parse_json(std::string_view text, const std::string& what) {
+  check_depth(text, what);
+  try {
+    return Json::parse(text.begin(), text.end());
+  } catch (const Json::parse_error& error) {
+    fail(Code::invalid, what + ": not valid JSON at byte " + std::to_string(error.byte) + " (" +
+                            error.what() + ")");
+  }
+}
+
+std::string dump_json(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string json_string(const Json& object, const char* key) {
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  if (!object.is_object() || found == object.end()) {
+    fail(Code::invalid, std::string("missing '") + key + "'");
+  }
+  if (!found->is_string()) fail(Code::invalid, std::string("'") + key + "' is not a string");
+  return found->get<std::string>();
+}
+
+std::string json_string_or(const Json& object, const char* key, std::string fallback) {
+  if (!object.is_object() || !object.contains(key) || object.at(key).is_null()) return fallback;
+  return json_string(object, key);
+}
+
+int64_t json_int_or(const Json& object, const char* key, int64_t fallback) {
+  if (!object.is_object() || !object.contains(key) || object.at(key).is_null()) return fallback;
+  const Json& value = object.at(key);
+  if (!value.is_number_integer()) {
+    fail(Code::invalid, std::string("'") + key + "' is not an integer");
+  }
+  return value.get<int64_t>();
+}
+
+bool json_bool_or(const Json& object, const char* key, bool fallback) {
+  if (!object.is_object() || !object.contains(key) || object.at(key).is_null()) return fallback;
+  const Json& value = object.at(key);
+  if (!value.is_boolean()) fail(Code::invalid, std::string("'") + key + "' is not true or false");
+  return value.get<bool>();
+}
+
+}  // namespace corvid
