@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "engine/backends/ops.h"
+
+namespace corvid::engine {
+
+// The kernels of one instruction set. Each does a part of an operation that depends on no other part, so
+// that any number of threads gives the same bits. `scratch` has the floats that *_scratch() say.
+struct Kernels {
+  const char* name;
+  // Columns [begin, end) of y; begin is a multiple of kColumns.
+  void (*matmul)(const Matrix& w, const float* x, int64_t rows, float* y, int64_t begin,
+                 int64_t end);
+  void (*norm)(const NormArgs& args);
+  void (*add)(const float* x, float* y, int64_t count);
+  void (*activate)(Activation kind, float* x, int64_t count);
+  void (*gate)(Activation kind, const float* gate, float* x, int64_t count);
+  void (*affine)(const float* scale, const float* bias, float* x, int64_t rows, int64_t width);
+  void (*attention)(const AttentionArgs& args, int64_t row, int64_t head, float* scratch);
+  void (*conv)(const ConvArgs& args);
+  void (*delta)(const DeltaArgs& args, int64_t head, float* scratch);  // a key head's value heads
+  void (*ssd)(const SsdArgs& args, int64_t group, float* scratch);
+};
+
+inline constexpr int64_t kColumns = 8;      // matmul computes so many outputs at a time
+inline constexpr int64_t kChunkTokens = 64; // longest chunk of the chunk forms
+
+int64_t attention_scratch(const AttentionArgs& args);
+int64_t delta_scratch(const DeltaArgs& args);
+int64_t ssd_scratch(const SsdArgs& args);
+
+// The kernels for a level: empty takes CORVID_CPU, else the best this CPU has. Throws not_found naming
+// the known levels; unsupported for one that this CPU lacks.
+const Kernels& find_kernels(std::string level);
+
+}  // namespace corvid::engine

@@ -1,0 +1,173 @@
+#pragma once
+// All kernels over a vector class V, and their table. Included by one .cc per instruction set.
+
+#include "engine/backends/cpu/delta_impl.h"
+#include "engine/backends/cpu/kernels.h"
+#include "engine/backends/cpu/math_impl.h"
+#include "engine/backends/cpu/ssd_impl.h"
+
+namespace corvid::engine {
+
+template <class V>
+struct KernelsImpl {
+  static void matmul(const Matrix& w, const float* x, int64_t rows, float* y, int64_t begin,
+                     int64_t end) {
+    switch (w.type) {
+      case TensorType::f16: return matmul_as<Row16<V, V::from_f16>>(w, x, rows, y, begin, end);
+      case TensorType::bf16: return matmul_as<Row16<V, V::from_bf16>>(w, x, rows, y, begin, end);
+      case TensorType::q8_0: return matmul_as<RowQ8<V>>(w, x, rows, y, begin, end);
+      default: return matmul_as<RowF32<V>>(w, x, rows, y, begin, end);
+    }
+  }
+
+  template <class W>
+  static void matmul_as(const Matrix& w, const float* x, int64_t rows, float* y, int64_t begin,
+                        int64_t end) {
+    const int64_t row_bytes = w.row_bytes();
+    matmul_nt<V, W>(w.data + begin * row_bytes, row_bytes, end - begin, x, w.in, rows, w.in,
+                    y + begin, w.out);
+  }
+
+  static void norm(const NormArgs& args) {
+    for (int64_t r = 0; r < args.rows; ++r) {
+      const float* x = args.x + r * args.width;
+      V squares = V::zero();
+      const auto square = [&](V value) { squares = V::fma(value, value, squares); };
+      for_vectors<V>(args.width, [&](int64_t i) { square(V::load(x + i)); },
+                     [&](int64_t i, int64_t n) { square(V::load_part(x + i, n)); });
+      const float sum = squares.sum();
+      const float mean = args.l2 ? sum : sum / static_cast<float>(args.width);
+      const V factor = V::all(args.scale / __builtin_sqrtf(mean + args.eps));
+      const float* weight =
+          args.weight == nullptr ? nullptr : args.weight + r % args.weight_rows * args.width;
+      const auto scaled = [&](int64_t i, int64_t n) {
+        const V value = load_some<V>(x + i, n) * factor;
+        return weight == nullptr ? value : value * load_some<V>(weight + i, n);
+      };
+      float* y = args.y + r * args.width;
+      for_vectors<V>(args.width, [&](int64_t i) { scaled(i, V::kLanes).store(y + i); },
+                     [&](int64_t i, int64_t n) { scaled(i, n).store_part(y + i, n); });
+    }
+  }
+
+  static void add(const float* x, float* y, int64_t count) {
+    map<V>(y, count, [&](int64_t i, V value, int64_t n) { return value + load_some<V>(x + i, n); });
+  }
+
+  // Calls `run` with the function of one vector.
+  template <class Run>
+  static void with_activation(Activation kind, Run run) {
+    switch (kind) {
+      case Activation::silu: return run([](V x) { return x * sigmoid(x); });
+      case Activation::sigmoid: return run([](V x) { return sigmoid(x); });
+      case Activation::softplus: return run([](V x) { return softplus(x); });
+      case Activation::relu_squared:
+        return run([](V x) {
+          const V positive = V::max(V::zero(), x);
+          return positive * positive;
+        });
+    }
+  }
+
+  static void activate(Activation kind, float* x, int64_t count) {
+    with_activation(kind, [&](auto f) {
+      map<V>(x, count, [&](int64_t, V value, int64_t) { return f(value); });
+    });
+  }
+
+  static void gate(Activation kind, const float* gates, float* x, int64_t count) {
+    with_activation(kind, [&](auto f) {
+      map<V>(x, count, [&](int64_t i, V value, int64_t n) {
+        return value * f(load_some<V>(gates + i, n));
+      });
+    });
+  }
+
+  static void affine(const float* scale, const float* bias, float* x, int64_t rows,
+                     int64_t width) {
+    for (int64_t r = 0; r < rows; ++r) {
+      map<V>(x + r * width, width, [&](int64_t i, V value, int64_t n) {
+        if (scale != nullptr) value = value * load_some<V>(scale + i, n);
+        return bias == nullptr ? value : value + load_some<V>(bias + i, n);
+      });
+    }
+  }
+
+  static void attention(const AttentionArgs& args, int64_t row, int64_t head, float* weights) {
+    const int64_t position = args.first_position + row;
+    const int64_t oldest = args.window > 0 ? position - args.window + 1 : 0;
+    const int64_t first = oldest > 0 ? oldest : 0;
+    const int64_t kv_head = head / (args.heads / args.kv_heads);
+    const int64_t k_stride = args.kv_heads * args.key_dim;
+    const int64_t v_stride = args.kv_heads * args.value_dim;
+    const float* q = args.q + (row * args.heads + head) * args.key_dim;
+    float* y = args.y + (row * args.heads + head) * args.value_dim;
+    // `visit(slot in the page, tokens, page, index of the first weight)` for every run in a page.
+    const auto for_runs = [&](auto visit) {
+      for (int64_t t = first; t <= position;) {
+        const int64_t slot = t % args.page_tokens, left = position + 1 - t;
+        const int64_t room = args.page_tokens - slot, count = left < room ? left : room;
+        visit(slot, count, args.pages[static_cast<size_t>(t / args.page_tokens)], t - first);
+        t += count;
+      }
+    };
+    for_runs([&](int64_t slot, int64_t count, const float* page, int64_t at) {
+      const float* keys = page + args.key_offset + slot * k_stride + kv_head * args.key_dim;
+      matmul_nt<V>(keys, k_stride, count, q, args.key_dim, 1, args.key_dim, weights + at, count);
+    });
+    const int64_t count = position + 1 - first;
+    float largest = weights[0];
+    for (int64_t t = 1; t < count; ++t) largest = weights[t] > largest ? weights[t] : largest;
+    V total = V::zero();
+    map<V>(weights, count, [&](int64_t, V value, int64_t n) {
+      V weight = exp((value - V::all(largest)) * V::all(args.scale));
+      if (n < V::kLanes) {  // lanes beyond the end must not count
+        float part[V::kLanes];
+        weight.store(part);
+        weight = V::load_part(part, n);
+      }
+      total = total + weight;
+      return weight;
+    });
+    for (int64_t i = 0; i < args.value_dim; ++i) y[i] = 0;
+    for_runs([&](int64_t slot, int64_t tokens, const float* page, int64_t at) {
+      const float* values = page + args.value_offset + slot * v_stride + kv_head * args.value_dim;
+      multiply_add<V>(weights + at, 0, values, v_stride, 1, tokens, args.value_dim, y, 0);
+    });
+    const V share = V::all(1 / total.sum());
+    map<V>(y, args.value_dim, [&](int64_t, V value, int64_t) { return value * share; });
+  }
+
+  static void conv(const ConvArgs& args) {
+    const int64_t kept = args.taps - 1;
+    // The input `back` tokens before row 0 is the state's; rows before are its oldest last.
+    const auto input = [&](int64_t row) {
+      return row < 0 ? args.state + (kept + row) * args.channels : args.x + row * args.x_stride;
+    };
+    for (int64_t row = 0; row < args.rows; ++row) {
+      const auto block = [&](int64_t c, int64_t n) {
+        V sum = args.bias == nullptr ? V::zero() : load_some<V>(args.bias + c, n);
+        for (int64_t tap = 0; tap < args.taps; ++tap) {
+          sum = V::fma(load_some<V>(args.weight + tap * args.channels + c, n),
+                       load_some<V>(input(row - kept + tap) + c, n), sum);
+        }
+        return sum * sigmoid(sum);
+      };
+      float* y = args.y + row * args.channels;
+      for_vectors<V>(args.channels, [&](int64_t c) { block(c, V::kLanes).store(y + c); },
+                     [&](int64_t c, int64_t n) { block(c, n).store_part(y + c, n); });
+    }
+    for (int64_t slot = 0; slot < kept; ++slot) {
+      const float* from = input(args.rows - kept + slot);
+      float* to = args.state + slot * args.channels;
+      for (int64_t c = 0; c < args.channels; ++c) to[c] = from[c];
+    }
+  }
+
+  static constexpr Kernels table(const char* name) {
+    return {name, matmul, norm, add, activate, gate, affine, attention, conv, delta_head<V>,
+            ssd_group<V>};
+  }
+};
+
+}  // namespace corvid::engine

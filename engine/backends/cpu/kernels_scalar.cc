@@ -1,0 +1,9 @@
+#include "engine/backends/cpu/kernels_impl.h"
+#include "engine/backends/cpu/vec_portable.h"
+
+namespace corvid::engine {
+
+extern const Kernels kScalarKernels;
+const Kernels kScalarKernels = KernelsImpl<VecPortable>::table("scalar");
+
+}  // namespace corvid::engine

@@ -1,0 +1,26 @@
+#include <algorithm>
+
+#include "engine/backends/cpu/delta_impl.h"
+#include "engine/backends/cpu/kernels.h"
+#include "engine/backends/cpu/ssd_impl.h"
+
+namespace corvid::engine {
+
+int64_t attention_scratch(const AttentionArgs& args) {
+  const int64_t length = args.first_position + args.rows;
+  return args.window > 0 ? std::min(length, args.window) : length;
+}
+
+int64_t delta_scratch(const DeltaArgs& args) {
+  int64_t floats = 0;
+  carve(args, nullptr, floats);
+  return std::max(floats, 2 * args.key_dim + args.value_dim);
+}
+
+int64_t ssd_scratch(const SsdArgs& args) {
+  int64_t floats = 0;
+  carve(args, nullptr, floats);
+  return floats;
+}
+
+}  // namespace corvid::engine

@@ -1,0 +1,122 @@
+#pragma once
+// Mamba-2's recurrence: one token at a time, and in chunks (state space duality, arXiv 2405.21060).
+
+#include "engine/backends/cpu/kernels.h"
+#include "engine/backends/cpu/math_impl.h"
+
+namespace corvid::engine {
+
+template <class V>
+inline float exp_one(float x) {
+  float out[V::kLanes];
+  exp(V::all(x)).store(out);
+  return out[0];
+}
+
+template <class V>
+inline void ssd_step(const SsdArgs& args, int64_t group) {
+  const int64_t per_group = args.heads / args.groups, width = args.state_dim;
+  const float *B = args.B + group * width, *C = args.C + group * width;
+  for (int64_t head = group * per_group; head < (group + 1) * per_group; ++head) {
+    const float dt = args.dt[head];
+    const V keep = exp(V::all(dt * args.a[head]));
+    for (int64_t p = 0; p < args.head_dim; ++p) {
+      const float x = args.x[head * args.head_dim + p];
+      const V write = V::all(dt * x);
+      V sum = V::zero();
+      map<V>(args.state + (head * args.head_dim + p) * width, width,
+             [&](int64_t i, V s, int64_t n) {
+               s = V::fma(write, load_some<V>(B + i, n), s * keep);
+               sum = V::fma(s, load_some<V>(C + i, n), sum);
+               return s;
+             });
+      args.y[head * args.head_dim + p] = sum.sum() + args.d[head] * x;
+    }
+  }
+}
+
+// What a chunk of one group needs, in scratch memory. L = kChunkTokens rows.
+struct SsdChunk {
+  float* cb;     // (L, L) C_i . B_j
+  float* mixed;  // (L, L) of one head: cb e^(a_i - a_j) dt_j for j <= i, else 0
+  float* decay;  // (L) cumulative dt a, inclusive
+  float* x_out;  // (head_dim, L) x e^(a_last - a) dt
+  float* from_state;  // (L, head_dim) C S^T
+};
+
+inline SsdChunk carve(const SsdArgs& args, float* at, int64_t& floats) {
+  float* const begin = at;
+  const int64_t length = args.rows < kChunkTokens ? args.rows : kChunkTokens;
+  const auto take = [&at](int64_t count) {
+    float* block = at;
+    at += (count + 15) / 16 * 16;
+    return block;
+  };
+  SsdChunk chunk{take(length * length), take(length * length), take(length),
+                 take(length * args.head_dim), take(length * args.head_dim)};
+  floats = at - begin;
+  return chunk;
+}
+
+// cb * e^(decay_i - decay_j) * dt_j; the exponents are never positive for j <= i.
+template <class V>
+inline void ssd_mix(const SsdArgs& args, const SsdChunk& chunk, const float* dt, int64_t length) {
+  for (int64_t i = 0; i < length; ++i) {
+    float* row = chunk.mixed + i * length;
+    for (int64_t j = 0; j < length; ++j) {
+      row[j] = j <= i ? chunk.cb[i * length + j] * dt[j * args.heads] : 0;
+    }
+    map<V>(row, i + 1, [&](int64_t j, V value, int64_t n) {
+      return value * exp(V::all(chunk.decay[i]) - load_some<V>(chunk.decay + j, n));
+    });
+  }
+}
+
+template <class V>
+inline void ssd_chunk_head(const SsdArgs& args, const SsdChunk& chunk, int64_t group, int64_t head,
+                           int64_t row, int64_t length) {
+  const int64_t width = args.state_dim, dim = args.head_dim, y_stride = args.heads * dim;
+  const float* dt = args.dt + row * args.heads + head;
+  const float* x = args.x + row * args.stride + head * dim;
+  const float* B = args.B + row * args.stride + group * width;
+  const float* C = args.C + row * args.stride + group * width;
+  float* state = args.state + head * dim * width;
+  float* y = args.y + row * y_stride + head * dim;
+  for (int64_t i = 0; i < length; ++i) {
+    chunk.decay[i] = dt[i * args.heads] * args.a[head] + (i == 0 ? 0 : chunk.decay[i - 1]);
+  }
+  ssd_mix<V>(args, chunk, dt, length);
+  matmul_nt<V>(state, width, dim, C, args.stride, length, width, chunk.from_state, dim);
+  for (int64_t i = 0; i < length; ++i) {
+    const float keep = exp_one<V>(chunk.decay[i]);
+    const float left = exp_one<V>(chunk.decay[length - 1] - chunk.decay[i]) * dt[i * args.heads];
+    for (int64_t p = 0; p < dim; ++p) {
+      const float value = x[i * args.stride + p];
+      y[i * y_stride + p] = chunk.from_state[i * dim + p] * keep + args.d[head] * value;
+      chunk.x_out[p * length + i] = value * left;
+    }
+  }
+  multiply_add<V>(chunk.mixed, length, x, args.stride, length, length, dim, y, y_stride);
+  const V keep = exp(V::all(chunk.decay[length - 1]));
+  map<V>(state, dim * width, [&](int64_t, V s, int64_t) { return s * keep; });
+  multiply_add<V>(chunk.x_out, length, B, args.stride, dim, length, width, state, width);
+}
+
+template <class V>
+inline void ssd_group(const SsdArgs& args, int64_t group, float* scratch) {
+  if (args.rows == 1) return ssd_step<V>(args, group);
+  int64_t floats;
+  const SsdChunk chunk = carve(args, scratch, floats);
+  const int64_t per_group = args.heads / args.groups, width = args.state_dim;
+  for (int64_t row = 0; row < args.rows; row += kChunkTokens) {
+    const int64_t left = args.rows - row, length = left < kChunkTokens ? left : kChunkTokens;
+    const int64_t at = row * args.stride + group * width;
+    matmul_nt<V>(args.B + at, args.stride, length, args.C + at, args.stride, length, width,
+                 chunk.cb, length);
+    for (int64_t head = group * per_group; head < (group + 1) * per_group; ++head) {
+      ssd_chunk_head<V>(args, chunk, group, head, row, length);
+    }
+  }
+}
+
+}  // namespace corvid::engine

@@ -1,0 +1,192 @@
+// Plain loops with sums in double: what every other backend is compared with.
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "engine/backends/common/dequantize.h"
+#include "engine/backends/common/plain_ops.h"
+#include "engine/backends/ops.h"
+
+namespace corvid::engine {
+namespace {
+
+double apply(Activation kind, double x) {
+  switch (kind) {
+    case Activation::silu: return x / (1 + std::exp(-x));
+    case Activation::sigmoid: return 1 / (1 + std::exp(-x));
+    case Activation::softplus: return x > 20 ? x : std::log1p(std::exp(x));
+    case Activation::relu_squared: return x > 0 ? x * x : 0;
+  }
+  return 0;
+}
+
+double dot(const float* a, const float* b, int64_t count) {
+  double sum = 0;
+  for (int64_t i = 0; i < count; ++i) sum += static_cast<double>(a[i]) * b[i];
+  return sum;
+}
+
+void attend(const AttentionArgs& args, int64_t row, int64_t head) {
+  const int64_t position = args.first_position + row;
+  const int64_t first = args.window > 0 ? std::max<int64_t>(0, position - args.window + 1) : 0;
+  const int64_t kv_head = head / (args.heads / args.kv_heads);
+  const float* q = args.q + (row * args.heads + head) * args.key_dim;
+  std::vector<double> weights;
+  for (int64_t t = first; t <= position; ++t) {
+    const float* page = args.pages[static_cast<size_t>(t / args.page_tokens)];
+    const float* key = page + args.key_offset +
+                       (t % args.page_tokens * args.kv_heads + kv_head) * args.key_dim;
+    weights.push_back(dot(q, key, args.key_dim) * args.scale);
+  }
+  const double largest = *std::max_element(weights.begin(), weights.end());
+  double total = 0;
+  for (double& weight : weights) total += weight = std::exp(weight - largest);
+  std::vector<double> sum(static_cast<size_t>(args.value_dim));
+  for (int64_t t = first; t <= position; ++t) {
+    const float* page = args.pages[static_cast<size_t>(t / args.page_tokens)];
+    const float* value = page + args.value_offset +
+                         (t % args.page_tokens * args.kv_heads + kv_head) * args.value_dim;
+    const double weight = weights[static_cast<size_t>(t - first)] / total;
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] += weight * value[i];
+  }
+  std::copy(sum.begin(), sum.end(), args.y + (row * args.heads + head) * args.value_dim);
+}
+
+void delta_token(const DeltaArgs& args, int64_t row, int64_t value_head) {
+  const int64_t head = value_head / (args.value_heads / args.heads);
+  const int64_t key_at = (row * args.heads + head) * args.key_dim;
+  const int64_t value_at = (row * args.value_heads + value_head) * args.value_dim;
+  float* state = args.state + value_head * args.key_dim * args.value_dim;
+  for (int64_t j = 0; j < args.value_dim; ++j) {
+    double read = 0;
+    for (int64_t i = 0; i < args.key_dim; ++i) {
+      float& s = state[i * args.value_dim + j];
+      s = static_cast<float>(s * std::exp(static_cast<double>(args.g[key_at + i])));
+      read += static_cast<double>(s) * args.b[key_at + i] * args.k[key_at + i];
+    }
+    const double delta = static_cast<double>(args.w[value_at + j]) * args.v[value_at + j] - read;
+    double out = 0;
+    for (int64_t i = 0; i < args.key_dim; ++i) {
+      float& s = state[i * args.value_dim + j];
+      s = static_cast<float>(s + args.k[key_at + i] * delta);
+      out += static_cast<double>(s) * args.q[key_at + i];
+    }
+    args.o[value_at + j] = static_cast<float>(out);
+  }
+}
+
+void ssd_token(const SsdArgs& args, int64_t row, int64_t head) {
+  const int64_t group = head / (args.heads / args.groups);
+  const float* B = args.B + row * args.stride + group * args.state_dim;
+  const float* C = args.C + row * args.stride + group * args.state_dim;
+  const double dt = args.dt[row * args.heads + head];
+  const double decay = std::exp(dt * args.a[head]);
+  for (int64_t p = 0; p < args.head_dim; ++p) {
+    const double x = args.x[row * args.stride + head * args.head_dim + p];
+    float* state = args.state + (head * args.head_dim + p) * args.state_dim;
+    for (int64_t n = 0; n < args.state_dim; ++n) {
+      state[n] = static_cast<float>(state[n] * decay + dt * x * B[n]);
+    }
+    args.y[(row * args.heads + head) * args.head_dim + p] =
+        static_cast<float>(dot(state, C, args.state_dim) + args.d[head] * x);
+  }
+}
+
+class ReferenceOps final : public Ops {
+ public:
+  std::string description() const override { return "reference"; }
+
+  void matmul(const Matrix& w, const float* x, int64_t rows, float* y) override {
+    std::vector<float> row(static_cast<size_t>(w.in));
+    for (int64_t o = 0; o < w.out; ++o) {
+      dequantize_row(w.type, w.data + o * w.row_bytes(), w.in, row.data());
+      for (int64_t r = 0; r < rows; ++r) {
+        y[r * w.out + o] = static_cast<float>(dot(row.data(), x + r * w.in, w.in));
+      }
+    }
+  }
+
+  void gather(const Matrix& w, std::span<const int32_t> ids, float* y) override {
+    plain_gather(w, ids, y);
+  }
+
+  void norm(const NormArgs& args) override {
+    for (int64_t r = 0; r < args.rows; ++r) {
+      const float* x = args.x + r * args.width;
+      const double sum = dot(x, x, args.width);
+      const double mean = args.l2 ? sum : sum / static_cast<double>(args.width);
+      const double factor = args.scale / std::sqrt(mean + args.eps);
+      for (int64_t i = 0; i < args.width; ++i) {
+        const double weight =
+            args.weight == nullptr ? 1 : args.weight[r % args.weight_rows * args.width + i];
+        args.y[r * args.width + i] = static_cast<float>(x[i] * factor * weight);
+      }
+    }
+  }
+
+  void rope(const RopeArgs& args) override { plain_rope(args); }
+
+  void add(const float* x, float* y, int64_t count) override {
+    for (int64_t i = 0; i < count; ++i) y[i] += x[i];
+  }
+
+  void activate(Activation kind, float* x, int64_t count) override {
+    for (int64_t i = 0; i < count; ++i) x[i] = static_cast<float>(apply(kind, x[i]));
+  }
+
+  void gate(Activation kind, const float* gate, float* x, int64_t count) override {
+    for (int64_t i = 0; i < count; ++i) x[i] = static_cast<float>(x[i] * apply(kind, gate[i]));
+  }
+
+  void affine(const float* scale, const float* bias, float* x, int64_t rows,
+              int64_t width) override {
+    for (int64_t i = 0; i < rows * width; ++i) {
+      x[i] = x[i] * (scale == nullptr ? 1 : scale[i % width]) +
+             (bias == nullptr ? 0 : bias[i % width]);
+    }
+  }
+
+  void attention(const AttentionArgs& args) override {
+    for (int64_t row = 0; row < args.rows; ++row) {
+      for (int64_t head = 0; head < args.heads; ++head) attend(args, row, head);
+    }
+  }
+
+  void conv(const ConvArgs& args) override {
+    for (int64_t row = 0; row < args.rows; ++row) {
+      for (int64_t c = 0; c < args.channels; ++c) {
+        double sum = args.bias == nullptr ? 0 : args.bias[c];
+        for (int64_t tap = 0; tap + 1 < args.taps; ++tap) {
+          sum += static_cast<double>(args.weight[tap * args.channels + c]) *
+                 args.state[tap * args.channels + c];
+        }
+        const float now = args.x[row * args.x_stride + c];
+        sum += static_cast<double>(args.weight[(args.taps - 1) * args.channels + c]) * now;
+        args.y[row * args.channels + c] = static_cast<float>(apply(Activation::silu, sum));
+        for (int64_t tap = 0; tap + 2 < args.taps; ++tap) {
+          args.state[tap * args.channels + c] = args.state[(tap + 1) * args.channels + c];
+        }
+        if (args.taps > 1) args.state[(args.taps - 2) * args.channels + c] = now;
+      }
+    }
+  }
+
+  void delta(const DeltaArgs& args) override {
+    for (int64_t row = 0; row < args.rows; ++row) {
+      for (int64_t head = 0; head < args.value_heads; ++head) delta_token(args, row, head);
+    }
+  }
+
+  void ssd(const SsdArgs& args) override {
+    for (int64_t row = 0; row < args.rows; ++row) {
+      for (int64_t head = 0; head < args.heads; ++head) ssd_token(args, row, head);
+    }
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Ops> make_reference(const OpsOptions&) { return std::make_unique<ReferenceOps>(); }
+
+}  // namespace corvid::engine

@@ -1,0 +1,66 @@
+#pragma once
+// From messages to prompt text, and from a model's text back to messages and calls.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/base/json_fwd.h"
+
+namespace corvid::engine {
+
+// Keeps keys in the order in which they were written, as templates print them.
+using OrderedJson = nlohmann::ordered_json;
+
+// A chat template in Jinja, as model files carry it.
+class ChatTemplate {
+ public:
+  // Throws invalid with line and column for a template that does not parse.
+  explicit ChatTemplate(std::string source);
+  ~ChatTemplate();
+  ChatTemplate(ChatTemplate&&) noexcept;
+  ChatTemplate& operator=(ChatTemplate&&) noexcept;
+
+  // `context` holds messages, tools, add_generation_prompt, bos_token, eos_token and whatever else
+  // the template reads (enable_thinking, ...). Throws invalid with the template's own message for
+  // raise_exception, or with line and column for a failure inside. Bounded in steps and output size.
+  std::string render(const OrderedJson& context) const;
+  // The same with the keys of every object sorted.
+  std::string render(const Json& context) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// The syntax in which a model writes tool calls.
+enum class CallSyntax {
+  hermes_json,  // <tool_call>\n{"name": N, "arguments": {...}}\n</tool_call>
+};
+
+struct ParsedCall {
+  std::string name;
+  std::string arguments;  // JSON object text
+};
+
+// What a model's text so far says. Fed with text as it streams.
+class CallParser {
+ public:
+  explicit CallParser(CallSyntax syntax) : syntax_(syntax) {}
+  // Returns the plain text that may be shown now (text that could still begin a call is held back).
+  std::string push(std::string_view text);
+  // Ends the stream; throws nothing. `broken` tells a call that was opened and is not whole.
+  std::string finish();
+  const std::vector<ParsedCall>& calls() const { return calls_; }
+  bool broken() const { return broken_; }
+
+ private:
+  CallSyntax syntax_;
+  std::string pending_;
+  std::vector<ParsedCall> calls_;
+  bool broken_ = false;
+};
+
+}  // namespace corvid::engine

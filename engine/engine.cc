@@ -1,0 +1,124 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <mutex>
+
+#include "engine/gguf.h"
+#include "engine/schedule/evaluator.h"
+#include "engine/state/sequence_impl.h"
+#include "engine/tokenizer.h"
+#include "runtime/base/error.h"
+
+namespace corvid::engine {
+namespace {
+
+constexpr int kChunkTokensMax = 4096;
+
+ModelSummary summarise(const Evaluator& evaluator) {
+  const GgufFile& file = evaluator.file();
+  const ModelConfig& config = evaluator.model().config();
+  ModelSummary summary;
+  summary.architecture = file.string("general.architecture").value_or("");
+  summary.name = file.string("general.name").value_or("");
+  summary.file = file.path();
+  for (const TensorView& tensor : file.tensors()) summary.parameter_count += tensor.element_count();
+  summary.file_bytes = file.file_bytes();
+  summary.vocab_size = config.vocab_size;
+  summary.layer_count = config.layer_count;
+  summary.dim = config.dim;
+  summary.context_max = config.context_max;
+  summary.hash = evaluator.hash();
+  return summary;
+}
+
+void check_size(std::span<const float> logits, size_t rows, int32_t vocab_size) {
+  const size_t wanted = rows * static_cast<size_t>(vocab_size);
+  if (logits.empty() || logits.size() == wanted) return;
+  fail(Code::invalid, "logits should have room for " + std::to_string(wanted) + " values, not " +
+                          std::to_string(logits.size()));
+}
+
+}  // namespace
+
+struct Engine::Impl {
+  std::shared_ptr<Evaluator> evaluator;
+  ModelSummary summary;
+  int chunk_tokens = 0;
+  mutable std::once_flag tokenizer_made;
+  mutable std::unique_ptr<Tokenizer> tokenizer;
+};
+
+Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Engine::~Engine() = default;
+
+std::unique_ptr<Engine> Engine::load(const std::filesystem::path& model,
+                                     const EngineOptions& options) {
+  if (options.chunk_tokens < 1 || options.chunk_tokens > kChunkTokensMax) {
+    fail(Code::invalid, "chunk_tokens should be 1 to " + std::to_string(kChunkTokensMax));
+  }
+  auto impl = std::make_unique<Impl>();
+  impl->evaluator = std::make_shared<Evaluator>(model, options);
+  impl->summary = summarise(*impl->evaluator);
+  impl->chunk_tokens = options.chunk_tokens;
+  return std::unique_ptr<Engine>(new Engine(std::move(impl)));
+}
+
+const ModelSummary& Engine::summary() const { return impl_->summary; }
+const GgufFile& Engine::file() const { return impl_->evaluator->file(); }
+
+const Tokenizer& Engine::tokenizer() const {
+  std::call_once(impl_->tokenizer_made, [this] { impl_->tokenizer = Tokenizer::make(file()); });
+  return *impl_->tokenizer;
+}
+
+std::unique_ptr<Sequence> Engine::open() {
+  return std::unique_ptr<Sequence>(
+      new Sequence(std::make_unique<Sequence::Impl>(impl_->evaluator)));
+}
+
+void Engine::append(Sequence& sequence, std::span<const Token> tokens, std::span<float> logits,
+                    bool every_row, std::stop_token stop) {
+  const auto vocab_size = static_cast<size_t>(impl_->summary.vocab_size);
+  impl_->evaluator->check(tokens);
+  check_size(logits, every_row ? tokens.size() : 1, impl_->summary.vocab_size);
+  if (tokens.empty() && !logits.empty()) fail(Code::invalid, "no token to give logits for");
+  const auto chunk_tokens = static_cast<size_t>(impl_->chunk_tokens);
+  for (size_t done = 0; done < tokens.size();) {
+    if (stop.stop_requested()) fail(Code::cancelled, "cancelled");
+    const size_t position = sequence.impl_->tokens.size();
+    const size_t count = std::min(tokens.size() - done, chunk_tokens - position % chunk_tokens);
+    const bool last = done + count == tokens.size();
+    const Evaluator::Item item{&sequence.impl_->memory, tokens.subspan(done, count)};
+    auto rows = Evaluator::Rows::none;
+    std::span<float> out;
+    if (!logits.empty() && every_row) {
+      rows = Evaluator::Rows::all;
+      out = logits.subspan(done * vocab_size, count * vocab_size);
+    } else if (!logits.empty() && last) {
+      rows = Evaluator::Rows::last;
+      out = logits;
+    }
+    impl_->evaluator->run({&item, 1}, rows, out);
+    sequence.impl_->log(item.tokens);
+    done += count;
+  }
+}
+
+void Engine::step(std::span<const StepItem> items, std::span<float> logits) {
+  check_size(logits, items.size(), impl_->summary.vocab_size);
+  std::vector<Evaluator::Item> work;
+  for (const StepItem& item : items) {
+    SequenceMemory* memory = &item.sequence->impl_->memory;
+    for (const Evaluator::Item& other : work) {
+      if (other.memory == memory) fail(Code::invalid, "a sequence is in the batch twice");
+    }
+    impl_->evaluator->check({&item.token, 1});
+    work.push_back({memory, {&item.token, 1}});
+  }
+  if (work.empty()) return;
+  impl_->evaluator->run(work, logits.empty() ? Evaluator::Rows::none : Evaluator::Rows::last,
+                        logits);
+  for (const StepItem& item : items) item.sequence->impl_->log({&item.token, 1});
+}
+
+}  // namespace corvid::engine

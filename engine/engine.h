@@ -1,0 +1,104 @@
+#pragma once
+// The engine's face: load a GGUF model, keep sequences, evaluate tokens. It knows nothing of agents.
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace corvid::engine {
+
+class ChatTemplate;
+class GgufFile;
+class Tokenizer;
+
+using Token = int32_t;
+
+struct EngineOptions {
+  std::string backend = "cpu";  // a line of backends.inc
+  std::string cpu_level;        // "scalar" or "avx2"; empty: CORVID_CPU, else the best this CPU has
+  int thread_count = 0;         // 0: as many as there are cores
+  int chunk_tokens = 64;        // prefill chunk; its borders sit at absolute positions
+};
+
+// One conversation's memory in the model: the token log, KV pages and recurrent state. Forks share
+// pages and are copied on write. Used by one thread at a time; different sequences of one engine may
+// be used from different threads, the engine serialises evaluation.
+class Sequence {
+ public:
+  ~Sequence();
+
+  // Every token evaluated so far, and the ends of the segments in which append() and step() evaluated
+  // them: re-evaluation that follows the segments gives the same bits.
+  std::span<const Token> tokens() const;
+  std::span<const int32_t> segments() const;
+
+  std::unique_ptr<Sequence> fork() const;
+
+  // Remembers the state at the present position so that truncate() can return to it.
+  void snapshot();
+  // Back to `token_count` tokens, from the newest snapshot at or before it; the tokens between are
+  // evaluated again along their segments. Returns how many were.
+  int truncate(int token_count);
+
+  // A versioned, checksummed file bound to the model's hash. load() throws corrupt or invalid
+  // ("saved by another model") and leaves the sequence as it was.
+  void save(const std::filesystem::path& path) const;
+  void load(const std::filesystem::path& path);
+
+  int64_t bytes_used() const;
+
+  struct Impl;  // engine/state's own
+
+ private:
+  friend class Engine;
+  explicit Sequence(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+struct StepItem {
+  Sequence* sequence = nullptr;
+  Token token = 0;
+};
+
+struct ModelSummary {
+  std::string architecture, name, file;
+  int64_t parameter_count = 0, file_bytes = 0;
+  int32_t vocab_size = 0, layer_count = 0, dim = 0, context_max = 0;
+  std::string hash;  // GgufFile::data_hash(); what state files are bound to
+};
+
+// Thread-safe. Throws corrupt, unsupported (architecture, type) or io when loading.
+class Engine {
+ public:
+  static std::unique_ptr<Engine> load(const std::filesystem::path& model, const EngineOptions& options);
+  ~Engine();
+
+  const ModelSummary& summary() const;
+  const GgufFile& file() const;
+  const Tokenizer& tokenizer() const;
+
+  std::unique_ptr<Sequence> open();
+
+  // Appends `tokens` in chunks. Writes the logits of the last token, (vocab_size), unless `logits` is
+  // empty. With `every_row`, (tokens.size(), vocab_size). Stops between chunks with `cancelled`; the
+  // sequence then ends at the last whole chunk.
+  void append(Sequence& sequence, std::span<const Token> tokens, std::span<float> logits,
+              bool every_row, std::stop_token stop);
+
+  // One token for each of several sequences in one batch; the same results as one by one, bit for
+  // bit. Writes logits (items.size(), vocab_size).
+  void step(std::span<const StepItem> items, std::span<float> logits);
+
+ private:
+  struct Impl;
+  explicit Engine(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace corvid::engine

@@ -1,0 +1,126 @@
+#include "engine/layers/attention.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace corvid::engine {
+namespace {
+
+struct Attention {
+  AttentionConfig config;
+  Ops& ops;
+  int kv = 0;  // index in the memory
+  Linear q, k, v, output;
+  std::vector<float> q_norm, k_norm;  // empty: none
+
+  void operator()(const Batch& batch, const float* x, float* y) const;
+  void project(const Batch& batch, const float* x, float* queries, float* keys) const;
+  void attend(const BatchItem& item, const float* queries, float* mixed) const;
+};
+
+void norm_heads(Ops& ops, const std::vector<float>& weight, float eps, float* x, int64_t rows) {
+  if (weight.empty()) return;
+  ops.norm({.x = x, .y = x, .weight = weight.data(), .rows = rows,
+            .width = static_cast<int64_t>(weight.size()), .eps = eps});
+}
+
+void Attention::project(const Batch& batch, const float* x, float* queries, float* keys) const {
+  const int64_t rows = batch.rows();
+  q.run(ops, x, rows, queries);
+  k.run(ops, x, rows, keys);
+  norm_heads(ops, q_norm, config.norm_eps, queries, rows * config.head_count);
+  norm_heads(ops, k_norm, config.norm_eps, keys, rows * config.kv_head_count);
+  if (config.rope_dims == 0) return;
+  RopeArgs rope{queries, rows, config.head_count, config.key_dim, config.rope_dims,
+                config.rope_base, batch.positions.data()};
+  ops.rope(rope);
+  rope.x = keys;
+  rope.heads = config.kv_head_count;
+  ops.rope(rope);
+}
+
+void Attention::attend(const BatchItem& item, const float* queries, float* mixed) const {
+  const MemorySpec::Kv& layer = item.memory->spec().kv[static_cast<size_t>(kv)];
+  AttentionArgs args;
+  args.q = queries + item.row * q.weight.out;
+  args.y = mixed + item.row * output.weight.in;
+  args.rows = item.rows;
+  args.first_position = item.memory->length();
+  args.heads = config.head_count;
+  args.kv_heads = config.kv_head_count;
+  args.key_dim = config.key_dim;
+  args.value_dim = config.value_dim;
+  args.window = config.window;
+  args.scale = 1 / std::sqrt(static_cast<float>(config.key_dim));
+  args.pages = item.memory->pages();
+  args.page_tokens = kPageTokens;
+  args.key_offset = layer.key_offset;
+  args.value_offset = layer.value_offset;
+  ops.attention(args);
+}
+
+void Attention::operator()(const Batch& batch, const float* x, float* y) const {
+  const auto rows = static_cast<size_t>(batch.rows());
+  const int64_t key_width = k.weight.out, value_width = v.weight.out;
+  std::vector<float> queries(rows * static_cast<size_t>(q.weight.out));
+  std::vector<float> keys(rows * static_cast<size_t>(key_width));
+  std::vector<float> values(rows * static_cast<size_t>(value_width));
+  std::vector<float> mixed(rows * static_cast<size_t>(output.weight.in));
+  project(batch, x, queries.data(), keys.data());
+  v.run(ops, x, batch.rows(), values.data());
+  for (const BatchItem& item : batch.items) {
+    for (int64_t r = 0; r < item.rows; ++r) {
+      const int64_t row = item.row + r, position = item.memory->length() + r;
+      std::copy_n(&keys[static_cast<size_t>(row * key_width)], key_width,
+                  item.memory->keys(kv, position));
+      std::copy_n(&values[static_cast<size_t>(row * value_width)], value_width,
+                  item.memory->values(kv, position));
+    }
+    attend(item, queries.data(), mixed.data());
+  }
+  output.run(ops, mixed.data(), batch.rows(), y);
+}
+
+// The rows [first, first + count) of attn_qkv as a projection of their own.
+Linear slice(const Linear& all, int64_t first, int64_t count) {
+  Linear part = all;
+  part.weight.out = count;
+  part.weight.data += first * all.weight.row_bytes();
+  if (!all.bias.empty()) part.bias.assign(&all.bias[static_cast<size_t>(first)],
+                                          &all.bias[static_cast<size_t>(first)] + count);
+  return part;
+}
+
+}  // namespace
+
+Layer make_attention(const ModelReader& reader, const std::string& block,
+                     const AttentionConfig& config, MemorySpec& memory, Ops& ops) {
+  reader.require(config.head_count > 0 && config.kv_head_count > 0 &&
+                     config.head_count % config.kv_head_count == 0,
+                 block + "attention heads are no multiple of key-value heads");
+  reader.require(config.rope_dims % 2 == 0 && config.rope_dims <= config.key_dim,
+                 "impossible " + reader.key("rope.dimension_count"));
+  const int64_t q_width = config.head_count * config.key_dim;
+  const int64_t k_width = config.kv_head_count * config.key_dim;
+  const int64_t v_width = config.kv_head_count * config.value_dim;
+  Attention layer{config, ops, memory.add_kv(k_width, v_width), {}, {}, {}, {}, {}, {}};
+  if (reader.has(block + "attn_qkv.weight")) {
+    const Linear all = reader.linear(block + "attn_qkv", config.dim, q_width + k_width + v_width);
+    layer.q = slice(all, 0, q_width);
+    layer.k = slice(all, q_width, k_width);
+    layer.v = slice(all, q_width + k_width, v_width);
+  } else {
+    layer.q = reader.linear(block + "attn_q", config.dim, q_width);
+    layer.k = reader.linear(block + "attn_k", config.dim, k_width);
+    layer.v = reader.linear(block + "attn_v", config.dim, v_width);
+  }
+  layer.output =
+      reader.linear(block + "attn_output", config.head_count * config.value_dim, config.dim);
+  for (const auto& [name, norm] :
+       {std::pair{"attn_q_norm.weight", &layer.q_norm}, {"attn_k_norm.weight", &layer.k_norm}}) {
+    if (reader.has(block + name)) *norm = reader.values(block + name, {config.key_dim});
+  }
+  return layer;
+}
+
+}  // namespace corvid::engine

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "engine/state/sequence_memory.h"
+
+namespace corvid::engine {
+
+// Consecutive tokens of one sequence: rows [row, row + rows) of the batch.
+struct BatchItem {
+  SequenceMemory* memory = nullptr;  // prepared for `rows`; its length is the first row's position
+  int64_t row = 0, rows = 0;
+};
+
+// The tokens of one forward pass.
+struct Batch {
+  std::vector<BatchItem> items;
+  std::vector<int32_t> tokens;      // (rows)
+  std::vector<int32_t> positions;   // (rows)
+  std::vector<int32_t> logit_rows;  // rows whose logits are wanted, ascending
+
+  int64_t rows() const { return static_cast<int64_t>(tokens.size()); }
+};
+
+// A part of a model: reads x (rows, dim), writes y (rows, dim) and the memory of the batch's sequences.
+using Layer = std::function<void(const Batch& batch, const float* x, float* y)>;
+
+}  // namespace corvid::engine

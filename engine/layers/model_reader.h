@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/backends/ops.h"
+#include "engine/gguf.h"
+
+namespace corvid::engine {
+
+// A matrix with an optional bias.
+struct Linear {
+  Matrix weight;
+  std::vector<float> bias;  // (out) or empty
+
+  void run(Ops& ops, const float* x, int64_t rows, float* y) const {
+    ops.matmul(weight, x, rows, y);
+    if (!bias.empty()) ops.affine(nullptr, bias.data(), y, rows, weight.out);
+  }
+};
+
+// Reads a model's configuration and tensors, with every size checked. Keys are given without the
+// architecture's prefix. Throws corrupt naming key or tensor, with the shape expected and the one
+// found; unsupported naming tensor and type for types that cannot be computed with.
+class ModelReader {
+ public:
+  explicit ModelReader(const GgufFile& file);
+
+  const GgufFile& file() const { return file_; }
+  std::string key(std::string_view name) const;
+
+  int64_t count(std::string_view name) const;  // required, at least 1
+  int64_t count_or(std::string_view name, int64_t fallback) const;  // at least 0
+  double real(std::string_view name) const;    // required, finite
+  double real_or(std::string_view name, double fallback) const;
+  // One entry per block; a single value stands for all.
+  std::vector<int64_t> counts(std::string_view name, int64_t block_count) const;
+  std::vector<bool> flags(std::string_view name, int64_t block_count) const;
+
+  bool has(const std::string& tensor) const { return file_.tensor(tensor) != nullptr; }
+  Matrix matrix(const std::string& tensor, int64_t in, int64_t out) const;
+  // `name`.weight and, where present, `name`.bias.
+  Linear linear(const std::string& name, int64_t in, int64_t out) const;
+  // A tensor of this shape (dimensions of 1 do not count) as float32.
+  std::vector<float> values(const std::string& tensor, std::initializer_list<int64_t> shape) const;
+  int64_t dimension(const std::string& tensor, int index) const;
+
+  // Throws corrupt "corrupt: FILE: WHAT" unless `good`.
+  void require(bool good, const std::string& what) const;
+
+ private:
+  const TensorView& tensor(const std::string& name) const;
+  const TensorView& shaped(const std::string& name, std::initializer_list<int64_t> shape) const;
+
+  const GgufFile& file_;
+  std::string prefix_;
+};
+
+}  // namespace corvid::engine

@@ -1,0 +1,47 @@
+#include "engine/layers/short_conv.h"
+
+#include <algorithm>
+
+namespace corvid::engine {
+
+ShortConv::ShortConv(const ModelReader& reader, const std::string& name, int64_t taps,
+                     int64_t channels, MemorySpec& memory)
+    : taps_(taps), channels_(channels) {
+  if (taps == 0) return;
+  const std::vector<float> stored = reader.values(name + ".weight", {taps, channels});
+  weight_.resize(stored.size());
+  for (int64_t c = 0; c < channels; ++c) {
+    for (int64_t tap = 0; tap < taps; ++tap) {
+      weight_[static_cast<size_t>(tap * channels + c)] =
+          stored[static_cast<size_t>(c * taps + tap)];
+    }
+  }
+  if (reader.has(name + ".bias")) bias_ = reader.values(name + ".bias", {channels});
+  state_offset_ = memory.add_state((taps - 1) * channels);
+}
+
+void ShortConv::run(Ops& ops, const Batch& batch, const float* x, int64_t x_stride,
+                    float* y) const {
+  if (taps_ == 0) {
+    for (int64_t row = 0; row < batch.rows(); ++row) {
+      std::copy_n(x + row * x_stride, channels_, y + row * channels_);
+    }
+    ops.activate(Activation::silu, y, batch.rows() * channels_);
+    return;
+  }
+  for (const BatchItem& item : batch.items) {
+    ConvArgs args;
+    args.x = x + item.row * x_stride;
+    args.x_stride = x_stride;
+    args.y = y + item.row * channels_;
+    args.rows = item.rows;
+    args.channels = channels_;
+    args.taps = taps_;
+    args.weight = weight_.data();
+    args.bias = bias_.empty() ? nullptr : bias_.data();
+    args.state = item.memory->state().data() + state_offset_;
+    ops.conv(args);
+  }
+}
+
+}  // namespace corvid::engine

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+
+namespace corvid::engine {
+
+class Constraint;
+
+struct SamplingParams {
+  float temperature = 0;  // 0: greedy
+  int top_k = 0;          // 0: off
+  float top_p = 1;        // 1: off
+  float min_p = 0;        // 0: off
+  float repetition_penalty = 1, presence_penalty = 0, frequency_penalty = 0;
+  int penalty_window = 64;  // newest tokens that the penalties see
+  uint64_t seed = 0;
+  int tokens_max = 1024;
+  std::vector<std::string> stop;  // generation ends before any of these strings
+};
+
+enum class FinishReason { end, stop_string, length, cancelled };
+
+struct Generation {
+  std::vector<Token> tokens;  // all evaluated, so that the sequence holds them
+  std::string text;
+  FinishReason finish = FinishReason::end;
+};
+
+// Draws one token. Deterministic: the draw depends on `params.seed` and `step` only.
+Token sample(std::span<float> logits, const SamplingParams& params, std::span<const Token> recent,
+             uint64_t step);
+
+// Generates on `sequence` after `logits` of its last token until an end token, a stop string or a
+// limit. A `constraint` (may be null) masks every step; at the limit its closing() is appended. The
+// end token is evaluated too. `on_text` (may be empty) gets whole characters as they come.
+Generation generate(Engine& engine, Sequence& sequence, std::span<float> logits,
+                    const SamplingParams& params, Constraint* constraint,
+                    const std::function<void(std::string_view)>& on_text, std::stop_token stop);
+
+}  // namespace corvid::engine

@@ -1,0 +1,51 @@
+#include "engine/schedule/evaluator.h"
+
+#include "runtime/base/error.h"
+
+namespace corvid::engine {
+namespace {
+
+constexpr int32_t kLengthMax = 1 << 28;  // tokens of one sequence
+
+}  // namespace
+
+Evaluator::Evaluator(const std::filesystem::path& path, const EngineOptions& options)
+    : file_(GgufFile::open(path)),
+      hash_(file_->data_hash()),
+      ops_(make_ops(options.backend, {options.cpu_level, options.thread_count})) {
+  if (file_->integer("split.count").value_or(1) > 1) {
+    fail(Code::unsupported, file_->path() + ": a model split over several files");
+  }
+  model_ = make_model(*file_, *ops_);
+}
+
+void Evaluator::check(std::span<const Token> tokens) const {
+  for (const Token token : tokens) {
+    if (token >= 0 && token < model_->config().vocab_size) continue;
+    fail(Code::invalid, "token " + std::to_string(token) + " is outside of the vocabulary of " +
+                            std::to_string(model_->config().vocab_size));
+  }
+}
+
+void Evaluator::run(std::span<const Item> items, Rows rows, std::span<float> logits) {
+  const std::lock_guard lock(mutex_);
+  Batch batch;
+  for (const Item& item : items) {
+    const auto count = static_cast<int32_t>(item.tokens.size());
+    const int32_t first = item.memory->length();
+    if (count > kLengthMax - first) fail(Code::invalid, "the sequence is too long");
+    item.memory->prepare(count);
+    batch.items.push_back({item.memory, batch.rows(), count});
+    batch.tokens.insert(batch.tokens.end(), item.tokens.begin(), item.tokens.end());
+    for (int32_t i = 0; i < count; ++i) {
+      batch.positions.push_back(first + i);
+      if (rows == Rows::all || (rows == Rows::last && i == count - 1)) {
+        batch.logit_rows.push_back(static_cast<int32_t>(batch.positions.size()) - 1);
+      }
+    }
+  }
+  model_->forward(batch, logits);
+  for (const Item& item : items) item.memory->advance(static_cast<int32_t>(item.tokens.size()));
+}
+
+}  // namespace corvid::engine

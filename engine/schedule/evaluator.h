@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+
+#include "engine/backends/ops.h"
+#include "engine/engine.h"
+#include "engine/gguf.h"
+#include "engine/models/model.h"
+#include "engine/state/sequence_memory.h"
+
+namespace corvid::engine {
+
+// A loaded model and the one lock under which it computes. Thread-safe. Shared by the engine and its
+// sequences.
+class Evaluator {
+ public:
+  Evaluator(const std::filesystem::path& path, const EngineOptions& options);
+
+  const GgufFile& file() const { return *file_; }
+  const Model& model() const { return *model_; }
+  const std::string& hash() const { return hash_; }
+  std::string backend_text() const { return ops_->description(); }
+
+  // Throws invalid for a token outside of the vocabulary.
+  void check(std::span<const Token> tokens) const;
+
+  struct Item {
+    SequenceMemory* memory = nullptr;
+    std::span<const Token> tokens;  // consecutive, checked
+  };
+  enum class Rows { none, last, all };
+
+  // Evaluates the items in one pass and advances their memories. `logits` holds the last or all rows of
+  // every item, in order. The memories differ.
+  void run(std::span<const Item> items, Rows rows, std::span<float> logits);
+
+ private:
+  std::unique_ptr<GgufFile> file_;
+  std::string hash_;
+  std::unique_ptr<Ops> ops_;
+  std::unique_ptr<Model> model_;
+  std::mutex mutex_;
+};
+
+}  // namespace corvid::engine

@@ -1,0 +1,157 @@
+#include "engine/state/state_file.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "engine/files/byte_reader.h"
+
+namespace corvid::engine {
+namespace {
+
+constexpr std::string_view kMagic = "CORVSEQ\n";
+constexpr uint32_t kVersion = 1;
+
+template <typename T>
+void put(std::string& out, const T* values, int64_t count) {
+  out.append(reinterpret_cast<const char*>(values), static_cast<size_t>(count) * sizeof(T));
+}
+
+template <typename T>
+void put(std::string& out, T value) {
+  put(out, &value, 1);
+}
+
+// Finds damage, not forgery; eight bytes at a time.
+uint64_t checksum(std::string_view bytes) {
+  uint64_t sum = 0x9e3779b97f4a7c15ull ^ bytes.size();
+  for (size_t i = 0; i < bytes.size(); i += 8) {
+    uint64_t word = 0;
+    std::memcpy(&word, bytes.data() + i, std::min<size_t>(8, bytes.size() - i));
+    sum = std::rotl((sum ^ word) * 0xff51afd7ed558ccdull, 29);
+  }
+  return sum;
+}
+
+template <typename T>
+std::vector<T> read_vector(ByteReader& in, const char* what) {
+  const uint64_t count = in.read<uint64_t>(what);
+  if (count > in.left() / sizeof(T)) in.damaged(std::string(what) + " runs past the end");
+  std::vector<T> values(count);
+  std::memcpy(values.data(), in.take(count * sizeof(T), what), count * sizeof(T));
+  return values;
+}
+
+void read_floats(ByteReader& in, const char* what, float* out, int64_t count) {
+  const auto bytes = static_cast<uint64_t>(count) * sizeof(float);
+  std::memcpy(out, in.take(bytes, what), bytes);
+}
+
+// Calls `visit(floats, count)` for the keys and values of every layer and page.
+template <typename Visit>
+void for_each_run(SequenceMemory& memory, int64_t length, Visit visit) {
+  const auto& layers = memory.spec().kv;
+  for (int64_t first = 0; first < length; first += kPageTokens) {
+    const int64_t count = std::min(kPageTokens, length - first);
+    for (int kv = 0; kv < static_cast<int>(layers.size()); ++kv) {
+      visit(memory.keys(kv, first), count * layers[static_cast<size_t>(kv)].key_width);
+      visit(memory.values(kv, first), count * layers[static_cast<size_t>(kv)].value_width);
+    }
+  }
+}
+
+void read_log(ByteReader& in, Sequence::Impl& fresh) {
+  fresh.tokens = read_vector<Token>(in, "tokens");
+  fresh.segments = read_vector<int32_t>(in, "segments");
+  const auto size = static_cast<int32_t>(fresh.tokens.size());
+  const bool whole = fresh.segments.empty() ? size == 0 : fresh.segments.back() == size;
+  const auto& segments = fresh.segments;
+  if (!whole || (size > 0 && segments.front() <= 0) ||
+      std::adjacent_find(segments.begin(), segments.end(), std::greater_equal<>()) !=
+          segments.end()) {
+    in.damaged("the segments do not fit the tokens");
+  }
+  for (const Token token : fresh.tokens) {
+    if (token < 0 || token >= fresh.evaluator->model().config().vocab_size) {
+      in.damaged("a token is outside of the vocabulary");
+    }
+  }
+}
+
+void read_snapshots(ByteReader& in, Sequence::Impl& fresh) {
+  const int64_t state_floats = fresh.memory.spec().state_floats;
+  const uint32_t count = in.read<uint32_t>("snapshot count");
+  int32_t before = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    const int32_t length = in.read<int32_t>("snapshot");
+    if (length <= before || length > static_cast<int32_t>(fresh.tokens.size())) {
+      in.damaged("impossible snapshot");
+    }
+    before = length;
+    auto state = std::make_shared<float[]>(static_cast<size_t>(state_floats));
+    read_floats(in, "snapshot", state.get(), state_floats);
+    fresh.snapshots.push_back({length, std::move(state)});
+  }
+}
+
+}  // namespace
+
+std::string encode_state(Sequence::Impl& sequence) {
+  SequenceMemory& memory = sequence.memory;
+  const int64_t state_floats = memory.spec().state_floats;
+  std::string out(kMagic);
+  put(out, kVersion);
+  put<uint64_t>(out, sequence.evaluator->hash().size());
+  out += sequence.evaluator->hash();
+  put<uint64_t>(out, sequence.tokens.size());
+  put(out, sequence.tokens.data(), static_cast<int64_t>(sequence.tokens.size()));
+  put<uint64_t>(out, sequence.segments.size());
+  put(out, sequence.segments.data(), static_cast<int64_t>(sequence.segments.size()));
+  put(out, static_cast<uint32_t>(sequence.snapshots.size()));
+  for (const Snapshot& snapshot : sequence.snapshots) {
+    put(out, snapshot.length);
+    put(out, snapshot.state.get(), state_floats);
+  }
+  put(out, memory.state().data(), state_floats);
+  for_each_run(memory, memory.length(),
+               [&out](const float* values, int64_t count) { put(out, values, count); });
+  put(out, checksum(out));
+  return out;
+}
+
+void decode_state(std::string_view bytes, const std::string& name, Sequence::Impl& fresh) {
+  const auto* data = reinterpret_cast<const std::byte*>(bytes.data());
+  ByteReader in({data, bytes.size()}, name);
+  if (!bytes.starts_with(kMagic)) in.damaged("not a state file");
+  in.take(kMagic.size(), "magic");
+  const uint32_t version = in.read<uint32_t>("version");
+  if (version != kVersion) {
+    fail(Code::unsupported, name + ": state file version " + std::to_string(version) + " (" +
+                                std::to_string(kVersion) + " is known)");
+  }
+  if (in.left() < sizeof(uint64_t)) in.damaged("the checksum is missing");
+  const std::string_view body = bytes.substr(0, bytes.size() - sizeof(uint64_t));
+  uint64_t stored;
+  std::memcpy(&stored, body.data() + body.size(), sizeof stored);
+  if (stored != checksum(body)) in.damaged("the checksum does not match");
+  if (in.read_string("model hash") != fresh.evaluator->hash()) {
+    fail(Code::invalid, name + ": saved by another model");
+  }
+  read_log(in, fresh);
+  read_snapshots(in, fresh);
+  const auto length = static_cast<int32_t>(fresh.tokens.size());
+  const MemorySpec& spec = fresh.memory.spec();
+  int64_t token_floats = 0;
+  for (const MemorySpec::Kv& kv : spec.kv) token_floats += kv.key_width + kv.value_width;
+  const auto wanted =
+      static_cast<uint64_t>(spec.state_floats + token_floats * length) * sizeof(float);
+  if (in.left() != wanted + sizeof stored) in.damaged("the state has another size");
+  fresh.memory.prepare(length);
+  fresh.memory.advance(length);
+  read_floats(in, "state", fresh.memory.state().data(), spec.state_floats);
+  for_each_run(fresh.memory, length, [&in](float* values, int64_t count) {
+    read_floats(in, "keys and values", values, count);
+  });
+}
+
+}  // namespace corvid::engine

@@ -1,0 +1,204 @@
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "engine/text/pre_tokenizer.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <string>
+
+#include <pcre2.h>
+
+#include "runtime/base/error.h"
+
+namespace corvid::engine {
+
+namespace {
+
+// The patterns are those of llama.cpp's llama-vocab.cpp, written with plain classes where it uses
+// groups, so that matching needs no stack per character.
+constexpr std::string_view kContractions =
+    "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])";
+constexpr std::string_view kGpt2 =
+    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+constexpr std::string_view kSpaceRules = "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+
+std::string llama3(std::string_view digits, std::string_view contractions = kContractions) {
+  return std::string(contractions) + "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" + std::string(digits) +
+         "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" + std::string(kSpaceRules);
+}
+
+// Words whose letters turn from upper to lower case at most once.
+std::string cased(std::string_view suffix, std::string_view digits) {
+  const std::string upper = "[^\\P{L}a-z]", lower = "[^\\P{L}A-Z]";
+  const std::string start = "[^\\r\\n\\p{L}\\p{N}]?";
+  return start + upper + "*" + lower + "+" + std::string(suffix) + "|" + start + upper + "+" +
+         lower + "*" + std::string(suffix) + "|" + std::string(digits) +
+         "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|" + std::string(kSpaceRules);
+}
+
+std::string kimi_k2() {
+  const std::string upper = "[^\\p{C}\\p{N}\\p{P}\\p{S}\\p{Z}\\p{Ll}\\p{Han}]";
+  const std::string lower = "[^\\p{C}\\p{N}\\p{P}\\p{S}\\p{Z}\\p{Lu}\\p{Lt}\\p{Han}]";
+  const std::string start = "[^\\r\\n\\p{L}\\p{N}]?", end = std::string(kContractions) + "?";
+  return "\\p{Han}+|" + start + upper + "*" + lower + "+" + end + "|" + start + upper + "+" +
+         lower + "*" + end + "|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" +
+         std::string(kSpaceRules);
+}
+
+constexpr std::string_view kDeepseekLetters =
+    "\\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚ"
+    "Ḁ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻ"
+    "Ȿ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]+";
+constexpr std::string_view kDeepseekCjk = "[一-龥ࠀ-一가-퟿]+";
+
+struct Scheme {
+  std::string_view names;  // separated by spaces
+  std::vector<std::string> patterns;
+  bool ignore_merges = false;
+  bool group_digits = false;  // afterwards, runs of digits in threes from the right
+};
+
+std::vector<Scheme> schemes() {
+  const std::string gpt2(kGpt2);
+  return {
+      {"default", {"[\\p{P}\\$\\+<=>\\^~\\|]+", gpt2, "\\p{N}+", "[0-9][0-9][0-9]"}},
+      {"gpt-2 mpt olmo jais trillion granite-docling phi-2 roberta-bpe jina-es jina-de jina-v1-en "
+       "jina-v2-es jina-v2-de a.x-4.0 mellum",
+       {gpt2}},
+      {"llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano",
+       {llama3("\\p{N}{1,3}")},
+       true},
+      {"dbrx smaug-bpe chatglm-bpe glm4", {llama3("\\p{N}{1,3}")}},
+      {"qwen2 deepseek-r1-qwen stablelm2 hunyuan solar-open", {llama3("\\p{N}")}},
+      {"bailingmoe bailingmoe2 llada-moe",
+       {llama3("\\p{N}", "'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])")}},
+      {"qwen35",
+       {std::string(kContractions) +
+        "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|" +
+        std::string(kSpaceRules)}},
+      {"tekken", {cased("", "\\p{N}")}, true},
+      {"gpt-4o llama4 kanana2 minimax-m2",
+       {cased(std::string(kContractions) + "?", "\\p{N}{1,3}")}},
+      {"kimi-k2", {kimi_k2()}},
+      {"deepseek-v3 hunyuan-dense joyai-llm",
+       {"\\p{N}{1,3}", "[一-龥぀-ゟ゠-ヿ]+",
+        "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?"
+        "[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|" +
+            std::string(kSpaceRules)}},
+      {"deepseek-llm",
+       {"[\\r\\n]", std::string(kDeepseekLetters), "\\s?[!-/:-~！-／：-～‘-‟　-。]+", "\\s+$",
+        std::string(kDeepseekCjk), "\\p{N}+"}},
+      {"deepseek-coder",
+       {"[\\r\\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", std::string(kDeepseekCjk), "\\p{N}"}},
+      {"falcon", {"[\\p{P}\\$\\+<=>\\^~\\|`]+", gpt2, "[0-9][0-9][0-9]"}},
+      {"starcoder refact command-r smollm codeshell exaone minerva-7b", {"\\p{N}", gpt2}},
+      {"seed-coder",
+       {std::string(kContractions) +
+        "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1}| ?[^\\s\\p{L}\\p{N}\\r\\n]+|" +
+        std::string(kSpaceRules)}},
+      {"superbpe", {"\\p{N}+"}, false, true},
+  };
+}
+
+bool has_name(std::string_view names, std::string_view name) {
+  for (size_t at = 0; at < names.size();) {
+    const size_t end = std::min(names.find(' ', at), names.size());
+    if (names.substr(at, end - at) == name) return true;
+    at = end + 1;
+  }
+  return false;
+}
+
+bool all_digits(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return c >= '0' && c <= '9';
+  });
+}
+
+}  // namespace
+
+struct PreTokenizer::Pattern {
+  explicit Pattern(const std::string& text) {
+    int error = 0;
+    PCRE2_SIZE at = 0;
+    code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
+                         PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF, &error, &at, nullptr);
+    if (!code) fail(Code::invalid, "pre-tokenizer pattern does not compile: " + text);
+    // Where the system forbids executable memory the interpreter runs instead.
+    pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
+  }
+  ~Pattern() { pcre2_code_free(code); }
+  Pattern(const Pattern&) = delete;
+  Pattern& operator=(const Pattern&) = delete;
+
+  // Matches and the gaps between them, each a piece.
+  void split(std::string_view text, pcre2_match_data* match,
+             std::vector<std::string_view>& pieces) const {
+    size_t done = 0, at = 0;
+    while (at < text.size()) {
+      const int found = pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
+                                    at, 0, match, nullptr);
+      if (found == PCRE2_ERROR_NOMATCH) break;
+      if (found < 0) fail(Code::invalid, "text cannot be split: PCRE2 error " + std::to_string(found));
+      const PCRE2_SIZE* range = pcre2_get_ovector_pointer(match);
+      if (range[1] <= range[0]) {
+        at = range[0] + 1;
+        continue;
+      }
+      if (range[0] > done) pieces.push_back(text.substr(done, range[0] - done));
+      pieces.push_back(text.substr(range[0], range[1] - range[0]));
+      at = done = range[1];
+    }
+    if (done < text.size()) pieces.push_back(text.substr(done));
+  }
+
+  pcre2_code* code = nullptr;
+};
+
+PreTokenizer::PreTokenizer(std::string_view name) {
+  const std::vector<Scheme> all = schemes();
+  const auto found = std::find_if(all.begin(), all.end(), [&](const Scheme& scheme) {
+    return has_name(scheme.names, name);
+  });
+  if (found == all.end()) {
+    std::string known;
+    for (const Scheme& scheme : all) known.append(" ").append(scheme.names);
+    fail(Code::unsupported, "unknown pre-tokenizer '" + std::string(name) + "'; known:" + known);
+  }
+  for (const std::string& pattern : found->patterns) {
+    patterns_.push_back(std::make_unique<Pattern>(pattern));
+  }
+  ignore_merges_ = found->ignore_merges;
+  group_digits_ = found->group_digits;
+}
+
+PreTokenizer::~PreTokenizer() = default;
+
+std::vector<std::string_view> PreTokenizer::split(std::string_view text) const {
+  std::vector<std::string_view> pieces, next;
+  if (text.empty()) return pieces;
+  pieces.push_back(text);
+  const std::unique_ptr<pcre2_match_data, void (*)(pcre2_match_data*)> match(
+      pcre2_match_data_create(1, nullptr), pcre2_match_data_free);
+  for (const auto& pattern : patterns_) {
+    next.clear();
+    next.reserve(pieces.size());
+    for (std::string_view piece : pieces) pattern->split(piece, match.get(), next);
+    pieces.swap(next);
+  }
+  if (!group_digits_) return pieces;
+  next.clear();
+  for (std::string_view piece : pieces) {
+    if (!all_digits(piece)) {
+      next.push_back(piece);
+      continue;
+    }
+    for (size_t at = 0, size = piece.size() % 3 ? piece.size() % 3 : 3; at < piece.size();
+         at += size, size = 3) {
+      next.push_back(piece.substr(at, size));
+    }
+  }
+  return next;
+}
+
+}  // namespace corvid::engine

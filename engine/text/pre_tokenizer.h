@@ -1,0 +1,29 @@
+#pragma once
+// Cuts text into the pieces within which byte pairs are merged.
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace corvid::engine {
+
+// One scheme of `tokenizer.ggml.pre`. Const and thread-safe after construction.
+class PreTokenizer {
+ public:
+  // Throws unsupported, naming the known schemes.
+  explicit PreTokenizer(std::string_view name);
+  ~PreTokenizer();
+
+  // Pieces in order; together they are the text. Bytes that are not UTF-8 stay in pieces of their own.
+  std::vector<std::string_view> split(std::string_view text) const;
+  // A piece that is a whole vocabulary entry is taken as it is.
+  bool ignore_merges() const { return ignore_merges_; }
+
+ private:
+  struct Pattern;
+  std::vector<std::unique_ptr<Pattern>> patterns_;
+  bool ignore_merges_ = false;
+  bool group_digits_ = false;
+};
+
+}  // namespace corvid::engine

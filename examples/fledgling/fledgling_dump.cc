@@ -1,0 +1,227 @@
+// Enumerates the repairs of known bugs and writes them down: features for fit_ranker.py, or the
+// candidates themselves for train.py.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <map>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "runtime/base/error.h"
+#include "runtime/base/files.h"
+#include "runtime/base/json.h"
+#include "runtime/base/text.h"
+#include "tools/edits/weights.h"
+
+namespace {
+
+using namespace corvid;
+using namespace corvid::tools::edits;
+
+constexpr const char* kUsage = R"(usage: fledgling_dump --bugs FILE --src FOLDER --tables FILE [options]
+  --bugs FILE        JSON lines of mutate.py
+  --src FOLDER       the folder that the bugs' `file` is in
+  --tables FILE      n-grams and weights
+  --features PREFIX  writes PREFIX.f32 (features, row-major, one row per candidate), PREFIX.cand
+                     (per candidate uint16 line, uint8 kind, uint8 operation) and PREFIX.jsonl (per
+                     bug: package, kind, line, count = candidates, label = index of the right one or
+                     -1); PREFIX.names lists the features, then the kinds
+  --candidates FILE  writes JSON lines, per bug: id, package, path, kind, first_line, line (all
+                     1-based, of the buggy file), lines (the function, verbatim), label (index into
+                     c or -1), c: [[line, operation, text, kind, score], ...], operation 0 replaces
+                     the line by text, 1 inserts text before it, 2 deletes it; score is the tables'
+                     logit (a softmax over c gives the tables' probability)
+  --top N            keeps the N best candidates in --candidates (the right one always)
+  --limit N          stops after N bugs
+  --part I/N         only the bugs whose number leaves rest I when divided by N
+  --without NAMES    leaves out packages, separated by commas
+)";
+
+struct Bug {
+  Json record;
+  std::string text;  // of the buggy file
+  int line = 0;      // 0-based, in the buggy file
+};
+
+Bug read_bug(const std::string& line, const std::string& source_root) {
+  Bug bug;
+  bug.record = parse_json(line, "a bug");
+  const std::string text = read_file(source_root + "/" + json_string(bug.record, "file"));
+  bug.line = static_cast<int>(bug.record["line"].get<int>()) - 1;
+  int at = 0;
+  for (const std::string_view part : split_lines(text)) {
+    if (at++ == bug.line) {
+      if (json_bool_or(bug.record, "deleted", false)) continue;
+      bug.text += json_string(bug.record, "buggy") + "\n";
+    } else {
+      bug.text.append(part).append("\n");
+    }
+  }
+  return bug;
+}
+
+bool is_blank(std::string_view line) {
+  const std::string_view text = trim(line);
+  return text.empty() || text[0] == '#';
+}
+
+// Whether a candidate gives back the correct line; an insertion may stand on the other side of
+// blank lines and comments.
+bool is_right(const Source& source, const Bug& bug, const Candidate& c) {
+  const std::string correct = bug.record["correct"].get<std::string>();
+  if (line_hash(c.text) != line_hash(correct)) return false;
+  if (!json_bool_or(bug.record, "deleted", false)) {
+    return c.operation == Operation::replace && c.line == bug.line;
+  }
+  if (c.operation != Operation::insert) return false;
+  if (c.text.find_first_not_of(" \t") != correct.find_first_not_of(" \t")) return false;
+  for (int i = std::min(c.line, bug.line); i < std::max(c.line, bug.line); ++i) {
+    if (i >= source.line_count() || !is_blank(source.line(i))) return false;
+  }
+  return true;
+}
+
+struct Scored {
+  const Source* source = nullptr;
+  const Unit* unit = nullptr;
+  const std::vector<Candidate>* candidates = nullptr;
+  std::vector<float> features;
+  int label = -1;
+};
+
+class Writer {
+ public:
+  Writer(std::map<std::string, std::string>& options, const Weights& weights)
+      : weights_(weights), top_(options.contains("--top") ? std::stoul(options["--top"]) : 100000) {
+    if (options.contains("--candidates")) lines_.open(options["--candidates"]);
+    if (!options.contains("--features")) return;
+    const std::string& prefix = options["--features"];
+    features_.open(prefix + ".f32", std::ios::binary);
+    places_.open(prefix + ".cand", std::ios::binary);
+    bugs_.open(prefix + ".jsonl");
+    std::ofstream names(prefix + ".names");
+    for (int i = 0; i < kFeatureCount; ++i) names << feature_name(i) << "\n";
+    for (int i = 0; i < kKindCount; ++i) names << kind_name(static_cast<Kind>(i)) << "\n";
+  }
+
+  void write(const Bug& bug, const Scored& scored) {
+    if (bugs_.is_open()) write_features(bug, scored);
+    if (lines_.is_open()) write_candidates(bug, scored);
+    ++count_;
+  }
+
+ private:
+  void write_features(const Bug& bug, const Scored& s) {
+    features_.write(reinterpret_cast<const char*>(s.features.data()),
+                    static_cast<std::streamsize>(s.features.size() * sizeof(float)));
+    for (const Candidate& c : *s.candidates) {
+      const auto line = static_cast<uint16_t>(c.line - s.unit->first_line);
+      const char bytes[4] = {static_cast<char>(line & 255), static_cast<char>(line >> 8),
+                             static_cast<char>(c.kind), static_cast<char>(c.operation)};
+      places_.write(bytes, 4);
+    }
+    const Json out = {{"package", bug.record["package"]}, {"kind", bug.record["kind"]},
+                      {"line", bug.line - s.unit->first_line}, {"count", s.candidates->size()},
+                      {"label", s.label}, {"lines", s.unit->last_line - s.unit->first_line + 1}};
+    bugs_ << dump_json(out) << "\n";
+  }
+
+  void write_candidates(const Bug& bug, const Scored& s) {
+    const std::vector<Candidate>& all = *s.candidates;
+    std::vector<float> scores(all.size());
+    for (size_t i = 0; i < all.size(); ++i) {
+      scores[i] = weights_.score(&s.features[i * kFeatureCount], all[i].kind);
+    }
+    std::vector<size_t> order(all.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return scores[a] > scores[b]; });
+    Json rows = Json::array();
+    int label = -1;
+    for (size_t rank = 0; rank < order.size(); ++rank) {
+      const size_t i = order[rank];
+      const bool is_label = static_cast<int>(i) == s.label;
+      if (rank >= top_ && !is_label) continue;
+      if (is_label) label = static_cast<int>(rows.size());
+      rows.push_back({all[i].line + 1, static_cast<int>(all[i].operation), all[i].text,
+                      kind_name(all[i].kind), std::round(scores[i] * 100) / 100});
+    }
+    Json lines = Json::array();
+    for (int i = s.unit->first_line; i <= s.unit->last_line; ++i) lines.push_back(s.source->line(i));
+    const Json out = {{"id", count_}, {"package", bug.record["package"]}, {"path", bug.record["path"]},
+                      {"kind", bug.record["kind"]}, {"first_line", s.unit->first_line + 1},
+                      {"line", bug.line + 1}, {"lines", lines}, {"label", label}, {"c", rows}};
+    lines_ << dump_json(out) << "\n";
+  }
+
+  const Weights& weights_;
+  size_t top_;
+  size_t count_ = 0;
+  std::ofstream lines_, features_, places_, bugs_;
+};
+
+// False: the bug's function is not found, which happens where the buggy file's blocks changed.
+bool process(const Bug& bug, const NgramTable& table, Writer& writer) {
+  const Source source(bug.text);
+  const int first_line = bug.record["first_line"].get<int>() - 1;
+  for (const Unit& unit : source.units()) {
+    if (!unit.is_function || unit.first_line != first_line) continue;
+    FileModel model(source, table);
+    const UnitFacts facts(source, unit, model.facts);
+    Candidates candidates(source, model.vocabulary);
+    generate({source, unit, model.facts, facts, candidates});
+    Scored scored{&source, &unit, &candidates.all(), features_of(model, unit, facts, candidates), -1};
+    for (size_t i = 0; i < candidates.all().size() && scored.label < 0; ++i) {
+      if (is_right(source, bug, candidates.all()[i])) scored.label = static_cast<int>(i);
+    }
+    writer.write(bug, scored);
+    return true;
+  }
+  return false;
+}
+
+int run(std::map<std::string, std::string>& options) {
+  const TableFile file = unpack_tables(read_file(options["--tables"]), options["--tables"]);
+  const NgramTable table(file.ngrams, options["--tables"]);
+  const Weights weights = file.weights.empty() ? plain_weights()
+                                               : unpack_weights(file.weights, options["--tables"]);
+  Writer writer(options, weights);
+  std::ifstream in(options["--bugs"]);
+  if (!in) fail(Code::not_found, "no bugs at '" + options["--bugs"] + "'");
+  const size_t limit = options.contains("--limit") ? std::stoul(options["--limit"]) : SIZE_MAX;
+  size_t part = 0, parts = 1;
+  if (options.contains("--part")) {
+    part = std::stoul(options["--part"]);
+    parts = std::stoul(options["--part"].substr(options["--part"].find('/') + 1));
+  }
+  const std::string without = "," + options["--without"] + ",";
+  std::string line;
+  size_t number = 0, written = 0, missed = 0;
+  while (std::getline(in, line) && written < limit) {
+    if (number++ % parts != part) continue;
+    const Bug bug = read_bug(line, options["--src"]);
+    if (without.find("," + json_string(bug.record, "package") + ",") != std::string::npos) continue;
+    ++(process(bug, table, writer) ? written : missed);
+  }
+  std::fprintf(stderr, "%zu bugs written, %zu functions not found\n", written, missed);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::map<std::string, std::string> options;
+  for (int i = 1; i + 1 < argc; i += 2) options[argv[i]] = argv[i + 1];
+  if (argc < 2 || !options.contains("--bugs") || !options.contains("--src") || !options.contains("--tables")) {
+    std::fputs(kUsage, stderr);
+    return argc == 2 && std::string(argv[1]) == "--help" ? 0 : 1;
+  }
+  try {
+    return run(options);
+  } catch (const corvid::Error& error) {
+    std::fprintf(stderr, "fledgling_dump: %s\n", error.what());
+    return 1;
+  }
+}

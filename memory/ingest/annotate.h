@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "memory/types.h"
+
+namespace corvid::memory {
+
+// Deterministic marks of a turn, kept with it as bits.
+inline constexpr uint32_t kHasTimeWord = 1;   // "yesterday", "March", "2023", ...
+inline constexpr uint32_t kAsks = 2;          // ends with a question mark
+inline constexpr uint32_t kOneCapital = 4;    // a capitalised word inside a sentence
+inline constexpr uint32_t kManyCapitals = 8;  // two or more
+
+uint32_t annotate(std::string_view text);
+
+// What full-text search sees of a turn: all of it, of tool output the first kToolIndexBytes.
+inline constexpr size_t kToolIndexBytes = 2048;
+std::string_view indexed_text(const Turn& turn);
+
+// Runs of letters and digits (bytes above ASCII count as letters), lower case; an apostrophe inside
+// a word stays ("don't"), the typographic one is made plain.
+std::vector<std::string> words_of(std::string_view text);
+
+// Number of FTS5 unicode61 tokens, nearly: runs of letters and digits.
+int32_t count_words(std::string_view text);
+
+// Words that carry no content in English questions and answers.
+bool is_stop_word(std::string_view word);
+
+}  // namespace corvid::memory

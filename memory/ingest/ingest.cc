@@ -1,0 +1,241 @@
+#include "memory/ingest/ingest.h"
+
+#include <algorithm>
+
+#include "memory/ingest/annotate.h"
+#include "memory/ingest/recalled.h"
+#include "memory/ingest/redact.h"
+#include "memory/manage/tombstone.h"
+#include "runtime/base/error.h"
+#include "runtime/base/text.h"
+
+namespace corvid::memory {
+namespace {
+
+constexpr size_t kOpenSegmentsMax = 64;
+constexpr size_t kNameBytesMax = 256;
+
+// A name that stays on one line and cannot break out of "[id date speaker]".
+std::string clean_name(std::string_view name) {
+  std::string out = to_utf8(truncate_utf8(name, kNameBytesMax));
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '[' || c == ']') c = ' ';
+  }
+  return std::string(trim(out));
+}
+
+std::string clean_text(std::string_view text) {
+  std::string out = to_utf8(text);
+  for (size_t at = 0; (at = out.find('\0', at)) != std::string::npos; at += 3) {
+    out.replace(at, 1, "\xef\xbf\xbd");
+  }
+  return out;
+}
+
+Tier tier_of(const NewTurn& given) {
+  if (given.tier) return *given.tier;
+  if (given.role == "tool") return Tier::tool;
+  return given.role == "assistant" ? Tier::assistant : Tier::user;
+}
+
+// A name that is used as a key must come back as it was given.
+void check_key(std::string_view what, std::string_view key) {
+  if (key.size() > kNameBytesMax || !is_utf8(key) || key.find('\0') != std::string_view::npos) {
+    fail(Code::invalid, std::string(what) + " of a turn: at most " +
+                            std::to_string(kNameBytesMax) + " bytes of UTF-8 text");
+  }
+}
+
+}  // namespace
+
+Turn prepare_turn(const NewTurn& given) {
+  if (given.text.size() > kTurnBytesMax) {
+    fail(Code::invalid, "a turn of " + std::to_string(given.text.size()) + " bytes is too large");
+  }
+  check_key("session", given.session);
+  check_key("id", given.external_id);
+  Turn turn;
+  turn.session = given.session;
+  turn.kind = given.kind;
+  turn.external_id = given.external_id;
+  turn.role = clean_name(given.role);
+  turn.speaker = clean_name(given.speaker.empty() ? given.role : given.speaker);
+  if (turn.speaker.empty()) turn.speaker = "unknown";
+  turn.channel = clean_name(given.channel);
+  turn.tier = tier_of(given);
+  turn.said_at = given.said_at;
+  WithoutRecalled own = remove_recalled(clean_text(given.text));
+  turn.injected_ids = std::move(own.injected_ids);
+  Redacted redacted = redact(own.text);
+  turn.redactions = redacted.count;
+  turn.bytes_full = static_cast<int64_t>(redacted.text.size());
+  turn.sha256 = sha256_hex(redacted.text);
+  turn.text = head_and_tail(redacted.text,
+                            turn.tier <= Tier::tool ? kToolTextBytesMax : kTextBytesMax);
+  turn.words = count_words(indexed_text(turn));
+  turn.features = annotate(turn.text);
+  return turn;
+}
+
+Ingest::Ingest(Store& store, const Ports& ports, const Scope& scope)
+    : store_(store), ports_(ports), scope_(scope), mac_key_(store.mac_key()) {}
+
+Time Ingest::now() const { return ports_.now ? ports_.now() : system_now(); }
+
+std::vector<WriteResult> Ingest::remember(std::span<const NewTurn> turns,
+                                          const std::string& actor, const std::string& op) {
+  if (turns.size() > kTurnsPerWriteMax) fail(Code::invalid, "too many turns in one write");
+  std::vector<Turn> prepared;
+  prepared.reserve(turns.size());
+  for (const NewTurn& given : turns) prepared.push_back(prepare_turn(given));
+  std::vector<WriteResult> results;
+  bool is_committed = false;
+  // After a rollback the segments in memory are ahead of the store.
+  struct Guard {
+    bool& is_committed;
+    Ingest& ingest;
+    ~Guard() {
+      if (!is_committed) ingest.forget_open_segments();
+    }
+  } const guard{is_committed, *this};
+  store_.write([&] {
+    const ScopeId scope = store_.put_scope(scope_);
+    Event event{.at = now(), .actor = actor, .op = op, .kind = "turn", .reason = ""};
+    for (size_t i = 0; i < turns.size(); ++i) {
+      results.push_back(add(std::move(prepared[i]), turns[i], scope));
+      if (results.back().outcome != Written::stored) continue;
+      if (event.first_id == 0) event.first_id = results.back().id;
+      event.last_id = results.back().id;
+    }
+    if (event.first_id != 0) store_.add_event(event);
+  });
+  is_committed = true;
+  return results;
+}
+
+WriteResult Ingest::add(Turn turn, const NewTurn& given, ScopeId scope) {
+  WriteResult result{.redactions = turn.redactions};
+  turn.scope = scope;
+  turn.learnt_at = now();
+  if (trim(turn.text).empty()) {
+    result.outcome = Written::empty;
+    return result;
+  }
+  const std::optional<SessionRow> known = store_.find_session(scope, turn.session);
+  if (known && !turn.external_id.empty()) {
+    if (const auto there = store_.find_external(known->key, turn.external_id)) {
+      if (there->sha256 != turn.sha256) {
+        fail(Code::invalid, "turn '" + turn.external_id + "' of session '" + turn.session +
+                                "' is there already with another text");
+      }
+      result.outcome = Written::duplicate;
+      result.id = there->id;
+      return result;
+    }
+  }
+  if (!given.allow_forgotten) {
+    for (const std::string& mac : tombstone_macs(mac_key_, turn)) {
+      if (!store_.has_tombstone(scope, mac)) continue;
+      result.outcome = Written::forgotten;
+      return result;
+    }
+  }
+  const SessionRow session =
+      known ? *known : store_.put_session(scope, turn.session, turn.kind);
+  turn.session_key = session.key;
+  turn.kind = session.kind;
+  open_segment(session);  // before the turn is there: it compares with the session's last one
+  result.id = store_.add_turn(turn);
+  extend(session, turn);
+  return result;
+}
+
+Ingest::Open& Ingest::open_segment(const SessionRow& session) {
+  const std::optional<CellId> cell = store_.open_cell(session.key);
+  const auto cached = open_.find(session.key);
+  if (cached != open_.end()) {
+    // Another process may have written to the same session.
+    const Open& open = cached->second;
+    const bool is_same_cell = open.cell == cell.value_or(0);
+    const bool is_up_to_date =
+        is_same_cell && (open.turns.empty() ||
+                         store_.last_turn(session.key) == std::optional(open.turns.back().id));
+    if (is_up_to_date) return cached->second;
+    open_.erase(cached);
+  }
+  if (open_.size() >= kOpenSegmentsMax) open_.clear();
+  Open open;
+  if (cell) {
+    open.cell = *cell;
+    const std::vector<TurnId> ids = store_.cell(*cell)->turns;
+    for (const TurnId id : ids) {
+      open.full.push_back(*store_.turn(id));
+      open.turns.push_back(segment_turn(open.full.back()));
+    }
+  }
+  return open_.emplace(session.key, std::move(open)).first->second;
+}
+
+void Ingest::extend(const SessionRow& session, const Turn& turn) {
+  Open& open = open_.at(session.key);
+  SegmentTurn next = segment_turn(turn);
+  if (const auto cut = cut_before(open.turns, next, session.kind)) close(session, open, *cut);
+  open.turns.push_back(std::move(next));
+  open.full.push_back(turn);
+  if (open.cell == 0) {
+    begin_cell(session, open);
+  } else {
+    store_.add_cell_turn(open.cell, turn.id);
+  }
+  if (const auto cut = cut_after(open.turns, session.kind)) close(session, open, *cut);
+}
+
+void Ingest::begin_cell(const SessionRow& session, Open& open) {
+  MemCell cell{.scope = session.scope,
+               .session_key = session.key,
+               .session = session.name,
+               .opened_at = open.full.front().said_at,
+               .is_open = true,
+               .deriver = kCellDeriver};
+  for (const Turn& turn : open.full) cell.turns.push_back(turn.id);
+  open.cell = store_.put_cell(cell);
+}
+
+void Ingest::close(const SessionRow& session, Open& open, const Cut& cut) {
+  const auto keep = static_cast<std::ptrdiff_t>(cut.keep);
+  MemCell cell{.id = open.cell,
+               .scope = session.scope,
+               .session_key = session.key,
+               .session = session.name,
+               .opened_at = open.full.front().said_at,
+               .closed_at = open.full[cut.keep - 1].said_at,
+               .is_open = false,
+               .reason = std::string(cut.reason)};
+  for (auto turn = open.full.begin(); turn != open.full.begin() + keep; ++turn) {
+    cell.turns.push_back(turn->id);
+  }
+  derive_cell(cell, std::span(open.full).first(cut.keep));
+  store_.put_cell(cell);
+  open.cell = 0;
+  open.full.erase(open.full.begin(), open.full.begin() + keep);
+  open.turns.erase(open.turns.begin(), open.turns.begin() + keep);
+  if (!open.full.empty()) begin_cell(session, open);
+}
+
+void Ingest::close_session(const std::string& name) {
+  store_.write([&] {
+    const auto session = store_.find_session(store_.put_scope(scope_), name);
+    if (!session) return;
+    Open& open = open_segment(*session);
+    if (open.cell == 0 || open.full.empty()) return;
+    store_.add_event({.at = now(),
+                      .actor = "agent",
+                      .op = "close",
+                      .kind = "cell",
+                      .first_id = open.cell,
+                      .last_id = open.cell});
+    close(*session, open, {open.full.size(), "boundary"});
+  });
+}
+
+}  // namespace corvid::memory

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "memory/ingest/segment.h"
+#include "memory/ports.h"
+#include "memory/store.h"
+
+namespace corvid::memory {
+
+// The write path: redacts, annotates, stores, segments. Not thread-safe; the caller serialises.
+class Ingest {
+ public:
+  Ingest(Store& store, const Ports& ports, const Scope& scope);
+
+  // One transaction. `op` and `actor` go into the audit event.
+  std::vector<WriteResult> remember(std::span<const NewTurn> turns, const std::string& actor,
+                                    const std::string& op);
+  void close_session(const std::string& session);
+
+  // Segments in progress must be read anew after turns were erased.
+  void forget_open_segments() { open_.clear(); }
+
+ private:
+  struct Open {
+    CellId cell = 0;  // 0: none is open
+    std::vector<SegmentTurn> turns;
+    std::vector<Turn> full;  // the same turns
+  };
+
+  WriteResult add(Turn turn, const NewTurn& given, ScopeId scope);
+  Open& open_segment(const SessionRow& session);
+  void extend(const SessionRow& session, const Turn& turn);
+  void close(const SessionRow& session, Open& open, const Cut& cut);
+  void begin_cell(const SessionRow& session, Open& open);
+  Time now() const;
+
+  Store& store_;
+  const Ports& ports_;
+  Scope scope_;
+  std::string mac_key_;
+  std::map<int64_t, Open> open_;  // by session key
+};
+
+// A turn as it will be stored; throws invalid for one that is too large.
+Turn prepare_turn(const NewTurn& given);
+
+inline constexpr size_t kTurnBytesMax = size_t{64} << 20;   // larger ones are refused
+inline constexpr size_t kToolTextBytesMax = 4 * 1024;       // kept of tool output, head and tail
+inline constexpr size_t kTextBytesMax = 64 * 1024;          // kept of anything else
+inline constexpr size_t kTurnsPerWriteMax = 10'000;
+
+}  // namespace corvid::memory

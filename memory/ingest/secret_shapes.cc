@@ -1,0 +1,225 @@
+#include "memory/ingest/secret_shapes.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string>
+
+namespace corvid::memory {
+namespace {
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
+bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+bool is_alnum(char c) { return is_digit(c) || is_lower(c) || is_upper(c); }
+bool is_upper_alnum(char c) { return is_digit(c) || is_upper(c); }
+bool is_alnum_under(char c) { return is_alnum(c) || c == '_'; }
+bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool is_dashed(char c) { return is_alnum(c) || c == '-'; }
+bool is_dotted(char c) { return is_alnum(c) || c == '-' || c == '_' || c == '.'; }
+bool is_pathed(char c) { return is_alnum(c) || c == '/' || c == '_' || c == '-'; }
+
+constexpr SecretPrefix kPrefixes[] = {
+    {"AKIA", is_upper_alnum, 16, 16, false, "aws_key"},
+    {"ASIA", is_upper_alnum, 16, 16, false, "aws_key"},
+    {"ABIA", is_upper_alnum, 16, 16, false, "aws_key"},
+    {"ACCA", is_upper_alnum, 16, 16, false, "aws_key"},
+    {"AIza", is_base64url, 35, 35, false, "google_key"},
+    {"ya29.", is_base64url, 20, 1024, false, "google_token"},
+    {"GOCSPX-", is_base64url, 28, 28, false, "google_secret"},
+    {"ghp_", is_alnum, 36, 255, false, "github_token"},
+    {"gho_", is_alnum, 36, 255, false, "github_token"},
+    {"ghu_", is_alnum, 36, 255, false, "github_token"},
+    {"ghs_", is_alnum, 36, 255, false, "github_token"},
+    {"ghr_", is_alnum, 36, 255, false, "github_token"},
+    {"github_pat_", is_alnum_under, 50, 255, false, "github_token"},
+    {"glpat-", is_base64url, 20, 255, false, "gitlab_token"},
+    {"gldt-", is_base64url, 20, 255, false, "gitlab_token"},
+    {"glrt-", is_base64url, 20, 255, false, "gitlab_token"},
+    {"sk-ant-", is_base64url, 24, 255, false, "anthropic_key"},
+    {"sk-proj-", is_base64url, 20, 255, false, "openai_key"},
+    {"sk-svcacct-", is_base64url, 20, 255, false, "openai_key"},
+    {"sk-or-v1-", is_hex, 32, 128, false, "openrouter_key"},
+    {"sk-", is_alnum, 32, 255, true, "api_key"},
+    {"sk_live_", is_alnum, 16, 255, false, "stripe_key"},
+    {"sk_test_", is_alnum, 16, 255, false, "stripe_key"},
+    {"rk_live_", is_alnum, 16, 255, false, "stripe_key"},
+    {"rk_test_", is_alnum, 16, 255, false, "stripe_key"},
+    {"whsec_", is_alnum, 24, 255, false, "stripe_secret"},
+    {"xoxb-", is_dashed, 20, 255, true, "slack_token"},
+    {"xoxp-", is_dashed, 20, 255, true, "slack_token"},
+    {"xoxa-", is_dashed, 20, 255, true, "slack_token"},
+    {"xoxr-", is_dashed, 20, 255, true, "slack_token"},
+    {"xoxs-", is_dashed, 20, 255, true, "slack_token"},
+    {"xoxe-", is_dashed, 20, 255, true, "slack_token"},
+    {"xoxe.", is_dotted, 20, 255, true, "slack_token"},
+    {"xapp-", is_dashed, 20, 255, true, "slack_token"},
+    {"hooks.slack.com/services/", is_pathed, 24, 255, false, "slack_webhook"},
+    {"discord.com/api/webhooks/", is_pathed, 40, 255, true, "discord_webhook"},
+    {"hf_", is_alnum, 30, 255, false, "huggingface_token"},
+    {"npm_", is_alnum, 36, 36, false, "npm_token"},
+    {"pypi-AgE", is_base64url, 50, 1024, false, "pypi_token"},
+    {"rubygems_", is_hex, 48, 48, false, "rubygems_key"},
+    {"dop_v1_", is_hex, 64, 64, false, "digitalocean_token"},
+    {"doo_v1_", is_hex, 64, 64, false, "digitalocean_token"},
+    {"dor_v1_", is_hex, 64, 64, false, "digitalocean_token"},
+    {"dckr_pat_", is_base64url, 20, 255, false, "docker_token"},
+    {"shpat_", is_hex, 32, 32, false, "shopify_token"},
+    {"shpss_", is_hex, 32, 32, false, "shopify_token"},
+    {"shpca_", is_hex, 32, 32, false, "shopify_token"},
+    {"SG.", is_dotted, 50, 128, false, "sendgrid_key"},
+    {"key-", is_hex, 32, 32, true, "mailgun_key"},
+    {"sq0atp-", is_base64url, 22, 64, false, "square_token"},
+    {"sq0csp-", is_base64url, 43, 64, false, "square_secret"},
+    {"NRAK-", is_upper_alnum, 27, 27, false, "newrelic_key"},
+    {"lin_api_", is_alnum, 32, 64, false, "linear_key"},
+    {"glsa_", is_alnum_under, 32, 64, false, "grafana_token"},
+    {"glc_", is_base64url, 32, 400, false, "grafana_token"},
+    {"figd_", is_base64url, 40, 64, false, "figma_token"},
+    {"secret_", is_alnum, 43, 43, true, "notion_token"},
+    {"ntn_", is_alnum, 40, 64, true, "notion_token"},
+    {"hvs.", is_base64url, 24, 255, false, "vault_token"},
+    {"hvb.", is_base64url, 24, 255, false, "vault_token"},
+    {"pul-", is_hex, 40, 40, false, "pulumi_token"},
+    {"PMAK-", is_dashed, 59, 59, false, "postman_key"},
+    {"gsk_", is_alnum, 40, 80, true, "groq_key"},
+    {"xai-", is_alnum, 60, 128, true, "xai_key"},
+    {"r8_", is_alnum, 37, 40, true, "replicate_token"},
+    {"AGE-SECRET-KEY-1", is_upper_alnum, 58, 58, false, "age_key"},
+    {"EAACEdEose0cBA", is_alnum, 8, 255, false, "facebook_token"},
+};
+
+// Shannon entropy of the characters, bits each.
+double entropy(std::string_view text) {
+  std::array<int, 256> counts{};
+  for (const char c : text) ++counts[static_cast<unsigned char>(c)];
+  double bits = 0;
+  for (const int count : counts) {
+    if (count == 0) continue;
+    const double share = static_cast<double>(count) / static_cast<double>(text.size());
+    bits -= share * std::log2(share);
+  }
+  return bits;
+}
+
+std::string folded(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '_' || c == '-') continue;
+    out += is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return out;
+}
+
+bool contains_any(std::string_view text, std::initializer_list<std::string_view> parts) {
+  return std::ranges::any_of(
+      parts, [&](std::string_view part) { return text.find(part) != std::string_view::npos; });
+}
+
+bool is_all_upper(std::string_view key) {
+  return std::ranges::none_of(key, is_lower) && std::ranges::any_of(key, is_upper);
+}
+
+// A name or path of names, as in code: "self.password", "user_token", "os.environ".
+bool is_name_path(std::string_view value) {
+  return std::ranges::all_of(value, [](char c) { return is_alnum_under(c) || c == '.'; }) &&
+         !has_digit(value);
+}
+
+}  // namespace
+
+std::span<const SecretPrefix> secret_prefixes() { return kPrefixes; }
+
+SecretName name_of_secret(std::string_view key) {
+  if (key.size() < 3) return SecretName::none;
+  const std::string name = folded(key);
+  if (name == "pwd" || name == "pass" || name == "pw" || name.ends_with("passwd") ||
+      name.ends_with("password") || name.ends_with("passphrase") || name.ends_with("dbpass") ||
+      name.ends_with("userpass")) {
+    return SecretName::password;
+  }
+  if (contains_any(name, {"secretkey", "secretaccesskey", "clientsecret", "privatekey", "apisecret",
+                          "appsecret", "sharedsecret", "signingkey", "encryptionkey",
+                          "webhooksecret"}) ||
+      name.ends_with("secret") || name.ends_with("apikey") || name.ends_with("accesskey") ||
+      name.ends_with("authkey") || name.ends_with("accountkey") ||
+      name.ends_with("credential") || name.ends_with("credentials")) {
+    return SecretName::secret;
+  }
+  return name.ends_with("token") ? SecretName::token : SecretName::none;
+}
+
+std::string_view kind_of(SecretName name) {
+  return name == SecretName::password ? "password" : name == SecretName::token ? "token" : "secret";
+}
+
+bool looks_secret(std::string_view value, const ValueContext& context) {
+  const size_t length_min = context.name == SecretName::password ? 4 : 8;
+  if (value.size() < length_min || is_placeholder(value)) return false;
+  if (value.find(' ') != std::string_view::npos) return false;
+  if (folded(value) == folded(context.key)) return false;
+  if (!context.is_quoted) {
+    // Code, not a value.
+    if (contains_any(value, {"(", ")", "[", "]", "{", "}", "::", "->", "<", ">"})) return false;
+    if (is_name_path(value)) {
+      return context.name == SecretName::password && context.is_tight &&
+             is_all_upper(context.key) && name_of_secret(value) == SecretName::none;
+    }
+  }
+  if (context.name == SecretName::password) {
+    return context.is_quoted ? name_of_secret(value) == SecretName::none : has_letter(value);
+  }
+  return is_random(value);
+}
+
+bool is_placeholder(std::string_view value) {
+  if (value.empty()) return true;
+  if (std::ranges::all_of(value, [&](char c) { return c == value[0]; })) return true;
+  if (contains_any(value, {"${", "$(", "{{", "<", "%(", "%s", "[redacted", "...", "****", "xxxx",
+                           "XXXX"})) {
+    return true;
+  }
+  if (value[0] == '$' && value.size() > 1 && (is_upper(value[1]) || is_lower(value[1]))) {
+    return std::ranges::all_of(value.substr(1), is_alnum_under);
+  }
+  static constexpr std::string_view kWords[] = {
+      "true",     "false",    "null",   "none",     "undefined", "nil",      "string",
+      "str",      "required", "empty",  "example",  "changeme",  "password", "secret",
+      "token",    "bytes",    "bool",   "optional", "redacted",  "hidden",   "your-password",
+      "yourpassword", "placeholder", "dummy", "default", "unset", "missing"};
+  std::string low;
+  for (const char c : value) low += is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c;
+  return low.starts_with("your-") || low.starts_with("your_") || low.starts_with("my_") ||
+         std::ranges::find(kWords, std::string_view(low)) != std::end(kWords);
+}
+
+bool is_random(std::string_view value) {
+  if (!has_letter(value)) return value.size() >= 24 && entropy(value) > 2.8;
+  const bool is_mixed = has_digit(value) || (std::ranges::any_of(value, is_lower) &&
+                                             std::ranges::any_of(value, is_upper) &&
+                                             value.size() >= 20);
+  return is_mixed && entropy(value) >= (value.size() >= 16 ? 3.0 : 2.5);
+}
+
+bool has_digit(std::string_view text) { return std::ranges::any_of(text, is_digit); }
+
+bool has_letter(std::string_view text) {
+  return std::ranges::any_of(text, [](char c) { return is_lower(c) || is_upper(c); });
+}
+
+bool is_base64url(char c) { return is_alnum(c) || c == '-' || c == '_'; }
+
+bool is_token_char(char c) {
+  return is_base64url(c) || c == '.' || c == '~' || c == '+' || c == '/' || c == '=';
+}
+
+bool starts_with_word(std::string_view text, std::string_view word) {
+  if (text.size() < word.size()) return false;
+  for (size_t i = 0; i < word.size(); ++i) {
+    const char c = is_upper(text[i]) ? static_cast<char>(text[i] - 'A' + 'a') : text[i];
+    if (c != word[i]) return false;
+  }
+  return true;
+}
+
+}  // namespace corvid::memory

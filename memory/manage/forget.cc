@@ -1,0 +1,169 @@
+#include "memory/manage/forget.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "memory/ingest/annotate.h"
+#include "memory/ingest/segment.h"
+#include "memory/manage/tombstone.h"
+#include "memory/recall/question.h"
+#include "runtime/base/error.h"
+#include "runtime/base/text.h"
+
+namespace corvid::memory {
+namespace {
+
+class Finder {
+ public:
+  Finder(const Store& store, std::span<const ScopeId> scopes) : store_(store), scopes_(scopes) {}
+
+  void by_id(const std::string& id);
+  void by_text(const std::string& text);
+  void by_session(const std::string& name);
+  ForgetPreview take();
+
+ private:
+  bool is_in_scope(ScopeId scope) const {
+    return std::ranges::find(scopes_, scope) != scopes_.end();
+  }
+  void add(const Turn& turn) {
+    if (!is_in_scope(turn.scope)) return;
+    found_.emplace(turn.id, turn);
+    if (found_.size() > kForgetTurnsMax) fail(Code::invalid, "too many turns to forget at once");
+  }
+
+  const Store& store_;
+  std::span<const ScopeId> scopes_;
+  std::map<TurnId, Turn> found_;
+};
+
+void Finder::by_id(const std::string& id) {
+  if (const auto turn_id = parse_id(id, 't')) {
+    if (const auto turn = store_.turn(*turn_id)) add(*turn);
+  } else if (const auto cell_id = parse_id(id, 'c')) {
+    const std::optional<MemCell> cell = store_.cell(*cell_id);
+    if (!cell) return;
+    for (const TurnId source : cell->turns) {
+      if (const auto turn = store_.turn(source)) add(*turn);
+    }
+  } else {
+    fail(Code::invalid, "'" + id + "' is not the id of a memory; ids look like t12 or c3");
+  }
+}
+
+void Finder::by_text(const std::string& text) {
+  const std::string wanted = lower_case(trim(text));
+  if (wanted.empty()) fail(Code::invalid, "nothing named to forget");
+  store_.for_each_text(scopes_, [&](const Turn& turn) {
+    if (lower_case(turn.text).find(wanted) != std::string::npos) add(turn);
+  });
+  if (!found_.empty()) return;
+  std::vector<std::string> words;
+  for (std::string& word : words_of(wanted)) {
+    if (!is_stop_word(word)) words.push_back(std::move(word));
+  }
+  if (words.empty()) return;
+  std::map<TurnId, size_t> held;
+  for (const std::string& word : words) {
+    for (const TermCount& hit : store_.match(word)) ++held[hit.turn];
+  }
+  for (const auto& [id, count] : held) {
+    if (count < words.size()) continue;
+    if (const auto turn = store_.turn(id)) add(*turn);
+  }
+}
+
+void Finder::by_session(const std::string& name) {
+  for (const ScopeId scope : scopes_) {
+    const std::optional<SessionRow> session = store_.find_session(scope, name);
+    if (!session) continue;
+    for (const TurnId id : store_.session_turns(session->key)) {
+      if (const auto turn = store_.turn(id)) add(*turn);
+    }
+  }
+}
+
+ForgetPreview Finder::take() {
+  ForgetPreview preview;
+  std::set<CellId> cells;
+  for (auto& [id, turn] : found_) {
+    for (const CellId cell : store_.cells_of_turn(id)) cells.insert(cell);
+    preview.turns.push_back(std::move(turn));
+  }
+  preview.cells.assign(cells.begin(), cells.end());
+  return preview;
+}
+
+// Drops the cell, or derives it from what is left.
+void repair_cell(Store& store, CellId id, Forgotten& result) {
+  std::optional<MemCell> cell = store.cell(id);
+  if (!cell) return;
+  if (cell->turns.empty()) {
+    store.erase_cell(id);
+    result.ids.push_back(cell_name(id));
+    return;
+  }
+  std::vector<Turn> left;
+  for (const TurnId source : cell->turns) {
+    if (auto turn = store.turn(source)) left.push_back(std::move(*turn));
+  }
+  cell->opened_at = left.front().said_at;
+  if (!cell->is_open) {
+    cell->closed_at = left.back().said_at;
+    derive_cell(*cell, left);
+  }
+  store.put_cell(*cell);
+}
+
+}  // namespace
+
+ForgetPreview find_to_forget(const Store& store, const ForgetRequest& request,
+                             std::span<const ScopeId> scopes) {
+  if (request.ids.empty() && request.text.empty() && request.session.empty()) {
+    fail(Code::invalid, "nothing named to forget");
+  }
+  Finder finder(store, scopes);
+  for (const std::string& id : request.ids) finder.by_id(id);
+  if (!request.session.empty()) finder.by_session(request.session);
+  if (!request.text.empty()) finder.by_text(request.text);
+  return finder.take();
+}
+
+Forgotten erase(Store& store, const ForgetPreview& confirmed, const std::string& reason,
+                Time now) {
+  Forgotten result;
+  if (confirmed.turns.empty()) return result;
+  const std::string key = store.mac_key();
+  std::set<std::string> sessions;
+  store.write([&] {
+    std::set<CellId> cells;
+    for (const Turn& shown : confirmed.turns) {
+      const std::optional<Turn> turn = store.turn(shown.id);
+      if (!turn) continue;  // somebody else was faster
+      for (const CellId cell : store.cells_of_turn(turn->id)) cells.insert(cell);
+      for (const std::string& mac : tombstone_macs(key, *turn)) {
+        store.add_tombstone(turn->scope, mac, now);
+      }
+      store.erase_turn(*turn);
+      store.add_event({.at = now,
+                       .actor = "user",
+                       .op = "forget",
+                       .kind = "turn",
+                       .first_id = turn->id,
+                       .last_id = turn->id,
+                       .reason = reason});
+      result.texts.push_back(turn->text);
+      result.ids.push_back(turn_name(turn->id));
+      sessions.insert(turn->session);
+      ++result.turn_count;
+    }
+    for (const CellId cell : cells) repair_cell(store, cell, result);
+    store.raise_generation();
+  });
+  result.sessions.assign(sessions.begin(), sessions.end());
+  result.file_is_clean = store.scrub();
+  return result;
+}
+
+}  // namespace corvid::memory

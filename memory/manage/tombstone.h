@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "memory/types.h"
+
+namespace corvid::memory {
+
+// HMAC-SHA-256 (RFC 2104) of `message`, 64 hexadecimal digits.
+std::string hmac_sha256_hex(std::string_view key, std::string_view message);
+
+// Codes by which a forgotten turn is known again without keeping its text: its place (session and
+// external id), and its text without regard to letter case and blanks. A short text ("thanks!")
+// counts only together with its session and time.
+std::vector<std::string> tombstone_macs(std::string_view key, const Turn& turn);
+
+}  // namespace corvid::memory

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "memory/ports.h"
+#include "memory/types.h"
+#include "runtime/base/json_fwd.h"
+
+namespace corvid::memory {
+
+class Store;
+
+enum class Durability {
+  full,   // an acknowledged write survives power loss
+  normal  // it survives the death of the process; power loss may take the last writes
+};
+
+struct MemoryConfig {
+  std::string location{};  // a folder, made if absent; ":memory:" keeps everything in this process
+  std::string store = "sqlite";
+  Durability durability = Durability::full;
+  Scope scope{};  // what is written and, unless a call says otherwise, read
+};
+
+// The agent's memory: turns are the truth, all else is derived from them. Thread-safe; several
+// processes may open one location. No method calls a model. Throws io, corrupt, unsupported (a
+// newer format), timeout (locked), invalid (wrong arguments).
+class Memory {
+ public:
+  explicit Memory(const MemoryConfig& config, Ports ports = {});
+  ~Memory();
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+
+  // Stores the turns in one transaction, in order; when it returns they are durable and the next
+  // recall sees them. Text between kRecallBegin and kRecallEnd is left out and its ids are noted.
+  std::vector<WriteResult> remember(std::span<const NewTurn> turns);
+  WriteResult remember(const NewTurn& turn);
+
+  // A task boundary: the session's open MemCell is closed.
+  void close_session(const std::string& session);
+
+  Recall recall(std::string_view question, const RecallOptions& options = {}) const;
+  Recall recall(std::string_view question, const RecallOptions& options,
+                const ScopeFilter& filter) const;
+
+  // Newest first.
+  std::vector<MemCell> cells(const ScopeFilter& filter, int limit) const;
+  std::vector<MemCell> cells(int limit) const;
+  std::optional<Turn> turn(TurnId id) const;     // nullopt: no such turn
+  std::optional<MemCell> cell(CellId id) const;  // nullopt: no such cell
+  std::vector<Turn> cell_turns(const MemCell& cell) const;
+  std::optional<Why> why(std::string_view id) const;  // nullopt: no such id; invalid: not an id
+  MemoryStats stats() const;
+
+  // Find, show, then erase: `confirm` takes what the user saw. Afterwards no file of the store
+  // holds the text, and neither import nor remember takes it back (Written::forgotten).
+  ForgetPreview find_to_forget(const ForgetRequest& request, const ScopeFilter& filter) const;
+  Forgotten forget(const ForgetPreview& confirmed, const std::string& reason);
+
+  // JSON lines {"session","id","speaker","when","text"[,"role"]}; `id` unique in the file. The file
+  // is checked as a whole first: one error (invalid) names the first bad line and leaves the store
+  // as it was. Importing again stores nothing twice. `progress(done, total)` after each batch.
+  ImportReport import_turns(const std::filesystem::path& file,
+                            const std::function<void(int64_t, int64_t)>& progress = {});
+
+  // Reads everything: pages, index against turns, provenance, event chain.
+  VerifyReport verify() const;
+
+  const Scope& scope() const;
+  std::string durability() const;  // one sentence for `doctor`
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// A recalled block stands between these lines, so that it is never taken for new evidence.
+inline constexpr std::string_view kRecallBegin = "<recalled-memory>";
+inline constexpr std::string_view kRecallEnd = "</recalled-memory>";
+
+// The contract of `memory search --json` and of the other --json answers.
+Json to_json(const Recall& recall);
+Json to_json(const MemCell& cell);
+Json to_json(const Turn& turn);
+Json to_json(const MemoryStats& stats);
+Json to_json(const Why& why);
+Json to_json(const ImportReport& report);
+
+}  // namespace corvid::memory

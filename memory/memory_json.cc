@@ -1,0 +1,91 @@
+// The JSON forms that `--json` prints and other programs read.
+
+#include "memory/memory.h"
+#include "runtime/base/json.h"
+
+namespace corvid::memory {
+
+Json to_json(const Recall& recall) {
+  Json hits = Json::array();
+  for (const Hit& hit : recall.hits) {
+    hits.push_back({{"id", hit.id},
+                    {"kind", hit.kind},
+                    {"score", hit.score},
+                    {"turns", hit.turns},
+                    {"text", hit.text},
+                    {"reasons", hit.reasons},
+                    {"speaker", hit.speaker},
+                    {"session", hit.session},
+                    {"when", format_time(hit.said_at)},
+                    {"tier", std::string(tier_name(hit.tier))}});
+  }
+  return {{"hits", std::move(hits)}, {"support", recall.support}, {"context", recall.context},
+          {"tokens", recall.tokens}, {"ms", recall.ms}};
+}
+
+Json to_json(const MemCell& cell) {
+  Json turns = Json::array();
+  for (const TurnId id : cell.turns) turns.push_back(turn_name(id));
+  Json json = {{"id", cell_name(cell.id)},   {"kind", "cell"},
+               {"session", cell.session},    {"title", cell.title},
+               {"episode", cell.episode},    {"opened", format_time(cell.opened_at)},
+               {"open", cell.is_open},       {"reason", cell.reason},
+               {"deriver", cell.deriver},    {"tokens", cell.tokens},
+               {"turns", std::move(turns)}};
+  json["closed"] = cell.is_open ? Json() : Json(format_time(cell.closed_at));
+  return json;
+}
+
+Json to_json(const Turn& turn) {
+  Json injected = Json::array();
+  for (const TurnId id : turn.injected_ids) injected.push_back(turn_name(id));
+  return {{"id", turn_name(turn.id)},
+          {"kind", "turn"},
+          {"external_id", turn.external_id},
+          {"session", turn.session},
+          {"seq", turn.seq},
+          {"role", turn.role},
+          {"speaker", turn.speaker},
+          {"channel", turn.channel},
+          {"tier", std::string(tier_name(turn.tier))},
+          {"when", format_time(turn.said_at)},
+          {"learnt", format_time(turn.learnt_at)},
+          {"text", turn.text},
+          {"bytes", turn.bytes_full},
+          {"sha256", turn.sha256},
+          {"redactions", turn.redactions},
+          {"injected", std::move(injected)}};
+}
+
+Json to_json(const MemoryStats& stats) {
+  return {{"scopes", stats.scopes},         {"sessions", stats.sessions},
+          {"turns", stats.turns},           {"cells", stats.cells},
+          {"events", stats.events},         {"tombstones", stats.tombstones},
+          {"text_bytes", stats.text_bytes}, {"file_bytes", stats.file_bytes},
+          {"format", stats.format},         {"location", stats.location},
+          {"durability", stats.durability}};
+}
+
+Json to_json(const Why& why) {
+  Json sources = Json::array();
+  for (const Turn& turn : why.sources) sources.push_back(to_json(turn));
+  Json history = Json::array();
+  for (const Event& event : why.history) {
+    history.push_back({{"at", format_time(event.at)}, {"actor", event.actor}, {"op", event.op},
+                       {"reason", event.reason}});
+  }
+  return {{"id", why.id},
+          {"kind", why.kind},
+          {"sources", std::move(sources)},
+          {"deriver", why.deriver},
+          {"derived", why.derived},
+          {"history", std::move(history)}};
+}
+
+Json to_json(const ImportReport& report) {
+  return {{"lines", report.line_count}, {"stored", report.stored},
+          {"duplicates", report.duplicates}, {"refused", report.refused},
+          {"empty", report.empty}, {"redactions", report.redactions}};
+}
+
+}  // namespace corvid::memory

@@ -1,0 +1,179 @@
+#include "memory/recall/question.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <set>
+
+#include "memory/ingest/annotate.h"
+
+namespace corvid::memory {
+namespace {
+
+using std::chrono::days;
+
+constexpr size_t kTermsMax = 64;
+constexpr size_t kSpeakersMax = 256;  // above it, names say little
+constexpr std::array<std::string_view, 12> kMonths = {
+    "january", "february", "march",     "april",   "may",      "june",
+    "july",    "august",   "september", "october", "november", "december"};
+
+bool is_number(std::string_view word, int& value) {
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+  return error == std::errc() && end == word.data() + word.size();
+}
+
+// "3rd" -> 3; 0 when it is not a day of a month.
+int day_of(std::string_view word) {
+  size_t digits = 0;
+  while (digits < word.size() && word[digits] >= '0' && word[digits] <= '9') ++digits;
+  const std::string_view ending = word.substr(digits);
+  int value = 0;
+  if (digits == 0 || digits > 2 || !is_number(word.substr(0, digits), value)) return 0;
+  if (!ending.empty() && ending != "st" && ending != "nd" && ending != "rd" && ending != "th") {
+    return 0;
+  }
+  return value >= 1 && value <= 31 ? value : 0;
+}
+
+bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> starts) {
+  return std::ranges::any_of(starts, [&](std::string_view start) {
+    if (!text.starts_with(start)) return false;
+    const char after = start.size() < text.size() ? text[start.size()] : ' ';
+    return after < 'a' || after > 'z';
+  });
+}
+
+// Is `name` a word, or the start of a word, of `text`?
+bool names(std::string_view text, std::string_view name) {
+  for (size_t at = text.find(name); at != std::string_view::npos; at = text.find(name, at + 1)) {
+    const char before = at == 0 ? ' ' : text[at - 1];
+    const bool is_inside = (before >= 'a' && before <= 'z') || (before >= '0' && before <= '9');
+    if (!is_inside) return true;
+  }
+  return false;
+}
+
+void find_speakers(std::string_view low, const Corpus& corpus, Question& question,
+                   std::set<std::string>& names_of_speakers) {
+  if (corpus.speakers().size() > kSpeakersMax) return;
+  for (size_t i = 0; i < corpus.speakers().size(); ++i) {
+    const Corpus::Speaker& speaker = corpus.speakers()[i];
+    if (speaker.name.empty() || speaker.role == "tool" || speaker.role == "system") continue;
+    const std::vector<std::string> words = words_of(speaker.name);
+    names_of_speakers.insert(words.begin(), words.end());
+    const bool by_first_name = words.size() > 1 && words[0].size() >= 3 && names(low, words[0]);
+    if (!names(low, speaker.name) && !by_first_name) continue;
+    question.asked.push_back(static_cast<int32_t>(i));
+    if (std::ranges::find(question.asked_names, speaker.name) == question.asked_names.end()) {
+      question.asked_names.push_back(speaker.name);
+    }
+  }
+}
+
+void find_dates(std::string_view text, const std::vector<std::string>& words,
+                Question& question) {
+  for (const std::string& word : words) {
+    const auto month = std::ranges::find(kMonths, std::string_view(word));
+    const bool is_month = month != kMonths.end() &&
+                          (word != "may" || text.find("May") != std::string_view::npos);
+    int number = 0;
+    if (is_month) {
+      question.months.push_back(static_cast<int>(month - kMonths.begin()) + 1);
+    } else if (word.size() == 4 && word.starts_with("20") && is_number(word, number)) {
+      question.years.push_back(number);
+    }
+  }
+  if (question.months.empty()) return;
+  for (const std::string& word : words) {
+    if (const int day = day_of(word); day > 0) question.days.push_back(day);
+  }
+}
+
+void find_ranges(const std::vector<std::string>& words, Time at, Question& question) {
+  const Time today = std::chrono::floor<days>(at);
+  const auto add = [&](int from_days_ago, int to_days_ago) {
+    question.ranges.push_back({today - days(from_days_ago), today - days(to_days_ago)});
+  };
+  for (size_t i = 0; i < words.size(); ++i) {
+    const std::string_view word = words[i];
+    const std::string_view next = i + 1 < words.size() ? std::string_view(words[i + 1]) : "";
+    const std::string_view third = i + 2 < words.size() ? std::string_view(words[i + 2]) : "";
+    int count = 0;
+    if (word == "today" || word == "tonight") add(0, 0);
+    if (word == "yesterday") add(1, 1);
+    if (word == "last" && next == "night") add(1, 0);
+    if (word == "last" && next == "week") add(13, 1);
+    if (word == "last" && next == "month") add(62, 1);
+    if (third != "ago" || !is_number(word, count) || count < 1 || count > 1000) continue;
+    if (next == "day" || next == "days") add(count, count);
+    if (next == "week" || next == "weeks") add(7 * count + 3, 7 * count - 3);
+    if (next == "month" || next == "months") add(30 * count + 15, 30 * count - 15);
+  }
+}
+
+}  // namespace
+
+std::string lower_case(std::string_view text) {
+  std::string low(text);
+  for (char& c : low) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return low;
+}
+
+Question analyse_question(std::string_view text, const Corpus& corpus, Time at) {
+  Question question;
+  const std::string low = lower_case(text);
+  const std::vector<std::string> words = words_of(text);
+  std::set<std::string> skip;
+  find_speakers(low, corpus, question, skip);
+  std::set<std::string> seen;
+  for (const std::string& word : words) {
+    const std::string_view bare =
+        word.ends_with("'s") ? std::string_view(word).substr(0, word.size() - 2) : word;
+    if (is_stop_word(word) || skip.contains(std::string(bare)) || !seen.insert(word).second) {
+      continue;
+    }
+    if (question.terms.size() < kTermsMax) question.terms.push_back(word);
+  }
+  find_dates(text, words, question);
+  find_ranges(words, at, question);
+  question.wants_time =
+      starts_with_any(low, {"when", "how long", "in what", "which year", "which month", "on what",
+                            "what date", "what day", "what month", "what year"});
+  question.wants_name = starts_with_any(
+      low, {"who", "where", "which", "what is the name", "what book", "what movie", "what game",
+            "what city", "what country", "what band", "what song"});
+  return question;
+}
+
+double date_match(const Question& question, Time said_at) {
+  const auto contains = [](const std::vector<int>& list, int value) {
+    return std::ranges::find(list, value) != list.end();
+  };
+  double match = 0;
+  const auto today = std::chrono::floor<days>(said_at);
+  for (const DayRange& range : question.ranges) {
+    if (today >= range.from && today <= range.to) match = 1;
+  }
+  if (question.months.empty() && question.years.empty()) return match;
+  const std::chrono::year_month_day date(today);
+  const int month = static_cast<int>(static_cast<unsigned>(date.month()));
+  const int day = static_cast<int>(static_cast<unsigned>(date.day()));
+  const bool is_month = contains(question.months, month);
+  if (is_month) {
+    match += 1.0;
+  } else if (!question.months.empty() && day < 12 &&
+             contains(question.months, (month + 10) % 12 + 1)) {
+    match += 0.4;  // told early in the following month
+  }
+  if (!question.years.empty()) {
+    match += contains(question.years, static_cast<int>(date.year())) ? 0.3 : -0.5;
+  }
+  const bool is_day = std::ranges::any_of(
+      question.days, [day](int asked) { return asked - day <= 1 && day - asked <= 1; });
+  return is_month && is_day ? match + 0.7 : match;
+}
+
+}  // namespace corvid::memory

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "memory/recall/corpus.h"
+#include "memory/types.h"
+
+namespace corvid::memory {
+
+std::string lower_case(std::string_view text);  // ASCII letters only; the rest stays
+
+// A span of days that the question names; both ends count.
+struct DayRange {
+  Time from{};
+  Time to{};
+};
+
+// What can be read from a question without a model.
+struct Question {
+  std::vector<std::string> terms;   // words without stop words and speakers' names, no duplicates
+  std::vector<int32_t> asked;       // speakers (indexes into Corpus::speakers) that it names
+  std::vector<std::string> asked_names;  // their distinct names
+  std::vector<int> months;          // 1..12
+  std::vector<int> years;
+  std::vector<int> days;            // 1..31; only beside a month
+  std::vector<DayRange> ranges;     // "yesterday", "last week", resolved
+  bool wants_time = false;          // "when ...", "how long ..."
+  bool wants_name = false;          // "who", "where", "which"
+};
+
+// `at` is the moment of asking.
+Question analyse_question(std::string_view text, const Corpus& corpus, Time at);
+
+// How well a turn's day fits the dates of the question: 0 when it names none.
+double date_match(const Question& question, Time said_at);
+
+}  // namespace corvid::memory

@@ -1,0 +1,96 @@
+#include "memory/recall/recall.h"
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+
+#include "memory/recall/pack.h"
+#include "memory/recall/question.h"
+#include "memory/recall/rank.h"
+#include "runtime/base/text.h"
+
+namespace corvid::memory {
+namespace {
+
+constexpr size_t kCorporaMax = 16;
+constexpr int kLimitMax = 10'000;
+constexpr int kPackCandidatesMax = 400;
+constexpr size_t kQuestionBytesMax = 16 * 1024;
+constexpr std::string_view kLowSupportNote =
+    "Note: the memory may not hold the answer to this question.";
+
+Hit make_hit(const Ranked& ranked, const Turn& turn) {
+  Hit hit;
+  hit.id = turn_name(turn.id);
+  hit.kind = "turn";
+  hit.score = ranked.score;
+  hit.turns = {turn.external_id.empty() ? hit.id : turn.external_id};
+  hit.text = turn.text;
+  for (const auto& [name, value] : {std::pair{"lexical", ranked.lexical},
+                                    std::pair{"session", ranked.session},
+                                    std::pair{"speaker", ranked.speaker},
+                                    std::pair{"date", ranked.date},
+                                    std::pair{"answer", ranked.answer},
+                                    std::pair{"question", ranked.question}}) {
+    if (value != 0) hit.reasons[name] = value;
+  }
+  hit.speaker = turn.speaker;
+  hit.session = turn.session;
+  hit.said_at = turn.said_at;
+  hit.tier = turn.tier;
+  return hit;
+}
+
+}  // namespace
+
+Recaller::Recaller(const Store& store, const Ports& ports) : store_(store), ports_(ports) {}
+
+Corpus& Recaller::corpus_for(std::vector<ScopeId> scopes) {
+  const auto place = corpora_.find(scopes);
+  if (place != corpora_.end()) return place->second;
+  if (corpora_.size() >= kCorporaMax) corpora_.clear();
+  Corpus corpus(scopes);
+  return corpora_.emplace(std::move(scopes), std::move(corpus)).first->second;
+}
+
+Recall Recaller::recall(std::string_view text, const RecallOptions& options,
+                        const ScopeFilter& filter) {
+  const auto start = std::chrono::steady_clock::now();
+  const std::unique_lock lock(mutex_);
+  Corpus& corpus = corpus_for(store_.find_scopes(filter));
+  corpus.refresh(store_);
+  int64_t excluded = 0;
+  for (const ScopeId scope : corpus.scopes()) {
+    if (options.exclude_session.empty()) break;
+    if (const auto session = store_.find_session(scope, options.exclude_session)) {
+      excluded = session->key;
+    }
+  }
+  const Time at = options.at ? *options.at : ports_.now ? ports_.now() : system_now();
+  const Question question =
+      analyse_question(to_utf8(truncate_utf8(text, kQuestionBytesMax)), corpus, at);
+  const int limit = std::clamp(options.limit, 0, kLimitMax);
+  const Ranking ranking = rank_turns(store_, corpus, question,
+                                     std::max(limit, kPackCandidatesMax), excluded);
+  Recall result;
+  result.support = ranking.support;
+  std::vector<PackItem> items;
+  for (const Ranked& ranked : ranking.best) {
+    const bool wants_hit = static_cast<int>(result.hits.size()) < limit;
+    const bool wants_item = items.size() < kPackCandidatesMax;
+    if (!wants_hit && !wants_item) break;
+    const std::optional<Turn> turn = store_.turn(corpus.rows()[static_cast<size_t>(ranked.row)].id);
+    if (!turn) continue;  // forgotten a moment ago
+    if (wants_hit) result.hits.push_back(make_hit(ranked, *turn));
+    if (wants_item) items.push_back({turn->id, turn->said_at, turn->speaker, turn->text});
+  }
+  const std::string note(ranking.support < kSupportLow ? kLowSupportNote : "");
+  Packed packed = pack(items, options.budget_tokens, note, ports_.count_tokens);
+  result.context = std::move(packed.block);
+  result.tokens = packed.tokens;
+  result.ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+                  .count();
+  return result;
+}
+
+}  // namespace corvid::memory

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "memory/memory.h"
+#include "memory/types.h"
+
+namespace corvid::memory {
+
+struct SessionRow {
+  int64_t key = 0;
+  ScopeId scope = 0;
+  std::string name;
+  SessionKind kind = SessionKind::chat;
+};
+
+// What ranking needs of a turn without reading its text.
+struct TurnSummary {
+  TurnId id = 0;
+  int64_t session_key = 0;
+  Tier tier = Tier::user;
+  Time said_at{};
+  int32_t words = 0;
+  uint32_t features = 0;
+  std::string_view speaker;  // valid during the visit
+  std::string_view role;     // valid during the visit
+};
+
+// `count` occurrences of a term in the indexed text of a turn.
+struct TermCount {
+  TurnId turn = 0;
+  int32_t count = 0;
+};
+
+// The durable home of turns and of what is derived from them. Knows no ranking and no policy.
+// Thread-safe. Writes happen inside write(); reads see what was committed before, or inside write()
+// what that transaction wrote. Methods throw io, corrupt, timeout (locked by another process).
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // Runs `body` as one transaction, all or nothing; one at a time over all processes.
+  virtual void write(const std::function<void()>& body) = 0;
+
+  // Scopes and sessions. find_* give 0 or nullopt when there is none.
+  virtual ScopeId put_scope(const Scope& scope) = 0;  // finds or makes
+  virtual std::vector<ScopeId> find_scopes(const ScopeFilter& filter) const = 0;
+  virtual SessionRow put_session(ScopeId scope, const std::string& name, SessionKind kind) = 0;
+  virtual std::optional<SessionRow> find_session(ScopeId scope, std::string_view name) const = 0;
+
+  // Turns. add_turn gives the turn its id and its place in the session and makes its
+  // indexed_text() (ingest/annotate.h) searchable; erase_turn takes both away.
+  virtual TurnId add_turn(Turn& turn) = 0;
+  virtual std::optional<Turn> turn(TurnId id) const = 0;
+  virtual std::optional<Turn> find_external(int64_t session_key, std::string_view id) const = 0;
+  virtual std::vector<TurnId> session_turns(int64_t session_key) const = 0;
+  virtual std::optional<TurnId> last_turn(int64_t session_key) const = 0;
+  virtual void erase_turn(const Turn& turn) = 0;
+  virtual void for_each_turn(std::span<const ScopeId> scopes, TurnId after,
+                             const std::function<void(const TurnSummary&)>& visit) const = 0;
+  virtual void for_each_text(std::span<const ScopeId> scopes,
+                             const std::function<void(const Turn&)>& visit) const = 0;
+
+  // Turns whose indexed text holds the words of `term` in a row after folding and stemming, by
+  // rising id. `term` is data: no query syntax in it means anything.
+  virtual std::vector<TermCount> match(std::string_view term) const = 0;
+
+  // Rises whenever something already readable was erased: caches start anew.
+  virtual int64_t generation() const = 0;
+  virtual void raise_generation() = 0;
+
+  // MemCells. put_cell inserts (id == 0) or replaces, with its sources.
+  virtual CellId put_cell(const MemCell& cell) = 0;
+  virtual void add_cell_turn(CellId cell, TurnId turn) = 0;
+  virtual std::optional<MemCell> cell(CellId id) const = 0;
+  virtual std::vector<MemCell> cells(std::span<const ScopeId> scopes, int limit) const = 0;
+  virtual std::optional<CellId> open_cell(int64_t session_key) const = 0;
+  virtual std::vector<CellId> cells_of_turn(TurnId id) const = 0;
+  virtual void erase_cell(CellId id) = 0;
+
+  // Audit, append-only and hash-chained; never content.
+  virtual void add_event(const Event& event) = 0;
+  virtual std::vector<Event> events(std::string_view kind, int64_t id) const = 0;
+
+  // Keyed codes of forgotten content; see manage/tombstone.h.
+  virtual std::string mac_key() const = 0;
+  virtual void add_tombstone(ScopeId scope, std::string_view mac, Time at) = 0;
+  virtual bool has_tombstone(ScopeId scope, std::string_view mac) const = 0;
+
+  // Removes sessions and scopes without turns, then every trace of erased content from the files.
+  // False: a reader elsewhere holds an old view; the next open or scrub finishes.
+  virtual bool scrub() = 0;
+
+  virtual MemoryStats stats() const = 0;
+  virtual std::vector<std::string> verify() const = 0;  // problems in pages, keys, index, chain
+};
+
+// Opens or makes the store of the registered `kind` at `location` (see MemoryConfig). Throws
+// unsupported when its format is newer than this program.
+std::unique_ptr<Store> make_store(std::string_view kind, std::string_view location,
+                                  Durability durability);
+
+}  // namespace corvid::memory

@@ -1,0 +1,88 @@
+#include "memory/stores/support/schema.h"
+
+#include <array>
+#include <string>
+
+#include "runtime/base/error.h"
+
+namespace corvid::memory {
+namespace {
+
+constexpr int64_t kApplicationId = 0x636f7276;  // "corv"
+
+// fts_turn holds no text and no neighbours: windows are sums over the own column, see
+// recall/rank.h. Derived rows point to their turns through `source`.
+constexpr const char* kFormat1 = R"sql(
+CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE scope(
+  id INTEGER PRIMARY KEY, tenant TEXT NOT NULL, user TEXT NOT NULL, project TEXT NOT NULL,
+  session_parent TEXT NOT NULL, kind TEXT NOT NULL, created INTEGER NOT NULL,
+  UNIQUE(tenant, user, project, session_parent));
+CREATE TABLE session(
+  id INTEGER PRIMARY KEY, scope_id INTEGER NOT NULL REFERENCES scope(id), name TEXT NOT NULL,
+  kind INTEGER NOT NULL, created INTEGER NOT NULL, UNIQUE(scope_id, name));
+CREATE TABLE turn(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  scope_id INTEGER NOT NULL REFERENCES scope(id),
+  session_id INTEGER NOT NULL REFERENCES session(id),
+  seq INTEGER NOT NULL, external_id TEXT, role TEXT NOT NULL, speaker TEXT NOT NULL,
+  channel TEXT NOT NULL, tier INTEGER NOT NULL, said_at INTEGER NOT NULL,
+  learnt_at INTEGER NOT NULL, text TEXT NOT NULL, bytes_full INTEGER NOT NULL,
+  sha256 TEXT NOT NULL, words INTEGER NOT NULL, features INTEGER NOT NULL,
+  redactions INTEGER NOT NULL, injected_ids TEXT NOT NULL);
+CREATE UNIQUE INDEX turn_session ON turn(session_id, seq);
+CREATE UNIQUE INDEX turn_external ON turn(session_id, external_id) WHERE external_id IS NOT NULL;
+CREATE INDEX turn_scope ON turn(scope_id);
+CREATE TABLE segment(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  scope_id INTEGER NOT NULL REFERENCES scope(id),
+  session_id INTEGER NOT NULL REFERENCES session(id),
+  opened_at INTEGER NOT NULL, closed_at INTEGER, reason TEXT NOT NULL, title TEXT NOT NULL,
+  episode TEXT NOT NULL, deriver TEXT NOT NULL, tokens INTEGER NOT NULL);
+CREATE INDEX segment_scope ON segment(scope_id);
+CREATE INDEX segment_open ON segment(session_id) WHERE closed_at IS NULL;
+CREATE INDEX segment_session ON segment(session_id);
+CREATE TABLE source(
+  derived_kind TEXT NOT NULL, derived_id INTEGER NOT NULL,
+  turn_id INTEGER NOT NULL REFERENCES turn(id), span_from INTEGER, span_to INTEGER,
+  PRIMARY KEY(derived_kind, derived_id, turn_id)) WITHOUT ROWID;
+CREATE INDEX source_turn ON source(turn_id);
+CREATE TABLE event(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, actor TEXT NOT NULL,
+  op TEXT NOT NULL, kind TEXT NOT NULL, first_id INTEGER NOT NULL, last_id INTEGER NOT NULL,
+  reason TEXT NOT NULL, prev_hash TEXT NOT NULL, hash TEXT NOT NULL);
+CREATE INDEX event_item ON event(kind, first_id);
+CREATE TABLE tombstone(
+  scope_id INTEGER NOT NULL, content_mac TEXT NOT NULL, at INTEGER NOT NULL, reason TEXT NOT NULL,
+  PRIMARY KEY(scope_id, content_mac)) WITHOUT ROWID;
+CREATE VIRTUAL TABLE fts_turn USING fts5(
+  own, content='', columnsize=0, tokenize='porter unicode61');
+INSERT INTO meta VALUES('generation', 1), ('mac_key', lower(hex(randomblob(32)))),
+  ('scrub_pending', 0);
+)sql";
+
+// Entry i leads from format i to format i + 1.
+constexpr std::array<const char*, kStoreFormat> kMigrations = {kFormat1};
+
+}  // namespace
+
+void prepare_schema(SqliteDb& db, const std::string& location) {
+  int64_t format = db.number("PRAGMA user_version");
+  if (format == kStoreFormat) return;
+  Transaction transaction(db);
+  format = db.number("PRAGMA user_version");  // another process may have been faster
+  if (format > kStoreFormat) {
+    fail(Code::unsupported, "the memory store " + location + " has format " +
+                                std::to_string(format) + "; this program knows up to " +
+                                std::to_string(kStoreFormat));
+  }
+  if (format < 0 || (format == 0 && db.number("SELECT count(*) FROM sqlite_schema") > 0)) {
+    fail(Code::corrupt, "corrupt: " + location + ": a database, but not a memory store");
+  }
+  for (; format < kStoreFormat; ++format) db.execute(kMigrations[static_cast<size_t>(format)]);
+  db.execute("PRAGMA application_id = " + std::to_string(kApplicationId));
+  db.execute("PRAGMA user_version = " + std::to_string(kStoreFormat));
+  transaction.commit();
+}
+
+}  // namespace corvid::memory

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "memory/stores/support/sqlite_db.h"
+
+namespace corvid::memory {
+
+inline constexpr int kStoreFormat = 1;
+
+// Makes the tables of an empty file, migrates older formats in one transaction; throws unsupported
+// for a newer one and corrupt for a database that is not a memory store.
+void prepare_schema(SqliteDb& db, const std::string& location);
+
+}  // namespace corvid::memory

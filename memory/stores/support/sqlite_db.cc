@@ -1,0 +1,186 @@
+#include "memory/stores/support/sqlite_db.h"
+
+#include <sqlite3.h>
+
+#include "runtime/base/check.h"
+#include "runtime/base/error.h"
+
+namespace corvid::memory {
+namespace {
+
+constexpr int kBusyTimeoutMs = 10'000;
+
+// corvid_count(fts_table): occurrences of the query in the row.
+void count_hits(const Fts5ExtensionApi* api, Fts5Context* fts, sqlite3_context* context, int,
+                sqlite3_value**) {
+  int count = 0;
+  const int code = api->xInstCount(fts, &count);
+  if (code == SQLITE_OK) {
+    sqlite3_result_int(context, count);
+  } else {
+    sqlite3_result_error_code(context, code);
+  }
+}
+
+int add_count_function(sqlite3* db) {
+  sqlite3_stmt* statement = nullptr;
+  fts5_api* api = nullptr;
+  int code = sqlite3_prepare_v2(db, "SELECT fts5(?1)", -1, &statement, nullptr);
+  if (code != SQLITE_OK) return code;
+  sqlite3_bind_pointer(statement, 1, static_cast<void*>(&api), "fts5_api_ptr", nullptr);
+  sqlite3_step(statement);
+  code = sqlite3_finalize(statement);
+  if (code != SQLITE_OK || api == nullptr) return SQLITE_ERROR;
+  return api->xCreateFunction(api, "corvid_count", nullptr, count_hits, nullptr);
+}
+
+}  // namespace
+
+Statement::Statement(SqliteDb& db, std::string_view sql) : db_(db) {
+  auto place = db.idle_.find(sql);
+  if (place != db.idle_.end() && !place->second.empty()) {
+    raw_ = place->second.back();
+    place->second.pop_back();
+    return;
+  }
+  const int code = sqlite3_prepare_v3(db.raw_, sql.data(), static_cast<int>(sql.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &raw_, nullptr);
+  if (code != SQLITE_OK) db.raise(code, "prepare");
+}
+
+Statement::~Statement() {
+  sqlite3_reset(raw_);
+  sqlite3_clear_bindings(raw_);
+  db_.idle_[sqlite3_sql(raw_)].push_back(raw_);
+}
+
+Statement& Statement::bind(int index, int64_t value) {
+  CHECK(sqlite3_bind_int64(raw_, index, value) == SQLITE_OK);
+  return *this;
+}
+
+Statement& Statement::bind(int index, std::string_view text) {
+  const char* data = text.data() == nullptr ? "" : text.data();
+  const int code = sqlite3_bind_text64(raw_, index, data, text.size(), SQLITE_TRANSIENT,
+                                       SQLITE_UTF8);
+  if (code != SQLITE_OK) db_.raise(code, "bind");
+  return *this;
+}
+
+Statement& Statement::bind_null(int index) {
+  CHECK(sqlite3_bind_null(raw_, index) == SQLITE_OK);
+  return *this;
+}
+
+bool Statement::step() {
+  const int code = sqlite3_step(raw_);
+  if (code == SQLITE_ROW) return true;
+  if (code != SQLITE_DONE) db_.raise(code, sqlite3_sql(raw_));
+  return false;
+}
+
+void Statement::run() {
+  while (step()) {
+  }
+}
+
+int64_t Statement::integer(int column) const { return sqlite3_column_int64(raw_, column); }
+
+std::string_view Statement::text(int column) const {
+  const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(raw_, column));
+  if (data == nullptr) return {};
+  return {data, static_cast<size_t>(sqlite3_column_bytes(raw_, column))};
+}
+
+bool Statement::is_null(int column) const {
+  return sqlite3_column_type(raw_, column) == SQLITE_NULL;
+}
+
+SqliteDb::SqliteDb(const std::string& path, bool sync_full) : path_(path) {
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+  const int code = sqlite3_open_v2(path.c_str(), &raw_, flags, nullptr);
+  if (code != SQLITE_OK) {
+    const std::string what = raw_ != nullptr ? sqlite3_errmsg(raw_) : "out of memory";
+    sqlite3_close(raw_);
+    fail(Code::io, "cannot open the memory store " + path + ": " + what);
+  }
+  // A constructor that throws runs no destructor.
+  std::unique_ptr<sqlite3, int (*)(sqlite3*)> guard(raw_, sqlite3_close);
+  sqlite3_extended_result_codes(raw_, 1);
+  sqlite3_busy_timeout(raw_, kBusyTimeoutMs);
+  sqlite3_db_config(raw_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  execute(
+      "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = ON;"
+      "PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;"
+      "PRAGMA journal_mode = WAL;");
+  execute(sync_full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+  const int added = add_count_function(raw_);
+  if (added != SQLITE_OK) raise(added, "FTS5");
+  static_cast<void>(guard.release());
+}
+
+SqliteDb::~SqliteDb() {
+  for (auto& [sql, statements] : idle_) {
+    for (sqlite3_stmt* statement : statements) sqlite3_finalize(statement);
+  }
+  sqlite3_close(raw_);
+}
+
+void SqliteDb::execute(const std::string& sql) {
+  const int code = sqlite3_exec(raw_, sql.c_str(), nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) raise(code, sql.substr(0, 80));
+}
+
+bool SqliteDb::try_execute(const std::string& sql) {
+  const int code = sqlite3_exec(raw_, sql.c_str(), nullptr, nullptr, nullptr);
+  if ((code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED) return false;
+  if (code != SQLITE_OK) raise(code, sql.substr(0, 80));
+  return true;
+}
+
+bool SqliteDb::try_empty_wal() {
+  Statement statement(*this, "PRAGMA wal_checkpoint(TRUNCATE)");
+  return !statement.step() || statement.integer(0) == 0;
+}
+
+int64_t SqliteDb::number(std::string_view sql) {
+  Statement statement(*this, sql);
+  return statement.step() ? statement.integer(0) : 0;
+}
+
+int64_t SqliteDb::last_id() const { return sqlite3_last_insert_rowid(raw_); }
+
+void SqliteDb::roll_back() noexcept {
+  if (sqlite3_get_autocommit(raw_) == 0) {
+    sqlite3_exec(raw_, "ROLLBACK", nullptr, nullptr, nullptr);
+  }
+}
+
+void SqliteDb::raise(int code, std::string_view doing) const {
+  const std::string detail = std::string(sqlite3_errmsg(raw_)) + " (" + std::string(doing) + ")";
+  switch (code & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      fail(Code::timeout, "the memory store " + path_ + " is locked by another process");
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      fail(Code::corrupt, "corrupt: " + path_ + ": " + detail);
+    case SQLITE_FULL:
+      fail(Code::io, "no space left for the memory store " + path_);
+    default:
+      fail(Code::io, "memory store " + path_ + ": " + detail);
+  }
+}
+
+Transaction::Transaction(SqliteDb& db) : db_(db) { db.execute("BEGIN IMMEDIATE"); }
+
+Transaction::~Transaction() {
+  if (!is_done_) db_.roll_back();
+}
+
+void Transaction::commit() {
+  db_.execute("COMMIT");
+  is_done_ = true;
+}
+
+}  // namespace corvid::memory

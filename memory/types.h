@@ -1,0 +1,211 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/base/clock.h"
+
+namespace corvid::memory {
+
+using TurnId = int64_t;   // printed as "t123"; never given to another turn
+using CellId = int64_t;   // printed as "c45"
+using ScopeId = int64_t;
+
+// What a channel may do: a lower tier never replaces what a higher one said. The numbers are
+// stored.
+enum class Tier { web = 1, tool = 2, assistant = 3, project = 4, user = 5 };
+
+// Who may see a memory. The default is one project of one local user.
+struct Scope {
+  std::string tenant{};
+  std::string user{};
+  std::string project{};  // path of the workspace; "" is a project like any other
+  std::string session{};  // "" = the whole project; otherwise visible in that session only
+  bool operator==(const Scope&) const = default;
+};
+
+// What a query looks at. Tenant and user always hold.
+struct ScopeFilter {
+  Scope scope{};
+  bool all_projects = false;  // every project and session of scope.tenant and scope.user
+};
+
+// How a session is cut into MemCells: chats by time and topic, agent runs by user request.
+enum class SessionKind { chat = 0, agent = 1 };
+
+// One message as it is handed in. Bytes need not be valid UTF-8.
+struct NewTurn {
+  std::string session{};      // name of the session, unique in the scope
+  std::string external_id{};  // the caller's id, unique in the session; "" = none
+  std::string speaker{};      // shown and searched by; "" = the role
+  std::string role{};         // "user", "assistant", "tool", "system" or ""
+  std::string channel{};      // where it came from: "chat", "import", "tool:shell", ...
+  std::optional<Tier> tier{};  // none: by role (tool -> tool, assistant -> assistant, else user)
+  Time said_at{};
+  std::string text{};
+  SessionKind kind = SessionKind::chat;
+  bool allow_forgotten = false;  // store it even if the same text was forgotten before
+};
+
+enum class Written {
+  stored,
+  duplicate,  // the same session and external id, with the same text, is there already
+  forgotten,  // a tombstone refuses it
+  empty       // nothing was left, for example because all of it was recalled text
+};
+
+struct WriteResult {
+  Written outcome = Written::stored;
+  TurnId id = 0;       // of the turn that is there now; 0: none
+  int redactions = 0;  // secrets that were replaced by "[redacted:KIND]"
+};
+
+// A turn as it is kept: redacted, valid UTF-8, without recalled blocks; never changed afterwards.
+struct Turn {
+  TurnId id = 0;
+  ScopeId scope = 0;
+  int64_t session_key = 0;
+  std::string session{};
+  SessionKind kind = SessionKind::chat;
+  int64_t seq = 0;  // position in the session
+  std::string external_id{};
+  std::string role{};
+  std::string speaker{};
+  std::string channel{};
+  Tier tier = Tier::user;
+  Time said_at{};
+  Time learnt_at{};
+  std::string text{};
+  int64_t bytes_full = 0;  // before a long text was cut to head and tail
+  std::string sha256{};      // of the whole redacted text
+  int32_t words = 0;       // of the indexed part
+  uint32_t features = 0;   // ingest/annotate.h
+  int32_t redactions = 0;
+  std::vector<TurnId> injected_ids{};  // recalled turns that stood in the original message
+};
+
+// One remembered stretch of conversation and what is derived from it. Can be dropped and rebuilt
+// from the turns.
+struct MemCell {
+  CellId id = 0;  // 0: not stored yet
+  ScopeId scope = 0;
+  int64_t session_key = 0;
+  std::string session{};
+  Time opened_at{};
+  Time closed_at{};        // meaningful unless is_open
+  bool is_open = true;
+  std::string reason{};    // why closed: date, gap, topic, limit, request, boundary
+  std::string title{};
+  std::string episode{};     // extractive: sentences of its turns
+  std::string deriver{};     // "level0/1"
+  int64_t tokens = 0;
+  std::vector<TurnId> turns{};  // its sources, in order; never empty
+};
+
+struct Hit {
+  std::string id{};    // "t123"
+  std::string kind{};  // "turn"
+  double score = 0;  // higher is better; comparable within one answer only
+  std::vector<std::string> turns{};  // external ids of the source turns; "tN" where there was none
+  std::string text{};
+  std::map<std::string, double> reasons{};  // what the score is the sum of
+  std::string speaker{};
+  std::string session{};
+  Time said_at{};
+  Tier tier = Tier::user;
+};
+
+struct RecallOptions {
+  int limit = 100;              // hits
+  int64_t budget_tokens = 2000;  // of the context block
+  std::optional<Time> at{};       // the moment of asking, for "yesterday"; none: now
+  std::string exclude_session{};  // leave out turns of this session (the reader has them already)
+};
+
+struct Recall {
+  std::vector<Hit> hits{};  // best first
+  double support = 0;     // 0..1: does the memory hold an answer; below kSupportLow a note is added
+  // A marked block, oldest first, one "[id date speaker] text" per line; "" when nothing was found.
+  // The same memory and question give the same bytes.
+  std::string context{};
+  int64_t tokens = 0;     // of context
+  double ms = 0;
+};
+
+struct Event {
+  int64_t id = 0;
+  Time at{};
+  std::string actor{};
+  std::string op{};    // "append", "import", "close", "forget", ...
+  std::string kind{};  // "turn", "cell", "store"
+  int64_t first_id = 0;
+  int64_t last_id = 0;
+  std::string reason{};  // never content
+};
+
+struct Why {
+  std::string id{};
+  std::string kind{};            // "turn" or "cell"
+  std::vector<Turn> sources{};
+  std::string deriver{};         // "" for a turn: it is the truth
+  std::vector<std::string> derived{};  // ids of what was derived from a turn
+  std::vector<Event> history{};
+};
+
+struct ForgetRequest {
+  std::vector<std::string> ids{};  // "t1", "c2"
+  std::string text{};     // every turn that contains it (letter case ignored); if none does, every
+                        // turn that has all its words
+  std::string session{};  // every turn of the session
+};
+
+struct ForgetPreview {
+  std::vector<Turn> turns{};      // what would be erased
+  std::vector<CellId> cells{};    // derived from them: erased or derived anew
+};
+
+struct Forgotten {
+  int64_t turn_count = 0;
+  std::vector<std::string> texts{};     // what was erased, for the owners of other files
+  std::vector<std::string> sessions{};  // where it was
+  std::vector<std::string> ids{};       // "tN" and "cN" that no longer exist
+  bool file_is_clean = true;  // false: another process reads the store; the next open finishes
+};
+
+struct ImportReport {
+  int64_t line_count = 0;
+  int64_t stored = 0;
+  int64_t duplicates = 0;
+  int64_t refused = 0;  // forgotten before
+  int64_t empty = 0;
+  int64_t redactions = 0;
+};
+
+struct MemoryStats {
+  int64_t scopes = 0, sessions = 0, turns = 0, cells = 0, events = 0, tombstones = 0;
+  int64_t text_bytes = 0;
+  int64_t file_bytes = 0;
+  int format = 0;
+  std::string location{};
+  std::string durability{};  // what an acknowledged write survives, in words
+};
+
+struct VerifyReport {
+  std::vector<std::string> problems{};  // empty: sound
+  int64_t checked_turns = 0;
+};
+
+inline constexpr double kSupportLow = 0.30;
+
+// "t123" or "c45"; parse_id returns the number when `text` is that letter and a positive number.
+std::string turn_name(TurnId id);
+std::string cell_name(CellId id);
+std::optional<int64_t> parse_id(std::string_view text, char letter);
+
+std::string_view tier_name(Tier tier);
+
+}  // namespace corvid::memory

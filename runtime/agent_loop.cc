@@ -1,0 +1,275 @@
+#include "runtime/agent_loop.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "runtime/base/error.h"
+#include "runtime/base/json.h"
+#include "runtime/base/text.h"
+#include "runtime/clean_copy.h"
+
+namespace corvid::runtime {
+namespace {
+
+constexpr int kEmptyRepliesMax = 3;
+constexpr int kRepeatedCallsMax = 4;
+
+Json paths_json(const std::vector<std::filesystem::path>& paths) {
+  Json json = Json::array();
+  for (const auto& path : paths) json.push_back(path.string());
+  return json;
+}
+
+std::string action_json(const policies::Action& action) {
+  Json json = {{"tool", action.tool}};
+  if (!action.argv.empty()) json["argv"] = action.argv;
+  if (!action.reads.empty()) json["reads"] = paths_json(action.reads);
+  if (!action.writes.empty()) json["writes"] = paths_json(action.writes);
+  if (!action.hosts.empty()) json["hosts"] = action.hosts;
+  return dump_json(json);
+}
+
+tools::ToolResult error_result(std::string text) {
+  tools::ToolResult result;
+  result.text = std::move(text);
+  result.is_error = true;
+  return result;
+}
+
+}  // namespace
+
+AgentLoop::AgentLoop(LoopParts parts, LoopOptions options, std::unique_ptr<Provider> provider,
+                     tools::ToolState state)
+    : parts_(std::move(parts)),
+      options_(std::move(options)),
+      provider_(std::move(provider)),
+      state_(std::move(state)),
+      turns_(options_.turns_done) {}
+
+StopReason AgentLoop::run(std::vector<Message> added, std::stop_token stop, bool check_first) {
+  for (Message& message : added) record(std::move(message));
+  if (check_first) {
+    if (const auto reason = check(stop)) return *reason;
+  }
+  while (turns_ < options_.turns_max) {
+    const Reply reply = next_reply(stop);
+    if (options_.stop_before_write && would_write(reply.message)) {
+      pending_ = reply;
+      return StopReason::before_write;
+    }
+    ++turns_;
+    tokens_ += reply.tokens;
+    parts_.session.append(TurnEnded{turns_, reply.tokens}, options_.attempt);
+    Message message = reply.message;
+    for (size_t i = 0; i < message.calls.size(); ++i) {
+      const std::string lineage =
+          options_.attempt < 0 ? "" : "a" + std::to_string(options_.attempt) + "_";
+      message.calls[i].id = "call_" + lineage + std::to_string(turns_) + "_" + std::to_string(i + 1);
+    }
+    parts_.session.append(MessageAdded{message}, options_.attempt);
+    if (!message.content.empty()) last_text_ = message.content;
+    if (const auto reason = run_calls(message, stop)) return *reason;
+  }
+  return StopReason::turn_limit;
+}
+
+void AgentLoop::record(Message message) {
+  parts_.session.append(MessageAdded{message}, options_.attempt);
+  added_.push_back(std::move(message));
+}
+
+// What is new is read once; where attempts may begin, the conversation is kept as it stands before
+// the reply, which is all that differs between them.
+Reply AgentLoop::next_reply(std::stop_token stop) {
+  if (pending_.has_value()) return *std::exchange(pending_, std::nullopt);
+  const TokenCounts read = provider_->read(added_, stop);
+  added_.clear();
+  if (options_.stop_before_write) before_reply_ = provider_->fork();
+  Reply reply = provider_->complete(make_request(), stop);
+  reply.tokens += read;
+  return reply;
+}
+
+Request AgentLoop::make_request() const {
+  Request request;
+  request.temperature = options_.temperature;
+  request.seed = options_.seed;
+  request.tokens_max = options_.tokens_max;
+  for (const auto& [name, source] : parts_.profile.offered) {
+    request.offered[name] = offered_values(source, name);
+  }
+  if (parts_.toolbox.find("edit_file") != nullptr) {
+    request.offered["edit_file.choice"] = offered_values("choices", "edit_file.choice");
+  }
+  return request;
+}
+
+std::vector<std::string> AgentLoop::offered_values(const std::string& source,
+                                                   const std::string& name) const {
+  std::vector<std::string> values;
+  if (source == "check") {
+    if (!parts_.check_command.empty()) values.push_back(parts_.check_command);
+  } else if (source == "choices") {
+    const bool is_first = state_.tried.empty();
+    if (is_first && !options_.first_choice.empty()) return {options_.first_choice};
+    for (size_t i = 0; i < state_.choices.size(); ++i) {
+      const std::string& id = state_.choices[i].id;
+      if (!is_first && i < options_.reserved_choices) continue;
+      if (!state_.tried.contains(id)) values.push_back(id);
+    }
+  } else if (source == "files" || source == "python_files") {
+    for (std::string& path : parts_.workspace.files()) {
+      if (source == "files" || path.ends_with(".py")) values.push_back(std::move(path));
+    }
+  } else if (source != "none") {
+    fail(Code::invalid, "'" + name + "' is offered from unknown '" + source + "'");
+  }
+  return values;
+}
+
+// The check itself counts as reading: the harness runs it many times anyway.
+bool AgentLoop::would_write(const Message& message) const {
+  for (const ToolCall& call : message.calls) {
+    const tools::Tool* tool = parts_.toolbox.find(call.name);
+    if (tool == nullptr) continue;
+    try {
+      const Json arguments = parse_json(call.arguments, "arguments of " + call.name);
+      tools::Toolbox::validate(*tool, arguments);
+      const policies::Action action = tool->plan(arguments, parts_.workspace, state_);
+      if (!action.argv.empty()) {
+        if (json_string_or(arguments, "command", "") != parts_.check_command) return true;
+      } else if (!action.writes.empty()) {
+        return true;
+      }
+    } catch (const Error&) {
+      // A call that cannot be planned writes nothing; run_tool tells the model what is wrong.
+    }
+  }
+  return false;
+}
+
+std::optional<StopReason> AgentLoop::run_calls(const Message& message, std::stop_token stop) {
+  if (message.calls.empty()) {
+    if (message.content.empty() && ++empty_replies_ >= kEmptyRepliesMax) return StopReason::stuck;
+    if (!message.content.empty()) return check(stop);
+    record({Role::user, "The last reply was empty. Call a tool, or finish.", {}, {}});
+    return std::nullopt;
+  }
+  empty_replies_ = 0;
+  bool is_finished = false;
+  for (const ToolCall& call : message.calls) {
+    if (stop.stop_requested()) fail(Code::cancelled, "cancelled");
+    const auto begin = std::chrono::steady_clock::now();
+    const tools::ToolResult result = run_tool(call, stop);
+    const auto elapsed = std::chrono::steady_clock::now() - begin;
+    ToolFinished finished{call.id, call.name, result.is_error, result.exit_code, result.diff, 0, ""};
+    finished.ms = std::chrono::duration_cast<std::chrono::milliseconds>(elapsed).count();
+    finished.state = tool_state_to_json(state_);
+    parts_.session.append(std::move(finished), options_.attempt);
+    const std::string text =
+        head_and_tail(to_utf8(result.text), size_t(options_.tool_output_bytes));
+    record({Role::tool, text, {}, call.id});
+    is_finished = is_finished || (result.finished && !result.is_error);
+    const std::string signature = call.name + call.arguments + text;
+    repeated_calls_ = signature == last_call_ ? repeated_calls_ + 1 : 1;
+    last_call_ = signature;
+  }
+  if (is_finished) return check(stop);
+  if (repeated_calls_ >= kRepeatedCallsMax) return StopReason::stuck;
+  return std::nullopt;
+}
+
+// The one place where a tool's exception becomes an answer for the model.
+tools::ToolResult AgentLoop::run_tool(const ToolCall& call, std::stop_token stop) try {
+  const tools::Tool* tool = parts_.toolbox.find(call.name);
+  if (tool == nullptr) {
+    std::string known;
+    for (const auto& each : parts_.toolbox.tools()) known += " " + each->spec().name;
+    return error_result("no such tool: " + call.name + "; there are:" + known);
+  }
+  const Json arguments = parse_json(call.arguments, "arguments of " + call.name);
+  tools::Toolbox::validate(*tool, arguments);
+  const policies::Action action = tool->plan(arguments, parts_.workspace, state_);
+  const policies::Decision decision = parts_.policy.decide(action);
+  const bool is_allowed = decision.verdict == policies::Verdict::allow;
+  parts_.session.append(ActionDecided{call.id, call.name, action_json(action),
+                                      is_allowed ? "allow" : "deny", decision.reason},
+                        options_.attempt);
+  if (!is_allowed) {
+    was_denied_ = true;
+    return error_result("denied: " + decision.reason);
+  }
+  const bool changes = !action.writes.empty() || !action.argv.empty();
+  if (changes && parts_.before_change) parts_.before_change();
+  const sandbox::Profile profile =
+      show_at(decision.profile, parts_.workspace.root(), parts_.workspace.shown_as());
+  tools::ToolContext context{.workspace = parts_.workspace,
+                             .sandbox = parts_.sandbox,
+                             .profile = profile,
+                             .memory = parts_.memory,
+                             .state = state_,
+                             .evidence = parts_.evidence,
+                             .edit_ranker = parts_.edit_ranker,
+                             .rank_edits = parts_.rank_edits,
+                             .edit_ranking = parts_.edit_ranking,
+                             .seed = options_.seed,
+                             .check_command = parts_.check_command,
+                             .output_bytes_max = options_.tool_output_bytes,
+                             .stop = stop};
+  tools::ToolResult result = tool->run(arguments, context);
+  if (changes && parts_.after_change) parts_.after_change();
+  return result;
+} catch (const Error& error) {
+  if (error.code() == Code::cancelled) throw;
+  return error_result(error.what());
+} catch (const std::exception& error) {  // the standard library or a third party
+  return error_result(error.what());
+}
+
+std::optional<StopReason> AgentLoop::check(std::stop_token stop) {
+  if (parts_.checker == nullptr) return StopReason::done;
+  last_check_ = parts_.checker->verify(parts_.workspace, stop);
+  parts_.session.append(last_check_->run, options_.attempt);
+  if (last_check_->status == CheckStatus::verified) return StopReason::verified;
+  if (last_check_->status == CheckStatus::unverified) return StopReason::unverified;
+  if (++failed_checks_ >= options_.checks_max) return StopReason::check_failed;
+  const std::string text = "The check fails (exit code " +
+                           std::to_string(last_check_->run.exit_code) + ").\n" +
+                           last_check_->run.output;
+  record({Role::user, head_and_tail(text, size_t(options_.tool_output_bytes)), {}, {}});
+  return std::nullopt;
+}
+
+std::string tool_state_to_json(const tools::ToolState& state) {
+  Json json = {{"read", state.read_hashes}, {"tried", state.tried}, {"applied", state.applied}};
+  for (const tools::Choice& choice : state.choices) {
+    const tools::EditCandidate& edit = choice.edit;
+    json["choices"].push_back({choice.id, edit.path, edit.line, edit.old_text, edit.new_text,
+                               edit.kind, edit.score});
+  }
+  return dump_json(json);
+}
+
+tools::ToolState tool_state_from_json(std::string_view text) {
+  tools::ToolState state;
+  if (text.empty()) return state;
+  const Json json = parse_json(text, "tool state");
+  state.read_hashes = json.value("read", std::map<std::string, std::string>{});
+  state.tried = json.value("tried", std::set<std::string>{});
+  state.applied = json_string_or(json, "applied", "");
+  if (json.contains("choices")) {
+    for (const Json& item : json.at("choices")) {
+      state.choices.push_back({item.at(0),
+                               {.path = item.at(1),
+                                .line = item.at(2),
+                                .old_text = item.at(3),
+                                .new_text = item.at(4),
+                                .kind = item.at(5),
+                                .score = item.at(6)}});
+    }
+  }
+  return state;
+}
+
+}  // namespace corvid::runtime

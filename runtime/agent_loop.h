@@ -1,0 +1,122 @@
+#pragma once
+// The loop: ask the model, decide, run its calls, again; and, when it says that it is done, the check.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "policies/policy.h"
+#include "runtime/provider.h"
+#include "runtime/session.h"
+#include "runtime/verify.h"
+#include "tools/tool.h"
+#include "tools/toolbox.h"
+
+namespace corvid::runtime {
+
+enum class StopReason {
+  done,          // the model is done and no check was asked for
+  verified,      // the check passed
+  unverified,    // it passes only with changed test files
+  check_failed,  // failed checks reached their limit
+  before_write,  // the next call would write (only with LoopOptions::stop_before_write)
+  turn_limit,
+  stuck          // empty replies, or the same failing call again and again
+};
+
+struct LoopOptions {
+  int attempt = -1;
+  int turns_done = 0;  // by an earlier part of this run
+  int turns_max = 60;
+  int checks_max = 4;
+  int tokens_max = 2048;
+  int64_t tool_output_bytes = 16 << 10;
+  float temperature = -1;
+  uint64_t seed = 0;
+  bool stop_before_write = false;
+  // The candidate an attempt takes first, and the number of candidates that other attempts take.
+  std::string first_choice;
+  size_t reserved_choices = 0;
+};
+
+// All that a loop can reach; everything is passed in, nothing is global.
+struct LoopParts {
+  Session& session;
+  const tools::Toolbox& toolbox;
+  const policies::Policy& policy;
+  sandbox::Sandbox& sandbox;
+  memory::Memory* memory = nullptr;
+  const tools::Workspace& workspace;
+  const ModelProfile& profile;
+  const Checker* checker = nullptr;  // null: no check was asked for
+  const tools::EditRanker* edit_ranker = nullptr;
+  tools::RankEdits rank_edits;
+  tools::EditRanking edit_ranking = tools::EditRanking::model;
+  std::string check_command;
+  std::function<const tools::Evidence&()> evidence;
+  std::function<void()> before_change;  // snapshot; may be empty
+  std::function<void()> after_change;
+};
+
+class AgentLoop {
+ public:
+  AgentLoop(LoopParts parts, LoopOptions options, std::unique_ptr<Provider> provider,
+            tools::ToolState state);
+
+  // Goes on until a reason to stop. `added` is what the model has not seen yet; the loop records it.
+  // Throws cancelled; io or device when the model fails.
+  // `check_first`: the model has said that it is done, and the check is still owed.
+  StopReason run(std::vector<Message> added, std::stop_token stop, bool check_first = false);
+
+  // For attempts, after before_write: the conversation before the reply that would write.
+  std::unique_ptr<Provider> fork_before_reply() const { return before_reply_->fork(); }
+  // The reply that would write, for the attempt that takes it.
+  std::optional<Reply> take_pending() { return std::exchange(pending_, std::nullopt); }
+  void set_pending(std::optional<Reply> reply) { pending_ = std::move(reply); }
+
+  std::unique_ptr<Provider> take_provider() { return std::move(provider_); }
+  Provider& provider() { return *provider_; }
+  const tools::ToolState& state() const { return state_; }
+  const TokenCounts& tokens() const { return tokens_; }
+  int turns() const { return turns_; }
+  bool was_denied() const { return was_denied_; }
+  const std::optional<CheckResult>& last_check() const { return last_check_; }
+  const std::string& last_text() const { return last_text_; }
+
+ private:
+  Reply next_reply(std::stop_token stop);
+  Request make_request() const;
+  std::vector<std::string> offered_values(const std::string& source, const std::string& name) const;
+  bool would_write(const Message& message) const;
+  void record(Message message);
+  std::optional<StopReason> run_calls(const Message& message, std::stop_token stop);
+  tools::ToolResult run_tool(const ToolCall& call, std::stop_token stop);
+  std::optional<StopReason> check(std::stop_token stop);
+
+  LoopParts parts_;
+  LoopOptions options_;
+  std::unique_ptr<Provider> provider_;
+  std::unique_ptr<Provider> before_reply_;
+  std::optional<Reply> pending_;
+  tools::ToolState state_;
+  std::vector<Message> added_;  // not yet shown to the model
+  TokenCounts tokens_;
+  int turns_ = 0;
+  int failed_checks_ = 0;
+  int empty_replies_ = 0;
+  int repeated_calls_ = 0;
+  std::string last_call_;
+  bool was_denied_ = false;
+  std::optional<CheckResult> last_check_;
+  std::string last_text_;
+};
+
+// ToolState as the session keeps it.
+std::string tool_state_to_json(const tools::ToolState& state);
+tools::ToolState tool_state_from_json(std::string_view text);
+
+}  // namespace corvid::runtime

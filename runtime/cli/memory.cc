@@ -1,0 +1,295 @@
+#include <filesystem>
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "memory/memory.h"
+#include "runtime/base/error.h"
+#include "runtime/base/files.h"
+#include "runtime/base/json.h"
+#include "runtime/base/text.h"
+#include "runtime/cli/command.h"
+#include "runtime/cli/terminal.h"
+#include "runtime/erase.h"
+#include "runtime/paths.h"
+
+namespace corvid::runtime {
+namespace {
+
+struct MemoryArguments {
+  std::string store;      // empty: Corvid's own
+  std::string workspace;  // empty: this folder
+  bool all_projects = false;
+  bool json = false;
+  bool yes = false;
+  int limit = 20;
+  int64_t budget = 2000;
+  std::string at, batch, format = "turns", text, session, reason;
+  std::vector<std::string> ids;
+  std::string question, file;
+};
+
+class Opened {
+ public:
+  explicit Opened(const MemoryArguments& arguments) {
+    memory::MemoryConfig config;
+    std::filesystem::path project = arguments.workspace.empty()
+                                        ? std::filesystem::current_path()
+                                        : std::filesystem::path(arguments.workspace);
+    std::error_code error;
+    const std::filesystem::path canonical = std::filesystem::canonical(project, error);
+    config.location = arguments.store.empty() ? find_paths().memory().string() : arguments.store;
+    config.scope.project = arguments.store.empty() || !arguments.workspace.empty()
+                               ? (error ? project : canonical).string()
+                               : "";
+    memory_ = std::make_unique<memory::Memory>(config);
+    filter_.scope = config.scope;
+    // Without a workspace of that name everything of this user is meant: people ask from anywhere.
+    filter_.all_projects = arguments.all_projects || arguments.workspace.empty();
+  }
+  memory::Memory& operator*() { return *memory_; }
+  memory::Memory* operator->() { return memory_.get(); }
+  const memory::ScopeFilter& filter() const { return filter_; }
+
+ private:
+  std::unique_ptr<memory::Memory> memory_;
+  memory::ScopeFilter filter_;
+};
+
+std::string day_of(Time time) { return format_time(time).substr(0, 16); }
+
+void print(const Json& json) { write_text(stdout, dump_json(json) + "\n"); }
+
+void stats(const MemoryArguments& arguments) {
+  Opened memory(arguments);
+  const memory::MemoryStats stats = memory->stats();
+  if (arguments.json) return print(memory::to_json(stats));
+  write_text(stdout,
+             fmt::format("store     {} (format {}, {} bytes)\ndurable   {}\nprojects  {}\n"
+                         "sessions  {}\nturns     {} ({} bytes of text)\ncells     {}\n",
+                         stats.location, stats.format, stats.file_bytes, stats.durability,
+                         stats.scopes, stats.sessions, stats.turns, stats.text_bytes, stats.cells));
+}
+
+void list(const MemoryArguments& arguments) {
+  Opened memory(arguments);
+  const auto cells = memory->cells(memory.filter(), arguments.limit);
+  if (arguments.json) {
+    Json json = Json::array();
+    for (const memory::MemCell& cell : cells) json.push_back(memory::to_json(cell));
+    return print(json);
+  }
+  if (cells.empty()) write_text(stderr, "nothing is remembered yet\n");
+  for (const memory::MemCell& cell : cells) {
+    write_text(stdout, fmt::format("{:<5} {}  {:>3} turns  {}\n", memory::cell_name(cell.id),
+                                   day_of(cell.opened_at), cell.turns.size(),
+                                   truncate_utf8(printable(cell.title), 90)));
+  }
+}
+
+void show(const MemoryArguments& arguments) {
+  Opened memory(arguments);
+  for (const std::string& id : arguments.ids) {
+    std::vector<memory::Turn> turns;
+    if (const auto number = memory::parse_id(id, 'c')) {
+      const auto cell = memory->cell(*number);
+      if (!cell.has_value()) fail(Code::not_found, "no memory " + id);
+      if (arguments.json) {
+        print(memory::to_json(*cell));
+        continue;
+      }
+      write_text(stdout, id + "  " + printable(cell->title) + "\n" + printable(cell->episode) + "\n");
+      turns = memory->cell_turns(*cell);
+    } else if (const auto turn_number = memory::parse_id(id, 't')) {
+      const auto turn = memory->turn(*turn_number);
+      if (!turn.has_value()) fail(Code::not_found, "no memory " + id);
+      if (arguments.json) {
+        print(memory::to_json(*turn));
+        continue;
+      }
+      turns.push_back(*turn);
+    } else {
+      fail(Code::invalid, "not an id: '" + id + "' (c45 is a MemCell, t123 a turn)");
+    }
+    for (const memory::Turn& turn : turns) {
+      write_text(stdout, fmt::format("[{} {} {}] {}\n", memory::turn_name(turn.id),
+                                     day_of(turn.said_at), turn.speaker, printable(turn.text)));
+    }
+  }
+}
+
+Json search_one(Opened& memory, const MemoryArguments& arguments, const std::string& question,
+                const std::string& at) {
+  memory::RecallOptions options;
+  options.limit = arguments.limit;
+  options.budget_tokens = arguments.budget;
+  if (!at.empty()) options.at = parse_time(at);
+  return memory::to_json(memory->recall(question, options, memory.filter()));
+}
+
+void search(const MemoryArguments& arguments) {
+  Opened memory(arguments);
+  if (!arguments.batch.empty()) {
+    int number = 0;
+    const std::string content = read_file(arguments.batch);
+    for (const std::string_view line : split_lines(content)) {
+      ++number;
+      if (trim(line).empty()) continue;
+      const Json query = parse_json(line, arguments.batch + " line " + std::to_string(number));
+      Json answer = search_one(memory, arguments, json_string(query, "text"),
+                               json_string_or(query, "at", ""));
+      answer["qid"] = query.at("qid");
+      print(answer);
+    }
+    return;
+  }
+  if (arguments.question.empty()) fail(Code::invalid, "no question, and no --batch FILE");
+  const Json answer = search_one(memory, arguments, arguments.question, arguments.at);
+  if (arguments.json) return print(answer);
+  const std::string context = answer.at("context").get<std::string>();
+  write_text(stdout, context.empty() ? "not in memory\n" : printable(context) + "\n");
+}
+
+void import(const MemoryArguments& arguments) {
+  if (arguments.format != "turns") {
+    fail(Code::invalid, "unknown format '" + arguments.format + "'; known: turns");
+  }
+  Opened memory(arguments);
+  const auto report = memory->import_turns(arguments.file, [&](int64_t done, int64_t total) {
+    if (!arguments.json) write_text(stderr, fmt::format("\r{} of {} lines", done, total));
+  });
+  if (arguments.json) return print(memory::to_json(report));
+  write_text(stderr, "\n");
+  write_text(stdout, fmt::format("{} stored, {} there already, {} forgotten before, {} empty, {} "
+                                 "secrets taken out\n",
+                                 report.stored, report.duplicates, report.refused, report.empty,
+                                 report.redactions));
+}
+
+void why(const MemoryArguments& arguments) {
+  Opened memory(arguments);
+  for (const std::string& id : arguments.ids) {
+    const auto found = memory->why(id);
+    if (!found.has_value()) fail(Code::not_found, "no memory " + id);
+    if (arguments.json) {
+      print(memory::to_json(*found));
+      continue;
+    }
+    write_text(stdout, id + ": a " + found->kind +
+                           (found->deriver.empty() ? ", as it was said\n"
+                                                   : ", derived by " + found->deriver + " from\n"));
+    for (const memory::Turn& turn : found->sources) {
+      write_text(stdout, fmt::format("  [{} {} {} via {} in {}] {}\n", memory::turn_name(turn.id),
+                                     day_of(turn.said_at), turn.speaker, turn.channel, turn.session,
+                                     truncate_utf8(printable(turn.text), 400)));
+    }
+    for (const memory::Event& event : found->history) {
+      write_text(stdout, fmt::format("  {} {} by {} {}\n", day_of(event.at), event.op, event.actor,
+                                     event.reason));
+    }
+  }
+}
+
+// Shows what would be erased; erases it with --yes, or after a "yes" on the terminal.
+void forget(const MemoryArguments& arguments, CommandContext& context) {
+  Opened memory(arguments);
+  memory::ForgetRequest request{arguments.ids, arguments.text, arguments.session};
+  if (request.ids.empty() && request.text.empty() && request.session.empty()) {
+    fail(Code::invalid, "what to forget? Give ids (t12, c3), --text TEXT or --session ID");
+  }
+  const memory::ForgetPreview preview = memory->find_to_forget(request, memory.filter());
+  if (preview.turns.empty()) {
+    if (arguments.json) print({{"forgotten", 0}});
+    else write_text(stdout, "nothing in memory matches\n");
+    return;
+  }
+  if (!arguments.json) {
+    for (const memory::Turn& turn : preview.turns) {
+      write_text(stdout, fmt::format("[{} {} {}] {}\n", memory::turn_name(turn.id),
+                                     day_of(turn.said_at), turn.speaker,
+                                     truncate_utf8(printable(turn.text), 200)));
+    }
+  }
+  if (!arguments.yes) {
+    write_text(stderr, fmt::format("erase these {} turns for good? yes/no ", preview.turns.size()));
+    std::string answer;
+    std::getline(std::cin, answer);
+    if (answer != "yes") {
+      write_text(stderr, "nothing was erased (--yes erases without asking)\n");
+      context.exit_code = 1;
+      return;
+    }
+  }
+  const memory::Forgotten done = memory->forget(preview, arguments.reason);
+  Erased erased;
+  if (arguments.store.empty()) {
+    std::vector<std::string> texts = done.texts;
+    if (!arguments.text.empty()) texts.push_back(arguments.text);
+    erased = erase_from_sessions(find_paths(), texts);
+  }
+  if (arguments.json) {
+    return print({{"forgotten", done.turn_count},
+                  {"ids", done.ids},
+                  {"file_is_clean", done.file_is_clean},
+                  {"rewritten", erased.files},
+                  {"remaining", erased.remaining}});
+  }
+  write_text(stdout, fmt::format("forgot {} turns; rewrote {} other files\n", done.turn_count,
+                                 erased.files.size()));
+  if (!done.file_is_clean) {
+    write_text(stderr, "another process reads the store: its next opening erases the rest\n");
+  }
+  for (const std::string& name : erased.remaining) {
+    write_text(stderr, "still holds it, yours to decide: " + name + "\n");
+  }
+}
+
+}  // namespace
+
+void add_memory(CLI::App& app, CommandContext& context) {
+  CLI::App* group = app.add_subcommand("memory", "What is remembered: see, search, erase");
+  group->require_subcommand(1);
+  auto arguments = std::make_shared<MemoryArguments>();
+  group->add_option("--store", arguments->store, "Folder of another store");
+  group->add_option("-w,--workspace", arguments->workspace, "Only what belongs to this workspace");
+  const auto command = [&](const char* name, const char* help) {
+    CLI::App* made = group->add_subcommand(name, help);
+    made->fallthrough();
+    made->add_flag("--json", arguments->json, "For programs");
+    return made;
+  };
+  command("stats", "How much, where")->callback([arguments] { stats(*arguments); });
+  CLI::App* list_command = command("list", "MemCells, newest first");
+  list_command->add_option("--limit", arguments->limit, "At most so many");
+  list_command->callback([arguments] { list(*arguments); });
+  CLI::App* show_command = command("show", "One memory with its turns");
+  show_command->add_option("id", arguments->ids, "c45 or t123")->required();
+  show_command->callback([arguments] { show(*arguments); });
+  CLI::App* search_command = command("search", "What is known about a question");
+  search_command->add_option("question", arguments->question, "In words");
+  search_command->add_option("--limit", arguments->limit, "Hits");
+  search_command->add_option("--budget", arguments->budget, "Tokens of the context block");
+  search_command->add_option("--at", arguments->at, "The moment of asking (RFC 3339)");
+  search_command->add_option("--batch", arguments->batch, "JSON lines {\"qid\",\"text\"[,\"at\"]}");
+  search_command->callback([arguments] { search(*arguments); });
+  CLI::App* import_command = command("import", "Take in transcripts");
+  import_command->add_option("file", arguments->file, "JSON lines")->required();
+  import_command->add_option("--format", arguments->format, "turns");
+  import_command->callback([arguments] { import(*arguments); });
+  CLI::App* why_command = command("why", "Where a memory comes from");
+  why_command->add_option("id", arguments->ids, "c45 or t123")->required();
+  why_command->callback([arguments] { why(*arguments); });
+  CLI::App* forget_command = command("forget", "Erase for good, from all of Corvid's files");
+  forget_command->add_option("id", arguments->ids, "c45 or t123");
+  forget_command->add_option("--text", arguments->text, "Everything that contains this");
+  forget_command->add_option("--session", arguments->session, "Everything of this session");
+  forget_command->add_option("--reason", arguments->reason, "For the record; never the content");
+  forget_command->add_flag("--yes", arguments->yes, "Without asking");
+  forget_command->callback([arguments, &context] { forget(*arguments, context); });
+  group->footer("Examples:\n  corvid memory search \"which port does staging use\"\n"
+                "  corvid memory forget --text \"4711\"\n"
+                "  corvid memory --store ./m import --format turns talk.jsonl");
+}
+
+}  // namespace corvid::runtime

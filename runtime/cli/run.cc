@@ -1,0 +1,132 @@
+#include <csignal>
+#include <cstdlib>
+#include <mutex>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "runtime/base/error.h"
+#include "runtime/base/json.h"
+#include "runtime/cli/command.h"
+#include "runtime/cli/terminal.h"
+#include "runtime/task_run.h"
+
+namespace corvid::runtime {
+namespace {
+
+struct RunArguments {
+  RunOptions options;
+  std::string workspace = ".";
+  std::string resume;
+  std::string ranking = "model";
+  bool restore = false;
+  bool json = false;
+  bool no_memory = false;
+};
+
+// A fault for tests: the process dies as by kill -9 once this many events are on disk.
+int kill_after_events() {
+  const char* text = std::getenv("CORVID_TEST_KILL_AFTER_EVENTS");
+  return text == nullptr ? -1 : std::atoi(text);
+}
+
+// The lines of --json: every event, with the names that programs rely on.
+std::string json_line(const Event& event) {
+  if (const auto* turn = std::get_if<TurnEnded>(&event.body)) {
+    Json json = {{"type", "turn"}, {"turn", turn->turn}, {"tokens", counts_to_json(turn->tokens)}};
+    if (event.attempt >= 0) json["attempt"] = event.attempt;
+    return dump_json(json);
+  }
+  return event_to_line(event);
+}
+
+void execute(RunArguments& arguments, CommandContext& context) {
+  RunView view(stderr);
+  std::mutex mutex;  // attempts report from their own threads
+  int event_count = 0;
+  const int kill_after = kill_after_events();
+  RunEnvironment environment;
+  environment.paths = find_paths();
+  environment.clock = system_now;
+  environment.on_event = [&](const Event& event) {
+    const std::scoped_lock guard(mutex);
+    if (++event_count == kill_after) std::raise(SIGKILL);
+    if (arguments.json && !std::holds_alternative<RunEnded>(event.body)) {
+      write_text(stdout, json_line(event) + "\n");
+    }
+    if (!arguments.json) view.show(event);
+  };
+  RunOptions& options = arguments.options;
+  options.edit_ranking = parse_ranking(arguments.ranking);
+  options.use_memory = !arguments.no_memory;
+  RunResult result;
+  if (!arguments.resume.empty()) {
+    result = resume_task({arguments.resume, options.task, arguments.restore}, environment,
+                         context.stop);
+  } else {
+    if (options.task.empty()) {
+      fail(Code::invalid, "no task: corvid run \"TASK\", or --resume ID to go on with a session");
+    }
+    std::error_code error;
+    options.workspace = std::filesystem::canonical(arguments.workspace, error);
+    if (error) fail(Code::invalid, "no such folder: " + arguments.workspace);
+    result = run_task(options, environment, context.stop);
+  }
+  if (arguments.json) {
+    write_text(stdout, dump_json(result_to_json(result)) + "\n");
+  } else {
+    view.show_result(result);
+  }
+  context.exit_code = result.exit_code;
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, CommandContext& context) {
+  CLI::App* run = app.add_subcommand("run", "Do one task on your own, and prove it");
+  auto arguments = std::make_shared<RunArguments>();
+  RunOptions& options = arguments->options;
+  run->add_option("task", options.task, "What to do, in words");
+  run->add_option("-w,--workspace", arguments->workspace, "Folder to work in (default: this one)");
+  run->add_option("-m,--model", options.model,
+                  "A .gguf file, an installed model, or scripted:FILE (default: Fledgling, a small "
+                  "specialist that repairs small bugs)");
+  run->add_option("--verify", options.verify,
+                  "Command that decides: the harness runs it in a clean copy of the result");
+  run->add_option("--attempts", options.attempts,
+                  "Attempts, each in its own copy; the first that passes the check wins")
+      ->check(CLI::Range(1, 4096));
+  run->add_option("--max-turns", options.turns_max, "Replies of the model")
+      ->check(CLI::Range(1, 100000));
+  run->add_option("--max-checks", options.checks_max, "Failed checks of one attempt")
+      ->check(CLI::Range(1, 10000));
+  run->add_option("--max-tokens", options.tokens_max, "Tokens of one reply")
+      ->check(CLI::Range(1, 1000000));
+  run->add_option("--time-max", options.time_max_s, "Seconds for the whole run")
+      ->check(CLI::Range(1, 1000000));
+  run->add_option("--check-time-max", options.check_time_max_s, "Seconds for one check")
+      ->check(CLI::Range(1, 1000000));
+  run->add_option("--mode", options.mode, "read-only, workspace (default) or full")
+      ->check(CLI::IsMember({"read-only", "workspace", "full"}));
+  run->add_option("--allow-read", options.allow_read, "A further folder that may be read");
+  run->add_option("--allow-host", options.allow_host, "A host that commands may reach");
+  run->add_option("--seed", options.seed, "Seed of sampled attempts");
+  run->add_option("--edit-ranking", arguments->ranking,
+                  "Order of suggested edits: random, tables, or model (tables and model, default)")
+      ->check(CLI::IsMember({"random", "tables", "model"}));
+  run->add_flag("--no-memory", arguments->no_memory, "Neither recall nor remember");
+  run->add_option("--resume", arguments->resume, "Go on with this session");
+  run->add_flag("--restore", arguments->restore,
+                "With --resume: put the last recorded state of the workspace back first");
+  run->add_flag("--json", arguments->json, "One JSON object per line on stdout");
+  run->footer("Examples:\n"
+              "  corvid run \"The tests fail. Find the bug and repair it.\" --verify \"python3 -m "
+              "unittest -q\"\n"
+              "  corvid run \"...\" --verify \"make test\" --attempts 16 --json\n"
+              "  corvid run --resume 20261121T1403\n"
+              "Exit codes: 0 verified (or done, without a check), 2 failed or unverified, 3 denied, "
+              "4 limit, 5 model, 6 infrastructure, 130 interrupted, 1 usage.");
+  run->callback([arguments, &context] { execute(*arguments, context); });
+}
+
+}  // namespace corvid::runtime

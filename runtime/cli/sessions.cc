@@ -1,0 +1,130 @@
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "runtime/base/error.h"
+#include "runtime/base/json.h"
+#include "runtime/base/text.h"
+#include "runtime/cli/command.h"
+#include "runtime/cli/terminal.h"
+#include "runtime/workspace_history.h"
+
+namespace corvid::runtime {
+namespace {
+
+struct SessionArguments {
+  std::string id;
+  int turn = 0;
+  int limit = 20;
+  bool json = false;
+  bool force = false;
+};
+
+void list(const SessionArguments& arguments) {
+  const Paths paths = find_paths();
+  std::vector<SessionSummary> sessions = list_sessions(paths.sessions());
+  if (sessions.size() > size_t(arguments.limit)) sessions.resize(size_t(arguments.limit));
+  if (arguments.json) {
+    Json json = Json::array();
+    for (const SessionSummary& session : sessions) {
+      json.push_back({{"id", session.id},
+                      {"workspace", session.workspace},
+                      {"task", session.task},
+                      {"status", session.status},
+                      {"turns", session.turn_count},
+                      {"started", format_time(session.started)},
+                      {"ended", format_time(session.ended)}});
+    }
+    write_text(stdout, dump_json(json) + "\n");
+    return;
+  }
+  if (sessions.empty()) write_text(stderr, "no sessions yet: corvid run \"TASK\" makes one\n");
+  for (const SessionSummary& session : sessions) {
+    const std::string task = printable(session.task);
+    write_text(stdout, fmt::format("{}  {:<11}  {:>3} turns  {}  {}\n", session.id, session.status,
+                                   session.turn_count, session.workspace,
+                                   truncate_utf8(task.substr(0, task.find('\n')), 60)));
+  }
+}
+
+void show(const SessionArguments& arguments) {
+  const Paths paths = find_paths();
+  const std::string id = find_session(paths.sessions(), arguments.id);
+  const std::filesystem::path log = paths.sessions() / id / "events.jsonl";
+  RunView view(stdout);
+  for (const Event& event : read_events(log)) {
+    if (arguments.json) {
+      write_text(stdout, event_to_line(event) + "\n");
+      continue;
+    }
+    view.show(event);
+    if (const auto* ended = std::get_if<AttemptEnded>(&event.body)) {
+      write_text(stdout, fmt::format("[{}] {}\n", event.attempt, ended->status));
+      write_text(stdout, coloured_diff(Palette(stdout), ended->diff));
+    } else if (const auto* end = std::get_if<RunEnded>(&event.body)) {
+      const Json result = parse_json(end->result, "result");
+      write_text(stdout, json_string_or(result, "status", "?") + ": " +
+                             printable(json_string_or(result, "message", "")) + "\n");
+    }
+  }
+}
+
+int put_back(const SessionArguments& arguments, bool is_undo) {
+  const Paths paths = find_paths();
+  const std::string id = find_session(paths.sessions(), arguments.id);
+  auto session = Session::open(paths.sessions(), id, system_now);
+  const std::vector<Event> events = session->events();
+  const std::string tree =
+      is_undo ? start_tree(events) : tree_before_turn(events, arguments.turn);
+  const Restored restored =
+      restore_workspace(paths, *session, tree, is_undo ? "undo" : "rewind", arguments.force);
+  if (arguments.json) {
+    write_text(stdout, dump_json({{"session", id},
+                                  {"files", restored.files},
+                                  {"conflicts", restored.conflicts},
+                                  {"found", restored.found_tree}}) + "\n");
+  } else {
+    for (const std::string& path : restored.files) write_text(stdout, "put back " + path + "\n");
+    if (restored.files.empty() && restored.conflicts.empty()) {
+      write_text(stdout, "nothing to put back: the workspace is as it was\n");
+    }
+    for (const std::string& path : restored.conflicts) {
+      write_text(stderr, "left alone: " + path + " changed after the run; --force puts it back "
+                         "(what is there now is saved)\n");
+    }
+  }
+  return restored.conflicts.empty() ? 0 : 2;
+}
+
+}  // namespace
+
+void add_sessions(CLI::App& app, CommandContext& context) {
+  CLI::App* sessions = app.add_subcommand("sessions", "What was done: list, show, undo, rewind");
+  sessions->require_subcommand(1);
+  auto arguments = std::make_shared<SessionArguments>();
+  CLI::App* list_command = sessions->add_subcommand("list", "Newest first");
+  list_command->add_option("--limit", arguments->limit, "At most so many");
+  list_command->callback([arguments] { list(*arguments); });
+  CLI::App* show_command = sessions->add_subcommand("show", "Everything that happened in one");
+  show_command->callback([arguments] { show(*arguments); });
+  CLI::App* undo = sessions->add_subcommand(
+      "undo", "Put the workspace back as it was before the session's last run");
+  undo->callback([arguments, &context] { context.exit_code = put_back(*arguments, true); });
+  CLI::App* rewind = sessions->add_subcommand(
+      "rewind", "Put the workspace back as it was before a turn");
+  rewind->add_option("--to", arguments->turn, "Turn, as 'sessions show --json' numbers them")
+      ->required();
+  rewind->callback([arguments, &context] { context.exit_code = put_back(*arguments, false); });
+  for (CLI::App* command : {show_command, undo, rewind}) {
+    command->add_option("id", arguments->id, "Session, or the beginning of one (default: newest)");
+  }
+  for (CLI::App* command : {undo, rewind}) {
+    command->add_flag("--force", arguments->force, "Also files that changed after the run");
+  }
+  for (CLI::App* command : {list_command, show_command, undo, rewind}) {
+    command->add_flag("--json", arguments->json, "For programs");
+  }
+  sessions->footer("Examples:\n  corvid sessions list\n  corvid sessions undo\n"
+                   "  corvid sessions rewind --to 4 20261121T1403");
+}
+
+}  // namespace corvid::runtime

@@ -1,0 +1,153 @@
+#include "runtime/cli/terminal.h"
+
+#include <cstdlib>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "runtime/base/json.h"
+#include "runtime/base/text.h"
+
+namespace corvid::runtime {
+namespace {
+
+constexpr size_t kShownLinesMax = 12;
+constexpr size_t kShownColumnsMax = 160;
+
+// The first and last lines of a tool's output, indented.
+std::string excerpt(const std::string& text) {
+  const std::string visible = printable(text);
+  const std::vector<std::string_view> lines = split_lines(visible);
+  std::string out;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    if (lines.size() > kShownLinesMax && i == kShownLinesMax / 2) {
+      out += fmt::format("    ... {} lines ...\n", lines.size() - kShownLinesMax);
+      i = lines.size() - kShownLinesMax / 2;
+    }
+    out += "    " + std::string(truncate_utf8(lines[i], kShownColumnsMax)) + "\n";
+  }
+  return out;
+}
+
+std::string shown_arguments(const ToolCall& call) {
+  std::string shown;
+  const Json json = Json::parse(call.arguments, nullptr, false);
+  if (!json.is_object()) return printable(call.arguments);
+  for (const auto& [key, value] : json.items()) {
+    const std::string text = value.is_string() ? value.get<std::string>() : dump_json(value);
+    if (!shown.empty()) shown += "  ";
+    shown += key + "=" + std::string(truncate_utf8(printable(text), 100));
+  }
+  return shown;
+}
+
+}  // namespace
+
+Palette::Palette(std::FILE* stream)
+    : enabled_(::isatty(::fileno(stream)) != 0 && std::getenv("NO_COLOR") == nullptr) {
+  if (std::getenv("CORVID_COLOR") != nullptr) enabled_ = true;
+}
+
+std::string Palette::paint(const char* code, std::string_view text) const {
+  if (!enabled_) return std::string(text);
+  return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
+}
+
+void write_text(std::FILE* stream, std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stream);
+  std::fflush(stream);
+}
+
+std::string coloured_diff(const Palette& palette, std::string_view diff) {
+  const std::string visible = printable(diff);
+  std::string out;
+  for (const std::string_view line : split_lines(visible)) {
+    if (line.starts_with("+++") || line.starts_with("---")) {
+      out += palette.bold(line);
+    } else if (line.starts_with('+')) {
+      out += palette.green(line);
+    } else if (line.starts_with('-')) {
+      out += palette.red(line);
+    } else if (line.starts_with("@@")) {
+      out += palette.cyan(line);
+    } else {
+      out += line;
+    }
+    out += '\n';
+  }
+  return out;
+}
+
+void RunView::line(const std::string& text) { write_text(stream_, text + "\n"); }
+
+void RunView::show_message(const Message& message, int attempt) {
+  if (message.role == Role::assistant) {
+    if (!message.content.empty()) line(printable(message.content));
+    for (const ToolCall& call : message.calls) {
+      const std::string prefix = attempt < 0 ? "" : fmt::format("[{}] ", attempt);
+      line(palette_.bold(prefix + "> " + call.name) + " " + shown_arguments(call));
+    }
+  } else if (message.role == Role::tool && attempt < 0) {
+    write_text(stream_, palette_.dim(excerpt(message.content)));
+  } else if (message.role == Role::user && attempt < 0) {
+    write_text(stream_, excerpt(message.content));
+  }
+}
+
+void RunView::show(const Event& event) {
+  const int attempt = event.attempt;
+  if (const auto* start = std::get_if<SessionStarted>(&event.body)) {
+    const Json options = parse_json(start->options, "options");
+    check_command_ = json_string_or(options, "verify", "");
+    line(palette_.bold("workspace ") + start->workspace);
+    line(palette_.bold("sandbox   ") + start->sandbox);
+  } else if (const auto* added = std::get_if<MessageAdded>(&event.body)) {
+    show_message(added->message, attempt);
+  } else if (const auto* decided = std::get_if<ActionDecided>(&event.body)) {
+    if (decided->verdict != "allow") line(palette_.red("  denied: " + printable(decided->reason)));
+  } else if (const auto* finished = std::get_if<ToolFinished>(&event.body)) {
+    if (attempt < 0 && !finished->diff.empty()) {
+      write_text(stream_, coloured_diff(palette_, finished->diff));
+    }
+  } else if (const auto* check = std::get_if<CheckRan>(&event.body)) {
+    const bool passed = check->exit_code == 0;
+    const std::string where = check->purpose == "trace" ? "traced, for evidence of place"
+                              : check->purpose == "originals" ? "with the original test files"
+                                                               : "in a clean copy";
+    const std::string prefix = attempt < 0 ? "" : fmt::format("[{}] ", attempt);
+    const std::string verdict = passed ? palette_.green("passes")
+                                : check->timed_out ? palette_.red("ran out of time")
+                                                   : palette_.red(fmt::format("fails, exit code {}",
+                                                                              check->exit_code));
+    line(fmt::format("{}check ({}) {} after {:.1f} s", prefix, where, verdict,
+                     double(check->ms) / 1000));
+  } else if (const auto* resumed = std::get_if<Resumed>(&event.body)) {
+    line("resumed; files changed by others since: " +
+         (resumed->changed_files.empty() ? "none" : join(resumed->changed_files, ", ")));
+  }
+}
+
+void RunView::show_result(const RunResult& result) {
+  if (!result.diff.empty()) {
+    line("");
+    write_text(stream_, coloured_diff(palette_, result.diff));
+    line("");
+  }
+  const bool is_good = result.exit_code == 0;
+  line(is_good ? palette_.green(printable(result.message)) : palette_.red(printable(result.message)));
+  if (!is_good && result.check.has_value() && result.check->exit_code != 0) {
+    write_text(stream_, excerpt(result.check->output));
+  }
+  if (result.attempts_tried > 0) {
+    line(fmt::format("attempts  {} tried, {} checks run", result.attempts_tried, result.checks_run));
+  }
+  line(fmt::format("tokens    {} read, {} reused, {} written; {} read to rank edits",
+                   result.tokens.prefilled, result.tokens.reused, result.tokens.generated,
+                   result.ranking_tokens.prefilled));
+  line("log       " + result.session_log);
+  if (!result.changed_files.empty()) line("undo      corvid sessions undo " + result.session);
+  line(palette_.bold(result.status));
+}
+
+}  // namespace corvid::runtime

@@ -1,0 +1,82 @@
+#include <csignal>
+#include <cstdio>
+#include <string>
+#include <thread>
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+#include "runtime/base/error.h"
+#include "runtime/cli/command.h"
+
+namespace {
+
+using corvid::Code;
+using corvid::Error;
+
+// Turns the first SIGINT or SIGTERM into a stop request and the second into the end. The signals are
+// blocked in every thread and taken here, so that no handler runs in the middle of anything.
+class SignalThread {
+ public:
+  explicit SignalThread(std::stop_source& source) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGINT, SIGTERM, SIGUSR2}) sigaddset(&set, signal);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    thread_ = std::thread([set, &source] {
+      for (int count = 0;;) {
+        int signal = 0;
+        if (sigwait(&set, &signal) != 0 || signal == SIGUSR2) return;
+        if (++count == 2) _exit(130);
+        std::fputs("\nstopping after the current step; once more to stop at once\n", stderr);
+        source.request_stop();
+      }
+    });
+  }
+  ~SignalThread() {
+    pthread_kill(thread_.native_handle(), SIGUSR2);
+    thread_.join();
+  }
+
+ private:
+  std::thread thread_;
+};
+
+int exit_code_of(const Error& error) {
+  return error.code() == Code::invalid || error.code() == Code::not_found ? 1 : 6;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Corvid: an agent with its own engine, sandbox and memory.\n\n"
+               "  corvid run \"make the failing test pass\" --verify \"make test\"\n"
+               "  corvid sessions undo\n"
+               "  corvid memory search \"which port does staging use\"\n"
+               "  corvid doctor",
+               "corvid"};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "corvid 0.1.0");
+  corvid::runtime::CommandContext context;
+  std::stop_source source;
+  context.stop = source.get_token();
+  corvid::runtime::add_run(app, context);
+  corvid::runtime::add_sessions(app, context);
+  corvid::runtime::add_memory(app, context);
+  corvid::runtime::add_model(app, context);
+  corvid::runtime::add_doctor(app, context);
+  const SignalThread signals(source);
+  try {
+    app.parse(argc, argv);
+    return context.exit_code;
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 1;
+  } catch (const Error& error) {
+    std::fprintf(stderr, "corvid: %s\n", error.what());
+    return exit_code_of(error);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "corvid: %s\n", error.what());
+    return 6;
+  }
+}

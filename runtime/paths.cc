@@ -1,0 +1,54 @@
+#include "runtime/paths.h"
+
+#include <cstdlib>
+#include <string>
+
+#include "runtime/base/error.h"
+
+namespace corvid::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path from_environment(const char* variable, const char* beneath_home) {
+  const char* value = std::getenv(variable);
+  if (value != nullptr && value[0] == '/') return fs::path(value) / "corvid";
+  const char* home = std::getenv("HOME");
+  if (home == nullptr || home[0] != '/') {
+    fail(Code::invalid, std::string("HOME is not set: set it, or ") + variable +
+                            ", so that Corvid knows where its files are");
+  }
+  return fs::path(home) / beneath_home / "corvid";
+}
+
+}  // namespace
+
+Paths find_paths() {
+  Paths paths;
+  paths.config = from_environment("XDG_CONFIG_HOME", ".config");
+  paths.data = from_environment("XDG_DATA_HOME", ".local/share");
+  paths.cache = from_environment("XDG_CACHE_HOME", ".cache");
+  const char* shared = std::getenv("CORVID_SHARE");
+  std::error_code ignored;
+  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
+  paths.shared = shared != nullptr ? fs::path(shared)
+                                   : program.parent_path().parent_path() / "share" / "corvid";
+  return paths;
+}
+
+fs::path find_shared_file(const Paths& paths, const std::string& name) {
+  std::string tried;
+  std::error_code ignored;
+  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
+  // In a build tree the program stands at SOURCE/build/PRESET/corvid.
+  const fs::path source = program.parent_path().parent_path().parent_path();
+  for (const fs::path& folder :
+       {paths.models(), paths.shared, source / "examples" / "fledgling",
+        program.parent_path().parent_path() / "examples" / "fledgling"}) {
+    if (fs::exists(folder / name, ignored)) return folder / name;
+    tried += " " + folder.string();
+  }
+  fail(Code::not_found, "no " + name + "; looked in" + tried);
+}
+
+}  // namespace corvid::runtime

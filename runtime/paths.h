@@ -1,0 +1,28 @@
+#pragma once
+
+#include <filesystem>
+
+namespace corvid::runtime {
+
+// Where Corvid keeps its files (XDG base directories). Nothing is created here.
+struct Paths {
+  std::filesystem::path config;  // $XDG_CONFIG_HOME/corvid
+  std::filesystem::path data;    // $XDG_DATA_HOME/corvid
+  std::filesystem::path cache;   // $XDG_CACHE_HOME/corvid
+  std::filesystem::path shared;  // read-only files that are installed with the program
+
+  std::filesystem::path sessions() const { return data / "sessions"; }
+  std::filesystem::path memory() const { return data / "memory"; }
+  std::filesystem::path models() const { return data / "models"; }
+  std::filesystem::path snapshots() const { return data / "snapshots"; }
+  std::filesystem::path state() const { return cache / "state"; }
+};
+
+// From the environment. Throws invalid when neither HOME nor the XDG variables are set.
+Paths find_paths();
+
+// The default model and the tables of suggest_edits: CORVID_SHARE, else ../share/corvid beside the
+// program, else the source tree that the program was built in. Throws not_found naming the places.
+std::filesystem::path find_shared_file(const Paths& paths, const std::string& name);
+
+}  // namespace corvid::runtime

@@ -1,0 +1,106 @@
+#pragma once
+// A provider instance is one conversation with a model: it is given what is new, and can be forked,
+// saved and restored.
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/message.h"
+#include "tools/edit_candidates.h"
+
+namespace corvid::runtime {
+
+struct ToolDeclaration {
+  std::string name;
+  std::string description;
+  std::string schema;  // JSON Schema of the arguments
+};
+
+// How a model wants to be driven (`corvid.profile` in a GGUF). It narrows what the model is offered;
+// it never widens policy.
+struct ModelProfile {
+  std::string system;                // system text; empty: Corvid's own
+  std::vector<std::string> tools;    // empty: all
+  bool calls_required = false;       // each turn is exactly one call
+  // "tool.argument" -> what its values are drawn from: "check" (the check command), "python_files",
+  // "files", "choices", or "none" (never given).
+  std::map<std::string, std::string> offered;
+  std::map<std::string, std::vector<std::string>> omit;  // arguments that the model is not shown
+  int64_t tool_output_bytes = 0;     // 0: the harness's own limit
+  int attempts = 1;                  // when the user names no number
+  int context_tokens = 0;            // 0: the model's own
+};
+
+// Throws invalid, naming the key, for a profile that is not well-formed.
+ModelProfile parse_profile(std::string_view json);
+
+// What the next reply is drawn from.
+struct Request {
+  // Values allowed per "tool.argument" in this reply; absent: any that fits the schema.
+  std::map<std::string, std::vector<std::string>> offered;
+  float temperature = -1;          // < 0: the model's own default; 0: greedy
+  uint64_t seed = 0;
+  int tokens_max = 2048;
+  std::function<void(std::string_view)> on_text;  // may be empty
+};
+
+enum class ReplyEnd { end, length };
+
+struct Reply {
+  Message message;  // calls have no ids yet
+  ReplyEnd end = ReplyEnd::end;
+  TokenCounts tokens;
+};
+
+class Provider {
+ public:
+  virtual ~Provider() = default;
+
+  virtual ModelProfile profile() const { return {}; }
+  virtual std::string describe() const = 0;  // "fledgling.gguf (gated-deltanet2, 1.3 M parameters)"
+
+  // Once, before the first read().
+  virtual void start(const std::string& system, std::span<const ToolDeclaration> tools) = 0;
+
+  // Takes in what is new since the last reply, which is all that is evaluated.
+  virtual TokenCounts read(std::span<const Message> added, std::stop_token stop) = 0;
+
+  // The reply to what was read; its message becomes part of the conversation. Throws cancelled, or io
+  // or device when the model fails. Never throws for what the model wrote.
+  virtual Reply complete(const Request& request, std::stop_token stop) = 0;
+
+  // The same conversation from here on, independent of this one.
+  virtual std::unique_ptr<Provider> fork() const = 0;
+
+  // The model's state on disk, a cache. restore() is called after start() on a new instance with all
+  // messages that the log holds; what the file does not cover is evaluated again (`rebuilt`).
+  virtual void save(const std::filesystem::path& path) const = 0;
+  virtual TokenCounts restore(const std::filesystem::path& path,
+                              std::span<const Message> messages) = 0;
+
+  // The model's own opinion on edits; empty when it has none.
+  virtual tools::RankEdits edit_ranker() { return {}; }
+  // What edit_ranker's sequences have cost so far.
+  virtual TokenCounts ranking_tokens() const { return {}; }
+};
+
+// Called with the tokens of each evaluation before its result is acted on.
+using TokenSink = std::function<void(const std::string& lineage, std::span<const int32_t> tokens)>;
+
+struct ProviderOptions {
+  std::filesystem::path models_folder;  // installed models
+  TokenSink on_tokens;                  // may be empty
+};
+
+// `model` as in design.md §5: a .gguf path, the name of an installed model, scripted:FILE. Throws
+// not_found with what is known, and how to get a model.
+std::unique_ptr<Provider> make_provider(std::string_view model, const ProviderOptions& options);
+
+}  // namespace corvid::runtime

@@ -1,0 +1,104 @@
+// A test double: replies from a file instead of a model. Each line of FILE is one reply:
+//   {"text": "...", "calls": [{"name": "shell", "arguments": {...}}], "tokens": N}
+// or {"profile": {...}} as the first line. A call's argument "$choice" stands for the first value that
+// the request offers for it. Forks go on at the same line. When the file ends it replies with the
+// text "done" and no call.
+
+#include "runtime/base/error.h"
+#include "runtime/base/files.h"
+#include "runtime/base/json.h"
+#include "runtime/base/text.h"
+#include "runtime/provider.h"
+
+namespace corvid::runtime {
+namespace {
+
+class Scripted final : public Provider {
+ public:
+  explicit Scripted(const std::filesystem::path& file) : file_(file.string()) {
+    int number = 0;
+    const std::string content = read_file(file);
+    for (const std::string_view line : split_lines(content)) {
+      ++number;
+      if (trim(line).empty()) continue;
+      Json json = parse_json(line, file_ + " line " + std::to_string(number));
+      if (json.contains("profile")) {
+        profile_ = parse_profile(dump_json(json.at("profile")));
+      } else {
+        replies_.push_back(dump_json(json));
+      }
+    }
+  }
+
+  ModelProfile profile() const override { return profile_; }
+  std::string describe() const override { return "scripted:" + file_ + " (a test double)"; }
+  void start(const std::string&, std::span<const ToolDeclaration>) override {}
+
+  TokenCounts read(std::span<const Message> added, std::stop_token) override {
+    TokenCounts counts;
+    counts.reused = tokens_;
+    for (const Message& message : added) counts.prefilled += int64_t(message.content.size()) / 4 + 4;
+    tokens_ += counts.prefilled;
+    return counts;
+  }
+
+  Reply complete(const Request& request, std::stop_token stop) override {
+    if (stop.stop_requested()) fail(Code::cancelled, "cancelled");
+    Reply reply;
+    reply.message.role = Role::assistant;
+    if (next_ >= replies_.size()) {
+      reply.message.content = "done";
+    } else {
+      const Json json = parse_json(replies_[next_++], "scripted reply");
+      reply.message.content = json_string_or(json, "text", "");
+      if (json.contains("calls")) {
+        for (const Json& call : json.at("calls")) reply.message.calls.push_back(read_call(call, request));
+      }
+    }
+    if (request.on_text && !reply.message.content.empty()) request.on_text(reply.message.content);
+    reply.tokens.generated = int64_t(reply.message.content.size()) / 4 + 1;
+    tokens_ += reply.tokens.generated;
+    return reply;
+  }
+
+  std::unique_ptr<Provider> fork() const override { return std::make_unique<Scripted>(*this); }
+
+  void save(const std::filesystem::path& path) const override {
+    write_file_atomic(path, dump_json({{"next", next_}, {"tokens", tokens_}}));
+  }
+  TokenCounts restore(const std::filesystem::path&, std::span<const Message> messages) override {
+    next_ = 0;
+    for (const Message& message : messages) next_ += message.role == Role::assistant ? 1 : 0;
+    return {};
+  }
+
+ private:
+  static ToolCall read_call(const Json& call, const Request& request) {
+    ToolCall made;
+    made.name = json_string(call, "name");
+    Json arguments = call.value("arguments", Json::object());
+    for (auto& [key, value] : arguments.items()) {
+      if (value != "$choice") continue;
+      const auto offered = request.offered.find(made.name + "." + key);
+      if (offered != request.offered.end() && !offered->second.empty()) {
+        value = offered->second.front();
+      }
+    }
+    made.arguments = dump_json(arguments);
+    return made;
+  }
+
+  std::string file_;
+  ModelProfile profile_;
+  std::vector<std::string> replies_;
+  size_t next_ = 0;
+  int64_t tokens_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Provider> make_scripted(std::string_view model, const ProviderOptions&) {
+  return std::make_unique<Scripted>(std::filesystem::path(model));
+}
+
+}  // namespace corvid::runtime

@@ -1,0 +1,42 @@
+#include "runtime/run_result.h"
+
+#include "runtime/base/json.h"
+
+namespace corvid::runtime {
+
+Json result_to_json(const RunResult& result) {
+  Json json = {{"type", "result"},
+               {"status", result.status},
+               {"exit_code", result.exit_code},
+               {"session", result.session},
+               {"log", result.session_log},
+               {"turns", result.turns},
+               {"tokens", counts_to_json(result.tokens)},
+               {"ranking_tokens", counts_to_json(result.ranking_tokens)},
+               {"verify", nullptr},
+               {"changed_files", result.changed_files},
+               {"diff", result.diff},
+               {"checks_run", result.checks_run},
+               {"attempts", {{"tried", result.attempts_tried}, {"winner", nullptr}}},
+               {"message", result.message}};
+  if (result.check.has_value()) {
+    json["verify"] = {{"command", result.check->command},
+                      {"exit_code", result.check->exit_code},
+                      {"output", result.check->output}};
+  }
+  if (!result.changed_tests.empty()) json["changed_tests"] = result.changed_tests;
+  if (result.attempts_winner.has_value()) json["attempts"]["winner"] = *result.attempts_winner;
+  return json;
+}
+
+int exit_code_of(const std::string& status, bool check_ran) {
+  if (status == "verified") return 0;
+  if (status == "unverified") return check_ran ? 2 : 0;
+  if (status == "failed") return 2;
+  if (status == "denied") return 3;
+  if (status == "limit") return 4;
+  if (status == "interrupted") return 130;
+  return 6;
+}
+
+}  // namespace corvid::runtime

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "runtime/clean_copy.h"
+#include "runtime/event.h"
+#include "runtime/snapshot.h"
+#include "sandbox/sandbox.h"
+#include "tools/evidence.h"
+#include "tools/workspace.h"
+
+namespace corvid::runtime {
+
+enum class CheckStatus { verified, unverified, failed };
+
+struct CheckResult {
+  CheckStatus status = CheckStatus::failed;
+  CheckRan run;                            // of the final state
+  std::vector<std::string> changed_tests;  // test or build files that differ from the start
+};
+
+struct CheckerOptions {
+  std::string command;  // run by /bin/sh -c in the workspace's own path
+  std::chrono::milliseconds time_max = std::chrono::seconds(600);
+  sandbox::Profile profile;  // system files; the workspace is added here
+};
+
+// Runs the check that decides: in a clean copy, in the sandbox, discarded afterwards (design.md §7).
+// The command is fixed when the object is made: neither model, tools nor project files change it.
+// Thread-safe.
+class Checker {
+ public:
+  // `start` is the workspace as the run found it; `ignored` its ignored files.
+  Checker(sandbox::Sandbox& sandbox, CheckerOptions options, const SnapshotStore& store,
+          Snapshot start, std::shared_ptr<const IgnoredFiles> ignored);
+
+  const std::string& command() const { return options_.command; }
+
+  // The check over the present state of `workspace`. Where files that existed at the start and that a
+  // check reads as tests or build files were changed, it runs again with the originals.
+  CheckResult verify(const tools::Workspace& workspace, std::stop_token stop) const;
+
+  // The check over `workspace`, traced where it runs Python: where it fails and what it executes.
+  // Also fills what `task` mentions.
+  tools::Evidence evidence(const tools::Workspace& workspace, const std::string& task,
+                           CheckRan& run, std::stop_token stop) const;
+
+ private:
+  CheckRan run_in(const std::filesystem::path& root, const tools::Workspace& workspace,
+                  const std::string& purpose, const sandbox::Profile& profile,
+                  std::stop_token stop) const;
+
+  sandbox::Sandbox& sandbox_;
+  CheckerOptions options_;
+  const SnapshotStore& store_;
+  Snapshot start_;
+  std::shared_ptr<const IgnoredFiles> ignored_;
+};
+
+// True for files that checks read as tests or build instructions, by name: test_*.py, tests/,
+// conftest.py, *_test.cc, Makefile, CMakeLists.txt, pyproject.toml, package.json, ...
+bool is_test_or_build_file(std::string_view path);
+
+}  // namespace corvid::runtime

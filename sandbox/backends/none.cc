@@ -1,0 +1,54 @@
+// Confines nothing: for tests and for a user's explicit wish. Limits of time and output hold.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/base/error.h"
+#include "sandbox/launch/process.h"
+#include "sandbox/sandbox.h"
+
+namespace corvid::sandbox {
+namespace {
+
+class NoSandbox final : public Sandbox {
+ public:
+  Outcome run(const Command& command, const Profile& profile, std::stop_token stop) override {
+    if (command.argv.empty()) fail(Code::invalid, "a command without words");
+    Launch launch;
+    launch.program = "/usr/bin/env";  // looks the program up in PATH after setting variables
+    launch.argv = {"env"};
+    for (const auto* list : {&profile.environment, &command.environment}) {
+      launch.argv.insert(launch.argv.end(), list->begin(), list->end());
+    }
+    launch.argv.insert(launch.argv.end(), command.argv.begin(), command.argv.end());
+    for (char** variable = environ; *variable != nullptr; ++variable) {
+      launch.environment.emplace_back(*variable);
+    }
+    launch.cwd = command.cwd.string();
+    launch.stdin_text = command.stdin_text;
+    launch.output_bytes_max = profile.output_bytes_max;
+    launch.time_max = profile.time_max;
+    launch.on_output = command.on_output;
+    Ended ended = run_process(launch, stop);
+    Outcome outcome;
+    outcome.output = std::move(ended.output);
+    outcome.timed_out = ended.timed_out;
+    outcome.cancelled = ended.cancelled;
+    outcome.truncated = ended.truncated;
+    if (WIFEXITED(ended.wait_status)) outcome.exit_code = WEXITSTATUS(ended.wait_status);
+    if (WIFSIGNALED(ended.wait_status)) {
+      outcome.signal = WTERMSIG(ended.wait_status);
+      outcome.exit_code = 128 + outcome.signal;
+    }
+    if (outcome.timed_out) outcome.exit_code = 124;
+    if (outcome.cancelled) outcome.exit_code = 130;
+    return outcome;
+  }
+
+  std::string describe() const override { return "none: commands are not confined"; }
+};
+
+}  // namespace
+
+std::unique_ptr<Sandbox> make_none(const SandboxOptions&) { return std::make_unique<NoSandbox>(); }
+
+}  // namespace corvid::sandbox

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <linux/filter.h>
+
+#include <vector>
+
+#include "sandbox/jail/plan.h"
+#include "sandbox/jail/status.h"
+
+// From the first step to exec nothing here throws or allocates: every buffer is made in prepare().
+namespace corvid::jail {
+
+struct State {
+  Plan plan;
+  std::vector<char*> argv;              // ends with nullptr, as do the next two
+  std::vector<char*> environment;
+  std::vector<std::string> candidates;  // programs to try, in order
+  std::vector<int> source_fds;          // one per MountOp, -1 where it has no source
+  std::vector<sock_filter> filter;      // the seccomp program
+  unsigned uid = 0;                     // seen before the new user namespace hides them
+  unsigned gid = 0;
+  int root_fd = -1;                     // the command's "/"
+  int unruled_fd = -1;                  // a folder that no Landlock rule names, for verify
+  int landlock_abi = 0;
+  const char* detail = nullptr;         // what a failing step was at, a path mostly
+};
+
+// Fills everything but `plan`. False when the filter cannot be made.
+bool prepare(State& state);
+
+// One kernel mechanism each. 0 or an errno.
+#define X(stage, function) int function(State& state);
+#include "sandbox/jail/steps.inc"
+#undef X
+
+enum class Stage { outside, init, command };
+
+// Runs the steps of `stage`; the first that fails is reported and ends the process with 126.
+void run_steps(Stage stage, State& state);
+
+// Writes one record to kStatusFd.
+void report(Ending ending, int value, const char* text = "");
+
+// The namespaces' first process: starts the command, reaps, watches memory and processes, reports
+// how the command ended, and ends, which kills all others. Does not return.
+[[noreturn]] void run_init(State& state);
+
+// Executes the command. Does not return.
+[[noreturn]] void execute(State& state);
+
+// Removes the placeholders that were made and are still empty.
+void remove_placeholders(State& state);
+
+// The seccomp program; empty when it cannot be made.
+std::vector<sock_filter> make_filter();
+
+// Landlock's ABI here, 0 when there is none.
+int landlock_abi();
+
+// Flags of clone for all namespaces that the command gets.
+int namespace_flags(bool allow_network);
+
+// Prints one line per layer: NAME, "ok" or "no", a number (ABI or errno). For corvid-jail --probe.
+int probe();
+
+// All processes and threads of this namespace but init, and their memory with the files in memory,
+// in one pass over /proc.
+struct Usage {
+  long process_count = 0;
+  long resident_bytes = 0;  // shared pages counted once per process: an upper bound
+};
+Usage measure(const Plan& plan, int proc_fd);
+
+// Memory with shared pages divided among their owners; slower. -1 when it cannot be read.
+long measure_exactly(const Plan& plan, int proc_fd);
+
+}  // namespace corvid::jail

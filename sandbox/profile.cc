@@ -1,0 +1,79 @@
+#include "sandbox/profile.h"
+
+#include <algorithm>
+
+namespace corvid::sandbox {
+namespace {
+
+using Path = std::filesystem::path;
+
+bool is_beneath_any(const Path& path, const std::vector<Path>& roots) {
+  return std::any_of(roots.begin(), roots.end(),
+                     [&](const Path& root) { return is_beneath(path, root); });
+}
+
+// What lies in a root of `a` and in a root of `b`.
+std::vector<Path> common_roots(const std::vector<Path>& a, const std::vector<Path>& b) {
+  std::vector<Path> common;
+  for (const Path& root : a) {
+    if (is_beneath_any(root, b)) common.push_back(root);
+  }
+  for (const Path& root : b) {
+    const bool is_known = std::find(common.begin(), common.end(), root) != common.end();
+    if (!is_known && is_beneath_any(root, a)) common.push_back(root);
+  }
+  return common;
+}
+
+template <typename T>
+std::vector<T> in_both(const std::vector<T>& a, const std::vector<T>& b) {
+  std::vector<T> both;
+  std::copy_if(a.begin(), a.end(), std::back_inserter(both),
+               [&](const T& item) { return std::find(b.begin(), b.end(), item) != b.end(); });
+  return both;
+}
+
+template <typename T>
+std::vector<T> in_either(std::vector<T> a, const std::vector<T>& b) {
+  for (const T& item : b) {
+    if (std::find(a.begin(), a.end(), item) == a.end()) a.push_back(item);
+  }
+  return a;
+}
+
+}  // namespace
+
+bool is_beneath(const Path& path, const Path& root) {
+  const auto [root_end, path_end] =
+      std::mismatch(root.begin(), root.end(), path.begin(), path.end());
+  // A root that ends with a slash has an empty last component.
+  return root_end == root.end() || (root_end->empty() && std::next(root_end) == root.end());
+}
+
+Profile intersect(const Profile& a, const Profile& b) {
+  Profile both;
+  // Writing includes reading: a root that one may write and the other read can be read.
+  const std::vector<Path> a_readable = in_either(a.read_roots, a.write_roots);
+  const std::vector<Path> b_readable = in_either(b.read_roots, b.write_roots);
+  both.write_roots = common_roots(a.write_roots, b.write_roots);
+  for (const Path& root : common_roots(a_readable, b_readable)) {
+    const auto& writable = both.write_roots;
+    if (std::find(writable.begin(), writable.end(), root) == writable.end()) {
+      both.read_roots.push_back(root);
+    }
+  }
+  both.protected_paths = in_either(a.protected_paths, b.protected_paths);
+  both.hidden_paths = in_either(a.hidden_paths, b.hidden_paths);
+  both.mounts = in_both(a.mounts, b.mounts);
+  if (a.home == b.home) both.home = a.home;
+  both.environment = in_both(a.environment, b.environment);
+  both.allow_network = a.allow_network && b.allow_network;
+  both.memory_bytes_max = std::min(a.memory_bytes_max, b.memory_bytes_max);
+  both.processes_max = std::min(a.processes_max, b.processes_max);
+  both.file_bytes_max = std::min(a.file_bytes_max, b.file_bytes_max);
+  both.output_bytes_max = std::min(a.output_bytes_max, b.output_bytes_max);
+  both.time_max = std::min(a.time_max, b.time_max);
+  return both;
+}
+
+}  // namespace corvid::sandbox

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sandbox/profile.h"
+
+namespace corvid::sandbox {
+
+struct Command {
+  std::vector<std::string> argv;  // argv[0] without a slash is looked up in the command's PATH
+  std::filesystem::path cwd;      // as the command sees it; must be visible to it
+  std::string stdin_text;
+  std::vector<std::string> environment;  // "NAME=VALUE", wins over Profile::environment
+  // Called on the thread that runs run() with output as it comes, at most output_bytes_max in all;
+  // pieces end anywhere. May be empty. Must not throw.
+  std::function<void(std::string_view)> on_output;
+};
+
+// How a command ended. A non-zero exit is an outcome, not a failure of ours.
+struct Outcome {
+  int exit_code = 0;  // 128 + signal when a signal ended it; 127 not found, 126 not executable
+  int signal = 0;
+  bool timed_out = false;
+  bool cancelled = false;           // by the stop token
+  bool memory_exceeded = false;     // ended by Profile::memory_bytes_max
+  bool processes_exceeded = false;  // ended by Profile::processes_max
+  bool truncated = false;           // reached Profile::output_bytes_max
+  std::string output;               // stdout and stderr as they came
+};
+
+// One mechanism of the kernel: "user", "mount", "pid", "proc", "ipc", "network", "landlock",
+// "seccomp".
+struct Layer {
+  std::string name;
+  bool works = false;
+  std::string detail;  // "ABI 7", or why it does not work
+  std::string advice;  // what to do about it; empty when it works
+};
+
+struct LayerReport {
+  std::vector<Layer> layers;
+  bool complete() const;
+  std::string missing() const;  // one line per missing layer: name, reason, advice; empty when none
+};
+
+class Sandbox {
+ public:
+  virtual ~Sandbox() = default;
+  // Runs `command` confined to `profile` with the layers chosen when this object was made. Throws
+  // before exec if ANY step of them fails; a run never falls back to weaker ones. Returns when the
+  // main process has ended, with every process that it started dead. Thread-safe.
+  virtual Outcome run(const Command& command, const Profile& profile, std::stop_token stop) = 0;
+  // One line for the session: which layers hold ("namespaces, Landlock ABI 7, seccomp").
+  virtual std::string describe() const = 0;
+};
+
+struct SandboxOptions {
+  std::filesystem::path jail;  // empty: find_jail()
+};
+
+// `name`: "linux", or "none", which confines nothing and is for tests and explicit wishes. Throws
+// unsupported, naming each missing layer and what to do about it.
+std::unique_ptr<Sandbox> make_sandbox(std::string_view name, const SandboxOptions& options = {});
+
+// The jail program: $CORVID_JAIL, else beside this executable, else in ../libexec/corvid. Throws
+// not_found.
+std::filesystem::path find_jail();
+
+// Tries each layer in a process of its own; `jail` as in SandboxOptions. Works without privileges.
+LayerReport detect_layers(const std::filesystem::path& jail = {});
+
+}  // namespace corvid::sandbox

@@ -1,0 +1,184 @@
+#include "tests/attacks/arena.h"
+
+namespace corvid::attacks {
+namespace {
+
+using sandbox::Profile;
+
+void allow_reading_outside(Arena& arena, Profile& profile) {
+  profile.read_roots.push_back(arena.outside());
+}
+
+void allow_writing_outside(Arena& arena, Profile& profile) {
+  profile.write_roots.push_back(arena.outside());
+}
+
+void protect_nothing(Arena&, Profile& profile) { profile.protected_paths.clear(); }
+
+bool outside_was_written(Arena& arena) { return fs::exists(arena.outside() / "new"); }
+
+// The outside can be seen, so that only writing is left to be forbidden.
+void show_outside(Arena& arena) { arena.profile.read_roots.push_back(arena.outside()); }
+
+void link_outside(Arena& arena) {
+  fs::create_symlink(arena.outside(), arena.workspace() / "link");
+  arena.own();
+}
+
+void remove_git(Arena& arena) { fs::remove_all(arena.workspace() / ".git"); }
+
+bool git_was_made(Arena& arena) { return fs::exists(arena.workspace() / ".git/hooks/evil"); }
+
+void add_nested_repository(Arena& arena) {
+  put_file(arena.workspace() / "sub/deep/.git/config", "[core]\n");
+  arena.profile.protected_paths.push_back(arena.workspace() / "sub/deep/.git");
+  arena.own();
+}
+
+void show_home(Arena& arena, Profile& profile) {
+  profile.home.clear();
+  profile.hidden_paths.clear();
+  profile.read_roots.push_back(arena.home());
+}
+
+}  // namespace
+
+TEST_CASE("A file outside cannot be read") {
+  expect_blocked({.script = "grep -q outer \"$OUTSIDE/secret\" && echo ESCAPED",
+                  .allow = allow_reading_outside});
+}
+
+TEST_CASE("A file outside cannot be written") {
+  expect_blocked({.script = "mkdir -p \"$OUTSIDE\"; echo evil > \"$OUTSIDE/new\"",
+                  .has_escaped = outside_was_written,
+                  .allow = allow_writing_outside});
+}
+
+TEST_CASE("A readable file outside cannot be written") {
+  expect_blocked({.script = "echo evil > \"$OUTSIDE/new\"",
+                  .prepare = show_outside,
+                  .has_escaped = outside_was_written,
+                  .allow = allow_writing_outside});
+}
+
+TEST_CASE("A readable file outside cannot be removed, renamed or truncated") {
+  expect_blocked({.script = "rm -f \"$OUTSIDE/secret\"; mv \"$OUTSIDE/secret\" .; "
+                            "truncate -s 0 \"$OUTSIDE/secret\"",
+                  .prepare = show_outside,
+                  .has_escaped = [](Arena& arena) { return !fs::exists(arena.outside() / "secret") ||
+                                                       fs::is_empty(arena.outside() / "secret"); },
+                  .allow = allow_writing_outside});
+}
+
+TEST_CASE("Mode and times of a readable file outside cannot be changed") {
+  expect_blocked({.script = "chmod 777 \"$OUTSIDE/secret\"",
+                  .prepare = show_outside,
+                  .has_escaped =
+                      [](Arena& arena) {
+                        const auto bits = fs::status(arena.outside() / "secret").permissions();
+                        return (bits & fs::perms::others_write) != fs::perms::none;
+                      },
+                  .allow = allow_writing_outside});
+}
+
+TEST_CASE("A git hook cannot be planted") {
+  expect_blocked({.script = "echo evil > .git/hooks/pre-commit",
+                  .has_escaped = [](Arena& arena) {
+                    return fs::exists(arena.workspace() / ".git/hooks/pre-commit");
+                  },
+                  .allow = protect_nothing});
+}
+
+TEST_CASE("The git configuration cannot be edited") {
+  expect_blocked({.script = "echo '[core] fsmonitor = evil' >> .git/config",
+                  .has_escaped = [](Arena& arena) {
+                    return fs::file_size(arena.workspace() / ".git/config") > 10;
+                  },
+                  .allow = protect_nothing});
+}
+
+TEST_CASE("The git folder cannot be renamed away and replaced") {
+  expect_blocked({.script = "mv .git old && mkdir -p .git/hooks && echo evil > .git/hooks/evil",
+                  .has_escaped = git_was_made,
+                  .allow = protect_nothing});
+}
+
+TEST_CASE("A git folder cannot be made where there is none") {
+  expect_blocked({.script = "rm -rf .git; mkdir -p .git/hooks; echo evil > .git/hooks/evil",
+                  .prepare = remove_git,
+                  .has_escaped = git_was_made,
+                  .allow = protect_nothing});
+}
+
+TEST_CASE("The git configuration cannot be reached by a hard link") {
+  expect_blocked({.script = "ln .git/config alias && echo evil-and-more >> alias",
+                  .has_escaped = [](Arena& arena) {
+                    return fs::file_size(arena.workspace() / ".git/config") > 10;
+                  },
+                  .allow = protect_nothing});
+}
+
+TEST_CASE("A folder above a nested repository cannot be exchanged") {
+  expect_blocked({.script = "mv sub/deep sub/old; mkdir -p sub/deep/.git/hooks; mv sub old;"
+                            "mkdir -p sub/deep/.git/hooks; echo evil > sub/deep/.git/hooks/evil",
+                  .prepare = add_nested_repository,
+                  .has_escaped = [](Arena& arena) {
+                    return fs::exists(arena.workspace() / "sub/deep/.git/hooks/evil");
+                  },
+                  .allow = protect_nothing});
+}
+
+TEST_CASE("A symbolic link does not carry a write out of the workspace") {
+  expect_blocked({.script = "echo evil > link/new",
+                  .prepare = link_outside,
+                  .has_escaped = outside_was_written,
+                  .allow = allow_writing_outside});
+}
+
+TEST_CASE("A symbolic link that the command makes does not carry a read out of the workspace") {
+  expect_blocked({.script = "ln -s \"$OUTSIDE/secret\" peek; grep -q outer peek && echo ESCAPED",
+                  .allow = allow_reading_outside});
+}
+
+TEST_CASE("A hard link does not make a readable file writable") {
+  expect_blocked({.script = "ln \"$OUTSIDE/secret\" hard && echo evil > hard",
+                  .prepare = show_outside,
+                  .has_escaped = [](Arena& arena) {
+                    return fs::file_size(arena.outside() / "secret") < 10;
+                  }});
+}
+
+TEST_CASE("Credentials in the home folder cannot be read") {
+  expect_blocked({.script = "cat \"$TRUE_HOME/.ssh/id_rsa\" \"$TRUE_HOME/.netrc\" | grep -q private "
+                            "&& echo ESCAPED",
+                  .allow = show_home});
+}
+
+TEST_CASE("Credentials stay hidden when the whole file system is readable") {
+  expect_blocked({.script = "ls /etc/hostname \"$OUTSIDE/secret\" >/dev/null; "
+                            "cat \"$TRUE_HOME/.ssh/id_rsa\" \"$TRUE_HOME/.netrc\" | "
+                            "grep -q -e private -e password && echo ESCAPED",
+                  .prepare =
+                      [](Arena& arena) {
+                        arena.profile.home.clear();
+                        arena.profile.read_roots.push_back(arena.home());
+                      },
+                  .allow = [](Arena&, Profile& profile) { profile.hidden_paths.clear(); }});
+}
+
+TEST_CASE("The password hashes of the system cannot be read") {
+  expect_blocked({.script = "test -r /etc/shadow && echo ESCAPED",
+                  .control_needs_root = true});
+}
+
+TEST_CASE("System folders cannot be written") {
+  expect_blocked({.script = "for f in / /usr /etc /dev \"$PLACE\"; do "
+                            "touch $f/corvid-evil && echo ESCAPED; done",
+                  .prepare = [](Arena& arena) { arena.variables = {"PLACE=/nonexistent"}; },
+                  .allow = [](Arena& arena, Profile& profile) {
+                    profile.write_roots.push_back(arena.outside());
+                    arena.variables = {"PLACE=" + arena.outside().string()};
+                  }});
+}
+
+}  // namespace corvid::attacks

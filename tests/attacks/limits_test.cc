@@ -1,0 +1,128 @@
+#include "tests/attacks/arena.h"
+
+namespace corvid::attacks {
+namespace {
+
+using sandbox::Profile;
+
+constexpr int64_t kMiB = 1 << 20;
+
+// Starts 150 processes that wait, and tells when all are there.
+constexpr const char* kManyProcesses =
+    "python3 -c 'import os, signal, time\n"
+    "children = []\n"
+    "for i in range(150):\n"
+    "  child = os.fork()\n"
+    "  if child == 0: time.sleep(20); os._exit(0)\n"
+    "  children.append(child)\n"
+    "time.sleep(0.3)\n"
+    "print(\"ESCAPED\", flush=True)\n"
+    "for child in children: os.kill(child, 9)'";
+
+void small_memory(Arena& arena) { arena.profile.memory_bytes_max = 200 * kMiB; }
+
+void large_memory(Arena&, Profile& profile) { profile.memory_bytes_max = 1500 * kMiB; }
+
+}  // namespace
+
+TEST_CASE("More processes than the limit cannot be started") {
+  expect_blocked({.script = kManyProcesses,
+                  .tools = {"python3"},
+                  .prepare = [](Arena& arena) { arena.profile.processes_max = 60; },
+                  .allow = [](Arena&, Profile& profile) { profile.processes_max = 400; }});
+}
+
+TEST_CASE("A fork bomb ends with its command") {
+  if (const std::string missing = missing_layers(); !missing.empty()) {
+    WARN("SKIP: " << missing);
+    return;
+  }
+  for (const Who who : identities()) {
+    INFO("as " << name_of(who));
+    Arena arena(who);
+    arena.profile.processes_max = 100;
+    arena.profile.time_max = std::chrono::seconds(3);
+    const auto outcome = arena.run("bomb() { bomb | bomb & }; bomb; sleep 60", arena.profile);
+    CHECK(outcome.exit_code != 0);
+    // Counted by the sandbox's own mark, the folder of the arena, in their environment.
+    int left = 0;
+    const std::string mark = "OUTSIDE=" + arena.outside().string();
+    for (const auto& entry : fs::directory_iterator("/proc")) {
+      std::ifstream file(entry.path() / "environ");
+      const std::string text((std::istreambuf_iterator<char>(file)), {});
+      if (text.find(mark) != std::string::npos) ++left;
+    }
+    CHECK(left == 0);
+    // The machine still works, and a harmless command too.
+    CHECK(arena.run("echo fine", arena.profile).output == "fine\n");
+  }
+}
+
+TEST_CASE("One process cannot take more memory than the limit") {
+  expect_blocked({.script = "python3 -c 'data = bytearray(400 << 20); print(\"ESCAPED\")'",
+                  .tools = {"python3"},
+                  .prepare = small_memory,
+                  .allow = large_memory});
+}
+
+TEST_CASE("Many processes together cannot take more memory than the limit") {
+  expect_blocked({.script = "python3 -c 'import os, time\n"
+                            "children = []\n"
+                            "for i in range(8):\n"
+                            "  child = os.fork()\n"
+                            "  if child == 0:\n"
+                            "    data = bytearray(60 << 20)\n"
+                            "    for at in range(0, len(data), 4096): data[at] = 1\n"
+                            "    time.sleep(1.5); os._exit(0)\n"
+                            "  children.append(child)\n"
+                            "for child in children: os.waitpid(child, 0)\n"
+                            "print(\"ESCAPED\")'",
+                  .tools = {"python3"},
+                  .prepare = small_memory,
+                  .allow = large_memory});
+}
+
+TEST_CASE("Shared memory counts against the limit") {
+  expect_blocked({.script = "python3 -c 'import mmap, time\n"
+                            "data = mmap.mmap(-1, 400 << 20)\n"
+                            "for at in range(0, len(data), 4096): data[at] = 1\n"
+                            "time.sleep(0.5)\n"
+                            "print(\"ESCAPED\")'",
+                  .tools = {"python3"},
+                  .prepare = small_memory,
+                  .allow = large_memory});
+}
+
+TEST_CASE("Files in memory count against the limit") {
+  expect_blocked({.script = "for f in /tmp/a /dev/shm/b ~/c; do head -c 90M /dev/zero > $f || exit; "
+                            "done; sleep 0.5; echo ESCAPED",
+                  .prepare = small_memory,
+                  .allow = large_memory});
+}
+
+TEST_CASE("A file cannot grow beyond the limit") {
+  expect_blocked({.script = "head -c 30M /dev/zero > big; "
+                            "test $(stat -c %s big) -gt 20000000 && echo ESCAPED; rm -f big",
+                  .prepare = [](Arena& arena) { arena.profile.file_bytes_max = 10 * kMiB; },
+                  .allow = [](Arena&, Profile& profile) { profile.file_bytes_max = 50 * kMiB; }});
+}
+
+TEST_CASE("A limit once set cannot be raised") {
+  expect_blocked({.script = "python3 -c 'import resource as r\n"
+                            "r.setrlimit(r.RLIMIT_FSIZE, (40 << 20, 40 << 20))\n"
+                            "print(\"ESCAPED\")'",
+                  .tools = {"python3"},
+                  .prepare = [](Arena& arena) { arena.profile.file_bytes_max = 10 * kMiB; },
+                  .allow = [](Arena&, Profile& profile) { profile.file_bytes_max = 50 * kMiB; }});
+}
+
+TEST_CASE("A command cannot run longer than the limit") {
+  expect_blocked({.script = "trap '' TERM INT HUP; sleep 2; sleep 1; echo ESCAPED",
+                  .prepare =
+                      [](Arena& arena) { arena.profile.time_max = std::chrono::seconds(1); },
+                  .allow = [](Arena&, Profile& profile) {
+                    profile.time_max = std::chrono::seconds(30);
+                  }});
+}
+
+}  // namespace corvid::attacks

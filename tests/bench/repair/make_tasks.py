@@ -1,0 +1,365 @@
+"""Makes tasks.jsonl from the held-out packages of examples/fledgling/packages.toml and from pairs
+of their releases.
+
+    python3 make_tasks.py synthetic [--per-package N] [--packages NAME ...]
+    python3 make_tasks.py real CHAINS      CHAINS: a JSON file {package: [versions, newest first]}
+    python3 make_tasks.py join [--withdraw ID ...]
+
+`synthetic` and `real` append to WORK/candidates-*.jsonl and skip packages and versions they have
+been through; `join` writes tasks.jsonl from both. A synthetic task is a mutation
+(examples/fledgling/mutate.py) that makes the package's tests fail. A real one is a release with one
+line put back to what it was in the release before, which makes the newer release's own tests fail.
+Tests run with the `python3` that PATH finds first; it needs pytest.
+"""
+
+import argparse
+import ast
+import difflib
+import json
+import pathlib
+import random
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+
+import prepare
+from prepare import fetch  # also makes examples/fledgling importable
+
+import extract
+import mutate
+
+TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_test|tests?)\.py$")
+SUITE_SECONDS, FILE_SECONDS, FILES, TRIED_FIXES = 5.0, 3.5, 30, 15
+PYTEST = "python3 -m pytest -q -x -p no:cacheprovider"
+UNITTEST = "python3 -m unittest -q -f"
+
+
+def processor_seconds():
+    """Processor time of all finished child processes, which other load on the machine does not
+    lengthen.
+    """
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def suite_of(folder, budget=45.0, files=None):
+    """The tests of a laid-out package that pass quickly: (check command, test files), or None.
+
+    Every test file is run by itself; those that pass within FILE_SECONDS are kept, the quickest
+    first, until SUITE_SECONDS are full. Up to three failing tests of a file are deselected rather
+    than losing the file.
+    """
+    found = []
+    started = time.monotonic()
+    if files is None:
+        files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*.py"))
+        files = [f for f in files if TEST_FILE.search(f)]
+    random.Random(1).shuffle(files)
+    for file in files[:FILES]:
+        if time.monotonic() - started > budget:
+            break
+        deselected = []
+        for _ in range(2):
+            begin = processor_seconds()
+            arguments = " ".join([file, *(f"--deselect '{d}'" for d in deselected)])
+            status, output = prepare.run_check(
+                folder, f"{PYTEST.replace(' -x', '')} -rf {arguments}", 4 * FILE_SECONDS
+            )
+            seconds = processor_seconds() - begin
+            failed = re.findall(r"^FAILED (.+?::[^\s]+)(?: - .*)?$", output, re.M)
+            if status == 1 and len(failed) <= 3 and not any("[" in f or "'" in f for f in failed):
+                deselected += failed
+                continue
+            break
+        passed = re.search(r"(\d+) passed", output)
+        if status == 0 and passed and seconds < FILE_SECONDS:
+            found.append((seconds, file, deselected, int(passed[1])))
+    kept, total = [], 0.0
+    for item in sorted(found):
+        if total + item[0] - 0.25 * bool(kept) < SUITE_SECONDS:
+            kept.append(item)
+            total += item[0]
+    if not kept or sum(item[3] for item in kept) < 3:
+        return None
+    kept.sort(key=lambda item: item[1])
+    tests = [item[1] for item in kept]
+    deselected = [d for item in kept for d in item[2]]
+    if not deselected:
+        status, output = prepare.run_check(
+            folder, f"{UNITTEST} {' '.join(tests)}", 3 * SUITE_SECONDS
+        )
+        ran = re.search(r"Ran (\d+) test", output)
+        if status == 0 and ran and int(ran[1]) >= sum(item[3] for item in kept):
+            return f"{UNITTEST} {' '.join(tests)}", tests
+    command = " ".join([PYTEST, *tests, *(f"--deselect '{d}'" for d in deselected)])
+    for _ in range(2):
+        status, _ = prepare.run_check(folder, command, 2 * SUITE_SECONDS)
+        if status != 0:
+            return None
+    return command, tests
+
+
+def task_of(kind, package, version, licence, file, suite, function, bug):
+    """One line of tasks.jsonl, but for its id."""
+    check, tests = suite
+    return {
+        "id": None,
+        "package": package,
+        "version": version,
+        "licence": licence,
+        "source": kind,
+        "file": file,
+        "line": bug["line"],
+        "buggy": bug["buggy"],
+        "correct": bug["correct"],
+        "deleted": bug["deleted"],
+        "kind": bug["kind"],
+        "function": function,
+        "check": check,
+        "tests": tests,
+        "needs": [] if check.startswith(UNITTEST) else ["pytest"],
+    }
+
+
+def killed(folder, task):
+    """Whether the check fails, within its time, by a failing test while the bug is in; the folder
+    is left correct.
+    """
+    prepare.break_it(folder, task)
+    status, output = prepare.run_check(folder, task["check"], 4 * SUITE_SECONDS)
+    prepare.repair_it(folder, task)
+    return status == 1, output
+
+
+def synthetic(work, entry, per_package, seed):
+    """The synthetic tasks of one package."""
+    source = work / "src" / "heldout" / f"{entry['name']}-{entry['version']}"
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(temporary) / "task"
+        prepare.lay_out(source, folder)
+        suite = suite_of(folder)
+        if suite is None:
+            print(f"{entry['name']}: no suite", file=sys.stderr)
+            return
+        records = [r for r in extract.extract(source, source.parent)]
+        records = [r for r in records if (folder / prepare.path_in_task(r["path"])).exists()]
+        source_of_chance = random.Random(f"{seed} {entry['name']}")
+        source_of_chance.shuffle(records)
+        found, kinds, functions, started = 0, set(), set(), time.monotonic()
+        for record in records[:40]:
+            if found == per_package or time.monotonic() - started > 40:
+                break
+            for bug in mutate.bugs_of(source.parent, [record], seed, 3):
+                if bug["kind"] in kinds or bug["kind"] == "identity":
+                    continue
+                task = task_of(
+                    "synthetic",
+                    entry["name"],
+                    entry["version"],
+                    entry["licence"],
+                    prepare.path_in_task(record["path"]),
+                    suite,
+                    record["qualname"],
+                    bug,
+                )
+                if killed(folder, task)[0]:
+                    found += 1
+                    kinds.add(bug["kind"])
+                    yield task
+                break
+        print(f"{entry['name']}: {found} tasks, {len(suite[1])} test files", file=sys.stderr)
+
+
+def changed_lines(old, new):
+    """(line number in new, old text, new text) of the places where exactly one line was replaced by
+    one line.
+    """
+    old, new = old.split("\n"), new.split("\n")
+    for tag, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag == "replace" and b - a == 1 and d - c == 1:
+            yield c + 1, old[a], new[c]
+
+
+def without_strings(line):
+    """A line with the contents of its strings and its comment removed."""
+    line = re.sub(r"(\"[^\"\\]*(?:\\.[^\"\\]*)*\"|'[^'\\]*(?:\\.[^'\\]*)*')", "''", line)
+    return re.sub(r"#.*", "", line)
+
+
+def function_at(text, line):
+    """The qualified name of the innermost function of a module or class that holds a line, outside
+    its docstring; or None.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree = ast.parse(text)
+    for qualname, node in extract.functions_of(tree):
+        doc = extract.doc_range(node)
+        if node.lineno <= line <= node.end_lineno and not (doc and doc[0] <= line <= doc[1]):
+            return qualname
+    return None
+
+
+def fixes(older, newer):
+    """One-line code changes between two unpacked releases: (path, line, old text, new text,
+    function).
+    """
+    for file in sorted(newer.rglob("*.py")):
+        path = file.relative_to(newer).as_posix()
+        before = older / path
+        if not extract.is_taken(path, "") or not before.exists():
+            continue
+        try:
+            old, new = before.read_bytes().decode(), file.read_bytes().decode()
+        except UnicodeDecodeError:
+            continue
+        if old == new or "\r" in new or len(new) > 1 << 20:
+            continue
+        words = set(re.findall(r"\w+", new))
+        for line, old_line, new_line in changed_lines(old, new):
+            if without_strings(old_line).split() == without_strings(new_line).split() or re.search(
+                r"version|^\s*(import|from|def|class|@)\b", new_line
+            ):
+                continue
+            # A name that the newer release does not know would make the old line fail for another
+            # reason.
+            if not set(re.findall(r"\w+", without_strings(old_line))) <= words:
+                continue
+            lines = new.split("\n")
+            lines[line - 1] = old_line
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    changed = ast.dump(ast.parse("\n".join(lines))) != ast.dump(ast.parse(new))
+                function = function_at(new, line)
+            except (SyntaxError, ValueError):
+                continue
+            if changed and function:
+                yield path, line, old_line, new_line, function
+
+
+def changed_tests(older, newer):
+    """The test files (paths in the newer release) that are new or not what they were: a fix comes
+    with its test.
+    """
+    found = []
+    for file in sorted(newer.rglob("*.py")):
+        path = file.relative_to(newer).as_posix()
+        if TEST_FILE.search(path):
+            before = older / path
+            if not before.exists() or before.read_bytes() != file.read_bytes():
+                found.append(path)
+    return found
+
+
+def real(older, newer, package, version, licence):
+    """The real tasks of one pair of unpacked releases."""
+    found = list(fixes(older, newer))
+    tests = changed_tests(older, newer)
+    if not found or not tests:
+        return
+    found = random.Random(1).sample(found, min(len(found), TRIED_FIXES))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(temporary) / "task"
+        prepare.lay_out(newer, folder)
+        found = [f for f in found if (folder / prepare.path_in_task(f[0])).exists()]
+        tests = [t for t in map(prepare.path_in_task, tests) if (folder / t).exists()]
+        suite = found and suite_of(folder, 40.0, tests)
+        if not suite:
+            return
+        for path, line, old_line, new_line, function in found:
+            bug = {
+                "line": line,
+                "buggy": old_line,
+                "correct": new_line,
+                "deleted": False,
+                "kind": "real",
+            }
+            task = task_of(
+                "real", package, version, licence, prepare.path_in_task(path), suite, function, bug
+            )
+            failed, output = killed(folder, task)
+            if failed:
+                task["output"] = output[-1500:]
+                yield task
+
+
+def append(path, rows):
+    with open(path, "a") as out:
+        for row in rows:
+            out.write(json.dumps(row) + "\n")
+
+
+def read(path):
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def heldout():
+    return [e for e in fetch.packages() if e["roles"] == ["heldout"]]
+
+
+def join(work, withdrawn):
+    """Writes tasks.jsonl with ids SOURCE-PACKAGE-N, less the withdrawn ones."""
+    rows = []
+    for kind in ("synthetic", "real"):
+        counts = {}
+        for row in sorted(
+            read(work / f"candidates-{kind}.jsonl"), key=lambda r: r.get("package", "")
+        ):
+            if "file" not in row:
+                continue
+            number = counts[row["package"]] = counts.get(row["package"], 0) + 1
+            row.pop("output", None)
+            row["id"] = f"{kind}-{row['package']}-{number}"
+            if row["id"] not in withdrawn:
+                rows.append(row)
+    (prepare.HERE / "tasks.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    print(f"{len(rows)} tasks", file=sys.stderr)
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    arguments.add_argument("what", choices=["synthetic", "real", "join"])
+    arguments.add_argument("chains", nargs="?", type=pathlib.Path)
+    arguments.add_argument("--work", type=pathlib.Path, default=fetch.DEFAULT_WORK)
+    arguments.add_argument("--per-package", type=int, default=3)
+    arguments.add_argument("--packages", nargs="*")
+    arguments.add_argument("--withdraw", nargs="*", default=[])
+    arguments.add_argument("--seed", type=int, default=1)
+    options = arguments.parse_args()
+    work = options.work
+    bench = work / "bench"
+    bench.mkdir(parents=True, exist_ok=True)
+    if options.what == "join":
+        join(bench, options.withdraw)
+        return
+    candidates = bench / f"candidates-{options.what}.jsonl"
+    done = {(r["package"], r["version"]) for r in read(candidates)}
+    if options.what == "synthetic":
+        for entry in heldout():
+            key = entry["name"], entry["version"]
+            if key not in done and (not options.packages or entry["name"] in options.packages):
+                rows = list(synthetic(work, entry, options.per_package, options.seed))
+                append(candidates, rows or [{"package": key[0], "version": key[1]}])
+        return
+    licences = {e["name"]: e["licence"] for e in heldout()}
+    for package, versions in json.loads(options.chains.read_text()).items():
+        for new, old in zip(versions, versions[1:]):
+            if (package, new) in done:
+                continue
+            try:
+                newer, older = (prepare.sdist(package, v, bench / "sdists") for v in (new, old))
+                rows = list(real(older, newer, package, new, licences[package]))
+            except (OSError, subprocess.SubprocessError, StopIteration) as error:
+                print(f"{package} {new}: {error}", file=sys.stderr)
+                continue
+            print(f"{package} {old} -> {new}: {len(rows)} tasks", file=sys.stderr)
+            append(candidates, rows or [{"package": package, "version": new}])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+#include "tools/edits/candidates.h"
+
+#include <algorithm>
+#include <array>
+
+#include "runtime/base/text.h"
+
+namespace corvid::tools::edits {
+
+namespace {
+
+bool is_word(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         static_cast<unsigned char>(c) >= 0x80;
+}
+
+bool is_alike(std::string_view a, std::string_view b) {
+  return a.substr(0, 3) == b.substr(0, 3) ||
+         (a.size() >= 3 && b.size() >= 3 && a.substr(a.size() - 3) == b.substr(b.size() - 3));
+}
+
+}  // namespace
+
+std::string_view kind_name(Kind kind) {
+  static constexpr std::array<std::string_view, kKindCount> kNames = {
+#define X(id) #id,
+#include "tools/edits/kinds.inc"
+#undef X
+  };
+  return kNames[static_cast<size_t>(kind)];
+}
+
+void Names::add(std::string_view name) {
+  if (++counts[name] == 1) items.push_back(name);
+}
+
+int Names::count(std::string_view name) const {
+  const auto found = counts.find(name);
+  return found == counts.end() ? 0 : found->second;
+}
+
+Candidates::Candidates(const Source& source, Vocabulary& vocabulary)
+    : source_(source), vocabulary_(vocabulary) {}
+
+// Appends the tokens of `text` to new_ids_; false: it does not lex or its brackets do not balance.
+bool Candidates::add_tokens(std::string_view text, bool is_line) {
+  const Lexed lexed = lex(text);
+  if (!lexed.is_clean) return false;
+  for (const Token& token : lexed.tokens) {
+    if (token.kind == TokenKind::newline && !is_line) continue;
+    if (token.kind == TokenKind::indent || token.kind == TokenKind::dedent) continue;
+    new_ids_.push_back(vocabulary_.id(token.kind, text.substr(token.begin, token.end - token.begin)));
+  }
+  return true;
+}
+
+void Candidates::add(Candidate candidate) {
+  const uint64_t place = static_cast<uint64_t>(candidate.line) * 4 +
+                         static_cast<uint64_t>(candidate.operation);
+  if (!seen_.insert(fnv1a(candidate.text, place * 0x9e3779b97f4a7c15ull)).second) return;
+  all_.push_back(std::move(candidate));
+}
+
+void Candidates::replace(int first, int last, std::string_view text, Kind kind) {
+  if (static_cast<int>(all_.size()) >= kUnitCandidatesMax) return;
+  if (first < 0 || last < first || first >= source_.count()) return;
+  int balance = 0;
+  for (int i = first; i < last; ++i) {
+    if (source_.token(i).kind >= TokenKind::newline) return;
+    const int match = source_.match(i);
+    if (match >= 0 && (match < first || match >= last)) return;
+    balance += match >= 0;
+  }
+  const Token& head = source_.token(first);
+  const int last_line_token = last > first ? last - 1 : first;
+  if (last > first && !source_.on_one_line(first, last_line_token)) return;
+  const int line_index = head.line;
+  const uint32_t line_begin = source_.line_begin(line_index);
+  const std::string_view line = source_.line(line_index);
+  size_t begin = head.begin - line_begin;
+  size_t end = last > first ? source_.token(last_line_token).end - line_begin : begin;
+  if (begin > line.size() || end > line.size()) return;
+  if (text.empty()) {
+    while (end < line.size() && line[end] == ' ') ++end;
+    if (end == line.size() || line[end] == '#') {
+      while (begin > 0 && line[begin - 1] == ' ') --begin;
+      if (begin == 0) return;
+    }
+  }
+  std::string changed(line.substr(0, begin));
+  const std::string_view after = line.substr(end);
+  const auto glue = [](std::string_view a, std::string_view b) {
+    return !a.empty() && !b.empty() && is_word(a.back()) && is_word(b.front());
+  };
+  if (glue(changed, text)) changed += ' ';
+  changed += text;
+  if (glue(changed, after)) changed += ' ';
+  changed += after;
+  if (changed == line) return;
+  Candidate c;
+  c.kind = kind;
+  c.line = line_index;
+  c.first = first;
+  c.last = last;
+  c.new_first = static_cast<int>(new_ids_.size());
+  if (!add_tokens(text, false)) return;
+  c.new_last = static_cast<int>(new_ids_.size());
+  c.text = std::move(changed);
+  add(std::move(c));
+}
+
+void Candidates::insert(const Gap& gap, std::string_view text, Kind kind) {
+  if (static_cast<int>(all_.size()) >= kUnitCandidatesMax || text.empty()) return;
+  Candidate c;
+  c.kind = kind;
+  c.operation = Operation::insert;
+  c.line = gap.line;
+  c.first = c.last = gap.token;
+  c.new_first = static_cast<int>(new_ids_.size());
+  if (!add_tokens(text, true)) return;
+  c.new_last = static_cast<int>(new_ids_.size());
+  c.text = std::string(static_cast<size_t>(gap.column), ' ') + std::string(text);
+  add(std::move(c));
+}
+
+void Candidates::erase(int statement, Kind kind) {
+  const Statement& s = source_.statements()[static_cast<size_t>(statement)];
+  if (s.first_line != s.last_line) return;
+  Candidate c;
+  c.kind = kind;
+  c.operation = Operation::erase;
+  c.line = s.first_line;
+  c.first = s.first_token;
+  c.last = std::min(source_.count(), s.last_token + 1);
+  c.new_first = c.new_last = static_cast<int>(new_ids_.size());
+  add(std::move(c));
+}
+
+std::vector<std::string_view> choices(const Names& offered, std::string_view old,
+                                      const UnitFacts& facts, size_t limit) {
+  struct Choice { std::string_view name; int rank; };
+  std::vector<Choice> found;
+  for (const std::string_view name : offered.items) {
+    if (name == old) continue;
+    const int near = facts.words.has(name) ? 4000 : is_alike(name, old) ? 2000 : 0;
+    found.push_back({name, near + std::min(1000, offered.count(name))});
+  }
+  std::stable_sort(found.begin(), found.end(),
+                   [](const Choice& a, const Choice& b) { return a.rank > b.rank; });
+  if (found.size() > limit) found.resize(limit);
+  std::vector<std::string_view> out;
+  for (const Choice& choice : found) out.push_back(choice.name);
+  return out;
+}
+
+std::vector<std::pair<int, int>> arguments_of(const Source& source, int open) {
+  std::vector<std::pair<int, int>> out;
+  const int close = source.match(open);
+  int first = open + 1;
+  for (int i = open + 1; i <= close; ++i) {
+    const bool ends = i == close || (source.is(i, ",") && source.opener(i) == open);
+    if (!ends) continue;
+    if (i > first) out.push_back({first, i});
+    first = i + 1;
+  }
+  return out;
+}
+
+bool is_call(const Source& source, int open) {
+  if (!source.is(open, "(") || source.match(open) < 0 || open == 0) return false;
+  const bool callable = source.is_plain_name(open - 1) || source.is(open - 1, ")") ||
+                        source.is(open - 1, "]");
+  return callable && !source.is(open - 2, "def") && !source.is(open - 2, "class");
+}
+
+std::string_view text_of(const Source& source, int first, int last) {
+  if (first < 0 || last <= first || last > source.count()) return {};
+  if (!source.on_one_line(first, last - 1)) return {};
+  const Token& a = source.token(first);
+  return std::string_view(source.text()).substr(a.begin, source.token(last - 1).end - a.begin);
+}
+
+}  // namespace corvid::tools::edits

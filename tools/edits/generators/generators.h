@@ -1,0 +1,28 @@
+#pragma once
+// One function per group of repairs; registry.cc runs them in the order of generators.inc.
+
+#include "tools/edits/candidates.h"
+
+namespace corvid::tools::edits {
+
+#define X(id, name) void generate_##id(const Context& context);
+#include "tools/edits/generators/generators.inc"
+#undef X
+
+// Calls visit(token) for each token of the unit that is no newline, indent or dedent.
+template <typename Visit>
+void each_token(const Context& context, Visit visit) {
+  for (int i = context.unit.first_token; i < context.unit.last_token; ++i) {
+    if (context.source.token(i).kind < TokenKind::newline) visit(i);
+  }
+}
+
+// Calls visit(index, statement) for each statement of the unit.
+template <typename Visit>
+void each_statement(const Context& context, Visit visit) {
+  for (int k = context.facts.first_statement; k < context.facts.last_statement; ++k) {
+    visit(k, context.source.statements()[static_cast<size_t>(k)]);
+  }
+}
+
+}  // namespace corvid::tools::edits

@@ -1,0 +1,75 @@
+#include <string>
+
+#include "tools/edits/generators/generators.h"
+
+namespace corvid::tools::edits {
+
+namespace {
+
+constexpr size_t kVariablesMax = 24;
+constexpr size_t kAttributesMax = 60;
+constexpr size_t kFunctionsMax = 30;
+
+bool is_keyword_name(const Source& source, int i) {
+  return source.is(i + 1, "=") && source.opener(i) >= 0 && source.is(source.opener(i), "(");
+}
+
+void change_name(const Context& context, int i) {
+  const Source& source = context.source;
+  const UnitFacts& facts = context.facts;
+  const std::string_view name = source.str(i);
+  const bool declares = source.opener(i) >= 0 && source.is(source.opener(i) - 2, "def");
+  const std::string_view before = source.str(i - 1);
+  if (before == "def" || before == "class" || before == "import" || before == "from") return;
+  if (is_keyword_name(source, i) || (declares && before != "=")) return;
+  const bool is_local = facts.locals.has(name);
+  if (is_call(source, i + 1)) {
+    for (const std::string_view other : choices(context.file.functions, name, facts, kFunctionsMax)) {
+      context.out.replace(i, i + 1, other, Kind::function);
+    }
+    if (facts.has_self && is_local) return;
+  }
+  if (is_local || facts.undefined.has(name)) {
+    for (const std::string_view other : choices(facts.locals, name, facts, kVariablesMax)) {
+      context.out.replace(i, i + 1, other, Kind::variable);
+    }
+  } else if (!is_call(source, i + 1) && name != "self" && name != "cls") {
+    for (const std::string_view other : choices(facts.locals, name, facts, 6)) {
+      context.out.replace(i, i + 1, other, Kind::variable);
+    }
+  }
+  const bool is_attribute = context.file.attributes.has(name) || context.file.methods.has(name);
+  if (facts.has_self && name != "self" && is_attribute) {
+    context.out.replace(i, i + 1, "self." + std::string(name), Kind::add_self);
+  }
+}
+
+void change_attribute(const Context& context, int i) {
+  const Source& source = context.source;
+  const std::string_view name = source.str(i);
+  const bool called = is_call(source, i + 1);
+  const Names& offered = called ? context.file.methods : context.file.attributes;
+  const Kind kind = called ? Kind::method : Kind::attribute;
+  for (const std::string_view other : choices(offered, name, context.facts, kAttributesMax)) {
+    context.out.replace(i, i + 1, other, kind);
+  }
+  if (source.is(i - 2, "self") && (context.facts.locals.has(name) || context.file.functions.has(name))) {
+    context.out.replace(i - 2, i, "", Kind::drop_self);
+  }
+}
+
+}  // namespace
+
+void generate_variables(const Context& context) {
+  const Source& source = context.source;
+  each_token(context, [&](int i) {
+    if (!source.is_plain_name(i)) return;
+    if (source.is(i - 1, ".")) {
+      if (source.primary_begin(i) >= 0) change_attribute(context, i);
+    } else {
+      change_name(context, i);
+    }
+  });
+}
+
+}  // namespace corvid::tools::edits

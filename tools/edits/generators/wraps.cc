@@ -1,0 +1,66 @@
+#include <array>
+#include <string>
+
+#include "tools/edits/generators/generators.h"
+
+namespace corvid::tools::edits {
+
+namespace {
+
+constexpr std::array<std::string_view, 6> kFunctions = {"len", "str", "list", "int", "isinstance",
+                                                        "tuple"};
+constexpr std::array<std::string_view, 4> kMethods = {"strip", "lower", "copy", "items"};
+constexpr size_t kFileFunctionsMax = 4;
+
+void wrap(const Context& context, int first, int last) {
+  const std::string text(text_of(context.source, first, last));
+  if (text.empty() || text.size() > 60) return;
+  for (const std::string_view function : kFunctions) {
+    if (function == "isinstance") continue;
+    context.out.replace(first, last, std::string(function) + "(" + text + ")", Kind::wrap_call);
+  }
+  size_t offered = 0;
+  for (const std::string_view function : choices(context.file.functions, "", context.facts, 12)) {
+    const auto arguments = context.file.arguments.find(function);
+    if (arguments == context.file.arguments.end() || offered >= kFileFunctionsMax) continue;
+    ++offered;
+    context.out.replace(first, last, std::string(function) + "(" + text + ")", Kind::wrap_call);
+  }
+  for (const std::string_view method : kMethods) {
+    context.out.replace(first, last, text + "." + std::string(method) + "()", Kind::append_call);
+  }
+  offered = 0;
+  for (const std::string_view method : choices(context.file.methods, "", context.facts, 6)) {
+    if (++offered > 4) break;
+    context.out.replace(first, last, text + "." + std::string(method) + "()", Kind::append_call);
+  }
+}
+
+}  // namespace
+
+void generate_wraps(const Context& context) {
+  const Source& source = context.source;
+  each_token(context, [&](int i) {
+    const bool starts = source.is_plain_name(i) && !source.is(i - 1, ".") && !source.is(i - 1, "def") &&
+                        !source.is(i - 1, "class") && !source.is(i - 1, "import");
+    if (!starts || (source.is(i + 1, "=") && source.opener(i) >= 0)) return;
+    const bool declares = source.opener(i) >= 0 && source.is(source.opener(i) - 2, "def");
+    const int last = source.primary_end(i);
+    if (declares || last < 0 || last > context.unit.last_token) return;
+    // Targets of assignments and loops, and callees that stand alone as statements, stay.
+    const std::string_view after = source.str(last);
+    const bool is_target = after == "=" && source.opener(i) < 0;
+    const int statement = source.statement_of(i);
+    if (statement < 0 || is_target || source.is(i - 1, "for") || source.is(i - 1, "as")) return;
+    const Statement& s = source.statements()[static_cast<size_t>(statement)];
+    const std::string_view head = source.str(s.first_token);
+    if (head == "import" || head == "from" || head == "global" || head == "nonlocal" ||
+        head == "except" || head == "@" || head == "del") {
+      return;
+    }
+    if (i == s.first_token && last == s.last_token) return;
+    wrap(context, i, last);
+  });
+}
+
+}  // namespace corvid::tools::edits

@@ -1,0 +1,202 @@
+#include "tools/edits/lexer.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+namespace corvid::tools::edits {
+
+namespace {
+
+constexpr std::array<std::string_view, 35> kKeywords = {
+    "False",  "None",   "True",     "and",    "as",    "assert", "async", "await",  "break",
+    "class",  "continue", "def",    "del",    "elif",  "else",   "except", "finally", "for",
+    "from",   "global", "if",       "import", "in",    "is",     "lambda", "nonlocal", "not",
+    "or",     "pass",   "raise",    "return", "try",   "while",  "with",  "yield"};
+
+bool is_name_start(unsigned char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c >= 0x80;
+}
+
+bool is_digit(unsigned char c) { return c >= '0' && c <= '9'; }
+
+class Lexer {
+ public:
+  Lexer(std::string_view text, int first_line) : text_(text), line_(first_line) {
+    out_.tokens.reserve(text.size() / 4 + 4);
+  }
+
+  Lexed run() {
+    while (at_ < text_.size()) {
+      if (at_line_start_ && depth_ == 0) start_line();
+      if (at_ < text_.size()) step();
+    }
+    if (line_has_tokens_) add(TokenKind::newline, at_);
+    for (; indents_.size() > 1; indents_.pop_back()) add(TokenKind::dedent, at_);
+    if (depth_ != 0) out_.is_clean = false;
+    return std::move(out_);
+  }
+
+ private:
+  unsigned char peek(size_t ahead = 0) const {
+    return at_ + ahead < text_.size() ? static_cast<unsigned char>(text_[at_ + ahead]) : 0;
+  }
+
+  void add(TokenKind kind, size_t end) {
+    out_.tokens.push_back({kind, line_, static_cast<uint32_t>(at_), static_cast<uint32_t>(end)});
+    at_ = end;
+  }
+
+  // Indentation of a logical line; blank and comment lines have none.
+  void start_line() {
+    at_line_start_ = false;
+    int column = 0;
+    while (peek() == ' ' || peek() == '\t' || peek() == '\f') {
+      column = peek() == '\t' ? (column / 8 + 1) * 8 : column + 1;
+      ++at_;
+    }
+    const unsigned char c = peek();
+    if (at_ >= text_.size() || c == '\n' || c == '\r' || c == '#') return;
+    if (column > indents_.back()) {
+      indents_.push_back(column);
+      add(TokenKind::indent, at_);
+    }
+    while (column < indents_.back()) {
+      indents_.pop_back();
+      add(TokenKind::dedent, at_);
+    }
+  }
+
+  void step() {
+    const unsigned char c = peek();
+    if (c == '\n') return end_of_line();
+    if (c == ' ' || c == '\t' || c == '\r' || c == '\f') {
+      ++at_;
+    } else if (c == '#') {
+      while (at_ < text_.size() && text_[at_] != '\n') ++at_;
+    } else if (c == '\\' && (peek(1) == '\n' || (peek(1) == '\r' && peek(2) == '\n'))) {
+      at_ += peek(1) == '\n' ? 2 : 3;
+      ++line_;
+    } else {
+      line_has_tokens_ = true;
+      token(c);
+    }
+  }
+
+  void end_of_line() {
+    if (depth_ == 0) {
+      if (line_has_tokens_) add(TokenKind::newline, at_);
+      line_has_tokens_ = false;
+      at_line_start_ = true;
+    }
+    ++at_;
+    ++line_;
+  }
+
+  void token(unsigned char c) {
+    if (is_name_start(c)) {
+      size_t end = at_ + 1;
+      while (end < text_.size() && (is_name_start(static_cast<unsigned char>(text_[end])) ||
+                                    is_digit(static_cast<unsigned char>(text_[end])))) {
+        ++end;
+      }
+      if (end < text_.size() && (text_[end] == '"' || text_[end] == '\'') && is_prefix(end)) {
+        return string(end);
+      }
+      return add(TokenKind::name, end);
+    }
+    if (is_digit(c) || (c == '.' && is_digit(peek(1)))) return number();
+    if (c == '"' || c == '\'') return string(at_);
+    op(c);
+  }
+
+  bool is_prefix(size_t end) const {
+    if (end - at_ > 2) return false;
+    return std::all_of(text_.begin() + static_cast<long>(at_), text_.begin() + static_cast<long>(end),
+                       [](char c) { return std::string_view("rRbBuUfF").find(c) != std::string_view::npos; });
+  }
+
+  void number() {
+    size_t end = at_ + 1;
+    while (end < text_.size()) {
+      const unsigned char c = static_cast<unsigned char>(text_[end]);
+      const unsigned char before = static_cast<unsigned char>(text_[end - 1]);
+      const bool is_hex = text_[at_] == '0' && at_ + 1 < text_.size() && (text_[at_ + 1] | 32) == 'x';
+      const bool is_exponent_sign = (c == '+' || c == '-') && (before | 32) == 'e' && !is_hex;
+      if (!is_digit(c) && !is_name_start(c) && c != '.' && !is_exponent_sign) break;
+      ++end;
+    }
+    add(TokenKind::number, end);
+  }
+
+  // `quote` is the offset of the opening quote; a prefix may stand before it.
+  void string(size_t quote) {
+    const char mark = text_[quote];
+    const bool is_triple = text_.substr(quote, 3) == std::string(3, mark);
+    size_t end = quote + (is_triple ? 3 : 1);
+    int lines = 0;
+    bool is_closed = false;
+    while (end < text_.size()) {
+      const char c = text_[end];
+      if (c == '\\' && end + 1 < text_.size()) {
+        lines += text_[end + 1] == '\n';
+        end += 2;
+      } else if (c == mark && (!is_triple || text_.substr(end, 3) == std::string(3, mark))) {
+        end += is_triple ? 3 : 1;
+        is_closed = true;
+        break;
+      } else if (c == '\n' && !is_triple) {
+        break;
+      } else {
+        lines += c == '\n';
+        ++end;
+      }
+    }
+    out_.is_clean = out_.is_clean && is_closed;
+    add(TokenKind::string, std::min(end, text_.size()));
+    line_ += lines;
+  }
+
+  void op(unsigned char c) {
+    static constexpr std::array<std::string_view, 22> kLong = {
+        "**=", "//=", ">>=", "<<=", "...", "**", "//", ">>", "<<", "<=", ">=",
+        "==",  "!=",  "->",  "+=",  "-=",  "*=", "/=", "%=", "&=", "|=", "^="};
+    if (c == '(' || c == '[' || c == '{') ++depth_;
+    if (c == ')' || c == ']' || c == '}') {
+      if (depth_ == 0) out_.is_clean = false;
+      depth_ = std::max(0, depth_ - 1);
+    }
+    for (const std::string_view candidate : kLong) {
+      if (text_.substr(at_, candidate.size()) == candidate) {
+        return add(TokenKind::op, at_ + candidate.size());
+      }
+    }
+    if (text_.substr(at_, 2) == ":=" || text_.substr(at_, 2) == "@=") {
+      return add(TokenKind::op, at_ + 2);
+    }
+    if (std::string_view("()[]{}<>=+-*/%&|^~@,:.;").find(static_cast<char>(c)) ==
+        std::string_view::npos) {
+      out_.is_clean = false;
+    }
+    add(TokenKind::op, at_ + 1);
+  }
+
+  std::string_view text_;
+  int line_ = 0;
+  size_t at_ = 0;
+  int depth_ = 0;
+  bool at_line_start_ = true;
+  bool line_has_tokens_ = false;
+  std::vector<int> indents_ = {0};
+  Lexed out_;
+};
+
+}  // namespace
+
+Lexed lex(std::string_view text, int first_line) { return Lexer(text, first_line).run(); }
+
+bool is_keyword(std::string_view word) {
+  return std::binary_search(kKeywords.begin(), kKeywords.end(), word);
+}
+
+}  // namespace corvid::tools::edits

@@ -1,0 +1,99 @@
+#include <charconv>
+#include <optional>
+#include <set>
+
+#include "runtime/base/text.h"
+#include "tools/python_trace.h"
+
+namespace corvid::tools {
+namespace {
+
+constexpr size_t kTracebacksMax = 200;
+constexpr size_t kFramesMax = 100;
+
+// What one line of output says; the path as it is printed.
+struct PrintedFrame {
+  std::string_view path;
+  int line = 0;
+  std::string_view function;
+};
+
+std::optional<int> parse_line_number(std::string_view& rest) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
+  if (error != std::errc() || value < 1) return std::nullopt;
+  rest.remove_prefix(size_t(end - rest.data()));
+  return value;
+}
+
+// `File "PATH", line N, in FUNCTION`, as Python prints it.
+std::optional<PrintedFrame> python_frame(std::string_view line) {
+  line = trim(line);
+  // unittest and exception groups draw lines at the left.
+  while (line.starts_with('|') || line.starts_with('+') || line.starts_with(' ')) line.remove_prefix(1);
+  constexpr std::string_view kFile = "File \"";
+  constexpr std::string_view kLine = "\", line ";
+  if (!line.starts_with(kFile)) return std::nullopt;
+  line.remove_prefix(kFile.size());
+  const size_t end = line.find(kLine);
+  if (end == std::string_view::npos) return std::nullopt;
+  PrintedFrame frame{line.substr(0, end), 0, {}};
+  line.remove_prefix(end + kLine.size());
+  const std::optional<int> number = parse_line_number(line);
+  if (!number) return std::nullopt;
+  frame.line = *number;
+  if (line.starts_with(", in ")) frame.function = trim(line.substr(5));
+  return frame;
+}
+
+// `PATH.py:N: in FUNCTION` or `PATH.py:N: SomeError`, as pytest prints it.
+std::optional<PrintedFrame> pytest_frame(std::string_view line) {
+  const size_t end = line.find(".py:");
+  if (end == std::string_view::npos || line.starts_with(' ')) return std::nullopt;
+  PrintedFrame frame{line.substr(0, end + 3), 0, {}};
+  line.remove_prefix(end + 4);
+  const std::optional<int> number = parse_line_number(line);
+  if (!number || !line.starts_with(':')) return std::nullopt;
+  frame.line = *number;
+  if (line.starts_with(": in ")) frame.function = trim(line.substr(5));
+  return frame;
+}
+
+// Lines at which a new failure begins.
+bool is_separator(std::string_view line) {
+  line = trim(line);
+  return line.find("Traceback (most recent call last)") != std::string_view::npos ||
+         line.starts_with("=====") || line.starts_with("____");
+}
+
+}  // namespace
+
+std::vector<std::vector<Frame>> find_tracebacks(std::string_view output,
+                                                const Workspace& workspace) {
+  std::set<std::string, std::less<>> known;
+  for (std::string& file : workspace.files()) known.insert(std::move(file));
+  std::vector<std::vector<Frame>> tracebacks;
+  std::vector<Frame> frames;
+  const auto flush = [&] {
+    if (!frames.empty() && tracebacks.size() < kTracebacksMax) tracebacks.push_back(frames);
+    frames.clear();
+  };
+  for (const std::string_view line : split_lines(output)) {
+    if (is_separator(line)) flush();
+    std::optional<PrintedFrame> found = python_frame(line);
+    if (!found) found = pytest_frame(line);
+    if (!found || frames.size() == kFramesMax) continue;
+    std::string_view path = found->path;
+    for (const std::filesystem::path* top : {&workspace.shown_as(), &workspace.root()}) {
+      const std::string prefix = top->string() + "/";
+      if (path.starts_with(prefix)) path.remove_prefix(prefix.size());
+    }
+    while (path.starts_with("./")) path.remove_prefix(2);
+    if (!known.contains(path)) continue;
+    frames.push_back({std::string(path), found->line, std::string(found->function)});
+  }
+  flush();
+  return tracebacks;
+}
+
+}  // namespace corvid::tools
