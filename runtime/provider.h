@@ -59,6 +59,13 @@ struct Reply {
   TokenCounts tokens;
 };
 
+// Tokens that a local model evaluated, as the session's token log keeps them.
+struct EvaluatedTokens {
+  std::string lineage;            // "main"; a fork of it is "main.1"
+  std::vector<int32_t> tokens;
+  std::vector<int32_t> segments;  // their lengths, as they were evaluated; sum = tokens.size()
+};
+
 class Provider {
  public:
   virtual ~Provider() = default;
@@ -80,10 +87,11 @@ class Provider {
   virtual std::unique_ptr<Provider> fork() const = 0;
 
   // The model's state on disk, a cache. restore() is called after start() on a new instance with all
-  // messages that the log holds; what the file does not cover is evaluated again (`rebuilt`).
+  // messages that the log holds. What the file does not cover is evaluated again along the segments
+  // of `log` (`rebuilt` counts it), which gives the same bits.
   virtual void save(const std::filesystem::path& path) const = 0;
-  virtual TokenCounts restore(const std::filesystem::path& path,
-                              std::span<const Message> messages) = 0;
+  virtual TokenCounts restore(const std::filesystem::path& path, std::span<const Message> messages,
+                              std::span<const EvaluatedTokens> log) = 0;
 
   // The model's own opinion on edits; empty when it has none.
   virtual tools::RankEdits edit_ranker() { return {}; }
@@ -91,8 +99,8 @@ class Provider {
   virtual TokenCounts ranking_tokens() const { return {}; }
 };
 
-// Called with the tokens of each evaluation before its result is acted on.
-using TokenSink = std::function<void(const std::string& lineage, std::span<const int32_t> tokens)>;
+// Called with the tokens of each evaluation before its result is acted on. Thread-safe.
+using TokenSink = std::function<void(const EvaluatedTokens&)>;
 
 struct ProviderOptions {
   std::filesystem::path models_folder;  // installed models

@@ -105,11 +105,24 @@ std::vector<Event> Session::events() const {
   return events_;
 }
 
-void Session::append_tokens(const std::string& lineage, std::span<const int32_t> tokens) {
-  if (tokens.empty()) return;
-  Json json = {{"lineage", lineage}, {"tokens", std::vector<int32_t>(tokens.begin(), tokens.end())}};
+void Session::append_tokens(const EvaluatedTokens& evaluated) {
+  if (evaluated.tokens.empty()) return;
+  const Json json = {{"lineage", evaluated.lineage},
+                     {"tokens", evaluated.tokens},
+                     {"segments", evaluated.segments}};
   const std::scoped_lock guard(mutex_);
   token_log_->append(dump_json(json) + "\n");
+}
+
+std::vector<EvaluatedTokens> Session::token_log() const {
+  std::vector<EvaluatedTokens> log;
+  const std::string content = read_file(folder_ / "tokens.jsonl");
+  for (const std::string_view line : split_lines(whole_lines(content))) {
+    const Json json = parse_json(line, "token log of session " + id_);
+    log.push_back({json_string(json, "lineage"), json.at("tokens").get<std::vector<int32_t>>(),
+                   json.at("segments").get<std::vector<int32_t>>()});
+  }
+  return log;
 }
 
 std::vector<Event> read_events(const fs::path& log) { return parse_events(read_file(log), log); }

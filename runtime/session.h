@@ -11,6 +11,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/files.h"
 #include "runtime/event.h"
+#include "runtime/provider.h"
 
 namespace corvid::runtime {
 
@@ -36,9 +37,9 @@ class Session {
   void append(EventBody body, int attempt = -1);
   std::vector<Event> events() const;  // a snapshot
 
-  // Tokens of one evaluation of a lineage ("main", "attempt-3", "rank"): appended before its result
-  // is acted on.
-  void append_tokens(const std::string& lineage, std::span<const int32_t> tokens);
+  // One evaluation of a local model, before its result is acted on.
+  void append_tokens(const EvaluatedTokens& evaluated);
+  std::vector<EvaluatedTokens> token_log() const;  // reads the file
 
  private:
   Session(std::filesystem::path folder, std::string id, Clock clock, AfterAppend after_append);

@@ -57,8 +57,8 @@ class TaskRun {
         store_(snapshot_folder(environment.paths, workspace_.root()), workspace_.root()) {
     ProviderOptions provider;
     provider.models_folder = environment_.paths.models();
-    provider.on_tokens = [this](const std::string& lineage, std::span<const int32_t> tokens) {
-      if (session_) session_->append_tokens(lineage, tokens);
+    provider.on_tokens = [this](const EvaluatedTokens& evaluated) {
+      if (session_) session_->append_tokens(evaluated);
     };
     const std::string model =
         options_.model.empty()
@@ -487,7 +487,7 @@ RunResult TaskRun::resume(const ResumeOptions& resume, std::unique_ptr<Session> 
   begin_provider();
   const std::vector<Message> messages = session_messages(session_->events());
   const fs::path saved = environment_.paths.state() / (session_->id() + ".state");
-  const TokenCounts rebuilt = provider_->restore(saved, messages);
+  const TokenCounts rebuilt = provider_->restore(saved, messages, session_->token_log());
   std::vector<Message> added;
   std::string note;
   if (!resumed.changed_files.empty()) {

@@ -66,7 +66,8 @@ class Scripted final : public Provider {
   void save(const std::filesystem::path& path) const override {
     write_file_atomic(path, dump_json({{"next", next_}, {"tokens", tokens_}}));
   }
-  TokenCounts restore(const std::filesystem::path&, std::span<const Message> messages) override {
+  TokenCounts restore(const std::filesystem::path&, std::span<const Message> messages,
+                      std::span<const EvaluatedTokens>) override {
     next_ = 0;
     for (const Message& message : messages) next_ += message.role == Role::assistant ? 1 : 0;
     return {};

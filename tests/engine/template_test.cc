@@ -151,7 +151,8 @@ TEST_CASE("a hostile template is stopped") {
   CHECK(failure("{% set n = namespace(x='0123456789') %}{% for i in range(99) %}"
                 "{% set n.x = n.x ~ n.x %}{% endfor %}").find("too much") != std::string::npos);
   CHECK(render(std::string(5000, '(')).size() == 5000);
-  CHECK(failure("{{ " + std::string(5000, '(') + "x }}").find("deeply") != std::string::npos);
+  const std::string open(5000, '('), close(5000, ')');
+  CHECK(failure("{{ " + open + "x" + close + " }}").find("deeply") != std::string::npos);
   CHECK(failure("{% set l = [] %}{% set _ = l.append(l) %}{{ l }}").find("deeply") !=
         std::string::npos);
 }

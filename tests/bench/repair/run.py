@@ -2,9 +2,9 @@
 setting.
 
     python3 run.py --tasks DIR --out RESULTS.jsonl [--corvid PROGRAM] [--model M]
-                   [--attempts K] [--limit N] [--jobs N]
-                   [--rows random tables model] [--settings function repository] [--sources
-                   synthetic real] [--jobs N]
+                   [--attempts K] [--limit N] [--jobs N] [--report]
+                   [--rows random tables model] [--settings function repository]
+                   [--sources synthetic real]
 
 DIR is what prepare.py wrote. RESULTS.jsonl gets one line per run; runs that are already there are
 not repeated, so an interrupted run goes on where it stopped. The tables are printed to stdout as
@@ -192,7 +192,7 @@ def mcnemar(b, c):
 
 
 def solved_at(result, k):
-    return result["solved"] and result["winner"] is not None and result["winner"] < k
+    return bool(result["solved"] and result["winner"] is not None and result["winner"] < k)
 
 
 def mean(values):
@@ -200,79 +200,63 @@ def mean(values):
     return sum(values) / len(values) if values else float("nan")
 
 
+def rates(group, rows, cuts):
+    """The Markdown table of solve rates and costs; group: {row: {id: result}}."""
+    head = ["ranking", "n", *(f"solved @{k}, %" for k in cuts), "exact line, %", "checks", "tokens"]
+    head += ["seconds", "false successes", "no result or bad lines"]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    for row in rows:
+        found = list(group[row].values())
+        if not found:
+            continue
+        n = len(found)
+        cells = [row, str(n)]
+        for k in cuts:
+            count = sum(solved_at(r, k) for r in found)
+            low, high = wilson(count, n)
+            cells.append(f"{100 * count / n:.1f} ({low:.0f}-{high:.0f})")
+        tokens = [r["tokens"] or {} for r in found]
+        cells += [
+            f"{100 * sum(r['exact'] for r in found) / n:.1f}",
+            f"{mean([r['checks'] for r in found]):.1f}",
+            f"{mean([(t.get('prefilled') or 0) + (t.get('generated') or 0) for t in tokens]):.0f}",
+            f"{mean([r['seconds'] for r in found]):.1f}",
+            str(sum(r["claimed"] and not r["solved"] for r in found)),
+            str(sum(r["status"] is None or r["bad_lines"] > 0 for r in found)),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def differences(group, rows, cuts):
+    """The Markdown table of paired differences on the tasks that both rows of a pair have run."""
+    head = ["second less first", "n"]
+    head += [f"@{k}: points, only second / only first, McNemar p" for k in cuts]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    for i, second in enumerate(rows):
+        for first in rows[:i]:
+            both = sorted(set(group[first]) & set(group[second]))
+            cells = [f"{first} → {second}", str(len(both))]
+            for k in cuts:
+                old, new = ([solved_at(group[row][t], k) for t in both] for row in (first, second))
+                pairs = list(zip(old, new))
+                gained, lost = pairs.count((False, True)), pairs.count((True, False))
+                points = 100 * (gained - lost) / max(1, len(both))
+                cells.append(f"{points:+.1f}, {gained} / {lost}, {mcnemar(gained, lost):.3f}")
+            if both:
+                lines.append("| " + " | ".join(cells) + " |")
+    return lines if len(lines) > 2 else []
+
+
 def report(results, rows, attempts):
-    """The Markdown tables: solve rates with intervals and costs, then pairwise differences."""
+    """The Markdown tables of every setting and source."""
     cuts = [k for k in CUTS if k <= attempts]
     lines = []
-    groups = sorted({(r["setting"], r["source"]) for r in results})
-    for setting, source in groups:
-        group = {
-            row: {
-                r["id"]: r
-                for r in results
-                if (r["setting"], r["source"], r["row"]) == (setting, source, row)
-            }
-            for row in rows
-        }
-        lines += [
-            f"### {source} bugs, setting: {setting}",
-            "",
-            "| ranking | n | "
-            + " | ".join(f"solved @{k}, %" for k in cuts)
-            + " | exact line, % | checks | tokens | seconds | false successes "
-            "| no result or bad lines |",
-            "|---|---|" + "---|" * (len(cuts) + 6),
-        ]
-        for row in rows:
-            found = list(group[row].values())
-            if not found:
-                continue
-            n = len(found)
-            cells = []
-            for k in cuts:
-                count = sum(solved_at(r, k) for r in found)
-                low, high = wilson(count, n)
-                cells.append(f"{100 * count / n:.1f} ({low:.0f}-{high:.0f})")
-            tokens = [
-                sum((r["tokens"] or {}).get(f) or 0 for f in ("prefilled", "generated"))
-                for r in found
-            ]
-            cells += [
-                f"{100 * sum(r['exact'] for r in found) / n:.1f}",
-                f"{mean([r['checks'] for r in found]):.1f}",
-                f"{mean(tokens):.0f}",
-                f"{mean([r['seconds'] for r in found]):.1f}",
-                str(sum(r["claimed"] and not r["solved"] for r in found)),
-                str(sum(r["status"] is None or r["bad_lines"] > 0 for r in found)),
-            ]
-            lines.append(f"| {row} | {n} | " + " | ".join(cells) + " |")
-        lines.append("")
-        pairs = [
-            (a, b) for i, b in enumerate(rows) for a in rows[:i] if set(group[a]) & set(group[b])
-        ]
-        if pairs:
-            lines += [
-                "| pair (second less first) | n | "
-                + " | ".join(f"@{k}: points, only second / only first, p" for k in cuts)
-                + " |",
-                "|---|---|" + "---|" * len(cuts),
-            ]
-        for a, b in pairs:
-            both = sorted(set(group[a]) & set(group[b]))
-            cells = []
-            for k in cuts:
-                gained = sum(
-                    solved_at(group[b][i], k) and not solved_at(group[a][i], k) for i in both
-                )
-                lost = sum(
-                    solved_at(group[a][i], k) and not solved_at(group[b][i], k) for i in both
-                )
-                cells.append(
-                    f"{100 * (gained - lost) / len(both):+.1f}, {gained} / {lost}, "
-                    f"{mcnemar(gained, lost):.3f}"
-                )
-            lines.append(f"| {a} → {b} | {len(both)} | " + " | ".join(cells) + " |")
-        lines += [""] if pairs else []
+    for setting, source in sorted({(r["setting"], r["source"]) for r in results}):
+        here = [r for r in results if (r["setting"], r["source"]) == (setting, source)]
+        group = {row: {r["id"]: r for r in here if r["row"] == row} for row in rows}
+        lines += [f"### {source} bugs, setting: {setting}", "", *rates(group, rows, cuts), ""]
+        lines += [*differences(group, rows, cuts), ""]
     return "\n".join(lines)
 
 

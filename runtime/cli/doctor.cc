@@ -1,0 +1,121 @@
+#include <thread>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "engine/engine.h"
+#include "memory/memory.h"
+#include "runtime/base/error.h"
+#include "runtime/base/json.h"
+#include "runtime/cli/command.h"
+#include "runtime/cli/terminal.h"
+#include "runtime/paths.h"
+#include "runtime/provider.h"
+#include "sandbox/sandbox.h"
+#include "tools/edit_candidates.h"
+
+namespace corvid::runtime {
+namespace {
+
+struct Finding {
+  std::string name;
+  bool works = false;
+  std::string detail;
+  std::string advice;  // what to do; empty when it works
+};
+
+// Runs `probe`, which returns the detail; a failure becomes a finding with the reason.
+Finding examine(const std::string& name, const std::string& advice,
+                const std::function<std::string()>& probe) {
+  try {
+    return {name, true, probe(), ""};
+  } catch (const Error& error) {
+    return {name, false, error.what(), advice};
+  }
+}
+
+int64_t bytes_beneath(const std::filesystem::path& folder) {
+  int64_t total = 0;
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator it(folder, error), end; it != end;
+       it.increment(error)) {
+    if (it->is_regular_file(error)) total += int64_t(it->file_size(error));
+  }
+  return total;
+}
+
+std::string cpu_features() {
+  std::string features = fmt::format("{} cores", std::thread::hardware_concurrency());
+#if defined(__x86_64__)
+  for (const auto& [name, works] :
+       {std::pair{"avx2", __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")},
+        std::pair{"avx512f", __builtin_cpu_supports("avx512f") != 0}}) {
+    if (works) features += std::string(", ") + name;
+  }
+#endif
+  const char* forced = std::getenv("CORVID_CPU");
+  if (forced != nullptr) features += fmt::format("; CORVID_CPU={}", forced);
+  return features;
+}
+
+std::vector<Finding> findings() {
+  const Paths paths = find_paths();
+  std::vector<Finding> all;
+  all.push_back({"cpu", true, cpu_features(), ""});
+  const sandbox::LayerReport report = sandbox::detect_layers();
+  for (const sandbox::Layer& layer : report.layers) {
+    all.push_back({"sandbox " + layer.name, layer.works, layer.detail, layer.advice});
+  }
+  all.push_back(examine("model", "reinstall Corvid, or name a model with --model", [&] {
+    const std::string file = find_shared_file(paths, "fledgling.gguf").string();
+    return make_provider(file, {paths.models(), {}})->describe() + ", " + file;
+  }));
+  all.push_back(examine("edit tables", "reinstall Corvid", [&] {
+    const std::string file = find_shared_file(paths, "python.tables").string();
+    tools::EditRanker::load(file);
+    return file;
+  }));
+  all.push_back(examine("memory", "see the reason; 'corvid memory stats' shows the store", [&] {
+    memory::MemoryConfig config;
+    config.location = paths.memory().string();
+    const memory::Memory memory(config);
+    return fmt::format("{} turns in {}; {}", memory.stats().turns, config.location,
+                       memory.durability());
+  }));
+  all.push_back({"disk", true,
+                 fmt::format("{:.1f} MB in {}, {:.1f} MB of caches in {}",
+                             double(bytes_beneath(paths.data)) / 1e6, paths.data.string(),
+                             double(bytes_beneath(paths.cache)) / 1e6, paths.cache.string()),
+                 ""});
+  return all;
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& app, CommandContext& context) {
+  CLI::App* doctor = app.add_subcommand("doctor", "What works here, and what to do about the rest");
+  auto json = std::make_shared<bool>(false);
+  doctor->add_flag("--json", *json, "For programs");
+  doctor->callback([json, &context] {
+    const Palette palette(stdout);
+    Json list = Json::array();
+    for (const Finding& finding : findings()) {
+      if (!finding.works) context.exit_code = 6;
+      if (*json) {
+        list.push_back({{"name", finding.name},
+                        {"works", finding.works},
+                        {"detail", finding.detail},
+                        {"advice", finding.advice}});
+        continue;
+      }
+      write_text(stdout, fmt::format("{} {:<18} {}\n",
+                                     finding.works ? palette.green("ok     ")
+                                                   : palette.red("missing"),
+                                     finding.name, finding.detail));
+      if (!finding.works) write_text(stdout, "        -> " + finding.advice + "\n");
+    }
+    if (*json) write_text(stdout, dump_json(list) + "\n");
+  });
+}
+
+}  // namespace corvid::runtime

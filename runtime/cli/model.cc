@@ -1,0 +1,419 @@
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "engine/chat.h"
+#include "engine/constraint.h"
+#include "engine/engine.h"
+#include "engine/gguf.h"
+#include "engine/sampling.h"
+#include "engine/tokenizer.h"
+#include "runtime/base/error.h"
+#include "runtime/base/files.h"
+#include "runtime/base/json.h"
+#include "runtime/base/text.h"
+#include "runtime/cli/command.h"
+#include "runtime/cli/terminal.h"
+#include "runtime/paths.h"
+
+namespace corvid::runtime {
+namespace {
+
+using engine::Token;
+
+struct ModelArguments {
+  std::string file, tokens, prompt, prompt_file, mode = "batch", out, messages, tools, template_file;
+  std::string schema, state_save, state_load, pre;
+  std::vector<std::string> set, stop;
+  std::string prompt_lengths = "512", depths = "0";
+  int count = 128, threads = 0, repeat = 3;
+  float temperature = -1;
+  int top_k = 0;
+  float top_p = 1, min_p = 0;
+  uint64_t seed = 0;
+  bool json = false, parse_special = false, add_special = false, detokenize = false;
+  bool no_generation_prompt = false, chat = false;
+};
+
+std::string read_stdin() {
+  return std::string(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
+}
+
+std::filesystem::path model_path(const std::string& name) {
+  if (std::filesystem::exists(name)) return name;
+  const Paths paths = find_paths();
+  const std::filesystem::path installed = paths.models() / (name + ".gguf");
+  if (std::filesystem::exists(installed)) return installed;
+  if (name == "fledgling" || name.empty()) return find_shared_file(paths, "fledgling.gguf");
+  fail(Code::not_found, "no model '" + name + "': give the path of a .gguf file");
+}
+
+std::unique_ptr<engine::Engine> load(const ModelArguments& arguments, int chunk_tokens = 64) {
+  engine::EngineOptions options;
+  options.thread_count = arguments.threads;
+  options.chunk_tokens = chunk_tokens;
+  return engine::Engine::load(model_path(arguments.file), options);
+}
+
+std::vector<int> parse_ints(const std::string& text, const char* option) {
+  std::vector<int> values;
+  for (size_t at = 0; at <= text.size();) {
+    const size_t comma = std::min(text.find(',', at), text.size());
+    const std::string item(trim(std::string_view(text).substr(at, comma - at)));
+    if (item.empty() || item.find_first_not_of("0123456789") != std::string::npos ||
+        item.size() > 9) {
+      fail(Code::invalid, fmt::format("{}: '{}' is not a number", option, item));
+    }
+    values.push_back(std::stoi(item));
+    at = comma + 1;
+  }
+  return values;
+}
+
+void info(const ModelArguments& arguments) {
+  const auto file = engine::GgufFile::open(model_path(arguments.file));
+  std::map<std::string, int64_t> types;
+  int64_t parameters = 0;
+  for (const engine::TensorView& tensor : file->tensors()) {
+    types[std::string(engine::type_info(tensor.type).name)] += tensor.bytes;
+    parameters += tensor.element_count();
+  }
+  if (arguments.json) {
+    Json json = {{"file", file->path()},
+                 {"architecture", file->string("general.architecture").value_or("")},
+                 {"name", file->string("general.name").value_or("")},
+                 {"parameters", parameters},
+                 {"file_bytes", file->file_bytes()},
+                 {"tensors", file->tensors().size()},
+                 {"bytes_by_type", types},
+                 {"hash", file->data_hash()}};
+    for (const std::string& key : file->keys()) json["metadata"][key] = file->value_text(key);
+    write_text(stdout, dump_json(json) + "\n");
+    return;
+  }
+  write_text(stdout, fmt::format("file          {} ({:.1f} MB)\narchitecture  {}\nname          {}\n"
+                                 "parameters    {:.3f} M in {} tensors\n",
+                                 file->path(), double(file->file_bytes()) / 1e6,
+                                 file->string("general.architecture").value_or("?"),
+                                 file->string("general.name").value_or("?"),
+                                 double(parameters) / 1e6, file->tensors().size()));
+  for (const auto& [type, bytes] : types) {
+    write_text(stdout, fmt::format("  {:<10}  {:.2f} MB\n", type, double(bytes) / 1e6));
+  }
+  for (const std::string& key : file->keys()) {
+    write_text(stdout, fmt::format("  {} = {}\n", key,
+                                   truncate_utf8(printable(file->value_text(key)), 100)));
+  }
+}
+
+void tokenize(const ModelArguments& arguments) {
+  const auto file = engine::GgufFile::open(model_path(arguments.file));
+  const auto tokenizer = engine::Tokenizer::make(*file);
+  const std::string input = read_stdin();
+  if (arguments.detokenize) {
+    const Json ids = parse_json(input, "token ids on stdin");
+    const std::vector<Token> tokens = ids.get<std::vector<Token>>();
+    for (const Token token : tokens) {
+      if (token < 0 || token >= tokenizer->vocab_size()) {
+        fail(Code::invalid, "token " + std::to_string(token) + " is not in the vocabulary");
+      }
+    }
+    write_text(stdout, tokenizer->decode(tokens, arguments.parse_special));
+    return;
+  }
+  std::vector<Token> tokens = tokenizer->encode(input, arguments.parse_special);
+  if (arguments.add_special && tokenizer->add_bos() && tokenizer->bos() >= 0) {
+    tokens.insert(tokens.begin(), tokenizer->bos());
+  }
+  write_text(stdout, dump_json(tokens) + "\n");
+}
+
+engine::OrderedJson read_ordered(const std::string& path) {
+  const std::string text = read_file(path);
+  parse_json(text, path);  // for its one clear error
+  return engine::OrderedJson::parse(text);
+}
+
+void render(const ModelArguments& arguments) {
+  std::string source;
+  engine::OrderedJson context;
+  if (!arguments.template_file.empty()) {
+    source = read_file(arguments.template_file);
+  } else {
+    const auto file = engine::GgufFile::open(model_path(arguments.file));
+    const auto found = file->string("tokenizer.chat_template");
+    if (!found.has_value()) fail(Code::not_found, file->path() + " carries no chat template");
+    source = *found;
+    const auto tokenizer = engine::Tokenizer::make(*file);
+    if (tokenizer->bos() >= 0) {
+      context["bos_token"] = std::string(tokenizer->bytes(tokenizer->bos(), true));
+    }
+    if (tokenizer->eos() >= 0) {
+      context["eos_token"] = std::string(tokenizer->bytes(tokenizer->eos(), true));
+    }
+  }
+  if (arguments.messages.empty()) fail(Code::invalid, "no --messages FILE");
+  context["messages"] = read_ordered(arguments.messages);
+  if (!arguments.tools.empty()) context["tools"] = read_ordered(arguments.tools);
+  context["add_generation_prompt"] = !arguments.no_generation_prompt;
+  for (const std::string& item : arguments.set) {
+    const size_t equals = item.find('=');
+    if (equals == std::string::npos) fail(Code::invalid, "--set " + item + ": expected key=json");
+    parse_json(item.substr(equals + 1), "--set " + item);
+    context[item.substr(0, equals)] = engine::OrderedJson::parse(item.substr(equals + 1));
+  }
+  write_text(stdout, engine::ChatTemplate(source).render(context));
+}
+
+std::vector<Token> input_tokens(const ModelArguments& arguments,
+                                const engine::Tokenizer& tokenizer) {
+  if (!arguments.tokens.empty()) {
+    std::vector<Token> tokens;
+    for (const int token : parse_ints(arguments.tokens, "--tokens")) {
+      if (token >= tokenizer.vocab_size()) {
+        fail(Code::invalid, "token " + std::to_string(token) + " is not in the vocabulary");
+      }
+      tokens.push_back(token);
+    }
+    return tokens;
+  }
+  std::string text = arguments.prompt;
+  if (!arguments.prompt_file.empty()) text = read_file(arguments.prompt_file);
+  std::vector<Token> tokens = tokenizer.encode(text, true);
+  if (tokenizer.add_bos() && tokenizer.bos() >= 0 &&
+      (tokens.empty() || tokens.front() != tokenizer.bos())) {
+    tokens.insert(tokens.begin(), tokenizer.bos());
+  }
+  if (tokens.empty()) fail(Code::invalid, "no input: give --tokens, -p or --prompt-file");
+  return tokens;
+}
+
+// NumPy's format 1.0: little-endian float32, C order, the header padded to 64 bytes.
+void write_npy(const std::string& path, const std::vector<float>& values, size_t rows,
+               size_t columns) {
+  std::string header = fmt::format(
+      "{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", rows, columns);
+  while ((10 + header.size() + 1) % 64 != 0) header += ' ';
+  header += '\n';
+  std::string bytes("\x93NUMPY\x01\x00", 8);
+  bytes += char(header.size() & 0xff);
+  bytes += char(header.size() >> 8);
+  bytes += header;
+  bytes.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
+  write_file_atomic(path, bytes);
+}
+
+void logits(const ModelArguments& arguments) {
+  int chunk = 64;
+  if (arguments.mode.starts_with("chunk=")) {
+    chunk = parse_ints(arguments.mode.substr(6), "--mode chunk").front();
+    if (chunk < 1) fail(Code::invalid, "--mode chunk=N: N must be at least 1");
+  } else if (arguments.mode != "batch" && arguments.mode != "step") {
+    fail(Code::invalid, "unknown --mode '" + arguments.mode + "'; known: batch step chunk=N");
+  }
+  const auto engine = load(arguments, chunk);
+  const std::vector<Token> tokens = input_tokens(arguments, engine->tokenizer());
+  const size_t width = size_t(engine->summary().vocab_size);
+  std::vector<float> rows(tokens.size() * width);
+  const auto sequence = engine->open();
+  if (arguments.mode == "step") {
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      const engine::StepItem item{sequence.get(), tokens[i]};
+      engine->step({&item, 1}, std::span(rows).subspan(i * width, width));
+    }
+  } else {
+    engine->append(*sequence, tokens, rows, true, {});
+  }
+  if (!arguments.out.empty()) write_npy(arguments.out, rows, tokens.size(), width);
+  const auto last = std::span(rows).last(width);
+  const size_t best = size_t(std::max_element(last.begin(), last.end()) - last.begin());
+  write_text(stdout,
+             dump_json({{"tokens", tokens.size()},
+                        {"vocab", width},
+                        {"best", best},
+                        {"hash", fmt::format("{:016x}", fnv1a({reinterpret_cast<const char*>(
+                                                                   rows.data()),
+                                                               rows.size() * sizeof(float)}))}}) +
+                 "\n");
+}
+
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+std::vector<Token> generation_prompt(const ModelArguments& arguments,
+                                     const engine::Engine& engine) {
+  if (!arguments.chat) return input_tokens(arguments, engine.tokenizer());
+  const auto source = engine.file().string("tokenizer.chat_template");
+  if (!source.has_value()) fail(Code::not_found, "the model carries no chat template");
+  const std::string text =
+      arguments.prompt_file.empty() ? arguments.prompt : read_file(arguments.prompt_file);
+  engine::OrderedJson context;
+  context["messages"] = {{{"role", "user"}, {"content", text}}};
+  context["add_generation_prompt"] = true;
+  return engine.tokenizer().encode(engine::ChatTemplate(*source).render(context), true);
+}
+
+void generate(const ModelArguments& arguments, CommandContext& context) {
+  const auto engine = load(arguments);
+  const auto sequence = engine->open();
+  if (!arguments.state_load.empty()) sequence->load(arguments.state_load);
+  const size_t reused = sequence->tokens().size();
+  const std::vector<Token> tokens = generation_prompt(arguments, *engine);
+  std::vector<float> row(size_t(engine->summary().vocab_size));
+  const auto begin = std::chrono::steady_clock::now();
+  engine->append(*sequence, tokens, row, false, context.stop);
+  const double prefill_s = seconds_since(begin);
+  engine::SamplingParams params;
+  params.temperature = arguments.temperature >= 0
+                           ? arguments.temperature
+                           : float(engine->file().real("general.sampling.temp").value_or(0));
+  params.top_k = arguments.top_k;
+  params.top_p = arguments.top_p;
+  params.min_p = arguments.min_p;
+  params.seed = arguments.seed;
+  params.tokens_max = arguments.count;
+  params.stop = arguments.stop;
+  const auto decode_begin = std::chrono::steady_clock::now();
+  const engine::Generation generation = engine::generate(
+      *engine, *sequence, row, params, nullptr,
+      [&](std::string_view text) {
+        if (!arguments.json) write_text(stdout, text);
+      },
+      context.stop);
+  const double decode_s = seconds_since(decode_begin);
+  if (!arguments.state_save.empty()) sequence->save(arguments.state_save);
+  if (!arguments.json) {
+    write_text(stdout, "\n");
+    return;
+  }
+  const char* const finish[] = {"end", "stop", "length", "cancelled"};
+  write_text(stdout, dump_json({{"text", generation.text},
+                                {"tokens", generation.tokens},
+                                {"finish", finish[int(generation.finish)]},
+                                {"prefilled", tokens.size()},
+                                {"reused", reused},
+                                {"generated", generation.tokens.size()},
+                                {"prefill_ms", prefill_s * 1e3},
+                                {"decode_ms", decode_s * 1e3}}) + "\n");
+}
+
+void bench(const ModelArguments& arguments) {
+  const auto engine = load(arguments);
+  const int vocab = engine->summary().vocab_size;
+  std::vector<float> row(static_cast<size_t>(vocab));
+  const auto token_at = [&](size_t i) { return Token((i * 7919 + 13) % size_t(vocab)); };
+  const auto report = [&](const std::string& what, int count, std::vector<double> seconds) {
+    std::sort(seconds.begin(), seconds.end());
+    const double median = seconds[seconds.size() / 2];
+    if (arguments.json) {
+      write_text(stdout, dump_json({{"test", what},
+                                    {"tokens", count},
+                                    {"tokens_per_s", count / median},
+                                    {"fastest", count / seconds.front()},
+                                    {"slowest", count / seconds.back()}}) + "\n");
+    } else {
+      write_text(stdout, fmt::format("{:<22} {:>10.1f} tokens/s   ({:.1f} to {:.1f})\n", what,
+                                     count / median, count / seconds.back(),
+                                     count / seconds.front()));
+    }
+  };
+  for (const int depth : parse_ints(arguments.depths, "-d")) {
+    std::vector<Token> before(static_cast<size_t>(depth));
+    for (size_t i = 0; i < before.size(); ++i) before[i] = token_at(i);
+    const auto base = engine->open();
+    if (depth > 0) engine->append(*base, before, {}, false, {});
+    for (const int length : parse_ints(arguments.prompt_lengths, "-p")) {
+      std::vector<Token> prompt(static_cast<size_t>(length));
+      for (size_t i = 0; i < prompt.size(); ++i) prompt[i] = token_at(size_t(depth) + i);
+      std::vector<double> seconds;
+      for (int run = 0; run < arguments.repeat; ++run) {
+        const auto sequence = base->fork();
+        const auto begin = std::chrono::steady_clock::now();
+        engine->append(*sequence, prompt, row, false, {});
+        seconds.push_back(seconds_since(begin));
+      }
+      report(fmt::format("prefill {} at {}", length, depth), length, seconds);
+    }
+    std::vector<double> seconds;
+    for (int run = 0; run < arguments.repeat; ++run) {
+      const auto sequence = base->fork();
+      const auto begin = std::chrono::steady_clock::now();
+      for (int i = 0; i < arguments.count; ++i) {
+        const engine::StepItem item{sequence.get(), token_at(size_t(i))};
+        engine->step({&item, 1}, row);
+      }
+      seconds.push_back(seconds_since(begin));
+    }
+    report(fmt::format("decode {} at {}", arguments.count, depth), arguments.count, seconds);
+  }
+}
+
+}  // namespace
+
+void add_model(CLI::App& app, CommandContext& context) {
+  CLI::App* group = app.add_subcommand("model", "Look into model files and run them");
+  group->require_subcommand(1);
+  auto arguments = std::make_shared<ModelArguments>();
+  const auto command = [&](const char* name, const char* help) {
+    CLI::App* made = group->add_subcommand(name, help);
+    made->add_option("file", arguments->file, "A .gguf file (default: Fledgling)");
+    made->add_flag("--json", arguments->json, "For programs");
+    return made;
+  };
+  const auto add_input = [&](CLI::App* made) {
+    made->add_option("--tokens", arguments->tokens, "Ids, separated by commas");
+    made->add_option("-p,--prompt", arguments->prompt, "Text");
+    made->add_option("-f,--prompt-file", arguments->prompt_file, "Text from a file");
+    made->add_option("-t,--threads", arguments->threads, "Threads (default: all cores)");
+  };
+  command("info", "Architecture, sizes, metadata")->callback([arguments] { info(*arguments); });
+  CLI::App* tokenize_command = command("tokenize", "Text on stdin -> ids as a JSON array");
+  tokenize_command->add_flag("--parse-special", arguments->parse_special,
+                             "Special tokens written in the text become their ids");
+  tokenize_command->add_flag("--add-special", arguments->add_special, "Begin with BOS");
+  tokenize_command->add_flag("--detokenize", arguments->detokenize, "The reverse");
+  tokenize_command->callback([arguments] { tokenize(*arguments); });
+  CLI::App* render_command = command("render", "Messages -> prompt text");
+  render_command->add_option("--template", arguments->template_file, "A Jinja file");
+  render_command->add_option("--messages", arguments->messages, "JSON file");
+  render_command->add_option("--tools", arguments->tools, "JSON file");
+  render_command->add_option("--set", arguments->set, "key=json for the template");
+  render_command->add_flag("--no-generation-prompt", arguments->no_generation_prompt, "");
+  render_command->callback([arguments] { render(*arguments); });
+  CLI::App* logits_command = command("logits", "Logits of every position as float32 .npy");
+  add_input(logits_command);
+  logits_command->add_option("--mode", arguments->mode, "batch, step or chunk=N");
+  logits_command->add_option("--out", arguments->out, "X.npy");
+  logits_command->callback([arguments] { logits(*arguments); });
+  CLI::App* generate_command = command("generate", "Go on with a text");
+  add_input(generate_command);
+  generate_command->add_option("-n", arguments->count, "Tokens at most");
+  generate_command->add_option("--temp", arguments->temperature, "0: greedy");
+  generate_command->add_option("--top-k", arguments->top_k, "");
+  generate_command->add_option("--top-p", arguments->top_p, "");
+  generate_command->add_option("--min-p", arguments->min_p, "");
+  generate_command->add_option("--seed", arguments->seed, "");
+  generate_command->add_option("--stop", arguments->stop, "End before this text");
+  generate_command->add_flag("--chat", arguments->chat, "The text is a user's message");
+  generate_command->add_option("--state-save", arguments->state_save, "Keep the state in a file");
+  generate_command->add_option("--state-load", arguments->state_load, "Go on from such a file");
+  generate_command->callback([arguments, &context] { generate(*arguments, context); });
+  CLI::App* bench_command = command("bench", "Tokens per second");
+  bench_command->add_option("-p", arguments->prompt_lengths, "Prefill lengths: 512,4096");
+  bench_command->add_option("-n", arguments->count, "Tokens to decode");
+  bench_command->add_option("-d", arguments->depths, "Depths at which: 0,4096");
+  bench_command->add_option("-t,--threads", arguments->threads, "Threads (default: all cores)");
+  bench_command->add_option("-r", arguments->repeat, "Runs")->check(CLI::Range(1, 1000));
+  bench_command->callback([arguments] { bench(*arguments); });
+  group->footer("Examples:\n  corvid model info model.gguf\n"
+                "  corvid model generate model.gguf -p \"def add(a, b):\" -n 32\n"
+                "  echo hello | corvid model tokenize model.gguf");
+}
+
+}  // namespace corvid::runtime

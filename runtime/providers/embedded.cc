@@ -1,0 +1,349 @@
+// The local engine as a provider: the model's state belongs to the conversation, and only what is new
+// is evaluated.
+
+#include <algorithm>
+#include <mutex>
+
+#include <fmt/format.h>
+
+#include "engine/chat.h"
+#include "engine/constraint.h"
+#include "engine/engine.h"
+#include "engine/gguf.h"
+#include "engine/sampling.h"
+#include "engine/tokenizer.h"
+#include "runtime/base/check.h"
+#include "runtime/base/error.h"
+#include "runtime/base/json.h"
+#include "runtime/edit_scorer.h"
+#include "runtime/provider.h"
+
+namespace corvid::runtime {
+namespace {
+
+using engine::OrderedJson;
+using engine::Token;
+
+constexpr int64_t kSnapshotBytesMax = int64_t{64} << 20;
+
+// Stands in rendered text for the text of a special token that a message contains, so that content
+// is never read as structure: BEGIN index END, all in a private-use area.
+constexpr std::string_view kMarkBegin = "\xee\x83\xb0";  // U+E0F0
+constexpr std::string_view kMarkEnd = "\xee\x83\xb1";    // U+E0F1
+
+// What all forks of one conversation share. Const after construction but for the counter.
+struct Shared {
+  std::unique_ptr<engine::Engine> engine;
+  std::unique_ptr<engine::ChatTemplate> chat_template;
+  ModelProfile profile;
+  std::unique_ptr<EditScorer> scorer;
+  std::vector<std::string> specials;  // texts of special tokens and of the marks themselves
+  TokenSink on_tokens;
+  std::mutex mutex;
+  int fork_count = 0;
+};
+
+std::string default_template() {
+  return "{% for message in messages %}{{ '<|im_start|>' + message.role + '\\n' + message.content + "
+         "'<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ "
+         "'<|im_start|>assistant\\n' }}{% endif %}";
+}
+
+class Embedded final : public Provider {
+ public:
+  explicit Embedded(std::shared_ptr<Shared> shared)
+      : shared_(std::move(shared)), sequence_(shared_->engine->open()) {}
+
+  ModelProfile profile() const override { return shared_->profile; }
+
+  std::string describe() const override {
+    const engine::ModelSummary& summary = shared_->engine->summary();
+    return fmt::format("{} ({}, {:.1f} M parameters)", summary.name, summary.architecture,
+                       double(summary.parameter_count) / 1e6);
+  }
+
+  void start(const std::string& system, std::span<const ToolDeclaration> tools) override {
+    messages_.clear();
+    messages_.push_back({Role::system, system, {}, {}});
+    tools_.assign(tools.begin(), tools.end());
+  }
+
+  TokenCounts read(std::span<const Message> added, std::stop_token stop) override {
+    messages_.insert(messages_.end(), added.begin(), added.end());
+    TokenCounts counts;
+    const std::string full = render(true);
+    if (!full.starts_with(text_)) counts.rebuilt = rewind_to_common(full);
+    counts.reused = int64_t(sequence_->tokens().size());
+    const std::vector<Token> tokens = encode(std::string_view(full).substr(text_.size()));
+    if (!tokens.empty()) evaluate(tokens, stop);
+    text_ = full;
+    // What had been evaluated before the rewind and is evaluated again is not new.
+    const int64_t again = std::min<int64_t>(dropped_, int64_t(tokens.size()));
+    dropped_ = 0;
+    counts.rebuilt += again;
+    counts.prefilled = int64_t(tokens.size()) - again;
+    if (sequence_->bytes_used() < kSnapshotBytesMax) sequence_->snapshot();
+    return counts;
+  }
+
+  Reply complete(const Request& request, std::stop_token stop) override {
+    CHECK(!logits_.empty());
+    engine::SamplingParams params;
+    params.temperature = request.temperature >= 0 ? request.temperature : default_temperature();
+    params.seed = request.seed;
+    params.tokens_max = request.tokens_max;
+    engine::Constraint constraint(constraint_spec(request), shared_->engine->tokenizer());
+    engine::CallParser parser(engine::CallSyntax::hermes_json);
+    const size_t before = sequence_->tokens().size();
+    const engine::Generation generation = engine::generate(
+        *shared_->engine, *sequence_, logits_, params, &constraint, {}, stop);
+    log_tokens(before);
+    logits_.clear();
+    if (generation.finish == engine::FinishReason::cancelled) fail(Code::cancelled, "cancelled");
+    text_ += shared_->engine->tokenizer().decode(sequence_->tokens().subspan(before), true);
+
+    Reply reply;
+    reply.message.role = Role::assistant;
+    reply.message.content = parser.push(generation.text);
+    reply.message.content += parser.finish();
+    for (const engine::ParsedCall& call : parser.calls()) {
+      reply.message.calls.push_back({"", call.name, call.arguments});
+    }
+    if (parser.broken()) reply.message.content += "(a tool call was cut off)";
+    if (generation.finish == engine::FinishReason::length) reply.end = ReplyEnd::length;
+    reply.tokens.generated = int64_t(sequence_->tokens().size() - before);
+    messages_.push_back(reply.message);
+    if (request.on_text && !reply.message.content.empty()) request.on_text(reply.message.content);
+    return reply;
+  }
+
+  std::unique_ptr<Provider> fork() const override {
+    auto copy = std::make_unique<Embedded>(shared_);
+    copy->messages_ = messages_;
+    copy->tools_ = tools_;
+    copy->sequence_ = sequence_->fork();
+    copy->logits_ = logits_;
+    copy->text_ = text_;
+    const std::scoped_lock guard(shared_->mutex);
+    copy->lineage_ = lineage_ + "." + std::to_string(++shared_->fork_count);
+    return copy;
+  }
+
+  void save(const std::filesystem::path& path) const override { sequence_->save(path); }
+
+  TokenCounts restore(const std::filesystem::path& path, std::span<const Message> messages,
+                      std::span<const EvaluatedTokens> log) override {
+    messages_.insert(messages_.end(), messages.begin(), messages.end());
+    std::vector<Token> logged;
+    std::vector<int32_t> segments;
+    for (const EvaluatedTokens& evaluated : log) {
+      if (evaluated.lineage != lineage_) continue;
+      logged.insert(logged.end(), evaluated.tokens.begin(), evaluated.tokens.end());
+      segments.insert(segments.end(), evaluated.segments.begin(), evaluated.segments.end());
+    }
+    TokenCounts counts;
+    try {
+      if (std::filesystem::exists(path)) sequence_->load(path);
+    } catch (const Error&) {
+      // A cache: what cannot be used is made anew from the log.
+    }
+    const auto have = sequence_->tokens();
+    if (have.size() > logged.size() || !std::equal(have.begin(), have.end(), logged.begin())) {
+      sequence_ = shared_->engine->open();
+    }
+    size_t at = 0;
+    for (const int32_t length : segments) {
+      const std::span<const Token> segment(logged.data() + at, size_t(length));
+      at += size_t(length);
+      if (at <= sequence_->tokens().size()) continue;
+      shared_->engine->append(*sequence_, segment, {}, false, {});
+      counts.rebuilt += length;
+    }
+    text_ = shared_->engine->tokenizer().decode(sequence_->tokens(), true);
+    return counts;
+  }
+
+  tools::RankEdits edit_ranker() override {
+    if (shared_->scorer == nullptr) return {};
+    return [shared = shared_](const tools::RankRequest& request) {
+      return shared->scorer->score(request);
+    };
+  }
+
+  TokenCounts ranking_tokens() const override {
+    return shared_->scorer == nullptr ? TokenCounts{} : shared_->scorer->tokens();
+  }
+
+ private:
+  float default_temperature() const {
+    return float(shared_->engine->file().real("general.sampling.temp").value_or(0));
+  }
+
+  std::string marked(std::string_view content) const {
+    std::string out(content);
+    for (size_t i = 0; i < shared_->specials.size(); ++i) {
+      const std::string& special = shared_->specials[i];
+      const std::string mark =
+          std::string(kMarkBegin) + std::to_string(i) + std::string(kMarkEnd);
+      for (size_t at = 0; (at = out.find(special, at)) != std::string::npos; at += mark.size()) {
+        out.replace(at, special.size(), mark);
+      }
+    }
+    return out;
+  }
+
+  std::string render(bool add_generation_prompt) const {
+    OrderedJson context;
+    context["messages"] = OrderedJson::array();
+    for (const Message& message : messages_) {
+      OrderedJson json = {{"role", role_name(message.role)}, {"content", marked(message.content)}};
+      for (const ToolCall& call : message.calls) {
+        OrderedJson arguments = OrderedJson::parse(call.arguments, nullptr, false);
+        if (arguments.is_discarded()) arguments = call.arguments;
+        json["tool_calls"].push_back(
+            {{"type", "function"},
+             {"id", call.id},
+             {"function", {{"name", call.name}, {"arguments", std::move(arguments)}}}});
+      }
+      if (message.role == Role::tool) json["tool_call_id"] = message.call_id;
+      context["messages"].push_back(std::move(json));
+    }
+    for (const ToolDeclaration& tool : tools_) {
+      context["tools"].push_back({{"type", "function"},
+                                  {"function",
+                                   {{"name", tool.name},
+                                    {"description", tool.description},
+                                    {"parameters", OrderedJson::parse(tool.schema)}}}});
+    }
+    context["add_generation_prompt"] = add_generation_prompt;
+    const engine::Tokenizer& tokenizer = shared_->engine->tokenizer();
+    for (const auto& [key, token] : {std::pair{"bos_token", tokenizer.bos()},
+                                     std::pair{"eos_token", tokenizer.eos()}}) {
+      context[key] = token < 0 ? std::string() : std::string(tokenizer.bytes(token, true));
+    }
+    return shared_->chat_template->render(context);
+  }
+
+  std::vector<Token> encode(std::string_view text) const {
+    const engine::Tokenizer& tokenizer = shared_->engine->tokenizer();
+    std::vector<Token> tokens;
+    if (text_.empty() && tokenizer.add_bos() && tokenizer.bos() >= 0) {
+      const std::string_view bos = tokenizer.bytes(tokenizer.bos(), true);
+      if (!text.starts_with(bos)) tokens.push_back(tokenizer.bos());
+    }
+    const auto put = [&](std::string_view piece, bool parse_special) {
+      const std::vector<Token> part = tokenizer.encode(piece, parse_special);
+      tokens.insert(tokens.end(), part.begin(), part.end());
+    };
+    while (!text.empty()) {
+      const size_t begin = text.find(kMarkBegin);
+      put(text.substr(0, begin), true);
+      if (begin == std::string_view::npos) break;
+      text.remove_prefix(begin + kMarkBegin.size());
+      const size_t end = text.find(kMarkEnd);
+      const size_t index = size_t(std::stoul(std::string(text.substr(0, end))));
+      put(shared_->specials.at(index), false);
+      text.remove_prefix(end + kMarkEnd.size());
+    }
+    return tokens;
+  }
+
+  void evaluate(std::span<const Token> tokens, std::stop_token stop) {
+    const size_t before = sequence_->tokens().size();
+    logits_.resize(size_t(shared_->engine->tokenizer().vocab_size()));
+    shared_->engine->append(*sequence_, tokens, logits_, false, stop);
+    log_tokens(before);
+  }
+
+  // A template that writes history anew: back to the last token that still stands.
+  int64_t rewind_to_common(const std::string& full) {
+    const engine::Tokenizer& tokenizer = shared_->engine->tokenizer();
+    size_t keep = 0, bytes = 0;
+    for (const Token token : sequence_->tokens()) {
+      const std::string_view piece = tokenizer.bytes(token, true);
+      if (full.compare(bytes, piece.size(), piece) != 0) break;
+      bytes += piece.size();
+      ++keep;
+    }
+    dropped_ = int64_t(sequence_->tokens().size() - keep);
+    const int64_t again = sequence_->truncate(int(keep));
+    text_ = full.substr(0, bytes);
+    return again;
+  }
+
+  void log_tokens(size_t before) const {
+    if (!shared_->on_tokens) return;
+    const auto tokens = sequence_->tokens().subspan(before);
+    EvaluatedTokens evaluated{lineage_, {tokens.begin(), tokens.end()}, {}};
+    int32_t at = int32_t(before);
+    for (const int32_t end : sequence_->segments()) {
+      if (end <= at) continue;
+      evaluated.segments.push_back(end - at);
+      at = end;
+    }
+    shared_->on_tokens(evaluated);
+  }
+
+  engine::ConstraintSpec constraint_spec(const Request& request) const {
+    engine::ConstraintSpec spec;
+    spec.call_required = shared_->profile.calls_required;
+    spec.allow_text = !spec.call_required;
+    for (const ToolDeclaration& tool : tools_) {
+      engine::ToolShape shape{tool.name, tool.schema, {}};
+      for (const auto& [name, values] : request.offered) {
+        if (!name.starts_with(tool.name + ".")) continue;
+        const std::string argument = name.substr(tool.name.size() + 1);
+        if (Json::parse(tool.schema)["properties"].contains(argument)) {
+          shape.offered[argument] = values;
+        }
+      }
+      spec.tools.push_back(std::move(shape));
+    }
+    return spec;
+  }
+
+  std::shared_ptr<Shared> shared_;
+  std::unique_ptr<engine::Sequence> sequence_;
+  std::string lineage_ = "main";
+  std::vector<Message> messages_;
+  std::vector<ToolDeclaration> tools_;
+  std::string text_;           // rendered text that the sequence holds
+  std::vector<float> logits_;  // of the last token read; empty after a reply
+  int64_t dropped_ = 0;        // tokens that the last rewind gave up
+};
+
+}  // namespace
+
+std::unique_ptr<Provider> make_embedded(std::string_view model, const ProviderOptions& options) {
+  namespace fs = std::filesystem;
+  fs::path path{model};
+  if (!fs::exists(path) && !model.ends_with(".gguf")) {
+    path = options.models_folder / (std::string(model) + ".gguf");
+  }
+  if (!fs::exists(path)) {
+    fail(Code::not_found, "no model '" + std::string(model) + "': give the path of a .gguf file, or "
+                              "put one into " + options.models_folder.string());
+  }
+  auto shared = std::make_shared<Shared>();
+  shared->engine = engine::Engine::load(path, {});
+  const engine::GgufFile& file = shared->engine->file();
+  shared->chat_template = std::make_unique<engine::ChatTemplate>(
+      file.string("tokenizer.chat_template").value_or(default_template()));
+  if (const auto profile = file.string("corvid.profile")) {
+    shared->profile = parse_profile(*profile);
+    const RankSettings rank = parse_rank_settings(*profile);
+    if (rank.is_read_twice && rank.weight != 0) {
+      shared->scorer = std::make_unique<EditScorer>(*shared->engine, rank);
+    }
+  }
+  shared->on_tokens = options.on_tokens;
+  const engine::Tokenizer& tokenizer = shared->engine->tokenizer();
+  // The marks come first, so that none that a message brings along is taken for one of ours.
+  shared->specials = {std::string(kMarkBegin)};
+  for (Token token = 0; token < tokenizer.vocab_size(); ++token) {
+    if (tokenizer.is_special(token)) shared->specials.emplace_back(tokenizer.bytes(token, true));
+  }
+  return std::make_unique<Embedded>(std::move(shared));
+}
+
+}  // namespace corvid::runtime

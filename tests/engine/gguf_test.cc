@@ -1,0 +1,265 @@
+#include <catch2/catch.hpp>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "engine/backends/common/dequantize.h"
+#include "engine/engine.h"
+#include "engine/gguf.h"
+#include "runtime/base/error.h"
+#include "runtime/base/files.h"
+#include "tests/engine/random_model.h"
+#include "tests/engine/support.h"
+
+namespace corvid::test {
+namespace {
+
+using engine::GgufFile;
+using engine::GgufWriter;
+using engine::TensorType;
+
+std::span<const std::byte> as_bytes(const std::string& text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+// What a fuzzer calls: reads everything that the file offers; only Error may come out of it.
+void read_everything(std::span<const std::byte> bytes) {
+  try {
+    const auto file = GgufFile::parse(bytes, "fuzz.gguf");
+    for (const std::string& key : file->keys()) {
+      file->value_text(key);
+      const auto ignore = [](auto read) {
+        try {
+          read();
+        } catch (const Error& error) {
+          REQUIRE(error.code() == Code::corrupt);
+        }
+      };
+      ignore([&] { file->int_array(key); });
+      ignore([&] { file->real_array(key); });
+      ignore([&] { file->bool_array(key); });
+      ignore([&] { file->string_array(key); });
+      ignore([&] { file->integer(key); });
+    }
+    unsigned sum = 0;
+    for (const engine::TensorView& view : file->tensors()) {
+      REQUIRE(view.bytes > 0);
+      sum += static_cast<unsigned>(view.data[0]) + static_cast<unsigned>(view.data[view.bytes - 1]);
+    }
+    REQUIRE(sum < std::numeric_limits<unsigned>::max());
+    file->data_hash();
+  } catch (const Error& error) {
+    const bool clear = error.code() == Code::corrupt || error.code() == Code::unsupported;
+    REQUIRE(clear);
+    if (error.code() == Code::corrupt) {
+      REQUIRE(std::string(error.what()).starts_with("corrupt: fuzz.gguf: "));
+      REQUIRE(std::string(error.what()).find(" at ") != std::string::npos);
+    }
+  }
+}
+
+std::string small_file() {
+  GgufWriter writer;
+  writer.set_string("general.architecture", "none");
+  writer.set_integer("a.small", 7);
+  writer.set_integer("a.large", int64_t{1} << 40);
+  writer.set_integer("a.negative", -3);
+  writer.set_real("a.real", 0.5);
+  writer.set_boolean("a.flag", true);
+  writer.set_int_array("a.ints", std::vector<int64_t>{1, -2, 3});
+  writer.set_real_array("a.reals", std::vector<double>{0.25, -4});
+  writer.set_bool_array("a.flags", {true, false, true});
+  writer.set_string_array("a.texts", std::vector<std::string>{"", "x", "\xc3\xa4\n"});
+  const std::vector<float> values{1, 2, 3, 4, 5, 6};
+  writer.add_tensor("t", TensorType::f32, std::vector<int64_t>{3, 2},
+                    std::as_bytes(std::span(values)));
+  const std::vector<std::byte> block(34, std::byte{1});
+  writer.add_tensor("q", TensorType::q8_0, std::vector<int64_t>{32}, block);
+  return writer.bytes();
+}
+
+std::string error_of(const std::string& bytes) {
+  try {
+    GgufFile::parse(as_bytes(bytes), "f.gguf");
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("what the GGUF writer writes the reader reads") {
+  const std::string bytes = small_file();
+  const auto file = GgufFile::parse(as_bytes(bytes), "f.gguf");
+  CHECK(file->keys().size() == 10);
+  CHECK(file->integer("a.small") == 7);
+  CHECK(file->integer("a.large") == int64_t{1} << 40);
+  CHECK(file->integer("a.negative") == -3);
+  CHECK(file->real("a.real") == 0.5);
+  CHECK(file->real("a.small") == 7);
+  CHECK(file->boolean("a.flag") == true);
+  CHECK(file->int_array("a.ints") == std::vector<int64_t>{1, -2, 3});
+  CHECK(file->int_array("a.small") == std::vector<int64_t>{7});
+  CHECK(file->real_array("a.reals") == std::vector<double>{0.25, -4});
+  CHECK(file->bool_array("a.flags") == std::vector<bool>{true, false, true});
+  CHECK(file->string_array("a.texts") == std::vector<std::string>{"", "x", "\xc3\xa4\n"});
+  CHECK(file->integer("absent") == std::nullopt);
+  CHECK_THROWS_WITH(file->integer("a.real"), Catch::StartsWith("corrupt: f.gguf: key 'a.real'"));
+  CHECK_FALSE(file->has("absent"));
+  CHECK(file->value_text("a.ints") == "[1, -2, 3]");
+  const engine::TensorView* tensor = file->tensor("t");
+  REQUIRE(tensor != nullptr);
+  CHECK(tensor->shape == std::array<int64_t, 4>{3, 2, 1, 1});
+  CHECK(tensor->bytes == 24);
+  float value;
+  std::memcpy(&value, tensor->data + 20, 4);
+  CHECK(value == 6);
+  CHECK(file->tensor("q")->bytes == 34);
+  CHECK(file->tensor("absent") == nullptr);
+}
+
+TEST_CASE("a value copied from a GGUF file to another stays the same") {
+  const std::string bytes = small_file();
+  const auto file = GgufFile::parse(as_bytes(bytes), "f.gguf");
+  GgufWriter writer;
+  for (const std::string& key : file->keys()) writer.copy_value(*file, key);
+  const auto copy = GgufFile::parse(as_bytes(writer.bytes()), "copy.gguf");
+  CHECK(copy->keys() == file->keys());
+  CHECK(copy->string_array("a.texts") == file->string_array("a.texts"));
+  CHECK(copy->integer("a.large") == file->integer("a.large"));
+}
+
+TEST_CASE("a GGUF file cut off anywhere is corrupt, never a crash") {
+  const std::string bytes = small_file();
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    read_everything(as_bytes(bytes).first(size));
+  }
+  CHECK(error_of(bytes.substr(0, 40)).starts_with("corrupt: f.gguf: "));
+  CHECK(error_of("") == "corrupt: f.gguf: not a GGUF file at 0");
+}
+
+TEST_CASE("a GGUF file with any bit flipped is read or refused, never a crash") {
+  std::string bytes = small_file();
+  for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)));
+    read_everything(as_bytes(bytes));
+    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)));
+  }
+}
+
+TEST_CASE("a real model file with damaged bytes is loaded or refused, never a crash") {
+  // tests/golden/engine/gated-deltanet2-swa.Q8_0.gguf
+  const std::string whole = read_file(golden("engine/gated-deltanet2-swa.Q8_0.gguf"));
+  const auto data_start = whole.size() - 270000;
+  Random random(5);
+  const TempDir folder;
+  for (int round = 0; round < 300; ++round) {
+    std::string bytes = whole;
+    for (int i = 0; i < 4; ++i) {
+      const auto at = static_cast<size_t>(random.next() * static_cast<double>(data_start));
+      bytes[at] = static_cast<char>(random.next() * 256);
+    }
+    if (round % 3 == 0) {
+      bytes.resize(static_cast<size_t>(random.next() * static_cast<double>(bytes.size())));
+    }
+    read_everything(as_bytes(bytes));
+    const auto path = folder.path() / "damaged.gguf";
+    write_file_atomic(path, bytes);
+    try {
+      EngineOptions options;
+      options.thread_count = 1;
+      const auto model = Engine::load(path, options);
+      const auto sequence = model->open();
+      append(*model, *sequence, std::vector<Token>{1, 2, 3});
+    } catch (const Error&) {
+    }
+  }
+}
+
+TEST_CASE("counts, sizes and offsets that overflow are refused") {
+  const std::string good = small_file();
+  const auto with = [&good](size_t at, uint64_t value) {
+    std::string bytes = good;
+    std::memcpy(bytes.data() + at, &value, 8);
+    return error_of(bytes);
+  };
+  CHECK(with(8, ~uint64_t{0}) == "corrupt: f.gguf: impossible tensor count at 24");
+  CHECK(with(16, uint64_t{1} << 62) == "corrupt: f.gguf: impossible key count at 24");
+  CHECK(with(24, ~uint64_t{0}) == "corrupt: f.gguf: key runs past the end of the file at 32");
+  const size_t name = good.rfind(std::string("\x01\0\0\0\0\0\0\0t", 9)) + 9;  // tensor t
+  CHECK(with(name + 4, uint64_t{1} << 63).find("impossible dimension") != std::string::npos);
+  CHECK(with(name + 12, (uint64_t{1} << 56) / 2).find("impossible dimension") !=
+        std::string::npos);
+  CHECK(with(name + 24, ~uint64_t{31}).find("outside of the file") != std::string::npos);
+  CHECK(with(name + 24, 8).find("not aligned") != std::string::npos);
+}
+
+TEST_CASE("an unknown tensor type is named, with the fork that it may come from") {
+  std::string bytes = small_file();
+  const size_t name = bytes.rfind(std::string("\x01\0\0\0\0\0\0\0t", 9)) + 9;
+  bytes[name + 20] = 50;
+  CHECK(error_of(bytes) == "f.gguf: tensor 't' has the unknown type 50");
+  bytes[name + 20] = char(139);
+  CHECK(error_of(bytes).find("139 (ids above 96 come from the fork ik_llama.cpp)") !=
+        std::string::npos);
+}
+
+TEST_CASE("half floats and quantized blocks decode as the fixtures say") {
+  for (uint32_t bits = 0; bits < 65536; ++bits) {
+    const float value = engine::half_to_float(static_cast<uint16_t>(bits));
+    if (std::isnan(value)) continue;
+    REQUIRE(engine::float_to_half(value) == bits);
+  }
+  const auto path = fixtures();
+  if (path.empty()) return;
+  for (const auto& [name, type] : {std::pair{"f16", TensorType::f16}, {"bf16", TensorType::bf16},
+                                   {"q8_0", TensorType::q8_0}}) {
+    const std::string packed = read_file(path / "quants" / (std::string(name) + ".bin"));
+    const std::string exact = read_file(path / "quants" / (std::string(name) + ".f32"));
+    std::vector<float> values(exact.size() / 4);
+    std::memcpy(values.data(), exact.data(), exact.size());
+    std::vector<float> decoded(values.size());
+    engine::dequantize_row(type, as_bytes(packed).data(), static_cast<int64_t>(values.size()),
+                           decoded.data());
+    CHECK(decoded == values);
+  }
+}
+
+TEST_CASE("a model with a type that cannot be computed with, or unknown, says so") {
+  const auto path = fixtures();
+  if (path.empty()) return;
+  const auto load = [&path](const char* name) {
+    return Engine::load(path / "models" / name, EngineOptions{});
+  };
+  CHECK_THROWS_WITH(load("nemotron_h-k.Q6_K.gguf"), Catch::Contains("tensor '") &&
+                                                        Catch::Contains("cannot be computed"));
+  CHECK_THROWS_WITH(load("bert.gguf"),
+                    Catch::EndsWith("unknown architecture 'bert'; known: gated-deltanet2 "
+                                    "nemotron_h qwen3"));
+  CHECK_THROWS_WITH(load("absent.gguf"), Catch::StartsWith("no such file"));
+}
+
+TEST_CASE("a model whose tensors do not fit its metadata names tensor and shapes") {
+  const TempDir folder;
+  const auto path = folder.path() / "m.gguf";
+  RandomModel model;
+  write_gated_deltanet2(path, model);
+  const auto file = GgufFile::open(path);
+  GgufWriter writer;
+  for (const std::string& key : file->keys()) writer.copy_value(*file, key);
+  for (const engine::TensorView& view : file->tensors()) {
+    writer.add_tensor(view.name, view.type,
+                      std::span(view.shape).first(static_cast<size_t>(view.dim_count)),
+                      {view.data, static_cast<size_t>(view.bytes)});
+  }
+  writer.set_integer("gated-deltanet2.feed_forward_length", 48);
+  writer.write(path);
+  CHECK_THROWS_WITH(
+      Engine::load(path, EngineOptions{}),
+      Catch::EndsWith("tensor 'blk.0.ffn_gate.weight' should be {24, 48} by the metadata and is "
+                      "{24, 40}"));
+}
+
+}  // namespace corvid::test

@@ -1,0 +1,220 @@
+// Operations of every backend against golden files and against the reference backend.
+
+#include "engine/backends/common/dequantize.h"
+#include "engine/backends/ops.h"
+#include "runtime/base/error.h"
+#include "tests/engine/random_model.h"
+#include "tests/engine/support.h"
+
+namespace corvid::test {
+namespace {
+
+using engine::Activation;
+using engine::make_ops;
+using engine::Matrix;
+using engine::Ops;
+using engine::TensorType;
+
+struct NamedOps {
+  std::string name;
+  std::unique_ptr<Ops> ops;
+};
+
+// Every backend, and every level of the CPU's that this machine can run.
+std::vector<NamedOps> all_ops() {
+  std::vector<NamedOps> all;
+  const auto add = [&all](const char* backend, const char* level, int threads) {
+    try {
+      all.push_back({std::string(backend) + " " + level, make_ops(backend, {level, threads})});
+    } catch (const Error& error) {
+      REQUIRE(error.code() == Code::unsupported);
+      WARN("SKIP: " << error.what());
+    }
+  };
+  add("reference", "", 1);
+  add("cpu", "scalar", 1);
+  add("cpu", "avx2", 1);
+  add("cpu", "", 3);
+  return all;
+}
+
+// Runs `run(first, rows)` over [0, total) in calls of at most `step` rows.
+template <typename Run>
+void in_steps(int64_t total, int64_t step, Run run) {
+  for (int64_t first = 0; first < total; first += step) run(first, std::min(step, total - first));
+}
+
+struct DeltaCase {
+  const char *b, *w, *g, *o, *state, *start;
+};
+
+// Spreads a per-head value over `width` channels where the file has one value per head.
+std::vector<float> spread(const Array& array, int64_t width) {
+  if (array.shape.size() == 3) return array.data;
+  std::vector<float> wide;
+  for (const float value : array.data) {
+    wide.insert(wide.end(), static_cast<size_t>(width), value);
+  }
+  return wide;
+}
+
+void check_delta(Ops& ops, std::map<std::string, Array>& file, const DeltaCase& c, int64_t n,
+                 int64_t step) {
+  const int64_t heads = 2, dk = 16, dv = 24;
+  std::vector<float> q = file.at("q").data;
+  for (float& value : q) value *= 0.25f;  // 1 / sqrt(16) is part of the operator
+  const std::vector<float> b = spread(file.at(c.b), dk), w = spread(file.at(c.w), dv),
+                           g = spread(file.at(c.g), dk);
+  std::vector<float> state(static_cast<size_t>(heads * dk * dv));
+  if (*c.start != '\0') state = file.at(c.start).data;
+  std::vector<float> o(static_cast<size_t>(n * heads * dv));
+  in_steps(n, step, [&](int64_t first, int64_t rows) {
+    const int64_t k_at = first * heads * dk, v_at = first * heads * dv;
+    ops.delta({.q = q.data() + k_at, .k = file.at("k").data.data() + k_at, .g = g.data() + k_at,
+               .b = b.data() + k_at, .v = file.at("v").data.data() + v_at, .w = w.data() + v_at,
+               .o = o.data() + v_at, .state = state.data(), .rows = rows, .heads = heads,
+               .value_heads = heads, .key_dim = dk, .value_dim = dv});
+  });
+  CHECK(max_difference(o, std::span(file.at(c.o).data).first(o.size())) < 2e-5f);
+  CHECK(max_difference(state, file.at(c.state + std::to_string(n)).data) < 2e-5f);
+}
+
+void check_ssd(Ops& ops, std::map<std::string, Array>& file, bool from_zero, int64_t n,
+               int64_t step) {
+  const int64_t heads = 4, groups = 2, dim = 8, width = 16;
+  // x, B and C side by side, as the convolution leaves them.
+  const int64_t stride = heads * dim + 2 * groups * width;
+  std::vector<float> xbc;
+  for (int64_t t = 0; t < n; ++t) {
+    for (const auto& [name, count] : {std::pair{"x", heads * dim}, {"B", groups * width},
+                                      {"C", groups * width}}) {
+      const float* row = file.at(name).data.data() + t * count;
+      xbc.insert(xbc.end(), row, row + count);
+    }
+  }
+  std::vector<float> state(static_cast<size_t>(heads * dim * width));
+  if (!from_zero) state = file.at("S_0").data;
+  std::vector<float> y(static_cast<size_t>(n * heads * dim));
+  in_steps(n, step, [&](int64_t first, int64_t rows) {
+    const float* x = xbc.data() + first * stride;
+    ops.ssd({.x = x, .B = x + heads * dim, .C = x + heads * dim + groups * width, .stride = stride,
+             .dt = file.at("dt").data.data() + first * heads, .a = file.at("A").data.data(),
+             .d = file.at("D").data.data(), .y = y.data() + first * heads * dim,
+             .state = state.data(), .rows = rows, .heads = heads, .groups = groups,
+             .head_dim = dim, .state_dim = width});
+  });
+  const std::string zero = from_zero ? "_zero" : "";
+  CHECK(max_difference(y, std::span(file.at("y" + zero).data).first(y.size())) < 2e-5f);
+  CHECK(max_difference(state, file.at("S" + zero + "_" + std::to_string(n)).data) < 2e-5f);
+}
+
+constexpr int64_t kLengths[] = {1, 7, 64, 130};
+
+}  // namespace
+
+TEST_CASE("the delta rule agrees with its golden file, by step and in chunks") {
+  const auto path = fixtures();
+  if (path.empty()) return;
+  auto file = read_npz(path / "ops/gdn2.npz");
+  const DeltaCase cases[] = {
+      {"b", "w", "g", "o", "S_", "S_0"},
+      {"b", "w", "g", "o_zero", "S_zero_", ""},
+      {"b_neg", "w", "g", "o_neg", "S_neg_", "S_0"},
+      {"beta", "beta", "g", "o_kda", "S_kda_", "S_0"},
+      {"beta", "beta", "g_scalar", "o_gdn", "S_gdn_", "S_0"},
+  };
+  for (const NamedOps& backend : all_ops()) {
+    for (const DeltaCase& c : cases) {
+      for (const int64_t n : kLengths) {
+        for (const int64_t step : {int64_t{1}, int64_t{13}, int64_t{64}, n}) {
+          INFO(backend.name << ", " << c.o << ", n = " << n << ", step " << step);
+          check_delta(*backend.ops, file, c, n, step);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("the Mamba-2 recurrence agrees with its golden file, by step and in chunks") {
+  const auto path = fixtures();
+  if (path.empty()) return;
+  auto file = read_npz(path / "ops/mamba2_ssd.npz");
+  for (const NamedOps& backend : all_ops()) {
+    for (const bool from_zero : {false, true}) {
+      for (const int64_t n : kLengths) {
+        for (const int64_t step : {int64_t{1}, int64_t{13}, int64_t{64}, n}) {
+          INFO(backend.name << ", zero " << from_zero << ", n = " << n << ", step " << step);
+          check_ssd(*backend.ops, file, from_zero, n, step);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("matrix products agree with the reference and a row does not depend on the others") {
+  Random random(3);
+  const auto backends = all_ops();
+  for (const TensorType type :
+       {TensorType::f32, TensorType::f16, TensorType::bf16, TensorType::q8_0}) {
+    for (const int64_t in : {1, 3, 8, 21, 32, 96, 160}) {
+      if (in % engine::type_info(type).block_elements != 0) continue;
+      for (const int64_t out : {1, 5, 8, 19}) {
+        const int64_t rows = 11;
+        const std::vector<float> plain = random.fill(static_cast<size_t>(in * out), -1, 1);
+        Matrix w{type, in, out, nullptr};
+        std::vector<std::byte> packed(static_cast<size_t>(w.row_bytes() * out));
+        engine::quantize_row(type, plain.data(), in * out, packed.data());
+        w.data = packed.data();
+        const std::vector<float> x = random.fill(static_cast<size_t>(in * rows), -1, 1);
+        std::vector<float> wanted(static_cast<size_t>(rows * out)), all(wanted.size());
+        backends[0].ops->matmul(w, x.data(), rows, wanted.data());
+        for (const NamedOps& backend : backends) {
+          INFO(backend.name << " " << engine::type_info(type).name << " " << in << "x" << out);
+          backend.ops->matmul(w, x.data(), rows, all.data());
+          CHECK(max_difference(all, wanted) < 2e-5f);
+          for (const int64_t some : {1, 2, 3, 4, 7}) {
+            std::vector<float> part(static_cast<size_t>(some * out));
+            const int64_t first = rows - some;
+            backend.ops->matmul(w, x.data() + first * in, some, part.data());
+            CHECK(std::equal(part.begin(), part.end(), all.begin() + first * out));
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("elementwise operations agree with the reference at every length") {
+  Random random(4);
+  const auto backends = all_ops();
+  for (const int64_t count : {1, 4, 7, 8, 15, 33}) {
+    std::vector<float> x = random.fill(static_cast<size_t>(count), -30, 30);
+    x[0] = 100;
+    x.back() = -100;
+    const std::vector<float> other = random.fill(static_cast<size_t>(count), -8, 8);
+    for (const Activation kind : {Activation::silu, Activation::sigmoid, Activation::softplus,
+                                  Activation::relu_squared}) {
+      std::vector<float> wanted = x, wanted_gated = other;
+      backends[0].ops->activate(kind, wanted.data(), count);
+      backends[0].ops->gate(kind, x.data(), wanted_gated.data(), count);
+      for (const NamedOps& backend : backends) {
+        INFO(backend.name << " " << static_cast<int>(kind) << " " << count);
+        std::vector<float> y = x, gated = other;
+        backend.ops->activate(kind, y.data(), count);
+        backend.ops->gate(kind, x.data(), gated.data(), count);
+        for (size_t i = 0; i < y.size(); ++i) {
+          CHECK(y[i] == Approx(wanted[i]).epsilon(1e-5).margin(1e-7));
+          CHECK(gated[i] == Approx(wanted_gated[i]).epsilon(1e-5).margin(1e-6));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("an unknown backend or CPU level is an error that lists the known ones") {
+  CHECK_THROWS_WITH(make_ops("gpu", {}), "unknown backend 'gpu'; known: cpu reference");
+  CHECK_THROWS_WITH(make_ops("cpu", {"avx9", 1}),
+                    Catch::StartsWith("unknown CPU level 'avx9'; known: scalar"));
+}
+
+}  // namespace corvid::test

@@ -1,0 +1,168 @@
+#include <filesystem>
+
+#include <catch2/catch.hpp>
+
+#include "engine/gguf.h"
+#include "engine/text/pre_tokenizer.h"
+#include "engine/tokenizer.h"
+#include "runtime/base/error.h"
+#include "runtime/base/files.h"
+#include "runtime/base/json.h"
+#include "tests/engine/tiny_tokenizer.h"
+
+using namespace corvid;
+using namespace corvid::engine;
+namespace fs = std::filesystem;
+
+namespace {
+
+const fs::path kSource = CORVID_SOURCE_DIR;
+
+fs::path fixtures() { return kSource / "../shared/fixtures/engine/tokenizer"; }
+
+std::string hex_bytes(const std::string& hex) {
+  std::string out;
+  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
+    out += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+  }
+  return out;
+}
+
+void check_pieces(const Json& golden, const Json& strings) {
+  for (const auto& [name, base] : golden["same_as"].items()) {
+    const PreTokenizer pre(name);
+    const Json& expected = golden["pieces"][base.get<std::string>()];
+    for (size_t i = 0; i < strings.size(); ++i) {
+      if (expected[i].is_null()) continue;
+      const std::string text = strings[i];
+      std::vector<std::string> pieces;
+      for (std::string_view piece : pre.split(text)) pieces.emplace_back(piece);
+      INFO(name << " on " << text);
+      CHECK(Json(pieces) == expected[i]);
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("pre-tokenizers cut text as their models do") {
+  const Json golden = Json::parse(read_file(kSource / "tests/golden/tokenizer/pretokens.json"));
+  check_pieces(golden, golden["strings"]);
+}
+
+TEST_CASE("pre-tokenizers agree with all shared fixtures") {
+  if (!fs::exists(fixtures())) {
+    WARN("SKIP: ../shared/fixtures is not here");
+    return;
+  }
+  check_pieces(Json::parse(read_file(fixtures() / "pretokens.json")),
+               Json::parse(read_file(fixtures() / "strings.json")));
+}
+
+TEST_CASE("byte-level BPE gives the ids of the shared fixtures") {
+  if (!fs::exists(fixtures())) {
+    WARN("SKIP: ../shared/fixtures is not here");
+    return;
+  }
+  const Json strings = Json::parse(read_file(fixtures() / "strings.json"));
+  const auto file = GgufFile::open(fixtures() / "vocab-bpe.gguf");
+  int files = 0;
+  for (const auto& entry : fs::directory_iterator(fixtures())) {
+    if (!entry.path().filename().string().starts_with("bpe-")) continue;
+    const Json golden = Json::parse(read_file(entry.path()));
+    const auto tokenizer = Tokenizer::make(*file, golden["pre"].get<std::string>());
+    CHECK(tokenizer->vocab_size() == golden["n_vocab"].get<int>());
+    CHECK(tokenizer->bos() == golden["bos"].get<int>());
+    CHECK(tokenizer->eos() == golden["eos"].get<int>());
+    CHECK(tokenizer->add_bos() == golden["add_bos"].get<bool>());
+    for (size_t i = 0; i < strings.size(); ++i) {
+      const Json& expected = golden["cases"][i];
+      const std::string text = strings[i];
+      INFO(golden["pre"] << " on " << text);
+      CHECK(Json(tokenizer->encode(text, false)) == expected["plain"]);
+      const auto special = tokenizer->encode(text, true);
+      CHECK(Json(special) == expected.value("parse_special", expected["plain"]));
+      // Unlike the peer no spaces are cleaned up: decoding gives back every byte.
+      CHECK(tokenizer->decode(special, true) == text);
+    }
+    ++files;
+  }
+  CHECK(files == 8);
+}
+
+TEST_CASE("encoding is reversible for any bytes") {
+  const auto tokenizer = test::tiny_tokenizer();
+  for (const std::string& text :
+       {std::string("the path_file {\"name\": 12}"), std::string("\xff\xfe\x80 a\0b", 8),
+        std::string("日本語 🙂 ñ\r\n\t x"), hex_bytes("c3c328e28200f09f98")}) {
+    CHECK(tokenizer->decode(tokenizer->encode(text, false), true) == text);
+  }
+}
+
+TEST_CASE("special tokens come from templates and never from messages") {
+  const auto tokenizer = test::tiny_tokenizer();
+  const Token end = tokenizer->find("<|im_end|>");
+  const std::string text = "a<|im_end|><tool_call>b";
+  const auto parsed = tokenizer->encode(text, true);
+  CHECK(std::count(parsed.begin(), parsed.end(), end) == 1);
+  CHECK(std::count(parsed.begin(), parsed.end(), tokenizer->find("<tool_call>")) == 1);
+  for (Token token : tokenizer->encode(text, false)) CHECK_FALSE(tokenizer->is_special(token));
+  CHECK(tokenizer->decode(parsed) == "a<tool_call>b");
+  CHECK(tokenizer->decode(parsed, true) == text);
+  CHECK(tokenizer->is_end(end));
+  CHECK(tokenizer->is_end(tokenizer->find("<|endoftext|>")));
+  CHECK_FALSE(tokenizer->is_end(tokenizer->find("<|im_start|>")));
+  CHECK(tokenizer->find("no such token") == -1);
+  CHECK(tokenizer->bytes(-1).empty());
+  CHECK(tokenizer->bytes(1 << 30).empty());
+}
+
+TEST_CASE("user-defined tokens are text to the model, wherever they come from") {
+  test::TinyOptions options;
+  options.tag_kind = 4;
+  const auto tokenizer = test::tiny_tokenizer(options);
+  CHECK(tokenizer->encode("<tool_call>", false) ==
+        std::vector<Token>{tokenizer->find("<tool_call>")});
+}
+
+TEST_CASE("a megabyte of one character is encoded in one piece") {
+  const auto tokenizer = test::tiny_tokenizer();
+  for (const char* unit : {"a", " ", "1", "-", "\n", "日", "\xff"}) {
+    std::string text;
+    while (text.size() < (1u << 20)) text += unit;
+    const auto tokens = tokenizer->encode(text, true);
+    CHECK(tokenizer->decode(tokens) == text);
+  }
+  const auto tokens = tokenizer->encode(std::string(1 << 20, 'a'), false);
+  CHECK(tokens.size() == (1u << 18));  // "aaaa" is the longest token
+}
+
+TEST_CASE("a streaming detokenizer never emits half a character") {
+  const auto tokenizer = test::tiny_tokenizer();
+  const std::string text = "a日é🙂z";
+  Detokenizer detokenizer(*tokenizer);
+  std::string out;
+  for (char c : text) {
+    const std::string part = detokenizer.push(tokenizer->find(std::string(1, c)));
+    CHECK(Json(part).dump().size() >= 2);  // throws for bytes that are not UTF-8
+    out += part;
+  }
+  CHECK(out + detokenizer.finish() == text);
+
+  Detokenizer cut(*tokenizer);
+  CHECK(cut.push(tokenizer->find("\xf0")) == "");
+  CHECK(cut.push(tokenizer->find("\x9f")) == "");
+  CHECK(cut.finish() == "\xEF\xBF\xBD");
+  CHECK(cut.push(tokenizer->find("\xff")) == "\xEF\xBF\xBD");
+}
+
+TEST_CASE("what is not supported says what is") {
+  GgufWriter writer;
+  writer.set_string("tokenizer.ggml.model", "llama");
+  const std::string spm = writer.bytes();
+  CHECK_THROWS_WITH(
+      Tokenizer::make(*GgufFile::parse(std::as_bytes(std::span(spm)), "spm.gguf")),
+      Catch::Contains("'llama'") && Catch::Contains("known: gpt2"));
+  CHECK_THROWS_WITH(PreTokenizer("nothing"),
+                    Catch::Contains("'nothing'") && Catch::Contains("qwen2"));
+}

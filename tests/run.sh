@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds everything, runs every test.
+#
+#   bash tests/run.sh            release build
+#   bash tests/run.sh dev        with AddressSanitizer and UBSan
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source tests/support/setup.sh
+preset=${1:-release}
+install_packages
+build_corvid "$preset"
+ctest --preset "$preset" -j 2 --output-on-failure

@@ -1,0 +1,29 @@
+# Sourced by tests/run.sh and examples/try.sh: installs what is missing and builds. Debian 12 or a
+# later release, as root or with sudo.
+
+packages=(g++ cmake ninja-build ccache mold pkg-config git python3 ca-certificates
+  nlohmann-json3-dev catch2 libcli11-dev libspdlog-dev libfmt-dev libpcre2-dev
+  libvalijson-dev libgit2-dev libseccomp-dev libzstd-dev libsqlite3-dev)
+
+as_root() { if [[ $(id -u) == 0 ]]; then "$@"; else sudo "$@"; fi; }
+
+install_packages() {
+  local missing=() name
+  for name in "${packages[@]}"; do
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) == installed ]] || missing+=("$name")
+  done
+  [[ ${#missing[@]} -gt 0 ]] || return 0
+  echo "installing: ${missing[*]}" >&2
+  as_root apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive as_root apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# build_corvid PRESET [TARGET ...]: configures where needed and builds.
+build_corvid() {
+  local preset=$1; shift
+  [[ -f build/$preset/build.ninja ]] || cmake --preset "$preset" >/dev/null
+  local begin=$SECONDS
+  cmake --build "build/$preset" ${1:+--target "$@"} -- --quiet 2>/dev/null ||
+    cmake --build "build/$preset" ${1:+--target "$@"}
+  echo "built in $((SECONDS - begin)) s" >&2
+}
