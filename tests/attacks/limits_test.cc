@@ -19,9 +19,9 @@ constexpr const char* kManyProcesses =
     "print(\"ESCAPED\", flush=True)\n"
     "for child in children: os.kill(child, 9)'";
 
-void small_memory(Arena& arena) { arena.profile.memory_bytes_max = 200 * kMiB; }
+void small_memory(Arena& arena) { arena.profile.memory_bytes_max = 100 * kMiB; }
 
-void large_memory(Arena&, Profile& profile) { profile.memory_bytes_max = 1500 * kMiB; }
+void large_memory(Arena&, Profile& profile) { profile.memory_bytes_max = 1000 * kMiB; }
 
 }  // namespace
 
@@ -41,7 +41,7 @@ TEST_CASE("A fork bomb ends with its command") {
     INFO("as " << name_of(who));
     Arena arena(who);
     arena.profile.processes_max = 100;
-    arena.profile.time_max = std::chrono::seconds(3);
+    arena.profile.time_max = std::chrono::seconds(2);
     const auto outcome = arena.run("bomb() { bomb | bomb & }; bomb; sleep 60", arena.profile);
     CHECK(outcome.exit_code != 0);
     // Counted by the sandbox's own mark, the folder of the arena, in their environment.
@@ -59,7 +59,11 @@ TEST_CASE("A fork bomb ends with its command") {
 }
 
 TEST_CASE("One process cannot take more memory than the limit") {
-  expect_blocked({.script = "python3 -c 'data = bytearray(400 << 20); print(\"ESCAPED\")'",
+  expect_blocked({.script = "python3 -c 'import time\n"
+                            "data = bytearray(200 << 20)\n"
+                            "for at in range(0, len(data), 4096): data[at] = 1\n"
+                            "time.sleep(0.5)\n"
+                            "print(\"ESCAPED\")'",
                   .tools = {"python3"},
                   .prepare = small_memory,
                   .allow = large_memory});
@@ -71,7 +75,7 @@ TEST_CASE("Many processes together cannot take more memory than the limit") {
                             "for i in range(8):\n"
                             "  child = os.fork()\n"
                             "  if child == 0:\n"
-                            "    data = bytearray(60 << 20)\n"
+                            "    data = bytearray(25 << 20)\n"
                             "    for at in range(0, len(data), 4096): data[at] = 1\n"
                             "    time.sleep(1.5); os._exit(0)\n"
                             "  children.append(child)\n"
@@ -84,7 +88,7 @@ TEST_CASE("Many processes together cannot take more memory than the limit") {
 
 TEST_CASE("Shared memory counts against the limit") {
   expect_blocked({.script = "python3 -c 'import mmap, time\n"
-                            "data = mmap.mmap(-1, 400 << 20)\n"
+                            "data = mmap.mmap(-1, 200 << 20)\n"
                             "for at in range(0, len(data), 4096): data[at] = 1\n"
                             "time.sleep(0.5)\n"
                             "print(\"ESCAPED\")'",
@@ -94,7 +98,7 @@ TEST_CASE("Shared memory counts against the limit") {
 }
 
 TEST_CASE("Files in memory count against the limit") {
-  expect_blocked({.script = "for f in /tmp/a /dev/shm/b ~/c; do head -c 90M /dev/zero > $f || exit; "
+  expect_blocked({.script = "for f in /tmp/a /dev/shm/b ~/c; do head -c 45M /dev/zero > $f || exit; "
                             "done; sleep 0.5; echo ESCAPED",
                   .prepare = small_memory,
                   .allow = large_memory});

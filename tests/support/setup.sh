@@ -15,7 +15,7 @@ install_packages() {
   [[ ${#missing[@]} -gt 0 ]] || return 0
   echo "installing: ${missing[*]}" >&2
   as_root apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive as_root apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
 # build_corvid PRESET [TARGET ...]: configures where needed and builds.

@@ -135,9 +135,9 @@ TEST_CASE("suggest_edits says when it has no tables") {
 
 TEST_CASE("suggest_edits offers ranked candidates and no longer those that were tried") {
   const std::filesystem::path tables =
-      std::filesystem::path(CORVID_SOURCE_DIR) / "examples/fledgling/repair.tables";
+      std::filesystem::path(CORVID_SOURCE_DIR) / "examples/fledgling/python.tables";
   if (!std::filesystem::exists(tables)) {
-    WARN("SKIP: examples/fledgling/repair.tables is not there");
+    WARN("SKIP: examples/fledgling/python.tables is not there");
     return;
   }
   ToolFixture fixture;

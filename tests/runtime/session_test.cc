@@ -1,0 +1,107 @@
+#include <catch2/catch.hpp>
+
+#include "runtime/base/error.h"
+#include "runtime/base/files.h"
+#include "runtime/session.h"
+
+using namespace corvid;
+using namespace corvid::runtime;
+
+namespace {
+
+Time fixed_time() { return parse_time("2026-03-04T05:06:07.008Z"); }
+
+}  // namespace
+
+TEST_CASE("every kind of event survives a line of JSON") {
+  const std::vector<EventBody> bodies = {
+      SessionStarted{1, "id", "/w", "task \"quoted\"\n", "{\"a\":1}", "none"},
+      MessageAdded{{Role::assistant, "text", {{"call_1", "shell", "{\"command\":\"x\"}"}}, ""}},
+      TurnEnded{3, {10, 20, 30, 40}},
+      ActionDecided{"call_1", "shell", "{}", "deny", "why"},
+      ToolFinished{"call_1", "shell", true, 7, "diff", 12, "{}"},
+      CallInterrupted{"call_1"},
+      SnapshotTaken{2, "abc", {"big (1 bytes)"}, true},
+      CheckRan{"verify", "make", 2, true, "out\x01", 5},
+      AttemptStarted{"c1"},
+      AttemptEnded{"failed", "d", {1, 2, 3, 0}},
+      Resumed{{"a", "b"}, "tree"},
+      WorkspaceRestored{"tree", "undo", 4},
+      RunEnded{"{}"}};
+  CHECK(bodies.size() == std::variant_size_v<EventBody>);
+  for (const EventBody& body : bodies) {
+    const Event event{7, fixed_time(), 2, body};
+    const std::string line = event_to_line(event);
+    CHECK(line.find('\n') == std::string::npos);
+    const Event again = event_from_line(line);
+    CHECK(event_to_line(again) == line);
+    CHECK(again.body.index() == body.index());
+    CHECK(again.attempt == 2);
+  }
+  CHECK_THROWS_AS(event_from_line(R"({"type":"no_such","at":"2026-01-01","seq":0})"), Error);
+}
+
+TEST_CASE("a torn tail is cut off on open, and the log goes on after it") {
+  const TempDir dir;
+  std::string id;
+  {
+    const auto session = Session::create(dir.path(), fixed_time);
+    id = session->id();
+    session->append(SessionStarted{1, id, "/w", "t", "{}", ""});
+    session->append(TurnEnded{1, {}});
+    session->append_tokens({"main", {1, 2, 3}, {3}});
+  }
+  const auto log = dir.path() / id / "events.jsonl";
+  const std::string whole = read_file(log);
+  write_file_atomic(log, whole + "{\"type\":\"turn_en");
+  {
+    const auto session = Session::open(dir.path(), id, fixed_time);
+    CHECK(session->events().size() == 2);
+    CHECK(session->token_log().at(0).tokens == std::vector<int32_t>{1, 2, 3});
+    session->append(TurnEnded{2, {}});
+  }
+  CHECK(read_events(log).size() == 3);
+  CHECK(read_events(log).back().sequence == 2);
+}
+
+TEST_CASE("a damaged line is an error that names file and line") {
+  const TempDir dir;
+  std::filesystem::create_directory(dir.path() / "s");
+  write_file_atomic(dir.path() / "s" / "events.jsonl", "{}\n");
+  CHECK_THROWS_WITH(Session::open(dir.path(), "s", fixed_time), Catch::Contains("line 1"));
+}
+
+TEST_CASE("a session is open in one place only") {
+  const TempDir dir;
+  const auto session = Session::create(dir.path(), fixed_time);
+  CHECK_THROWS_WITH(Session::open(dir.path(), session->id(), fixed_time),
+                    Catch::Contains("in use") || Catch::Contains("no session"));
+}
+
+TEST_CASE("calls without a result get one, and attempts keep to themselves") {
+  std::vector<Event> events;
+  const auto add = [&](Message message, int attempt) {
+    events.push_back({int64_t(events.size()), fixed_time(), attempt, MessageAdded{message}});
+  };
+  add({Role::user, "task", {}, ""}, -1);
+  add({Role::assistant, "", {{"1", "shell", "{}"}, {"2", "shell", "{}"}}, ""}, -1);
+  add({Role::tool, "out", {}, "1"}, -1);
+  add({Role::assistant, "mine", {}, ""}, 3);
+  const auto shared = session_messages(events);
+  REQUIRE(shared.size() == 4);
+  CHECK(shared[3].call_id == "2");
+  CHECK(shared[3].content.find("interrupted") != std::string::npos);
+  CHECK(session_messages(events, 3).back().content == "mine");
+}
+
+TEST_CASE("sessions are found by a unique beginning") {
+  const TempDir dir;
+  for (const char* id : {"20260101-a", "20260102-b"}) {
+    std::filesystem::create_directory(dir.path() / id);
+    write_file_atomic(dir.path() / id / "events.jsonl", "");
+  }
+  CHECK(find_session(dir.path(), "20260101") == "20260101-a");
+  CHECK(find_session(dir.path(), "") == "20260102-b");
+  CHECK_THROWS_WITH(find_session(dir.path(), "2026"), Catch::Contains("ambiguous"));
+  CHECK_THROWS_AS(find_session(dir.path(), "x"), Error);
+}
