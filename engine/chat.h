@@ -50,17 +50,29 @@ class CallParser {
  public:
   explicit CallParser(CallSyntax syntax) : syntax_(syntax) {}
   // Returns the plain text that may be shown now (text that could still begin a call is held back).
+  // White space between calls is dropped.
   std::string push(std::string_view text);
-  // Ends the stream; throws nothing. `broken` tells a call that was opened and is not whole.
+  // Ends the stream; throws nothing. A call whose JSON is whole counts even if the end came before
+  // its closing tag.
   std::string finish();
   const std::vector<ParsedCall>& calls() const { return calls_; }
+  // A call was opened and is not whole, or what it held was not a call.
   bool broken() const { return broken_; }
 
  private:
+  bool scan();
+  void take_call(std::string_view json);
+  void close_call();
+
   CallSyntax syntax_;
-  std::string pending_;
+  std::string pending_;  // text that may begin a call, or what follows an opening tag
   std::vector<ParsedCall> calls_;
   bool broken_ = false;
+  // Inside a call: how far `pending_` has been read, and where in its JSON that is.
+  bool inside_ = false, after_call_ = false;
+  size_t scanned_ = 0, json_end_ = 0;
+  int depth_ = 0;
+  bool in_string_ = false, escaped_ = false, bad_ = false;
 };
 
 }  // namespace corvid::engine

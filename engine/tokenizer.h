@@ -10,6 +10,7 @@
 namespace corvid::engine {
 
 class GgufFile;
+class TokenTrie;
 using Token = int32_t;
 
 // Text <-> tokens as the model file defines them. Const and thread-safe after construction.
@@ -35,11 +36,14 @@ class Tokenizer {
 
   int32_t vocab_size() const;
   bool is_special(Token token) const;        // control or user-defined
+  bool is_control(Token token) const;        // never part of message text
   bool is_end(Token token) const;            // any end-of-generation token
   Token find(std::string_view piece) const;  // id of a token that stands for these bytes; -1: none
   Token bos() const;                         // -1: none
   Token eos() const;                         // -1: none
   bool add_bos() const;
+  // The vocabulary as constrained decoding walks it; built at first use.
+  const TokenTrie& trie() const;
 
  private:
   struct Impl;

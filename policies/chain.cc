@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "policies/git_folders.h"
 #include "policies/rules/rule.h"
 #include "runtime/base/error.h"
 
@@ -55,6 +56,10 @@ std::vector<fs::path> protected_names() { return {".git", ".corvid", ".agents"};
 std::unique_ptr<Policy> make_policy_chain(PolicyConfig config) {
   check_root(config.workspace);
   for (const fs::path& root : config.allow_read) check_root(root);
+  // Not allow_read: commands need git's data, tools that read files do not.
+  for (const fs::path& folder : git_folders_outside(config.workspace)) {
+    config.base.read_roots.push_back(folder);
+  }
   return std::make_unique<Chain>(make_rules(config));
 }
 

@@ -49,8 +49,9 @@ struct PolicyConfig {
   sandbox::Profile base;                          // what every command gets: system_profile()
 };
 
-// The policy of `corvid run`: every rule of the table in a chain, over `config`. Throws invalid when
-// a root is not absolute and normal.
+// The policy of `corvid run`: every rule of the table in a chain, over `config`; what git keeps
+// outside of a worktree is readable for commands. Throws invalid when a root is not absolute and
+// normal.
 std::unique_ptr<Policy> make_policy_chain(PolicyConfig config);
 
 }  // namespace corvid::policies

@@ -65,7 +65,8 @@ StopReason AgentLoop::run(std::vector<Message> added, std::stop_token stop, bool
     for (size_t i = 0; i < message.calls.size(); ++i) {
       const std::string lineage =
           options_.attempt < 0 ? "" : "a" + std::to_string(options_.attempt) + "_";
-      message.calls[i].id = "call_" + lineage + std::to_string(turns_) + "_" + std::to_string(i + 1);
+      message.calls[i].id =
+          "call_" + lineage + std::to_string(turns_) + "_" + std::to_string(i + 1);
     }
     parts_.session.append(MessageAdded{message}, options_.attempt);
     if (!message.content.empty()) last_text_ = message.content;
@@ -163,7 +164,8 @@ std::optional<StopReason> AgentLoop::run_calls(const Message& message, std::stop
     const auto begin = std::chrono::steady_clock::now();
     const tools::ToolResult result = run_tool(call, stop);
     const auto elapsed = std::chrono::steady_clock::now() - begin;
-    ToolFinished finished{call.id, call.name, result.is_error, result.exit_code, result.diff, 0, ""};
+    ToolFinished finished{call.id, call.name, result.is_error, result.exit_code, result.diff,
+                          0,       ""};
     finished.ms = std::chrono::duration_cast<std::chrono::milliseconds>(elapsed).count();
     finished.state = tool_state_to_json(state_);
     parts_.session.append(std::move(finished), options_.attempt);
@@ -245,8 +247,8 @@ std::string tool_state_to_json(const tools::ToolState& state) {
   Json json = {{"read", state.read_hashes}, {"tried", state.tried}, {"applied", state.applied}};
   for (const tools::Choice& choice : state.choices) {
     const tools::EditCandidate& edit = choice.edit;
-    json["choices"].push_back({choice.id, edit.path, edit.line, edit.old_text, edit.new_text,
-                               edit.kind, edit.score});
+    json["choices"].push_back(
+        {choice.id, edit.path, edit.line, edit.old_text, edit.new_text, edit.kind, edit.score});
   }
   return dump_json(json);
 }

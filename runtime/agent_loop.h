@@ -1,5 +1,6 @@
 #pragma once
-// The loop: ask the model, decide, run its calls, again; and, when it says that it is done, the check.
+// The loop: ask the model, decide, run its calls, again; and, when it says that it is done, the
+// check.
 
 #include <functional>
 #include <memory>
@@ -25,7 +26,7 @@ enum class StopReason {
   check_failed,  // failed checks reached their limit
   before_write,  // the next call would write (only with LoopOptions::stop_before_write)
   turn_limit,
-  stuck          // empty replies, or the same failing call again and again
+  stuck  // empty replies, or the same failing call again and again
 };
 
 struct LoopOptions {
@@ -67,9 +68,9 @@ class AgentLoop {
   AgentLoop(LoopParts parts, LoopOptions options, std::unique_ptr<Provider> provider,
             tools::ToolState state);
 
-  // Goes on until a reason to stop. `added` is what the model has not seen yet; the loop records it.
-  // Throws cancelled; io or device when the model fails.
-  // `check_first`: the model has said that it is done, and the check is still owed.
+  // Goes on until a reason to stop. `added` is what the model has not seen yet; the loop records
+  // it. Throws cancelled; io or device when the model fails. `check_first`: the model has said that
+  // it is done, and the check is still owed.
   StopReason run(std::vector<Message> added, std::stop_token stop, bool check_first = false);
 
   // For attempts, after before_write: the conversation before the reply that would write.

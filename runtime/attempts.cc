@@ -31,13 +31,17 @@ std::string copy_diff(const tools::Workspace& workspace, const tools::Workspace&
 
 std::string status_of(StopReason reason) {
   switch (reason) {
-    case StopReason::verified: return "verified";
+    case StopReason::verified:
+      return "verified";
     case StopReason::unverified:
-    case StopReason::done: return "unverified";
+    case StopReason::done:
+      return "unverified";
     case StopReason::turn_limit:
-    case StopReason::stuck: return "limit";
+    case StopReason::stuck:
+      return "limit";
     case StopReason::check_failed:
-    case StopReason::before_write: return "failed";
+    case StopReason::before_write:
+      return "failed";
   }
   return "failed";
 }
@@ -175,7 +179,8 @@ class Runner {
 
   void settle(int index, std::unique_ptr<Attempt> attempt) {
     parts_.session.append(
-        AttemptEnded{attempt->outcome.status, attempt->outcome.diff, attempt->outcome.tokens}, index);
+        AttemptEnded{attempt->outcome.status, attempt->outcome.diff, attempt->outcome.tokens},
+        index);
     const std::scoped_lock guard(mutex_);
     if (attempt->outcome.status == "verified" && (!winner_.has_value() || index < *winner_)) {
       winner_ = index;

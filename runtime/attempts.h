@@ -18,7 +18,7 @@ struct AttemptOutcome {
   TokenCounts tokens;
   int turns = 0;
   bool was_denied = false;
-  std::string text;    // the model's last words
+  std::string text;  // the model's last words
 };
 
 struct AttemptsResult {
@@ -35,11 +35,11 @@ struct AttemptsOptions {
   std::vector<int> finished;         // indexes that an earlier run of this session has seen fail
 };
 
-// Runs attempts 0 .. count-1 from the point where `shared` stopped before its first write (design.md
-// §7): each in its own copy of the workspace, verified on its own. Attempt i takes the i-th candidate
-// on offer, else is sampled with a seed of its own, so that it is the same for every count. The lowest
-// index that is verified wins; higher ones are then cancelled. The winner's changes are left in
-// `apply`'s hands; without a winner the workspace stays as it is.
+// Runs attempts 0 .. count-1 from the point where `shared` stopped before its first write
+// (design.md §7): each in its own copy of the workspace, verified on its own. Attempt i takes the
+// i-th candidate on offer, else is sampled with a seed of its own, so that it is the same for every
+// count. The lowest index that is verified wins; higher ones are then cancelled. The winner's
+// changes are left in `apply`'s hands; without a winner the workspace stays as it is.
 AttemptsResult run_attempts(AgentLoop& shared, const LoopParts& parts, const LoopOptions& options,
                             const AttemptsOptions& attempts,
                             const std::function<void(const tools::Workspace& winner)>& apply,

@@ -105,7 +105,8 @@ void copy_file_exact(const fs::path& from, const fs::path& to) {
     const Descriptor out{::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
     if (out.fd < 0) fail_errno("cannot create " + to.string());
     copy_content(in.fd, out.fd, from);
-    if (::fchmod(out.fd, status.st_mode & 0777) != 0) fail_errno("cannot set mode of " + to.string());
+    if (::fchmod(out.fd, status.st_mode & 0777) != 0)
+      fail_errno("cannot set mode of " + to.string());
   }
   ::utimensat(AT_FDCWD, to.c_str(), times, AT_SYMLINK_NOFOLLOW);
 }
@@ -115,7 +116,8 @@ std::vector<std::string> kept_files(const tools::Workspace& workspace) {
   for (std::string& path : workspace.files()) paths.insert(std::move(path));
   for (std::string& path : tracked_files(workspace.root())) {
     std::error_code error;
-    if (fs::exists(fs::symlink_status(workspace.root() / path, error))) paths.insert(std::move(path));
+    if (fs::exists(fs::symlink_status(workspace.root() / path, error)))
+      paths.insert(std::move(path));
   }
   return {paths.begin(), paths.end()};
 }

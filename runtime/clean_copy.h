@@ -15,8 +15,8 @@ namespace corvid::runtime {
 // where the file system can. Symbolic links are copied as links.
 void copy_file_exact(const std::filesystem::path& from, const std::filesystem::path& to);
 
-// The workspace's files at the start of a run that git ignores, kept aside: build caches and virtual
-// environments that a check may need, as they were before anything ran.
+// The workspace's files at the start of a run that git ignores, kept aside: build caches and
+// virtual environments that a check may need, as they were before anything ran.
 class IgnoredFiles {
  public:
   explicit IgnoredFiles(const tools::Workspace& workspace, int64_t bytes_max = int64_t{1} << 30);

@@ -25,10 +25,10 @@ size_t indentation(const std::string& line) {
 
 // A function as the model reads it.
 struct Reading {
-  size_t first = 0;                        // index of its first line in the request
-  size_t indent = 0;                       // common indentation that is left out
-  std::vector<std::vector<Token>> lines;   // tokens of each line with its newline
-  std::vector<size_t> starts;              // position of a line's first token in the first reading
+  size_t first = 0;                       // index of its first line in the request
+  size_t indent = 0;                      // common indentation that is left out
+  std::vector<std::vector<Token>> lines;  // tokens of each line with its newline
+  std::vector<size_t> starts;             // position of a line's first token in the first reading
   std::vector<Token> tokens;
 };
 
@@ -77,15 +77,16 @@ TokenCounts EditScorer::tokens() const {
 std::vector<float> EditScorer::score(const tools::RankRequest& request) {
   const engine::Tokenizer& tokenizer = engine_.tokenizer();
   const auto encode = [&](const std::string& line, size_t indent) {
-    const std::string shown = is_blank(line) ? "" : line.substr(std::min(indent, indentation(line)));
+    const std::string shown =
+        is_blank(line) ? "" : line.substr(std::min(indent, indentation(line)));
     return tokenizer.encode(shown + "\n", false);
   };
   Reading reading;
   size_t count = std::min(request.lines.size(), kLinesMax);
   if (request.hint_line > 0 && request.lines.size() > kLinesMax) {
     const size_t hint = size_t(std::max(0, request.hint_line - request.first_line));
-    reading.first = std::min(hint > kLinesMax / 2 ? hint - kLinesMax / 2 : 0,
-                             request.lines.size() - kLinesMax);
+    reading.first =
+        std::min(hint > kLinesMax / 2 ? hint - kLinesMax / 2 : 0, request.lines.size() - kLinesMax);
   }
   reading.indent = std::string::npos;
   for (size_t i = reading.first; i < reading.first + count; ++i) {
@@ -142,8 +143,8 @@ std::vector<float> EditScorer::score(const tools::RankRequest& request) {
     const float verdict_odds = end[size_t(bug_)] - end[size_t(ok_)];
     // An improbable token says little more the more improbable it is.
     const float floor = log_sum_exp(here) - here[size_t(ok_)] - 20;
-    scores[c] = settings_.weight * (settings_.token * std::max(token_odds, floor) +
-                                    settings_.verdict * verdict_odds);
+    scores[c] = settings_.weight *
+                (settings_.token * std::max(token_odds, floor) + settings_.verdict * verdict_odds);
   }
   return scores;
 }

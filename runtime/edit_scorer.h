@@ -19,9 +19,9 @@ struct RankSettings {
 
 RankSettings parse_rank_settings(std::string_view profile_json);  // throws invalid
 
-// Scores the candidates of one function in one prefill: the model reads the function, a mark, and the
-// function again; at each token of the second reading it predicts <|ok|> or the token that should
-// stand there. Each request is a sequence of its own. Thread-safe.
+// Scores the candidates of one function in one prefill: the model reads the function, a mark, and
+// the function again; at each token of the second reading it predicts <|ok|> or the token that
+// should stand there. Each request is a sequence of its own. Thread-safe.
 class EditScorer {
  public:
   // Throws unsupported when the model's vocabulary lacks the marks.

@@ -79,8 +79,8 @@ void name_snapshots(const Paths& paths, const fs::path& log, const std::vector<s
       const std::string content = store.content(entry);
       for (const std::string& text : texts) {
         if (content.find(text) == std::string::npos) continue;
-        const std::string name = start->workspace + "/" + path + " (workspace snapshot " +
-                                 tree.substr(0, 12) + ")";
+        const std::string name =
+            start->workspace + "/" + path + " (workspace snapshot " + tree.substr(0, 12) + ")";
         if (std::find(erased.remaining.begin(), erased.remaining.end(), name) ==
             erased.remaining.end()) {
           erased.remaining.push_back(name);
@@ -110,8 +110,7 @@ Erased erase_from_sessions(const Paths& paths, const std::vector<std::string>& t
     name_snapshots(paths, log, wanted, erased);
     if (!erase_from_log(log, wanted)) continue;
     erased.files.push_back(log.string());
-    for (const fs::path& cache :
-         {entry.path() / "tokens.jsonl", paths.state() / (id + ".state")}) {
+    for (const fs::path& cache : {entry.path() / "tokens.jsonl", paths.state() / (id + ".state")}) {
       if (fs::remove(cache)) erased.files.push_back(cache.string());
     }
   }

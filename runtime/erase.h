@@ -9,8 +9,9 @@
 namespace corvid::runtime {
 
 struct Erased {
-  std::vector<std::string> files;      // rewritten or removed
-  std::vector<std::string> remaining;  // not Corvid's own to change: workspace snapshots that hold it
+  std::vector<std::string> files;  // rewritten or removed
+  std::vector<std::string>
+      remaining;  // not Corvid's own to change: workspace snapshots that hold it
 };
 
 // Erases every occurrence of `texts` from all of Corvid's session logs (replaced by "[forgotten]"),

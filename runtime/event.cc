@@ -79,8 +79,8 @@ void fields(V&& v, T& e) {
 }
 
 constexpr std::array<const char*, std::variant_size_v<EventBody>> kTypes = {
-    "session_started", "message_added",  "turn_ended", "action_decided",  "tool_finished",
-    "call_interrupted", "snapshot_taken", "check_ran", "attempt_started", "attempt_ended",
+    "session_started",  "message_added",      "turn_ended", "action_decided",  "tool_finished",
+    "call_interrupted", "snapshot_taken",     "check_ran",  "attempt_started", "attempt_ended",
     "resumed",          "workspace_restored", "run_ended"};
 
 template <size_t I = 0>

@@ -20,8 +20,8 @@ struct SessionStarted {
   std::string id;
   std::string workspace;  // absolute path
   std::string task;
-  std::string options;    // JSON object: everything of RunOptions that a resume needs
-  std::string sandbox;    // the layers that confine commands
+  std::string options;  // JSON object: everything of RunOptions that a resume needs
+  std::string sandbox;  // the layers that confine commands
 };
 struct MessageAdded {
   Message message;
@@ -97,12 +97,12 @@ using EventBody = std::variant<SessionStarted, MessageAdded, TurnEnded, ActionDe
 struct Event {
   int64_t sequence = 0;  // 0, 1, 2, ... in the log
   Time at{};
-  int attempt = -1;      // -1: the shared part of the run
+  int attempt = -1;  // -1: the shared part of the run
   EventBody body;
 };
 
-std::string event_to_line(const Event& event);            // without the newline
-Event event_from_line(std::string_view line);             // throws invalid
-std::string event_type(const EventBody& body);            // "message_added"
+std::string event_to_line(const Event& event);  // without the newline
+Event event_from_line(std::string_view line);   // throws invalid
+std::string event_type(const EventBody& body);  // "message_added"
 
 }  // namespace corvid::runtime

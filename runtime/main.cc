@@ -15,8 +15,8 @@ namespace {
 using corvid::Code;
 using corvid::Error;
 
-// Turns the first SIGINT or SIGTERM into a stop request and the second into the end. The signals are
-// blocked in every thread and taken here, so that no handler runs in the middle of anything.
+// Turns the first SIGINT or SIGTERM into a stop request and the second into the end. The signals
+// are blocked in every thread and taken here, so that no handler runs in the middle of anything.
 class SignalThread {
  public:
   explicit SignalThread(std::stop_source& source) {
@@ -50,12 +50,13 @@ int exit_code_of(const Error& error) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Corvid: an agent with its own engine, sandbox and memory.\n\n"
-               "  corvid run \"make the failing test pass\" --verify \"make test\"\n"
-               "  corvid sessions undo\n"
-               "  corvid memory search \"which port does staging use\"\n"
-               "  corvid doctor",
-               "corvid"};
+  CLI::App app{
+      "Corvid: an agent with its own engine, sandbox and memory.\n\n"
+      "  corvid run \"make the failing test pass\" --verify \"make test\"\n"
+      "  corvid sessions undo\n"
+      "  corvid memory search \"which port does staging use\"\n"
+      "  corvid doctor",
+      "corvid"};
   app.require_subcommand(1);
   app.set_version_flag("--version", "corvid 0.1.0");
   corvid::runtime::CommandContext context;

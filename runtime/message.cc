@@ -15,10 +15,14 @@ TokenCounts& TokenCounts::operator+=(const TokenCounts& other) {
 
 std::string role_name(Role role) {
   switch (role) {
-    case Role::system: return "system";
-    case Role::user: return "user";
-    case Role::assistant: return "assistant";
-    case Role::tool: return "tool";
+    case Role::system:
+      return "system";
+    case Role::user:
+      return "user";
+    case Role::assistant:
+      return "assistant";
+    case Role::tool:
+      return "tool";
   }
   return "user";
 }
@@ -54,9 +58,8 @@ Message message_from_json(const Json& json) {
 }
 
 Json counts_to_json(const TokenCounts& counts) {
-  Json json = {{"prefilled", counts.prefilled},
-               {"reused", counts.reused},
-               {"generated", counts.generated}};
+  Json json = {
+      {"prefilled", counts.prefilled}, {"reused", counts.reused}, {"generated", counts.generated}};
   if (counts.rebuilt != 0) json["rebuilt"] = counts.rebuilt;
   return json;
 }

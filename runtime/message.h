@@ -11,7 +11,7 @@ namespace corvid::runtime {
 enum class Role { system, user, assistant, tool };
 
 struct ToolCall {
-  std::string id;         // unique in the session: "call_7"
+  std::string id;  // unique in the session: "call_7"
   std::string name;
   std::string arguments;  // JSON object text, as the model wrote it
 };
@@ -29,7 +29,7 @@ struct TokenCounts {
   int64_t prefilled = 0;  // evaluated for the first time, as input
   int64_t reused = 0;     // already in the model's state
   int64_t generated = 0;
-  int64_t rebuilt = 0;    // evaluated again after recovery
+  int64_t rebuilt = 0;  // evaluated again after recovery
 
   TokenCounts& operator+=(const TokenCounts& other);
 };

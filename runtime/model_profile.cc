@@ -13,7 +13,8 @@ ModelProfile parse_profile(std::string_view json) {
     profile.calls_required = json_string_or(object, "calls", "") == "required";
     profile.tool_output_bytes = json_int_or(object, "tool_output_bytes", 0);
     profile.attempts = int(json_int_or(object, "attempts", 1));
-    if (object.contains("tools")) profile.tools = object.at("tools").get<std::vector<std::string>>();
+    if (object.contains("tools"))
+      profile.tools = object.at("tools").get<std::vector<std::string>>();
     if (object.contains("offered")) {
       profile.offered = object.at("offered").get<std::map<std::string, std::string>>();
     }

@@ -42,9 +42,8 @@ fs::path find_shared_file(const Paths& paths, const std::string& name) {
   const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
   // In a build tree the program stands at SOURCE/build/PRESET/corvid.
   const fs::path source = program.parent_path().parent_path().parent_path();
-  for (const fs::path& folder :
-       {paths.models(), paths.shared, source / "examples" / "fledgling",
-        program.parent_path().parent_path() / "examples" / "fledgling"}) {
+  for (const fs::path& folder : {paths.models(), paths.shared, source / "examples" / "fledgling",
+                                 program.parent_path().parent_path() / "examples" / "fledgling"}) {
     if (fs::exists(folder / name, ignored)) return folder / name;
     tried += " " + folder.string();
   }

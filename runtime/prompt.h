@@ -13,7 +13,8 @@ namespace corvid::runtime {
 // Corvid's own system text, for models whose profile brings none. The same bytes every time.
 std::string_view system_text();
 
-// The first message of a task: the task, then the check, then what memory recalled (volatile, last).
+// The first message of a task: the task, then the check, then what memory recalled (volatile,
+// last).
 std::string task_message(const std::string& task, const std::string& check_command,
                          const std::string& recalled);
 

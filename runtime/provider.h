@@ -23,19 +23,19 @@ struct ToolDeclaration {
   std::string schema;  // JSON Schema of the arguments
 };
 
-// How a model wants to be driven (`corvid.profile` in a GGUF). It narrows what the model is offered;
-// it never widens policy.
+// How a model wants to be driven (`corvid.profile` in a GGUF). It narrows what the model is
+// offered; it never widens policy.
 struct ModelProfile {
-  std::string system;                // system text; empty: Corvid's own
-  std::vector<std::string> tools;    // empty: all
-  bool calls_required = false;       // each turn is exactly one call
+  std::string system;              // system text; empty: Corvid's own
+  std::vector<std::string> tools;  // empty: all
+  bool calls_required = false;     // each turn is exactly one call
   // "tool.argument" -> what its values are drawn from: "check" (the check command), "python_files",
   // "files", "choices", or "none" (never given).
   std::map<std::string, std::string> offered;
   std::map<std::string, std::vector<std::string>> omit;  // arguments that the model is not shown
-  int64_t tool_output_bytes = 0;     // 0: the harness's own limit
-  int attempts = 1;                  // when the user names no number
-  int context_tokens = 0;            // 0: the model's own
+  int64_t tool_output_bytes = 0;                         // 0: the harness's own limit
+  int attempts = 1;                                      // when the user names no number
+  int context_tokens = 0;                                // 0: the model's own
 };
 
 // Throws invalid, naming the key, for a profile that is not well-formed.
@@ -45,7 +45,7 @@ ModelProfile parse_profile(std::string_view json);
 struct Request {
   // Values allowed per "tool.argument" in this reply; absent: any that fits the schema.
   std::map<std::string, std::vector<std::string>> offered;
-  float temperature = -1;          // < 0: the model's own default; 0: greedy
+  float temperature = -1;  // < 0: the model's own default; 0: greedy
   uint64_t seed = 0;
   int tokens_max = 2048;
   std::function<void(std::string_view)> on_text;  // may be empty
@@ -61,7 +61,7 @@ struct Reply {
 
 // Tokens that a local model evaluated, as the session's token log keeps them.
 struct EvaluatedTokens {
-  std::string lineage;            // "main"; a fork of it is "main.1"
+  std::string lineage;  // "main"; a fork of it is "main.1"
   std::vector<int32_t> tokens;
   std::vector<int32_t> segments;  // their lengths, as they were evaluated; sum = tokens.size()
 };
@@ -79,16 +79,16 @@ class Provider {
   // Takes in what is new since the last reply, which is all that is evaluated.
   virtual TokenCounts read(std::span<const Message> added, std::stop_token stop) = 0;
 
-  // The reply to what was read; its message becomes part of the conversation. Throws cancelled, or io
-  // or device when the model fails. Never throws for what the model wrote.
+  // The reply to what was read; its message becomes part of the conversation. Throws cancelled, or
+  // io or device when the model fails. Never throws for what the model wrote.
   virtual Reply complete(const Request& request, std::stop_token stop) = 0;
 
   // The same conversation from here on, independent of this one.
   virtual std::unique_ptr<Provider> fork() const = 0;
 
-  // The model's state on disk, a cache. restore() is called after start() on a new instance with all
-  // messages that the log holds. What the file does not cover is evaluated again along the segments
-  // of `log` (`rebuilt` counts it), which gives the same bits.
+  // The model's state on disk, a cache. restore() is called after start() on a new instance with
+  // all messages that the log holds. What the file does not cover is evaluated again along the
+  // segments of `log` (`rebuilt` counts it), which gives the same bits.
   virtual void save(const std::filesystem::path& path) const = 0;
   virtual TokenCounts restore(const std::filesystem::path& path, std::span<const Message> messages,
                               std::span<const EvaluatedTokens> log) = 0;

@@ -16,9 +16,12 @@ EditRanking parse_ranking(const std::string& name) {
 
 std::string ranking_name(EditRanking ranking) {
   switch (ranking) {
-    case EditRanking::random: return "random";
-    case EditRanking::tables: return "tables";
-    case EditRanking::model: return "model";
+    case EditRanking::random:
+      return "random";
+    case EditRanking::tables:
+      return "tables";
+    case EditRanking::model:
+      return "model";
   }
   return "model";
 }

@@ -13,15 +13,15 @@ namespace corvid::runtime {
 // What `corvid run` is asked to do.
 struct RunOptions {
   std::string task;
-  std::filesystem::path workspace;          // absolute, canonical
-  std::string model;                        // empty: the default model
-  std::string verify;                       // check command; empty: none
-  int attempts = 0;                         // 0: as the model's profile says
-  int turns_max = 60;                       // replies of the model, per attempt
-  int checks_max = 0;                       // failed checks per attempt; 0: 4 alone, 1 in attempts
-  int64_t time_max_s = 3600;                // of the whole run
+  std::filesystem::path workspace;  // absolute, canonical
+  std::string model;                // empty: the default model
+  std::string verify;               // check command; empty: none
+  int attempts = 0;                 // 0: as the model's profile says
+  int turns_max = 60;               // replies of the model, per attempt
+  int checks_max = 0;               // failed checks per attempt; 0: 4 alone, 1 in attempts
+  int64_t time_max_s = 3600;        // of the whole run
   int64_t check_time_max_s = 600;
-  int tokens_max = 2048;                    // of one reply
+  int tokens_max = 2048;  // of one reply
   std::string mode = "workspace";
   std::vector<std::string> allow_read;
   std::vector<std::string> allow_host;

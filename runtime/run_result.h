@@ -17,16 +17,16 @@ struct RunResult {
   std::string session;
   std::string session_log;
   int turns = 0;
-  TokenCounts tokens;            // of the conversation and its attempts
-  TokenCounts ranking_tokens;    // of sequences in which the model ranked edits
-  std::optional<CheckRan> check; // the last one of the final state
+  TokenCounts tokens;             // of the conversation and its attempts
+  TokenCounts ranking_tokens;     // of sequences in which the model ranked edits
+  std::optional<CheckRan> check;  // the last one of the final state
   std::vector<std::string> changed_files;
   std::vector<std::string> changed_tests;  // why it is unverified
   std::string diff;
   int attempts_tried = 0;
   std::optional<int> attempts_winner;
   int checks_run = 0;
-  std::string message;           // for people: what happened, what to do next
+  std::string message;  // for people: what happened, what to do next
 };
 
 Json result_to_json(const RunResult& result);

@@ -38,8 +38,8 @@ std::vector<Event> parse_events(std::string_view content, const fs::path& log) {
     try {
       events.push_back(event_from_line(line));
     } catch (const Error& error) {
-      fail(Code::corrupt, "corrupt: " + log.string() + ": line " + std::to_string(number) + ": " +
-                              error.what());
+      fail(Code::corrupt,
+           "corrupt: " + log.string() + ": line " + std::to_string(number) + ": " + error.what());
     }
   }
   return events;

@@ -71,7 +71,8 @@ struct SnapshotStore::Impl {
 
   SnapshotEntry store_file(const std::string& path, const struct stat& status) {
     const auto known = seen.find(path);
-    const int64_t mtime_ns = int64_t(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec;
+    const int64_t mtime_ns =
+        int64_t(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec;
     if (known != seen.end() && known->second.size == status.st_size &&
         known->second.mtime_ns == mtime_ns && known->second.inode == status.st_ino) {
       return known->second.entry;
@@ -96,10 +97,12 @@ struct SnapshotStore::Impl {
   void walk(const fs::path& relative, Snapshot& snapshot, int64_t& total) {
     std::vector<fs::directory_entry> entries;
     std::error_code error;
-    for (fs::directory_iterator it(workspace / relative, error), end; it != end; it.increment(error)) {
+    for (fs::directory_iterator it(workspace / relative, error), end; it != end;
+         it.increment(error)) {
       entries.push_back(*it);
     }
-    if (error) fail(Code::io, "cannot list " + (workspace / relative).string() + ": " + error.message());
+    if (error)
+      fail(Code::io, "cannot list " + (workspace / relative).string() + ": " + error.message());
     for (const fs::directory_entry& item : entries) {
       const fs::path path = relative / item.path().filename();
       if (path.filename() == ".git") continue;  // also a worktree's .git file
@@ -108,8 +111,10 @@ struct SnapshotStore::Impl {
       if (S_ISDIR(status.st_mode)) {
         walk(path, snapshot, total);
       } else if (S_ISREG(status.st_mode) || S_ISLNK(status.st_mode)) {
-        if (status.st_size > limits.file_bytes_max || total + status.st_size > limits.total_bytes_max) {
-          snapshot.left_out.push_back(path.string() + " (" + std::to_string(status.st_size) + " bytes)");
+        if (status.st_size > limits.file_bytes_max ||
+            total + status.st_size > limits.total_bytes_max) {
+          snapshot.left_out.push_back(path.string() + " (" + std::to_string(status.st_size) +
+                                      " bytes)");
           continue;
         }
         total += status.st_size;
@@ -137,9 +142,9 @@ struct SnapshotStore::Impl {
       } else {
         const std::string name = rest.substr(0, slash);
         id = write_tree(it, end, prefix + name + "/");
-        check_git(git_treebuilder_insert(nullptr, builder.pointer, name.c_str(), &id,
-                                         GIT_FILEMODE_TREE),
-                  "cannot snapshot '" + prefix + name + "'");
+        check_git(
+            git_treebuilder_insert(nullptr, builder.pointer, name.c_str(), &id, GIT_FILEMODE_TREE),
+            "cannot snapshot '" + prefix + name + "'");
       }
     }
     git_oid tree;
@@ -158,7 +163,8 @@ struct SnapshotStore::Impl {
     if (fs::is_symlink(target) || fs::is_directory(fs::symlink_status(target))) {
       fs::remove_all(target, ignored);
     }
-    const int fd = ::open(target.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+    const int fd =
+        ::open(target.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0) fail_errno("cannot write " + target.string());
     const char* data = bytes.data();
     size_t left = bytes.size();
@@ -282,7 +288,8 @@ std::vector<std::string> changed_paths(const Snapshot& before, const Snapshot& a
   return changed;
 }
 
-std::string snapshot_diff(const SnapshotStore& store, const Snapshot& before, const Snapshot& after) {
+std::string snapshot_diff(const SnapshotStore& store, const Snapshot& before,
+                          const Snapshot& after) {
   std::string text;
   for (const std::string& path : changed_paths(before, after)) {
     const auto content = [&](const Snapshot& side) {

@@ -1,6 +1,6 @@
 #pragma once
-// Workspace snapshots in a shadow repository outside of the workspace: every file, also untracked and
-// ignored ones up to a size, as git trees. The user's own .git is never touched.
+// Workspace snapshots in a shadow repository outside of the workspace: every file, also untracked
+// and ignored ones up to a size, as git trees. The user's own .git is never touched.
 
 #include <cstdint>
 #include <filesystem>
@@ -14,20 +14,21 @@ namespace corvid::runtime {
 
 struct SnapshotLimits {
   int64_t file_bytes_max = int64_t{16} << 20;
-  int64_t total_bytes_max = int64_t{512} << 20;  // of ignored files; tracked and unignored always fit
+  int64_t total_bytes_max = int64_t{512}
+                            << 20;  // of ignored files; tracked and unignored always fit
 };
 
 // One file of a snapshot.
 struct SnapshotEntry {
-  std::string blob;        // id in the repository
-  uint32_t mode = 0;       // 0100644, 0100755 or 0120000 (symbolic link)
+  std::string blob;   // id in the repository
+  uint32_t mode = 0;  // 0100644, 0100755 or 0120000 (symbolic link)
   bool operator==(const SnapshotEntry&) const = default;
 };
 
 struct Snapshot {
-  std::string tree;  // id in the repository
-  std::map<std::string, SnapshotEntry> files;   // relative path -> what it is
-  std::vector<std::string> left_out;            // "path (size)": above a limit
+  std::string tree;                            // id in the repository
+  std::map<std::string, SnapshotEntry> files;  // relative path -> what it is
+  std::vector<std::string> left_out;           // "path (size)": above a limit
 };
 
 // The shadow repository of one workspace. Thread-safe.
@@ -42,8 +43,8 @@ class SnapshotStore {
 
   Snapshot load(const std::string& tree) const;  // throws not_found
 
-  // Makes the workspace equal to `target` where it differs from it; files that `target` left out for
-  // their size stay. Returns the paths that were changed.
+  // Makes the workspace equal to `target` where it differs from it; files that `target` left out
+  // for their size stay. Returns the paths that were changed.
   std::vector<std::string> restore(const Snapshot& target);
 
   // Writes the files of `snapshot` beneath `folder`.
@@ -63,6 +64,7 @@ class SnapshotStore {
 std::vector<std::string> changed_paths(const Snapshot& before, const Snapshot& after);
 
 // Unified diff of all changes, for people and the log; binary files by name only.
-std::string snapshot_diff(const SnapshotStore& store, const Snapshot& before, const Snapshot& after);
+std::string snapshot_diff(const SnapshotStore& store, const Snapshot& before,
+                          const Snapshot& after);
 
 }  // namespace corvid::runtime

@@ -60,10 +60,9 @@ class TaskRun {
     provider.on_tokens = [this](const EvaluatedTokens& evaluated) {
       if (session_) session_->append_tokens(evaluated);
     };
-    const std::string model =
-        options_.model.empty()
-            ? find_shared_file(environment_.paths, "fledgling.gguf").string()
-            : options_.model;
+    const std::string model = options_.model.empty()
+                                  ? find_shared_file(environment_.paths, "fledgling.gguf").string()
+                                  : options_.model;
     provider_ = make_provider(model, provider);
     profile_ = provider_->profile();
     toolbox_ = std::make_unique<tools::Toolbox>(profile_.tools);
@@ -98,10 +97,9 @@ class TaskRun {
  private:
   std::unique_ptr<FileLock> take_lock() const {
     fs::create_directories(environment_.paths.data / "locks");
-    return std::make_unique<FileLock>(
-        workspace_lock_path(environment_.paths, workspace_.root()),
-        "another run is under way in " + workspace_.root().string() +
-            ": wait for it, or stop it first");
+    return std::make_unique<FileLock>(workspace_lock_path(environment_.paths, workspace_.root()),
+                                      "another run is under way in " + workspace_.root().string() +
+                                          ": wait for it, or stop it first");
   }
 
   std::string session_id() const { return session_ ? session_->id() : resumed_id_; }
@@ -258,7 +256,7 @@ RunResult TaskRun::conduct(std::vector<Message> added, tools::ToolState state, i
 
 void TaskRun::drive(RunResult& result, std::vector<Message> added, tools::ToolState state,
                     int turns_done, bool check_first, std::stop_token stop) {
-  const int count = options_.attempts > 0 ? options_.attempts
+  const int count = options_.attempts > 0     ? options_.attempts
                     : options_.verify.empty() ? 1
                                               : profile_.attempts;
   LoopParts shared = parts();
@@ -309,8 +307,8 @@ void TaskRun::run_fork(RunResult& result, AgentLoop& loop, int count, std::stop_
   if (settings.checks_max == 0) settings.checks_max = 1;
   settings.temperature = 0;
   const AttemptsResult tried = run_attempts(
-      loop, parts(), settings, attempts,
-      [this](const tools::Workspace& winner) { apply(winner); }, stop);
+      loop, parts(), settings, attempts, [this](const tools::Workspace& winner) { apply(winner); },
+      stop);
   result.tokens += tried.tokens;
   result.attempts_tried = tried.tried;
   result.attempts_winner = tried.winner;
@@ -333,7 +331,8 @@ void TaskRun::run_fork(RunResult& result, AgentLoop& loop, int count, std::stop_
   }
   result.message = "none of " + std::to_string(tried.tried) +
                    " attempts passes the check; the workspace is as it was. Their diffs are in the "
-                   "session's log: corvid sessions show " + session_->id();
+                   "session's log: corvid sessions show " +
+                   session_->id();
 }
 
 void TaskRun::settle(RunResult& result, StopReason reason, AgentLoop& loop) {
@@ -363,12 +362,13 @@ void TaskRun::settle(RunResult& result, StopReason reason, AgentLoop& loop) {
     case StopReason::turn_limit:
     case StopReason::stuck:
       result.status = "limit";
-      result.message = reason == StopReason::stuck
-                           ? "stopped: the model repeats itself without progress"
-                           : "stopped after " + std::to_string(options_.turns_max) +
-                                 " turns (--max-turns)";
+      result.message =
+          reason == StopReason::stuck
+              ? "stopped: the model repeats itself without progress"
+              : "stopped after " + std::to_string(options_.turns_max) + " turns (--max-turns)";
       break;
-    case StopReason::before_write: break;  // run_fork speaks for it
+    case StopReason::before_write:
+      break;  // run_fork speaks for it
   }
 }
 
@@ -437,7 +437,8 @@ RunResult TaskRun::resume(const ResumeOptions& resume, std::unique_ptr<Session> 
   for (const Event& event : events) {
     if (event.attempt >= 0) {
       const auto* ended = std::get_if<AttemptEnded>(&event.body);
-      if (ended != nullptr && ended->status == "failed") finished_attempts_.push_back(event.attempt);
+      if (ended != nullptr && ended->status == "failed")
+        finished_attempts_.push_back(event.attempt);
       continue;
     }
     if (std::holds_alternative<RunEnded>(event.body)) has_ended = true;
@@ -522,10 +523,10 @@ RunResult resume_task(const ResumeOptions& resume, const RunEnvironment& environ
                       std::stop_token stop) {
   const std::string id = find_session(environment.paths.sessions(), resume.session);
   TaskRun* run_pointer = nullptr;
-  auto session = Session::open(environment.paths.sessions(), id, environment.clock,
-                               [&](const Event& event) {
-                                 if (run_pointer != nullptr) run_pointer->observe(event);
-                               });
+  auto session =
+      Session::open(environment.paths.sessions(), id, environment.clock, [&](const Event& event) {
+        if (run_pointer != nullptr) run_pointer->observe(event);
+      });
   const std::vector<Event> events = session->events();
   const auto start = session_start(events);
   if (!start.has_value()) {

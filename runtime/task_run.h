@@ -21,14 +21,14 @@ struct RunEnvironment {
   Paths paths;
   Clock clock;
   std::string sandbox = "linux";
-  std::function<void(const Event&)> on_event;        // each event, once it is on disk; may be empty
-  std::function<void(std::string_view)> on_text;     // the model's text as it streams; may be empty
+  std::function<void(const Event&)> on_event;     // each event, once it is on disk; may be empty
+  std::function<void(std::string_view)> on_text;  // the model's text as it streams; may be empty
 };
 
 struct ResumeOptions {
-  std::string session;      // id, as find_session takes it
-  std::string task;         // a further task; empty: go on with what was interrupted
-  bool restore = false;     // put the last recorded state of the workspace back first
+  std::string session;   // id, as find_session takes it
+  std::string task;      // a further task; empty: go on with what was interrupted
+  bool restore = false;  // put the last recorded state of the workspace back first
 };
 
 // Runs a task to its end. Throws invalid, not_found, denied or unsupported before anything happened

@@ -43,13 +43,24 @@ bool is_test_or_build_file(std::string_view path) {
     return true;
   }
   static constexpr std::array<std::string_view, 30> kBuild = {
-      "conftest.py", "setup.py", "setup.cfg", "pyproject.toml", "tox.ini", "pytest.ini", "noxfile.py",
-      "Makefile", "makefile", "GNUmakefile", "CMakeLists.txt", "CMakePresets.json", "meson.build",
-      "BUILD", "BUILD.bazel", "WORKSPACE", "package.json", "package-lock.json", "tsconfig.json",
-      "Cargo.toml", "Cargo.lock", "build.rs", "go.mod", "go.sum", "configure", "configure.ac",
-      "sitecustomize.py", "usercustomize.py", "requirements.txt", "justfile"};
-  return std::find(kBuild.begin(), kBuild.end(), name) != kBuild.end() || name.ends_with(".cmake") ||
-         name.ends_with(".mk") || name.starts_with("jest.config") || name.starts_with("vitest.config");
+      "conftest.py",      "setup.py",
+      "setup.cfg",        "pyproject.toml",
+      "tox.ini",          "pytest.ini",
+      "noxfile.py",       "Makefile",
+      "makefile",         "GNUmakefile",
+      "CMakeLists.txt",   "CMakePresets.json",
+      "meson.build",      "BUILD",
+      "BUILD.bazel",      "WORKSPACE",
+      "package.json",     "package-lock.json",
+      "tsconfig.json",    "Cargo.toml",
+      "Cargo.lock",       "build.rs",
+      "go.mod",           "go.sum",
+      "configure",        "configure.ac",
+      "sitecustomize.py", "usercustomize.py",
+      "requirements.txt", "justfile"};
+  return std::find(kBuild.begin(), kBuild.end(), name) != kBuild.end() ||
+         name.ends_with(".cmake") || name.ends_with(".mk") || name.starts_with("jest.config") ||
+         name.starts_with("vitest.config");
 }
 
 Checker::Checker(sandbox::Sandbox& sandbox, CheckerOptions options, const SnapshotStore& store,
@@ -83,7 +94,8 @@ CheckRan Checker::run_in(const fs::path& root, const tools::Workspace& workspace
   if (outcome.timed_out && run.exit_code == 0) run.exit_code = 124;
   run.output = head_and_tail(to_utf8(outcome.output), kOutputBytesKept);
   run.ms = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
-                                                                 begin).count();
+                                                                 begin)
+               .count();
   return run;
 }
 
@@ -116,7 +128,8 @@ tools::Evidence Checker::evidence(const tools::Workspace& workspace, const std::
   if (!options_.command.empty()) {
     const CleanCopy copy(workspace, *ignored_);
     const TempDir trace_folder("corvid-trace");
-    const tools::PythonTrace trace = tools::prepare_trace(trace_folder.path(), workspace.shown_as());
+    const tools::PythonTrace trace =
+        tools::prepare_trace(trace_folder.path(), workspace.shown_as());
     sandbox::Profile profile = options_.profile;
     for (const sandbox::Mount& mount : trace.mounts) profile.mounts.push_back(mount);
     for (const std::string& variable : trace.environment) profile.environment.push_back(variable);

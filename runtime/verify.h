@@ -32,9 +32,9 @@ struct CheckerOptions {
   sandbox::Profile profile;  // system files; the workspace is added here
 };
 
-// Runs the check that decides: in a clean copy, in the sandbox, discarded afterwards (design.md §7).
-// The command is fixed when the object is made: neither model, tools nor project files change it.
-// Thread-safe.
+// Runs the check that decides: in a clean copy, in the sandbox, discarded afterwards (design.md
+// §7). The command is fixed when the object is made: neither model, tools nor project files change
+// it. Thread-safe.
 class Checker {
  public:
   // `start` is the workspace as the run found it; `ignored` its ignored files.
@@ -43,8 +43,8 @@ class Checker {
 
   const std::string& command() const { return options_.command; }
 
-  // The check over the present state of `workspace`. Where files that existed at the start and that a
-  // check reads as tests or build files were changed, it runs again with the originals.
+  // The check over the present state of `workspace`. Where files that existed at the start and that
+  // a check reads as tests or build files were changed, it runs again with the originals.
   CheckResult verify(const tools::Workspace& workspace, std::stop_token stop) const;
 
   // The check over `workspace`, traced where it runs Python: where it fails and what it executes.

@@ -21,7 +21,8 @@ std::filesystem::path workspace_lock_path(const Paths& paths,
 std::optional<SessionStarted> session_start(std::span<const Event> events);
 std::string start_tree(std::span<const Event> events);  // before the last run; empty: none
 std::string last_tree(std::span<const Event> events);   // newest recorded state; empty: none
-// The state before the first change of `turn` or, when it changed nothing, of the next one that did.
+// The state before the first change of `turn` or, when it changed nothing, of the next one that
+// did.
 std::string tree_before_turn(std::span<const Event> events, int turn);
 
 struct Restored {
@@ -31,8 +32,8 @@ struct Restored {
 };
 
 // Puts the files that the session changed between `tree` and its newest recorded state back to
-// `tree`. A file that others changed since is left alone and named, unless `force`. What was found is
-// saved first and the step is recorded in the session.
+// `tree`. A file that others changed since is left alone and named, unless `force`. What was found
+// is saved first and the step is recorded in the session.
 Restored restore_workspace(const Paths& paths, Session& session, const std::string& tree,
                            const std::string& reason, bool force);
 

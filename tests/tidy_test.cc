@@ -1,2 +1,253 @@
+// The rules of the house as a test: who may include whom, sizes, and that every plug-in file has its
+// table line and the reverse. An entry in an allow-list is a sentence with a reason.
+
 #include <catch2/catch.hpp>
-TEST_CASE("placeholder") {}
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kRoot = CORVID_SOURCE_DIR;
+const std::vector<std::string> kModules = {"runtime", "engine",  "memory",
+                                           "tools",   "sandbox", "policies"};
+
+struct Source {
+  std::string path;  // from the project's root
+  std::vector<std::string> lines;
+};
+
+std::vector<Source> sources(const std::vector<std::string>& folders) {
+  std::vector<Source> found;
+  for (const std::string& folder : folders) {
+    for (const auto& entry : fs::recursive_directory_iterator(kRoot / folder)) {
+      const std::string extension = entry.path().extension().string();
+      if (!entry.is_regular_file() || (extension != ".cc" && extension != ".h")) continue;
+      Source source{fs::relative(entry.path(), kRoot).string(), {}};
+      std::ifstream file(entry.path());
+      for (std::string line; std::getline(file, line);) source.lines.push_back(line);
+      found.push_back(std::move(source));
+    }
+  }
+  return found;
+}
+
+std::string module_of(const std::string& path) { return path.substr(0, path.find('/')); }
+
+bool is_root_header(const std::string& path) { return path.find('/') == path.rfind('/'); }
+
+// style: a module may include the root headers of the modules listed for it.
+const std::map<std::string, std::set<std::string>> kMayInclude = {
+    {"engine", {}},
+    {"memory", {}},
+    {"sandbox", {}},
+    {"policies", {"sandbox"}},
+    {"tools", {"sandbox", "policies", "memory"}},
+    {"runtime", {"engine", "memory", "sandbox", "policies", "tools"}},
+};
+
+bool include_is_allowed(const std::string& from, const std::string& target) {
+  const std::string own = module_of(from), other = module_of(target);
+  if (target.starts_with("runtime/base/")) return true;
+  if (from.starts_with("runtime/base/")) return false;
+  if (!kMayInclude.contains(other)) return true;  // not ours
+  if (own == other) {
+    // The jail is a program of its own: it shares nothing but the description that it is given.
+    return true;
+  }
+  return kMayInclude.at(own).contains(other) && is_root_header(target);
+}
+
+// Functions over 70 lines, each with its reason.
+const std::map<std::string, std::string> kLongFunctions = {
+    {"runtime/base/text.cc sha256_hex", "the constants of FIPS 180-4 are a third of it"},
+    {"runtime/cli/run.cc add_run", "a list of options, one statement each"},
+    {"runtime/cli/model.cc add_model", "a list of options, one statement each"},
+    {"runtime/task_run.cc resume", "one pass over the log, then the steps in order"},
+    {"runtime/edit_scorer.cc score", "layout, one prefill, reading off: each uses the one before"},
+};
+
+const std::set<std::string> kMayCatch = {
+    "runtime/main.cc",              // turns errors into exit codes
+    "runtime/agent_loop.cc",        // a tool's exception becomes an answer for the model
+    "runtime/attempts.cc",          // one attempt's failure is its outcome; worker threads
+    "runtime/task_run.cc",          // a run's failure is its result
+    "runtime/session.cc",           // names the damaged line
+    "runtime/cli/doctor.cc",        // a failure is a finding
+    "runtime/model_profile.cc",     // nlohmann's exceptions become ours
+    "runtime/base/json.cc",         // nlohmann's exceptions become ours
+    "runtime/providers/embedded.cc",  // a state file is a cache: what cannot be used is made anew
+};
+
+// Abstract classes: the eight of the design.
+const std::set<std::string> kMayDeclareVirtual = {
+    "engine/models/model.h", "engine/backends/ops.h", "runtime/provider.h", "tools/tool.h",
+    "policies/policy.h",     "sandbox/sandbox.h",     "memory/store.h",     "memory/vector_index.h"};
+
+std::string joined(const std::vector<std::string>& problems) {
+  std::string text;
+  for (const std::string& problem : problems) text += problem + "\n";
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("includes go one way, and only to root headers of other modules") {
+  const std::regex include("^#include \"([^\"]+)\"");
+  std::vector<std::string> problems;
+  for (const Source& source : sources(kModules)) {
+    for (const std::string& line : source.lines) {
+      std::smatch match;
+      if (!std::regex_search(line, match, include)) continue;
+      const std::string target = match[1];
+      if (!fs::exists(kRoot / target)) {
+        problems.push_back(source.path + ": not a path from the project's root: " + target);
+      } else if (!include_is_allowed(source.path, target)) {
+        problems.push_back(source.path + " must not include " + target);
+      }
+    }
+  }
+  INFO(joined(problems));
+  CHECK(problems.empty());
+}
+
+TEST_CASE("lines, files and functions stay small") {
+  std::vector<std::string> problems;
+  const std::regex name("([A-Za-z_~][A-Za-z0-9_]*)\\(");
+  for (const Source& source : sources({"runtime", "engine", "memory", "tools", "sandbox", "policies",
+                                       "tests", "examples"})) {
+    if (source.path.find("/sample/") != std::string::npos) continue;
+    const bool is_product = !source.path.starts_with("tests/");
+    if (is_product && source.lines.size() > 600) {
+      problems.push_back(source.path + ": over 600 lines");
+    }
+    size_t start = 0;
+    std::string function;
+    for (size_t i = 0; i < source.lines.size(); ++i) {
+      const std::string& line = source.lines[i];
+      size_t columns = 0;
+      for (const char c : line) columns += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+      if (is_product && columns > 100) {
+        problems.push_back(source.path + ":" + std::to_string(i + 1) + ": over 100 columns");
+      }
+      // A definition starts in column 0 (or 2, in a class) and its body's brace closes there.
+      std::smatch match;
+      if (!line.empty() && line[0] != ' ' && line[0] != '}' && line[0] != '#' &&
+          std::regex_search(line, match, name)) {
+        start = i;
+        function = match[1];
+      }
+      const bool closes = line == "}" || line.starts_with("} catch");
+      if (is_product && closes && !function.empty()) {
+        if (i - start > 71 && !kLongFunctions.contains(source.path + " " + function)) {
+          problems.push_back(source.path + ": " + function + " has " + std::to_string(i - start + 1) +
+                             " lines");
+        }
+        function.clear();
+      }
+    }
+  }
+  INFO(joined(problems));
+  CHECK(problems.empty());
+}
+
+TEST_CASE("exceptions are caught, and classes are abstract, at named places only") {
+  std::vector<std::string> problems;
+  for (const Source& source : sources(kModules)) {
+    for (const std::string& line : source.lines) {
+      const bool is_comment = line.find("//") != std::string::npos &&
+                              line.find("//") < line.find("catch (");
+      if (line.find("catch (") != std::string::npos && !is_comment &&
+          !kMayCatch.contains(source.path) && line.find("// edge") == std::string::npos) {
+        problems.push_back(source.path + ": catch: " + line);
+      }
+      if (std::regex_search(line, std::regex("^\\s+virtual ")) &&
+          !kMayDeclareVirtual.contains(source.path)) {
+        problems.push_back(source.path + ": virtual: " + line);
+      }
+      const bool may_print = source.path == "runtime/main.cc" ||
+                             source.path.starts_with("runtime/cli/") ||
+                             source.path.starts_with("sandbox/jail/") ||
+                             source.path == "runtime/base/check.cc";
+      if (!may_print && std::regex_search(line, std::regex("(\\bprintf\\(|std::cout|std::cerr)"))) {
+        problems.push_back(source.path + ": prints: " + line);
+      }
+      if (line.find("FIX" "ME") != std::string::npos) problems.push_back(source.path + ": " + line);
+    }
+  }
+  INFO(joined(problems));
+  CHECK(problems.empty());
+}
+
+TEST_CASE("every plug-in file has its table line, and the reverse") {
+  std::vector<std::string> problems;
+  const std::regex row("^X\\(([a-z0-9_]+)[,)]");
+  for (const std::string& module : kModules) {
+    for (const auto& entry : fs::recursive_directory_iterator(kRoot / module)) {
+      if (entry.path().extension() != ".inc") continue;
+      const fs::path folder = entry.path().parent_path();
+      if (entry.path().stem() != folder.filename() || !fs::exists(folder / "registry.cc")) continue;
+      std::set<std::string> listed, present;
+      std::ifstream file(entry.path());
+      for (std::string line; std::getline(file, line);) {
+        std::smatch match;
+        if (std::regex_search(line, match, row)) listed.insert(match[1]);
+      }
+      for (const auto& item : fs::directory_iterator(folder)) {
+        const std::string stem = item.path().stem().string();
+        if (item.path().extension() == ".cc" && stem != "registry") present.insert(stem);
+      }
+      const std::string where = fs::relative(entry.path(), kRoot).string();
+      for (const std::string& name : listed) {
+        if (!present.contains(name)) problems.push_back(where + ": no file for " + name);
+      }
+      for (const std::string& name : present) {
+        if (!listed.contains(name)) problems.push_back(where + ": no line for " + name + ".cc");
+      }
+    }
+  }
+  INFO(joined(problems));
+  CHECK(problems.empty());
+}
+
+TEST_CASE("every golden file is named in a test") {
+  std::string all;
+  for (const Source& source : sources({"tests"})) {
+    for (const std::string& line : source.lines) all += line + "\n";
+  }
+  std::vector<std::string> problems;
+  for (const auto& entry : fs::directory_iterator(kRoot / "tests" / "golden")) {
+    if (all.find(entry.path().filename().string()) == std::string::npos) {
+      problems.push_back(fs::relative(entry.path(), kRoot).string());
+    }
+  }
+  INFO(joined(problems));
+  CHECK(problems.empty());
+}
+
+TEST_CASE("only known kinds of files are in the tree, and the top level is fixed") {
+  const std::set<std::string> top = {"CMakeLists.txt", "runtime",  "engine",  "memory",
+                                     "tools",          "sandbox",  "policies", "tests",
+                                     "examples",       "README.md", "CMakePresets.json", "LICENSE"};
+  for (const auto& entry : fs::directory_iterator(kRoot)) {
+    const std::string name = entry.path().filename().string();
+    INFO(name);
+    CHECK((name[0] == '.' || name == "build" || top.contains(name)));
+  }
+  const std::set<std::string> kinds = {".cc", ".h", ".inc", ".sql", ".py"};
+  for (const std::string& module : kModules) {
+    for (const auto& entry : fs::recursive_directory_iterator(kRoot / module)) {
+      if (!entry.is_regular_file()) continue;
+      INFO(entry.path());
+      CHECK(kinds.contains(entry.path().extension().string()));
+    }
+  }
+}

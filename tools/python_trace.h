@@ -1,7 +1,7 @@
 #pragma once
 // Evidence of place from Python's own tracing: while a check runs in the sandbox, every Python
-// program in it records which lines each test executes and where failures come from. Programs that
-// Python does not run, or that ignore PYTHONPATH, record nothing; then the tracebacks that the check
+// program in it records which lines each test executes and where failures come from. What Python
+// does not run, or runs without PYTHONPATH, records nothing; then the tracebacks that the check
 // printed are read instead.
 
 #include <filesystem>
@@ -23,8 +23,8 @@ struct PythonTrace {
   std::filesystem::path results;
 };
 
-// Writes the tracer into `folder` (existing, empty, the caller's to remove). `workspace_shown_as` is
-// where the command sees the workspace. A PYTHONPATH that the command has anyway goes behind the
+// Writes the tracer into `folder` (existing, empty, the caller's to remove). The command sees the
+// workspace at `workspace_shown_as`. A PYTHONPATH that the command has anyway goes behind the
 // tracer. The exit code and the output of the command stay as they are; tracing ends after
 // `seconds_max` of a process.
 PythonTrace prepare_trace(const std::filesystem::path& folder,
@@ -43,8 +43,8 @@ std::vector<std::vector<Frame>> find_tracebacks(std::string_view output,
                                                 const Workspace& workspace);
 
 // Fills mentioned_paths and mentioned_names: paths in `task` that name files of the workspace, and
-// functions, classes and methods (also dotted, "Stats.median") that its Python files define. A plain
-// word of the language counts only where the task marks it as code.
+// functions, classes and methods (also dotted, "Stats.median") that its Python files define. A
+// plain word counts only where the task marks it as code.
 void find_mentions(std::string_view task, const Workspace& workspace, Evidence& evidence);
 
 }  // namespace corvid::tools

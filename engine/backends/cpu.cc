@@ -35,7 +35,7 @@ class CpuOps final : public Ops {
 
   void matmul(const Matrix& w, const float* x, int64_t rows, float* y) override {
     share(w.in * w.out * rows, w.out, kColumns, [&](int, int64_t begin, int64_t end) {
-      kernels_.matmul(w, x, rows, y, begin, end);
+      kernels_.matmul({w, x, rows, y}, begin, end);
     });
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <mutex>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "engine/gguf.h"
 #include "engine/text/bpe.h"
 #include "engine/text/pre_tokenizer.h"
+#include "engine/text/token_trie.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 
@@ -79,6 +81,8 @@ struct Tokenizer::Impl {
   std::optional<PreTokenizer> pre;
   Token bos = -1, eos = -1;
   bool add_bos = false;
+  mutable std::once_flag trie_once;
+  mutable std::unique_ptr<TokenTrie> trie;
 
   void read_tokens(const GgufFile& file);
   void read_ends(const GgufFile& file);
@@ -226,6 +230,17 @@ bool Tokenizer::is_special(Token token) const {
   if (token < 0 || token >= vocab_size()) return false;
   const int64_t kind = impl_->kinds[static_cast<size_t>(token)];
   return kind == kControl || kind == kUserDefined;
+}
+
+bool Tokenizer::is_control(Token token) const {
+  if (token < 0 || token >= vocab_size()) return false;
+  const int64_t kind = impl_->kinds[static_cast<size_t>(token)];
+  return kind == kControl || kind == kUnknown;
+}
+
+const TokenTrie& Tokenizer::trie() const {
+  std::call_once(impl_->trie_once, [&] { impl_->trie = std::make_unique<TokenTrie>(*this); });
+  return *impl_->trie;
 }
 
 bool Tokenizer::is_end(Token token) const {

@@ -1,10 +1,15 @@
 """Measures Fledgling on held-out packages.
 
-    python3 evaluate.py drive [--count N] [--checkpoint FILE | --gguf is the checkpoint's average]
-    python3 evaluate.py rank  [--checkpoint FILE]      tables alone against tables and network; see ranking.listwise_samples
+    python3 evaluate.py drive [--count N] [--checkpoint FILE]
+    python3 evaluate.py rank  [--count N] [--checkpoint FILE] [--fit FILE] [--test FILE] [--write]
 
 drive: each call of composed trajectories, decided as the product decides it: greedy, among the calls that are allowed at
 that point (names, existing paths, offered choices). A call counts when every decision on its way is right.
+
+rank: tables alone against tables and network on the same candidates (output of fledgling_dump --candidates; --fit of the
+role ranker, --test of heldout). The two weights of the network, of its token log-odds and of its verdict, are fitted on the
+first and used on the second. All bugs are in the denominator. --write puts them into profile.json, with weight 0 unless
+the network gains at one and loses nowhere by more than half a point.
 """
 
 import argparse
@@ -20,6 +25,8 @@ import torch
 import tokenizer
 import trajectories
 from export import CHECKPOINT, load
+from ranking import group_of
+from train import candidate_scores
 
 
 def text_of(a_call):
@@ -108,6 +115,82 @@ def drive(model, codec, work, count, seed, shorten=False, tokens_max=4096):
     return dict(counts), lengths
 
 
+@torch.no_grad()
+def numbers(model, codec, path, count):
+    """Per bug: table scores, token scores and verdicts of its candidates (float64 tensors), their lines, the repair's index."""
+    found = []
+    with open(path) as file:
+        for text in file:
+            if len(found) == count:
+                break
+            record = json.loads(text)
+            n = len(record["c"])
+            table = torch.tensor([c[4] for c in record["c"]], dtype=torch.float64)
+            token, verdict = torch.zeros(n, dtype=torch.float64), torch.zeros(n, dtype=torch.float64)
+            made = group_of(codec, record)
+            if made:
+                ids, group, *_ = made
+                t, v = candidate_scores(model, model.hidden(torch.tensor([ids]))[0], group, parts=True)
+                token += t.min()
+                verdict += v.min()
+                token[group.indices], verdict[group.indices] = t.double(), v.double()
+            found.append((table, token, verdict, [c[0] for c in record["c"]], record["label"], record["line"]))
+    return found
+
+
+def fitted(bugs):
+    """Weights (token, verdict) of greatest likelihood of the repairs beside the table's score."""
+    weights = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    usable = [b for b in bugs if b[4] >= 0]
+    optimizer = torch.optim.LBFGS([weights], max_iter=60, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        loss = -torch.stack([torch.log_softmax(b[0] + weights[0] * b[1] + weights[1] * b[2], 0)[b[4]] for b in usable]).mean()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    return weights.detach()
+
+
+def rates(bugs, weights):
+    """exact@1, 4, 16, 64 and localisation@1 in percent over all bugs, and per bug whether the repair is first."""
+    hits, first = [0] * 5, []
+    for table, token, verdict, lines, right, line in bugs:
+        rank = 10 ** 9
+        if len(table):
+            total = table + weights[0] * token + weights[1] * verdict
+            hits[4] += lines[int(total.argmax())] == line
+            if right >= 0:
+                rank = int((total > total[right]).sum())
+        for k, limit in enumerate((1, 4, 16, 64)):
+            hits[k] += rank < limit
+        first.append(rank < 1)
+    return [100 * h / len(bugs) for h in hits], first
+
+
+def rank(model, codec, options):
+    fit, test = (numbers(model, codec, p, options.count) for p in (options.fit, options.test))
+    weights = fitted(fit)
+    print(f"fitted on {len(fit)} bugs: token {weights[0]:.4f}, verdict {weights[1]:.4f}")
+    rows = {"tables": rates(test, torch.zeros(2)), "tables + network": rates(test, weights), "network alone": None}
+    only = [(torch.zeros_like(b[0]), *b[1:]) for b in test]
+    rows["network alone"] = rates(only, torch.tensor([1.0, 0.5]))
+    print(f"{len(test)} bugs            @1     @4    @16    @64  loc@1")
+    for name, (values, _) in rows.items():
+        print(f"{name:18}" + "".join(f"{v:7.1f}" for v in values))
+    (a, before), (b, after) = rows["tables"], rows["tables + network"]
+    print(f"first only with the network {sum(y and not x for x, y in zip(before, after))}, only without {sum(x and not y for x, y in zip(before, after))}")
+    if options.write:
+        better = b[0] > a[0] and min(y - x for x, y in zip(a[:4], b[:4])) > -0.5
+        path = pathlib.Path(__file__).resolve().parent / "profile.json"
+        profile = json.loads(path.read_text())
+        profile["rank"] = {"format": "read-twice", "weight": int(better), "token": round(float(weights[0]), 4), "verdict": round(float(weights[1]), 4)}
+        path.write_text(json.dumps(profile, indent=2) + "\n")
+        print(profile["rank"])
+
+
 def score(counts, kind, good):
     counts[kind][0] += good
     counts[kind][1] += 1
@@ -120,13 +203,18 @@ def main():
     arguments.add_argument("--checkpoint", type=pathlib.Path, default=CHECKPOINT)
     arguments.add_argument("--count", type=int, default=150)
     arguments.add_argument("--seed", type=int, default=99)
+    arguments.add_argument("--fit", type=pathlib.Path, default=tokenizer.DEFAULT_WORK / "rank" / "ranker.jsonl")
+    arguments.add_argument("--test", type=pathlib.Path, default=tokenizer.DEFAULT_WORK / "rank" / "heldout.jsonl")
+    arguments.add_argument("--write", action="store_true")
     arguments.add_argument("--newest", action="store_true", help="the last weights, not their moving average")
     options = arguments.parse_args()
     torch.set_num_threads(1)
     model, counters = load(options.checkpoint, not options.newest)
     print(f"{counters['tokens'] / 1e6:.2f} M tokens")
     codec = tokenizer.Codec(options.work)
-    if options.what == "drive":
+    if options.what == "rank":
+        rank(model, codec, options)
+    else:
         began = time.time()
         counts, lengths = drive(model, codec, options.work, options.count, options.seed)
         for kind, (right, count) in sorted(counts.items()):

@@ -31,7 +31,8 @@ def packages():
     """The entries of packages.toml: name, version, licence, roles, form (wheel, sdist or
     stdlib).
     """
-    return tomllib.loads((HERE / "packages.toml").read_text())["packages"]
+    entries = tomllib.loads((HERE / "packages.toml").read_text())["packages"]
+    return [{"form": "sdist" if e["roles"] == ["heldout"] else "wheel"} | e for e in entries]
 
 
 def folder(work, entry):

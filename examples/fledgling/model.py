@@ -28,6 +28,7 @@ class Config:
     chunk: int = 32
     epsilon: float = 1e-5
     context: int = 4096
+    spread: float = 0.5       # of the embeddings at the start; larger than what early steps add to the stream
 
 
 def rms(x, weight, epsilon):
@@ -200,9 +201,9 @@ class Fledgling(nn.Module):
     def __init__(self, c):
         super().__init__()
         self.c = c
-        self.token_embd = nn.Parameter(torch.randn(c.vocabulary, c.width) * 0.06)
+        self.token_embd = nn.Parameter(torch.randn(c.vocabulary, c.width) * c.spread)
         self.blocks = nn.ModuleList(Block(c, r) for r in c.recurrent)
-        self.output_norm = nn.Parameter(torch.ones(c.width))
+        self.output_norm = nn.Parameter(torch.full((c.width,), 0.06 / c.spread))
         for name, p in self.named_parameters():
             if name.endswith("weight") and p.dim() == 2:
                 nn.init.normal_(p, std=p.shape[1] ** -0.5)
@@ -228,11 +229,11 @@ class Fledgling(nn.Module):
         shift.ssm_f_b.weight.mul_(0.2)
         shift.ssm_g_b.weight.mul_(0.2)
         shift.ssm_g_b.bias.fill_(2.0)
-        shift.attn_output.weight.copy_(0.04 * out)
+        shift.attn_output.weight.copy_(0.67 * self.c.spread * out)
         attention.attn_q.weight.copy_(2.0 * look)
         attention.attn_k.weight.copy_(2.0 * look @ value.T @ out.T)
         attention.attn_v.weight.copy_(carry)
-        attention.attn_output.weight.copy_(0.5 * carry.T)
+        attention.attn_output.weight.copy_(8.0 * self.c.spread * carry.T)
 
     def hidden(self, ids, stepwise=False):
         """[B, T] ids to [B, T, width] after the output norm. Rows may be padded on the right."""

@@ -19,6 +19,8 @@ import pickle
 import random
 import warnings
 
+import torch
+
 import mutate
 import tokenizer
 
@@ -28,9 +30,9 @@ FULL, VERDICT = 0, 1     # kinds of targets: over the vocabulary, over {<|ok|>, 
 
 class Sample:
     """ids: the sequence. targets: (position, token, weight, kind). stage: a label for statistics.
-    groups: candidate lists of the listwise loss, [] elsewhere."""
+    groups: the Group of the listwise loss, or None."""
 
-    def __init__(self, ids, targets, stage, groups=()):
+    def __init__(self, ids, targets, stage, groups=None):
         self.ids, self.targets, self.stage, self.groups = ids, targets, stage, groups
 
 
@@ -158,6 +160,102 @@ class Pool:
                 sample = read_twice(codec, lines, chosen, self.source, stage)
             if sample:
                 yield sample
+
+
+class Group:
+    """The candidates of one function's bug: where the network's numbers for each are read, and the tables' scores.
+
+    places: positions at which a replacement is read; per candidate place_of (index into places) and pieces (the token
+    that would stand there). ends: positions of the verdicts; per candidate line_of. table: the tables' logits.
+    right: index of the repair, or -1. indices: the candidates' indices in the record (those outside of a window drop out).
+    """
+
+    def __init__(self, rows, table, right, indices):
+        self.indices = indices
+        places = sorted({r[0] for r in rows})
+        ends = sorted({r[2] for r in rows})
+        self.places, self.ends = torch.tensor(places), torch.tensor(ends)
+        self.place_of = torch.tensor([places.index(r[0]) for r in rows])
+        self.pieces = torch.tensor([r[1] for r in rows])
+        self.line_of = torch.tensor([ends.index(r[2]) for r in rows])
+        self.table, self.right = torch.tensor(table, dtype=torch.float32), right
+
+
+def group_of(codec, record, source=None, hinted=None):
+    """(ids, Group, starts, pieces) of one line of fledgling_dump --candidates; None when the function does not fit.
+
+    Functions above the limits are shown as the window of LINES_MAX lines around the tables' best candidates, in training
+    (where `source` is given) they are left out. Candidates outside of the window are dropped, the repair with them.
+    """
+    lines = dedent(record["lines"])
+    width = len(record["lines"][0]) - len(lines[0])
+    pieces = [codec.line(t) for t in lines]
+    first, last = 0, len(pieces)
+    if len(pieces) > LINES_MAX or sum(map(len, pieces)) > TOKENS_MAX:
+        if source is not None or not record["c"]:
+            return None
+        middle = record["c"][0][0] - record["first_line"]
+        first = last = min(max(middle, 0), len(pieces) - 1)
+        total = 0
+        while last - first < LINES_MAX and (first > 0 or last < len(pieces)):
+            grow_down = last < len(pieces) and (last - middle <= middle - first or first == 0)
+            total += len(pieces[last] if grow_down else pieces[first - 1])
+            if total > TOKENS_MAX:
+                break
+            first, last = (first, last + 1) if grow_down else (first - 1, last)
+        pieces = pieces[first:last]
+    if len(pieces) < 1:
+        return None
+    if source is not None and record["label"] >= 0 and source.random() < 0.25:
+        hinted = hint_for(source, record["c"][record["label"]][0] - record["first_line"], len(pieces))
+    ids, starts = layout(pieces, hinted)
+    rows, table, right, indices = [], [], -1, []
+    for index, (line, operation, text, _, score) in enumerate(record["c"]):
+        at = line - record["first_line"] - first
+        if not 0 <= at <= len(pieces) or at == len(pieces) and operation != 1:
+            continue
+        text = text[width:] if text.strip() else ""
+        if at == len(pieces):       # an insertion below the last line is read at its last token
+            place, piece, at = starts[-1] + len(pieces[-1]) - 1, codec.line(text)[0], at - 1
+        elif operation == 0:
+            new = codec.line(text)
+            offset = first_difference(pieces[at], new)
+            place, piece = starts[at] + offset, new[min(offset, len(new) - 1)]
+        elif operation == 1:
+            place, piece = starts[at], codec.line(text)[0]
+        else:
+            place, piece = starts[at], pieces[at + 1][0] if at + 1 < len(pieces) else tokenizer.END_OF_TEXT
+        if index == record["label"]:
+            right = len(rows)
+        rows.append((place, piece, starts[at] + len(pieces[at]) - 1))
+        table.append(score)
+        indices.append(index)
+    return (ids, Group(rows, table, right, indices), starts, pieces) if rows else None
+
+
+def listwise_samples(files, codec, source):
+    """Endless samples of the stage "resid" from the output of fledgling_dump --candidates, in the order of the files."""
+    while True:
+        for path in source.sample(files, len(files)):
+            with open(path) as file:
+                for text in file:
+                    record = json.loads(text)
+                    if record["label"] < 0 or len(record["c"]) < 2:
+                        continue
+                    made = group_of(codec, record, source)
+                    if made is None or made[1].right < 0:
+                        continue
+                    ids, group, starts, pieces = made
+                    bad = group.line_of[group.right].item()
+                    wrong_end = group.ends[bad].item()
+                    targets = [(p, ids[p + 1], 0.1, FULL) for p in range(len(ids) // 2 - 1) if source.random() < 0.2]
+                    place = group.places[group.place_of[group.right]].item()
+                    targets.append((place, group.pieces[group.right].item(), 1.0, FULL))
+                    for start, piece in zip(starts, pieces):
+                        end = start + len(piece) - 1
+                        targets.append((end, tokenizer.BUG if end == wrong_end else tokenizer.OK, 1.0 if end == wrong_end else 0.3, VERDICT))
+                        targets += [(p, tokenizer.OK, 0.1, FULL) for p in range(start, end + 1) if p != place and source.random() < 0.3]
+                    yield Sample(ids, targets, "resid", group)
 
 
 def pool_of(source_root, records, seed):

@@ -28,12 +28,13 @@ from model import Config, Fledgling
 HERE = pathlib.Path(__file__).resolve().parent
 DEFAULT_CHECKPOINT = HERE.parent.parent / ".work" / "checkpoints" / "fledgling.pt"
 
-TOKENS_PER_STEP = 3072
+TOKENS_PER_STEP = 1536
 # (tokens up to which the row holds, share of the tokens per stream)
 SCHEDULE = [
-    (1.5e6, {"recite": 0.35, "multi": 0.15, "drive": 0.50}),
-    (4.0e6, {"recite": 0.15, "multi": 0.55, "drive": 0.30}),
-    (1e12, {"single": 0.15, "resid": 0.65, "drive": 0.20}),
+    (0.2e6, {"recite": 0.8, "locate": 0.2}),
+    (1.6e6, {"recite": 0.35, "locate": 0.35, "drive": 0.30}),
+    (3.2e6, {"recite": 0.15, "locate": 0.20, "drive": 0.35, "multi": 0.20, "single": 0.10}),
+    (1e12, {"recite": 0.05, "locate": 0.10, "drive": 0.25, "single": 0.10, "resid": 0.50}),
 ]
 
 
@@ -78,10 +79,12 @@ class Batches:
     def __init__(self, streams, source):
         self.streams, self.source = streams, source
         self.waiting = {name: [] for name in streams}
-        self.spent = {name: 0.0 for name in streams}
+        self.shares, self.spent = None, {}
 
     def draw(self, shares):
         known = {n: s for n, s in shares.items() if n in self.streams}
+        if known != self.shares:
+            self.shares, self.spent = known, dict.fromkeys(known, 0.0)
         name = min(known, key=lambda n: self.spent[n] / known[n])
         if not self.waiting[name]:
             samples = [next(self.streams[name]) for _ in range(96)]
@@ -107,7 +110,7 @@ def loss_of(model, batch, statistics):
         ids[row, :len(sample.ids)] = torch.tensor(sample.ids)
     hidden = model.hidden(ids)
     stage = batch[0].stage
-    if batch[0].groups:
+    if batch[0].groups is not None:
         loss = listwise(model, hidden, batch, statistics)
         extra = targets_loss(model, hidden, batch, statistics, stage)
         return loss + 0.3 * extra
@@ -172,9 +175,11 @@ class Trainer:
         self.path = path
         self.model = Fledgling(config)
         matrices = [p for n, p in self.model.named_parameters() if n.endswith("weight") and p.dim() == 2]
-        chosen = {id(p) for p in matrices}
+        named = [self.model.token_embd, self.model.output_norm]
+        chosen = {id(p) for p in matrices + named}
         rest = [p for p in self.model.parameters() if id(p) not in chosen]
-        self.optimizers = [Muon(matrices, 0.012), torch.optim.AdamW(rest, 3e-3, (0.9, 0.98), weight_decay=0.0)]
+        adam = lambda parameters, rate: torch.optim.AdamW(parameters, rate, (0.9, 0.98), weight_decay=0.0)
+        self.optimizers = [Muon(matrices, 0.018), adam(rest, 3e-3), adam(named[:1], 6e-3), adam(named[1:], 1e-3)]
         self.base = [o.param_groups[0]["lr"] for o in self.optimizers]
         self.average = {n: p.detach().clone() for n, p in self.model.named_parameters()}
         self.counters = {"steps": 0, "tokens": 0, "seconds": 0.0, "core_seconds": 0.0, "per_stream": {}, "runs": 0}
@@ -207,7 +212,7 @@ class Trainer:
                 group["lr"] = base * rate
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        decay = min(0.997, 1 - 1 / (self.counters["steps"] + 2))
+        decay = min(0.995, 1 - 10 / (self.counters["steps"] + 20))
         with torch.no_grad():
             for name, p in self.model.named_parameters():
                 self.average[name].lerp_(p, 1 - decay)
@@ -228,10 +233,11 @@ def shares_at(tokens, override):
 def streams_of(work, codec, seed):
     pool = lambda n: ranking.Pool(work, random.Random(f"{seed} {n}"))
     streams = {n: pool(n).samples(codec, n) for n in ("recite", "multi", "single")}
+    streams["locate"] = trajectories.short_samples(work, codec, random.Random(f"{seed} locate"))
     streams["drive"] = trajectories.samples(work, codec, random.Random(f"{seed} drive"))
-    resid = sorted((pathlib.Path(work) / "resid").glob("*.pkl"))
-    if resid:
-        streams["resid"] = ranking.listwise_samples(resid, random.Random(f"{seed} resid"))
+    candidates = sorted((pathlib.Path(work) / "resid").glob("*.jsonl"))
+    if candidates:
+        streams["resid"] = ranking.listwise_samples(candidates, codec, random.Random(f"{seed} resid"))
     return streams
 
 

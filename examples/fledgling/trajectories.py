@@ -100,7 +100,7 @@ class Corpus:
         self.bugs = [json.loads(r) for r in rows[:limit]]
         words, stems = {}, {}
         for bug in self.bugs:
-            for word in re.findall(r"[a-z]{3,12}", bug["qualname"].lower()):
+            for word in map(str.lower, re.findall(r"[A-Z]?[a-z]{2,11}", bug["qualname"])):
                 words[word] = 1
             parts = bug["path"].removesuffix(".py").split("/")
             for part in parts:
@@ -137,7 +137,9 @@ CHECKS_UNITTEST = ["python3 -m unittest -q", "python3 -m unittest", "python -m u
                    "python3 -m unittest -q {dotted}", "python3 {test}", "cd . && python3 -m unittest -q", "make test", "./run_tests.sh",
                    "python3 -W ignore -m unittest -q"]
 CHECKS_PYTEST = ["pytest", "pytest -q", "python3 -m pytest", "python3 -m pytest -q", "python -m pytest -x -q", "pytest {test}", "pytest -q {test}",
-                 "python3 -m pytest tests", "make check", "tox -q", "python3 -m pytest -q --tb=short"]
+                 "python3 -m pytest tests", "make check", "tox -q", "python3 -m pytest -q --tb=short", "python3 -m pytest -q -x {test}",
+                 "python3 -m pytest -q -x -p no:cacheprovider {test}", "python3 -m pytest -q -x -p no:cacheprovider {other} {test}",
+                 "python3 -m pytest -q -x -p no:cacheprovider {test} {other} --deselect '{other}::{case}::{name}'"]
 TASKS = [
     "The tests fail. Find the bug and repair it.", "Fix the failing test.", "Fix the failing tests.", "The check fails. Repair it.",
     "There is a bug in this repository. Find it and fix it.", "Make the tests pass.", "One line in this project is wrong. Repair it.",
@@ -267,6 +269,17 @@ class Project:
                 frames.append((path, source.randrange(5, 900), self.corpus.word(), f"{self.corpus.word()}({self.corpus.word()})"))
         return frames
 
+    def context(self, path, line, function):
+        """The lines that pytest shows above the failing one: its function from the `def` on."""
+        lines = self.test_file if path == self.test else self.lines if path == self.path else []
+        shown = [f"    def {function}(self):"] if self.source.random() < 0.7 else []
+        for text in reversed(lines[max(0, line - 1 - self.source.choice([0, 3, 10, 25])):max(0, line - 1)]):
+            shown.insert(1 if text.lstrip().startswith("def ") else 0, "    " + text[4:])
+            if text.lstrip().startswith(("def ", "class ", "@")):
+                shown = [x for x in shown if x != f"    def {function}(self):"]
+                break
+        return shown
+
     def error(self, deep):
         source = self.source
         if deep or source.random() < 0.1:
@@ -320,11 +333,9 @@ def pytest_output(project, failing, deep):
             if short:
                 out += [f"{shown}:{line}: in {function}", f"    {text}"]
             else:
-                if i == 0:
-                    out += ["", f"self = <{project.test.removesuffix('.py').replace('/', '.')}.{project.case} testMethod={test}>", "", f"    def {test}(self):"]
-                elif source.random() < 0.6:
-                    out += ["", f"    def {function}(self):"]
-                out += [f">       {text}"]
+                if i == 0 and source.random() < 0.8:
+                    out += ["", f"self = <{project.test.removesuffix('.py').replace('/', '.')}.{project.case} testMethod={test}>"]
+                out += ["", *project.context(path, line, function), f">       {text}"]
                 if last:
                     out += [f"E       {error}"]
                 out += ["", f"{shown}:{line}: {error.split(':')[0] if last else ''}".rstrip()]
@@ -333,8 +344,10 @@ def pytest_output(project, failing, deep):
         if short:
             out.append(f"E   {error}")
         summary.append(f"FAILED {project.test}::{project.case}::{test} - {error}"[:120])
-    out += ["=" * 27 + " short test summary info " + "=" * 28, *summary,
-            f"{len(failing)} failed, {len(project.tests) - len(failing)} passed in {source.random():.2f}s"]
+    out += ["=" * 27 + " short test summary info " + "=" * 28, *summary]
+    if source.random() < 0.3:
+        out.append("!" * 26 + f" stopping after {len(failing)} failures " + "!" * 26)
+    out += [f"{len(failing)} failed, {len(project.tests) - len(failing)} passed in {source.random():.2f}s"]
     return "\n".join(out) + "\n"
 
 
@@ -389,7 +402,9 @@ def compose(corpus, source):
     word = corpus.word
     pytest = source.random() < 0.35
     checks = CHECKS_PYTEST if pytest else CHECKS_UNITTEST
-    command = source.choice(checks).format(test=project.test, dotted=project.test.removesuffix(".py").replace("/", "."))
+    command = source.choice(checks).format(
+        test=project.test, dotted=project.test.removesuffix(".py").replace("/", "."), case=project.case, name=source.choice(project.tests),
+        other=f"{project.test.rpartition('/')[0]}/test_{word()}.py".lstrip("/"))
     has_check = source.random() < 0.94
     deep = source.random() < 0.5
     failing = source.sample(project.tests, min(len(project.tests), source.choice([1, 1, 1, 1, 2, 3])))
@@ -508,6 +523,65 @@ def samples(work, codec, source, role="network"):
         if len(ids) > TOKENS_MAX or not offered(made):
             continue
         yield Sample(ids, [(p, ids[p + 1], 1.0, FULL) for p in range(len(ids) - 1) if own[p + 1]], "drive")
+
+
+def short_messages(project):
+    """Fragments of trajectories that end with one decision: which path, which choice, what to report."""
+    source, choose = project.source, project.source.choice
+    roll = source.random()
+    if roll < 0.5:
+        deep = source.random() < 0.6
+        frames = project.frames(choose(project.tests), deep)
+        error = project.error(deep)
+        style = source.randrange(4)
+        lines = []
+        for path, line, function, text in frames:
+            if style < 2:
+                shown = path if path[0] in "/<" else f"{project.root}/{path}"
+                lines += [f'  File "{shown}", line {line}, in {function}', f"    {text}"]
+            elif style == 2:
+                lines += [f"{path}:{line}: in {function}", f"    {text}"]
+            else:
+                lines += [f">       {text}", "", f"{path}:{line}:"]
+        lines += [error] if style < 2 else [f"E   {error}"]
+        path = project.path if deep else project.test
+        result = "exit code 1\n" + "\n".join(lines) + "\n"
+        return [{"role": "tool", "content": result}, assistant(call("read_file", path=path))]
+    if roll < 0.7:
+        shown = project.test_file[:source.randrange(14, 24)]
+        return [assistant(call("read_file", path=project.test)), {"role": "tool", "content": read_result(project.test, shown)},
+                assistant(call("read_file", path=project.path))]
+    choices = candidates(project, source.randrange(1, 7))
+    k = source.randrange(len(choices))
+    if roll < 0.8:
+        k = 0
+        before = [{"role": "tool", "content": f"{len(choices)} candidates, best first:\n" + "".join(describe(c) + "\n" for c in choices)}]
+    else:
+        before = [{"role": "user", "content": f"The check fails (exit code 1).\n{project.error(True)}\n"}]
+        if k:
+            earlier = choices[k - 1]
+            before = [{"role": "tool", "content": f"applied {earlier[0]} to {earlier[1]}:{earlier[2]}\n"},
+                      assistant(call("finish", summary=f"Applied {earlier[0]} to {earlier[1]}:{earlier[2]}.")), *before]
+        else:
+            before = [{"role": "tool", "content": "2 candidates, best first:\n"}]
+    identity, path, line, *_ = choices[k]
+    return [*before, assistant(call("edit_file", choice=identity)), {"role": "tool", "content": f"applied {identity} to {path}:{line}\n"},
+            assistant(call("finish", summary=f"Applied {identity} to {path}:{line}."))]
+
+
+def short_samples(work, codec, source, role="network"):
+    """Endless samples of short_messages: many decisions per token."""
+    corpus = Corpus(work, role, source)
+    while True:
+        try:
+            drawn = corpus.bug()
+            for _ in range(6 if drawn else 0):
+                messages = short_messages(Project(corpus, source, *drawn))
+                ids, own = encode(codec, rendered(messages, []))
+                if len(ids) < 700:
+                    yield Sample(ids, [(p, ids[p + 1], 1.0, FULL) for p in range(len(ids) - 1) if own[p + 1]], "locate")
+        except (IndexError, ValueError, KeyError, OSError):
+            continue
 
 
 def main():

@@ -156,6 +156,7 @@ std::optional<Span> Scanner::assignment(size_t from) const {
   const SecretName name = name_of_secret(key);
   if (name == SecretName::none) return std::nullopt;
   size_t i = end;
+  while (at(i) == '\\') ++i;               // JSON inside of JSON
   if (at(i) == '"' || at(i) == '\'') ++i;  // a quoted key
   if (at(i) == ']') ++i;                   // config["password"] = ...
   const size_t operator_at = skip_blanks(i);
@@ -179,7 +180,7 @@ std::optional<Span> Scanner::assignment(size_t from) const {
 std::optional<Span> Scanner::value(size_t from, SecretName name, std::string_view key,
                                    bool is_tight) const {
   size_t start = from;
-  while (at(start) == '\\') ++start;  // JSON inside of JSON
+  while (at(start) == '\\') ++start;
   const char quote = at(start);
   const bool is_quoted = quote == '"' || quote == '\'' || quote == '`';
   if (is_quoted) ++start;
@@ -220,7 +221,7 @@ std::optional<Span> Scanner::spoken(size_t from, SecretName name) const {
     size_t begin = is_quoted ? value_at + 1 : value_at;
     size_t end = begin;
     while (end < text_.size() && !is_blank(text_[end]) && !is_break(text_[end]) &&
-           text_[end] != quote) {
+           (!is_quoted || text_[end] != quote)) {
       ++end;
     }
     while (end > begin && (text_[end - 1] == '.' || text_[end - 1] == ',')) --end;

@@ -58,8 +58,8 @@ class Signals {
  public:
   std::vector<double> turn;     // BM25 of the window
   std::vector<double> session;  // BM25 of the session, by session
-  std::vector<double> covered;  // idf of the terms that the turn or its direct neighbours hold
-  double all_idf = 0;           // of the question's terms
+  std::vector<double> covered;  // weight of the terms that the turn or its neighbours hold
+  double asked = 0;             // weight of all terms of the question
 
  private:
   Sparse window_;
@@ -92,13 +92,16 @@ void Signals::add_term(const std::vector<TermCount>& hits) {
   }
   const auto turn_count = static_cast<double>(rows.size());
   const double mean = static_cast<double>(corpus_.window_words()) / std::max(turn_count, 1.0);
-  const double weight = idf(turn_count, static_cast<double>(window_.touched.size()));
+  const auto holding = static_cast<double>(window_.touched.size());
+  const double weight = idf(turn_count, holding);
+  // Positive even for a word of every turn, so that a small memory can support an answer too.
+  const double evidence = std::log(1 + (turn_count - holding + 0.5) / (holding + 0.5));
   for (const int32_t row : window_.touched) {
     const auto i = static_cast<size_t>(row);
     turn[i] += weight * saturate(window_.value[i], rows[i].window_words, mean);
-    if (window_.value[i] >= kAtDistance[1]) covered[i] += weight;
+    if (window_.value[i] >= kAtDistance[1]) covered[i] += 1 + evidence;
   }
-  all_idf += weight;
+  asked += 1 + evidence;
   const auto session_count = static_cast<double>(corpus_.sessions().size());
   const double session_mean = static_cast<double>(corpus_.words()) / std::max(session_count, 1.0);
   const double session_weight =
@@ -134,8 +137,8 @@ double answer_match(const Question& question, uint32_t features) {
 // Is what was asked covered, and did the person asked about say it rather than somebody else?
 double support_of(const Signals& signals, const Corpus& corpus, const Question& question,
                   double turn_max, double session_max) {
-  if (signals.all_idf <= 0 || turn_max <= 0) return 0.0;
-  const double coverage = std::min(1.0, largest(signals.covered) / signals.all_idf);
+  if (signals.asked <= 0 || turn_max <= 0) return 0.0;
+  const double coverage = std::min(1.0, largest(signals.covered) / signals.asked);
   if (question.asked_names.size() != 1) return coverage;
   double mine = 0;
   double others = 0;

@@ -15,6 +15,8 @@ namespace {
 constexpr size_t kCorporaMax = 16;
 constexpr int kLimitMax = 10'000;
 constexpr int kPackCandidatesMax = 400;
+constexpr int64_t kBytesPerTokenMax = 8;     // no need to read more text than can fit
+constexpr size_t kItemBytesCounted = 400;    // long ones are cut, or left out for shorter ones
 constexpr size_t kQuestionBytesMax = 16 * 1024;
 constexpr std::string_view kLowSupportNote =
     "Note: the memory may not hold the answer to this question.";
@@ -75,14 +77,18 @@ Recall Recaller::recall(std::string_view text, const RecallOptions& options,
   Recall result;
   result.support = ranking.support;
   std::vector<PackItem> items;
+  int64_t item_bytes = 0;
   for (const Ranked& ranked : ranking.best) {
     const bool wants_hit = static_cast<int>(result.hits.size()) < limit;
-    const bool wants_item = items.size() < kPackCandidatesMax;
+    const bool wants_item = items.size() < kPackCandidatesMax &&
+                            item_bytes / kBytesPerTokenMax < options.budget_tokens;
     if (!wants_hit && !wants_item) break;
     const std::optional<Turn> turn = store_.turn(corpus.rows()[static_cast<size_t>(ranked.row)].id);
     if (!turn) continue;  // forgotten a moment ago
     if (wants_hit) result.hits.push_back(make_hit(ranked, *turn));
-    if (wants_item) items.push_back({turn->id, turn->said_at, turn->speaker, turn->text});
+    if (!wants_item) continue;
+    item_bytes += static_cast<int64_t>(std::min(turn->text.size(), kItemBytesCounted));
+    items.push_back({turn->id, turn->said_at, turn->speaker, turn->text});
   }
   const std::string note(ranking.support < kSupportLow ? kLowSupportNote : "");
   Packed packed = pack(items, options.budget_tokens, note, ports_.count_tokens);

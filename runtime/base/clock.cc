@@ -48,14 +48,16 @@ Time parse_time(std::string_view text) {
       rest += 1 + used;
     }
   }
-  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(unsigned(month)),
+  const std::chrono::year_month_day date{std::chrono::year(year),
+                                         std::chrono::month(unsigned(month)),
                                          std::chrono::day(unsigned(day))};
   if (*rest != '\0' || !date.ok() || hour > 23 || minute > 59 || hour < 0 || minute < 0 ||
       seconds < 0 || seconds >= 61) {
     bad();
   }
   return std::chrono::sys_days(date) + std::chrono::hours(hour) +
-         std::chrono::minutes(minute - offset_minutes) + milliseconds(int64_t(seconds * 1000 + 0.5));
+         std::chrono::minutes(minute - offset_minutes) +
+         milliseconds(int64_t(seconds * 1000 + 0.5));
 }
 
 }  // namespace corvid

@@ -6,7 +6,15 @@
 namespace corvid {
 
 enum class Code {
-  invalid, not_found, corrupt, unsupported, denied, timeout, cancelled, io, device
+  invalid,
+  not_found,
+  corrupt,
+  unsupported,
+  denied,
+  timeout,
+  cancelled,
+  io,
+  device
 };
 
 // The only exception type this project throws. code() is for programs, what() is for people.

@@ -54,7 +54,8 @@ std::string read_file(const std::filesystem::path& path, int64_t bytes_max) {
     if (count == 0) return content;
     content.append(buffer, size_t(count));
     if (int64_t(content.size()) > bytes_max) {
-      fail(Code::invalid, path.string() + " is larger than " + std::to_string(bytes_max) + " bytes");
+      fail(Code::invalid,
+           path.string() + " is larger than " + std::to_string(bytes_max) + " bytes");
     }
   }
 }

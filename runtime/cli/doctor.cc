@@ -108,10 +108,10 @@ void add_doctor(CLI::App& app, CommandContext& context) {
                         {"advice", finding.advice}});
         continue;
       }
-      write_text(stdout, fmt::format("{} {:<18} {}\n",
-                                     finding.works ? palette.green("ok     ")
-                                                   : palette.red("missing"),
-                                     finding.name, finding.detail));
+      write_text(stdout,
+                 fmt::format("{} {:<18} {}\n",
+                             finding.works ? palette.green("ok     ") : palette.red("missing"),
+                             finding.name, finding.detail));
       if (!finding.works) write_text(stdout, "        -> " + finding.advice + "\n");
     }
     if (*json) write_text(stdout, dump_json(list) + "\n");

@@ -99,7 +99,8 @@ void show(const MemoryArguments& arguments) {
         print(memory::to_json(*cell));
         continue;
       }
-      write_text(stdout, id + "  " + printable(cell->title) + "\n" + printable(cell->episode) + "\n");
+      write_text(stdout,
+                 id + "  " + printable(cell->title) + "\n" + printable(cell->episode) + "\n");
       turns = memory->cell_turns(*cell);
     } else if (const auto turn_number = memory::parse_id(id, 't')) {
       const auto turn = memory->turn(*turn_number);
@@ -200,15 +201,17 @@ void forget(const MemoryArguments& arguments, CommandContext& context) {
   }
   const memory::ForgetPreview preview = memory->find_to_forget(request, memory.filter());
   if (preview.turns.empty()) {
-    if (arguments.json) print({{"forgotten", 0}});
-    else write_text(stdout, "nothing in memory matches\n");
+    if (arguments.json)
+      print({{"forgotten", 0}});
+    else
+      write_text(stdout, "nothing in memory matches\n");
     return;
   }
   if (!arguments.json) {
     for (const memory::Turn& turn : preview.turns) {
-      write_text(stdout, fmt::format("[{} {} {}] {}\n", memory::turn_name(turn.id),
-                                     day_of(turn.said_at), turn.speaker,
-                                     truncate_utf8(printable(turn.text), 200)));
+      write_text(stdout,
+                 fmt::format("[{} {} {}] {}\n", memory::turn_name(turn.id), day_of(turn.said_at),
+                             turn.speaker, truncate_utf8(printable(turn.text), 200)));
     }
   }
   if (!arguments.yes) {
@@ -287,9 +290,10 @@ void add_memory(CLI::App& app, CommandContext& context) {
   forget_command->add_option("--reason", arguments->reason, "For the record; never the content");
   forget_command->add_flag("--yes", arguments->yes, "Without asking");
   forget_command->callback([arguments, &context] { forget(*arguments, context); });
-  group->footer("Examples:\n  corvid memory search \"which port does staging use\"\n"
-                "  corvid memory forget --text \"4711\"\n"
-                "  corvid memory --store ./m import --format turns talk.jsonl");
+  group->footer(
+      "Examples:\n  corvid memory search \"which port does staging use\"\n"
+      "  corvid memory forget --text \"4711\"\n"
+      "  corvid memory --store ./m import --format turns talk.jsonl");
 }
 
 }  // namespace corvid::runtime

@@ -27,7 +27,8 @@ namespace {
 using engine::Token;
 
 struct ModelArguments {
-  std::string file, tokens, prompt, prompt_file, mode = "batch", out, messages, tools, template_file;
+  std::string file, tokens, prompt, prompt_file, mode = "batch", out, messages, tools,
+                                                 template_file;
   std::string schema, state_save, state_load, pre;
   std::vector<std::string> set, stop;
   std::string prompt_lengths = "512", depths = "0";
@@ -96,12 +97,13 @@ void info(const ModelArguments& arguments) {
     write_text(stdout, dump_json(json) + "\n");
     return;
   }
-  write_text(stdout, fmt::format("file          {} ({:.1f} MB)\narchitecture  {}\nname          {}\n"
-                                 "parameters    {:.3f} M in {} tensors\n",
-                                 file->path(), double(file->file_bytes()) / 1e6,
-                                 file->string("general.architecture").value_or("?"),
-                                 file->string("general.name").value_or("?"),
-                                 double(parameters) / 1e6, file->tensors().size()));
+  write_text(stdout,
+             fmt::format("file          {} ({:.1f} MB)\narchitecture  {}\nname          {}\n"
+                         "parameters    {:.3f} M in {} tensors\n",
+                         file->path(), double(file->file_bytes()) / 1e6,
+                         file->string("general.architecture").value_or("?"),
+                         file->string("general.name").value_or("?"), double(parameters) / 1e6,
+                         file->tensors().size()));
   for (const auto& [type, bytes] : types) {
     write_text(stdout, fmt::format("  {:<10}  {:.2f} MB\n", type, double(bytes) / 1e6));
   }
@@ -196,8 +198,8 @@ std::vector<Token> input_tokens(const ModelArguments& arguments,
 // NumPy's format 1.0: little-endian float32, C order, the header padded to 64 bytes.
 void write_npy(const std::string& path, const std::vector<float>& values, size_t rows,
                size_t columns) {
-  std::string header = fmt::format(
-      "{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", rows, columns);
+  std::string header =
+      fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", rows, columns);
   while ((10 + header.size() + 1) % 64 != 0) header += ' ';
   header += '\n';
   std::string bytes("\x93NUMPY\x01\x00", 8);
@@ -232,14 +234,14 @@ void logits(const ModelArguments& arguments) {
   if (!arguments.out.empty()) write_npy(arguments.out, rows, tokens.size(), width);
   const auto last = std::span(rows).last(width);
   const size_t best = size_t(std::max_element(last.begin(), last.end()) - last.begin());
-  write_text(stdout,
-             dump_json({{"tokens", tokens.size()},
-                        {"vocab", width},
-                        {"best", best},
-                        {"hash", fmt::format("{:016x}", fnv1a({reinterpret_cast<const char*>(
-                                                                   rows.data()),
-                                                               rows.size() * sizeof(float)}))}}) +
-                 "\n");
+  write_text(
+      stdout,
+      dump_json({{"tokens", tokens.size()},
+                 {"vocab", width},
+                 {"best", best},
+                 {"hash", fmt::format("{:016x}", fnv1a({reinterpret_cast<const char*>(rows.data()),
+                                                        rows.size() * sizeof(float)}))}}) +
+          "\n");
 }
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
@@ -300,7 +302,8 @@ void generate(const ModelArguments& arguments, CommandContext& context) {
                                 {"reused", reused},
                                 {"generated", generation.tokens.size()},
                                 {"prefill_ms", prefill_s * 1e3},
-                                {"decode_ms", decode_s * 1e3}}) + "\n");
+                                {"decode_ms", decode_s * 1e3}}) +
+                         "\n");
 }
 
 void bench(const ModelArguments& arguments) {
@@ -316,11 +319,12 @@ void bench(const ModelArguments& arguments) {
                                     {"tokens", count},
                                     {"tokens_per_s", count / median},
                                     {"fastest", count / seconds.front()},
-                                    {"slowest", count / seconds.back()}}) + "\n");
+                                    {"slowest", count / seconds.back()}}) +
+                             "\n");
     } else {
-      write_text(stdout, fmt::format("{:<22} {:>10.1f} tokens/s   ({:.1f} to {:.1f})\n", what,
-                                     count / median, count / seconds.back(),
-                                     count / seconds.front()));
+      write_text(stdout,
+                 fmt::format("{:<22} {:>10.1f} tokens/s   ({:.1f} to {:.1f})\n", what,
+                             count / median, count / seconds.back(), count / seconds.front()));
     }
   };
   for (const int depth : parse_ints(arguments.depths, "-d")) {
@@ -411,9 +415,10 @@ void add_model(CLI::App& app, CommandContext& context) {
   bench_command->add_option("-t,--threads", arguments->threads, "Threads (default: all cores)");
   bench_command->add_option("-r", arguments->repeat, "Runs")->check(CLI::Range(1, 1000));
   bench_command->callback([arguments] { bench(*arguments); });
-  group->footer("Examples:\n  corvid model info model.gguf\n"
-                "  corvid model generate model.gguf -p \"def add(a, b):\" -n 32\n"
-                "  echo hello | corvid model tokenize model.gguf");
+  group->footer(
+      "Examples:\n  corvid model info model.gguf\n"
+      "  corvid model generate model.gguf -p \"def add(a, b):\" -n 32\n"
+      "  echo hello | corvid model tokenize model.gguf");
 }
 
 }  // namespace corvid::runtime

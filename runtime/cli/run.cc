@@ -61,8 +61,8 @@ void execute(RunArguments& arguments, CommandContext& context) {
   options.use_memory = !arguments.no_memory;
   RunResult result;
   if (!arguments.resume.empty()) {
-    result = resume_task({arguments.resume, options.task, arguments.restore}, environment,
-                         context.stop);
+    result =
+        resume_task({arguments.resume, options.task, arguments.restore}, environment, context.stop);
   } else {
     if (options.task.empty()) {
       fail(Code::invalid, "no task: corvid run \"TASK\", or --resume ID to go on with a session");
@@ -119,13 +119,14 @@ void add_run(CLI::App& app, CommandContext& context) {
   run->add_flag("--restore", arguments->restore,
                 "With --resume: put the last recorded state of the workspace back first");
   run->add_flag("--json", arguments->json, "One JSON object per line on stdout");
-  run->footer("Examples:\n"
-              "  corvid run \"The tests fail. Find the bug and repair it.\" --verify \"python3 -m "
-              "unittest -q\"\n"
-              "  corvid run \"...\" --verify \"make test\" --attempts 16 --json\n"
-              "  corvid run --resume 20261121T1403\n"
-              "Exit codes: 0 verified (or done, without a check), 2 failed or unverified, 3 denied, "
-              "4 limit, 5 model, 6 infrastructure, 130 interrupted, 1 usage.");
+  run->footer(
+      "Examples:\n"
+      "  corvid run \"The tests fail. Find the bug and repair it.\" --verify \"python3 -m "
+      "unittest -q\"\n"
+      "  corvid run \"...\" --verify \"make test\" --attempts 16 --json\n"
+      "  corvid run --resume 20261121T1403\n"
+      "Exit codes: 0 verified (or done, without a check), 2 failed or unverified, 3 denied, "
+      "4 limit, 5 model, 6 infrastructure, 130 interrupted, 1 usage.");
   run->callback([arguments, &context] { execute(*arguments, context); });
 }
 

@@ -73,23 +73,24 @@ int put_back(const SessionArguments& arguments, bool is_undo) {
   const std::string id = find_session(paths.sessions(), arguments.id);
   auto session = Session::open(paths.sessions(), id, system_now);
   const std::vector<Event> events = session->events();
-  const std::string tree =
-      is_undo ? start_tree(events) : tree_before_turn(events, arguments.turn);
+  const std::string tree = is_undo ? start_tree(events) : tree_before_turn(events, arguments.turn);
   const Restored restored =
       restore_workspace(paths, *session, tree, is_undo ? "undo" : "rewind", arguments.force);
   if (arguments.json) {
     write_text(stdout, dump_json({{"session", id},
                                   {"files", restored.files},
                                   {"conflicts", restored.conflicts},
-                                  {"found", restored.found_tree}}) + "\n");
+                                  {"found", restored.found_tree}}) +
+                           "\n");
   } else {
     for (const std::string& path : restored.files) write_text(stdout, "put back " + path + "\n");
     if (restored.files.empty() && restored.conflicts.empty()) {
       write_text(stdout, "nothing to put back: the workspace is as it was\n");
     }
     for (const std::string& path : restored.conflicts) {
-      write_text(stderr, "left alone: " + path + " changed after the run; --force puts it back "
-                         "(what is there now is saved)\n");
+      write_text(stderr, "left alone: " + path +
+                             " changed after the run; --force puts it back "
+                             "(what is there now is saved)\n");
     }
   }
   return restored.conflicts.empty() ? 0 : 2;
@@ -109,8 +110,8 @@ void add_sessions(CLI::App& app, CommandContext& context) {
   CLI::App* undo = sessions->add_subcommand(
       "undo", "Put the workspace back as it was before the session's last run");
   undo->callback([arguments, &context] { context.exit_code = put_back(*arguments, true); });
-  CLI::App* rewind = sessions->add_subcommand(
-      "rewind", "Put the workspace back as it was before a turn");
+  CLI::App* rewind =
+      sessions->add_subcommand("rewind", "Put the workspace back as it was before a turn");
   rewind->add_option("--to", arguments->turn, "Turn, as 'sessions show --json' numbers them")
       ->required();
   rewind->callback([arguments, &context] { context.exit_code = put_back(*arguments, false); });
@@ -123,8 +124,9 @@ void add_sessions(CLI::App& app, CommandContext& context) {
   for (CLI::App* command : {list_command, show_command, undo, rewind}) {
     command->add_flag("--json", arguments->json, "For programs");
   }
-  sessions->footer("Examples:\n  corvid sessions list\n  corvid sessions undo\n"
-                   "  corvid sessions rewind --to 4 20261121T1403");
+  sessions->footer(
+      "Examples:\n  corvid sessions list\n  corvid sessions undo\n"
+      "  corvid sessions rewind --to 4 20261121T1403");
 }
 
 }  // namespace corvid::runtime

@@ -112,14 +112,14 @@ void RunView::show(const Event& event) {
     }
   } else if (const auto* check = std::get_if<CheckRan>(&event.body)) {
     const bool passed = check->exit_code == 0;
-    const std::string where = check->purpose == "trace" ? "traced, for evidence of place"
+    const std::string where = check->purpose == "trace"       ? "traced, for evidence of place"
                               : check->purpose == "originals" ? "with the original test files"
-                                                               : "in a clean copy";
+                                                              : "in a clean copy";
     const std::string prefix = attempt < 0 ? "" : fmt::format("[{}] ", attempt);
-    const std::string verdict = passed ? palette_.green("passes")
-                                : check->timed_out ? palette_.red("ran out of time")
-                                                   : palette_.red(fmt::format("fails, exit code {}",
-                                                                              check->exit_code));
+    const std::string verdict =
+        passed             ? palette_.green("passes")
+        : check->timed_out ? palette_.red("ran out of time")
+                           : palette_.red(fmt::format("fails, exit code {}", check->exit_code));
     line(fmt::format("{}check ({}) {} after {:.1f} s", prefix, where, verdict,
                      double(check->ms) / 1000));
   } else if (const auto* resumed = std::get_if<Resumed>(&event.body)) {
@@ -135,12 +135,14 @@ void RunView::show_result(const RunResult& result) {
     line("");
   }
   const bool is_good = result.exit_code == 0;
-  line(is_good ? palette_.green(printable(result.message)) : palette_.red(printable(result.message)));
+  line(is_good ? palette_.green(printable(result.message))
+               : palette_.red(printable(result.message)));
   if (!is_good && result.check.has_value() && result.check->exit_code != 0) {
     write_text(stream_, excerpt(result.check->output));
   }
   if (result.attempts_tried > 0) {
-    line(fmt::format("attempts  {} tried, {} checks run", result.attempts_tried, result.checks_run));
+    line(
+        fmt::format("attempts  {} tried, {} checks run", result.attempts_tried, result.checks_run));
   }
   line(fmt::format("tokens    {} read, {} reused, {} written; {} read to rank edits",
                    result.tokens.prefilled, result.tokens.reused, result.tokens.generated,

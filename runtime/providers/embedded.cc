@@ -1,5 +1,5 @@
-// The local engine as a provider: the model's state belongs to the conversation, and only what is new
-// is evaluated.
+// The local engine as a provider: the model's state belongs to the conversation, and only what is
+// new is evaluated.
 
 #include <algorithm>
 #include <mutex>
@@ -44,7 +44,8 @@ struct Shared {
 };
 
 std::string default_template() {
-  return "{% for message in messages %}{{ '<|im_start|>' + message.role + '\\n' + message.content + "
+  return "{% for message in messages %}{{ '<|im_start|>' + message.role + '\\n' + message.content "
+         "+ "
          "'<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ "
          "'<|im_start|>assistant\\n' }}{% endif %}";
 }
@@ -95,8 +96,8 @@ class Embedded final : public Provider {
     engine::Constraint constraint(constraint_spec(request), shared_->engine->tokenizer());
     engine::CallParser parser(engine::CallSyntax::hermes_json);
     const size_t before = sequence_->tokens().size();
-    const engine::Generation generation = engine::generate(
-        *shared_->engine, *sequence_, logits_, params, &constraint, {}, stop);
+    const engine::Generation generation =
+        engine::generate(*shared_->engine, *sequence_, logits_, params, &constraint, {}, stop);
     log_tokens(before);
     logits_.clear();
     if (generation.finish == engine::FinishReason::cancelled) fail(Code::cancelled, "cancelled");
@@ -183,8 +184,7 @@ class Embedded final : public Provider {
     std::string out(content);
     for (size_t i = 0; i < shared_->specials.size(); ++i) {
       const std::string& special = shared_->specials[i];
-      const std::string mark =
-          std::string(kMarkBegin) + std::to_string(i) + std::string(kMarkEnd);
+      const std::string mark = std::string(kMarkBegin) + std::to_string(i) + std::string(kMarkEnd);
       for (size_t at = 0; (at = out.find(special, at)) != std::string::npos; at += mark.size()) {
         out.replace(at, special.size(), mark);
       }
@@ -217,8 +217,8 @@ class Embedded final : public Provider {
     }
     context["add_generation_prompt"] = add_generation_prompt;
     const engine::Tokenizer& tokenizer = shared_->engine->tokenizer();
-    for (const auto& [key, token] : {std::pair{"bos_token", tokenizer.bos()},
-                                     std::pair{"eos_token", tokenizer.eos()}}) {
+    for (const auto& [key, token] :
+         {std::pair{"bos_token", tokenizer.bos()}, std::pair{"eos_token", tokenizer.eos()}}) {
       context[key] = token < 0 ? std::string() : std::string(tokenizer.bytes(token, true));
     }
     return shared_->chat_template->render(context);
@@ -321,8 +321,10 @@ std::unique_ptr<Provider> make_embedded(std::string_view model, const ProviderOp
     path = options.models_folder / (std::string(model) + ".gguf");
   }
   if (!fs::exists(path)) {
-    fail(Code::not_found, "no model '" + std::string(model) + "': give the path of a .gguf file, or "
-                              "put one into " + options.models_folder.string());
+    fail(Code::not_found, "no model '" + std::string(model) +
+                              "': give the path of a .gguf file, or "
+                              "put one into " +
+                              options.models_folder.string());
   }
   auto shared = std::make_shared<Shared>();
   shared->engine = engine::Engine::load(path, {});

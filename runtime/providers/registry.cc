@@ -19,8 +19,10 @@ static constexpr Entry<MakeProvider> kProviders[] = {
 
 std::unique_ptr<Provider> make_provider(std::string_view model, const ProviderOptions& options) {
   const size_t colon = model.find(':');
-  const bool has_prefix = colon != std::string_view::npos && model.substr(0, colon).find('/') == std::string_view::npos;
-  if (!has_prefix) return find_maker<MakeProvider>(kProviders, "provider", "embedded")(model, options);
+  const bool has_prefix =
+      colon != std::string_view::npos && model.substr(0, colon).find('/') == std::string_view::npos;
+  if (!has_prefix)
+    return find_maker<MakeProvider>(kProviders, "provider", "embedded")(model, options);
   return find_maker<MakeProvider>(kProviders, "provider", model.substr(0, colon))(
       model.substr(colon + 1), options);
 }

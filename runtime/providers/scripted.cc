@@ -1,8 +1,8 @@
 // A test double: replies from a file instead of a model. Each line of FILE is one reply:
 //   {"text": "...", "calls": [{"name": "shell", "arguments": {...}}], "tokens": N}
-// or {"profile": {...}} as the first line. A call's argument "$choice" stands for the first value that
-// the request offers for it. Forks go on at the same line. When the file ends it replies with the
-// text "done" and no call.
+// or {"profile": {...}} as the first line. A call's argument "$choice" stands for the first value
+// that the request offers for it. Forks go on at the same line. When the file ends it replies with
+// the text "done" and no call.
 
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
@@ -37,7 +37,8 @@ class Scripted final : public Provider {
   TokenCounts read(std::span<const Message> added, std::stop_token) override {
     TokenCounts counts;
     counts.reused = tokens_;
-    for (const Message& message : added) counts.prefilled += int64_t(message.content.size()) / 4 + 4;
+    for (const Message& message : added)
+      counts.prefilled += int64_t(message.content.size()) / 4 + 4;
     tokens_ += counts.prefilled;
     return counts;
   }
@@ -52,7 +53,8 @@ class Scripted final : public Provider {
       const Json json = parse_json(replies_[next_++], "scripted reply");
       reply.message.content = json_string_or(json, "text", "");
       if (json.contains("calls")) {
-        for (const Json& call : json.at("calls")) reply.message.calls.push_back(read_call(call, request));
+        for (const Json& call : json.at("calls"))
+          reply.message.calls.push_back(read_call(call, request));
       }
     }
     if (request.on_text && !reply.message.content.empty()) request.on_text(reply.message.content);

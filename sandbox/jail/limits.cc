@@ -1,5 +1,6 @@
-// Limits that the kernel checks at once; what they cannot bound (all processes together, user 0)
-// is bounded by init's watch.
+// Limits that the kernel checks at once. Memory and what user 0 starts are bounded by init's watch:
+// RLIMIT_AS and RLIMIT_DATA count what is only reserved, which ends programs built with
+// AddressSanitizer, and RLIMIT_NPROC does not hold for user 0.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -64,7 +65,6 @@ int set_limits(State& state) {
   } const limits[] = {
       {RLIMIT_CORE, 0},
       {RLIMIT_FSIZE, static_cast<rlim_t>(state.plan.file_bytes_max)},
-      {RLIMIT_DATA, static_cast<rlim_t>(state.plan.memory_bytes_max)},
       {RLIMIT_NPROC, static_cast<rlim_t>(state.plan.processes_max)},
       {RLIMIT_NOFILE, 4096},
       {RLIMIT_MEMLOCK, 8 << 20},

@@ -65,8 +65,11 @@ TEST_CASE("A readable file outside cannot be removed, renamed or truncated") {
   expect_blocked({.script = "rm -f \"$OUTSIDE/secret\"; mv \"$OUTSIDE/secret\" .; "
                             "truncate -s 0 \"$OUTSIDE/secret\"",
                   .prepare = show_outside,
-                  .has_escaped = [](Arena& arena) { return !fs::exists(arena.outside() / "secret") ||
-                                                       fs::is_empty(arena.outside() / "secret"); },
+                  .has_escaped =
+                      [](Arena& arena) {
+                        const fs::path secret = arena.outside() / "secret";
+                        return !fs::exists(secret) || fs::is_empty(secret);
+                      },
                   .allow = allow_writing_outside});
 }
 
@@ -149,8 +152,8 @@ TEST_CASE("A hard link does not make a readable file writable") {
 }
 
 TEST_CASE("Credentials in the home folder cannot be read") {
-  expect_blocked({.script = "cat \"$TRUE_HOME/.ssh/id_rsa\" \"$TRUE_HOME/.netrc\" | grep -q private "
-                            "&& echo ESCAPED",
+  expect_blocked({.script = "cat \"$TRUE_HOME/.ssh/id_rsa\" \"$TRUE_HOME/.netrc\" | "
+                            "grep -q private && echo ESCAPED",
                   .allow = show_home});
 }
 

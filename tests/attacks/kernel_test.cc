@@ -105,7 +105,9 @@ TEST_CASE("Asynchronous system calls cannot be set up") {
   expect_call_blocked("425, 4, ctypes.create_string_buffer(120)");
 }
 
-TEST_CASE("Programs cannot be loaded into the kernel") { expect_call_blocked("321, 0, 0, 0", true); }
+TEST_CASE("Programs cannot be loaded into the kernel") {
+  expect_call_blocked("321, 0, 0, 0", true);
+}
 
 TEST_CASE("Performance counters cannot be opened") {
   expect_call_blocked("298, ctypes.create_string_buffer(128), 0, -1, -1, 0", true);

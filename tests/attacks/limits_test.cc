@@ -98,8 +98,8 @@ TEST_CASE("Shared memory counts against the limit") {
 }
 
 TEST_CASE("Files in memory count against the limit") {
-  expect_blocked({.script = "for f in /tmp/a /dev/shm/b ~/c; do head -c 45M /dev/zero > $f || exit; "
-                            "done; sleep 0.5; echo ESCAPED",
+  expect_blocked({.script = "for f in /tmp/a /dev/shm/b ~/c; do "
+                            "head -c 45M /dev/zero > $f || exit; done; sleep 0.5; echo ESCAPED",
                   .prepare = small_memory,
                   .allow = large_memory});
 }

@@ -29,7 +29,8 @@ TEST_CASE("UTF-8 is checked, repaired and cut at characters") {
   CHECK(to_utf8("a\xff") == "a\xef\xbf\xbd");
   CHECK(truncate_utf8("\xc3\xa9\xc3\xa9", 3) == "\xc3\xa9");
   CHECK(printable("a\x1b[31mb") == "a\\x1b[31mb");
-  CHECK(printable("a\xc2\x9b" "b") == "a\\x9bb");
+  CHECK(printable("a\xc2\x9b"
+                  "b") == "a\\x9bb");
 }
 
 TEST_CASE("JSON errors name the source, and depth is bounded") {

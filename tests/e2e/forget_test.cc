@@ -11,8 +11,8 @@ TEST_CASE("a fact from run one is used in run two, and after forgetting it is no
   const std::string secret = "quixotic-4711";
   const std::string model = scene.script({call("finish", {{"summary", "noted"}})});
   const auto run = [&](const std::string& task) {
-    return scene.corvid({"run", task, "--workspace", scene.workspace().string(), "--model", model,
-                         "--json"});
+    return scene.corvid(
+        {"run", task, "--workspace", scene.workspace().string(), "--model", model, "--json"});
   };
   REQUIRE(run("Note for later: the staging server's code name is " + secret + ".").exit_code == 0);
   const ProcessResult second = run("What is the code name of the staging server?");
@@ -20,8 +20,8 @@ TEST_CASE("a fact from run one is used in run two, and after forgetting it is no
   bool is_recalled = false;
   for (const Json& line : json_lines(second.out)) {
     if (line.at("type") != "message_added" || line.at("message").at("role") != "user") continue;
-    is_recalled = line.at("message").at("content").get<std::string>().find(secret) !=
-                  std::string::npos;
+    is_recalled =
+        line.at("message").at("content").get<std::string>().find(secret) != std::string::npos;
   }
   CHECK(is_recalled);
   CHECK_FALSE(scene.files_with(secret).empty());

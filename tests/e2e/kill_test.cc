@@ -24,8 +24,8 @@ std::string repair_script(const Scene& scene) {
 }
 
 std::vector<std::string> arguments_for(const Scene& scene, const std::string& model) {
-  return {"run", "repair it", "--workspace", scene.workspace().string(), "--model", model,
-          "--verify", kCheck, "--json"};
+  return {"run",      "repair it", "--workspace", scene.workspace().string(), "--model", model,
+          "--verify", kCheck,      "--json"};
 }
 
 std::filesystem::path only_log(const Scene& scene) {
@@ -108,12 +108,12 @@ TEST_CASE("what others changed is kept and told; --restore puts the last recorde
   if (!sandbox_works()) return;
   for (const bool restore : {false, true}) {
     const Scene scene;
-    const std::string model = scene.script(
-        {call("read_file", {{"path", "calc.py"}}),
-         call("edit_file", {{"path", "calc.py"},
-                            {"old_text", "    return a - b"},
-                            {"new_text", "    return a + b"}}),
-         call("finish", {{"summary", "done"}}), call("finish", {{"summary", "done"}})});
+    const std::string model = scene.script({call("read_file", {{"path", "calc.py"}}),
+                                            call("edit_file", {{"path", "calc.py"},
+                                                               {"old_text", "    return a - b"},
+                                                               {"new_text", "    return a + b"}}),
+                                            call("finish", {{"summary", "done"}}),
+                                            call("finish", {{"summary", "done"}})});
     // Dies right after the edit's result is recorded.
     size_t after = 0;
     {

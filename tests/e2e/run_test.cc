@@ -17,8 +17,8 @@ std::vector<Json> repair() {
 }
 
 std::vector<std::string> run_arguments(const Scene& scene, const std::string& model) {
-  return {"run", "repair it", "--workspace", scene.workspace().string(), "--model", model,
-          "--json"};
+  return {"run",     "repair it", "--workspace", scene.workspace().string(),
+          "--model", model,       "--json"};
 }
 
 }  // namespace
@@ -39,7 +39,8 @@ TEST_CASE("a task is done, verified in a clean copy, remembered and undone") {
   for (const Json& line : json_lines(run.out)) turns += line.at("type") == "turn";
   CHECK(turns == result.at("turns"));
 
-  const ProcessResult found = scene.corvid({"memory", "search", "how did the repair end", "--json"});
+  const ProcessResult found =
+      scene.corvid({"memory", "search", "how did the repair end", "--json"});
   CHECK(found.out.find("Outcome of the run: verified") != std::string::npos);
 
   CHECK(scene.corvid({"sessions", "undo"}).exit_code == 0);
@@ -65,12 +66,12 @@ TEST_CASE("a check that passes only with changed tests is not verified") {
   if (!sandbox_works()) return;
   const Scene scene;
   const std::string test = scene.get("test_calc.py");
-  auto arguments = run_arguments(
-      scene, scene.script({call("read_file", {{"path", "test_calc.py"}}),
-                           call("edit_file", {{"path", "test_calc.py"},
-                                              {"old_text", "add(2, 3), 5"},
-                                              {"new_text", "add(2, 3), -1"}}),
-                           call("finish", {{"summary", "done"}})}));
+  auto arguments =
+      run_arguments(scene, scene.script({call("read_file", {{"path", "test_calc.py"}}),
+                                         call("edit_file", {{"path", "test_calc.py"},
+                                                            {"old_text", "add(2, 3), 5"},
+                                                            {"new_text", "add(2, 3), -1"}}),
+                                         call("finish", {{"summary", "done"}})}));
   arguments.insert(arguments.end(), {"--verify", kCheck});
   const ProcessResult run = scene.corvid(arguments);
   const Json result = result_of(run);
@@ -87,9 +88,9 @@ TEST_CASE("without a check a finished task is unverified, and a denied step says
   CHECK(result_of(plain).at("status") == "unverified");
   CHECK(plain.exit_code == 0);
   CHECK(result_of(plain).at("verify").is_null());
-  auto arguments = run_arguments(
-      scene, scene.script({call("write_file", {{"path", "new.py"}, {"content", "x"}}),
-                           call("finish", {{"summary", "done"}})}));
+  auto arguments =
+      run_arguments(scene, scene.script({call("write_file", {{"path", "new.py"}, {"content", "x"}}),
+                                         call("finish", {{"summary", "done"}})}));
   arguments.insert(arguments.end(), {"--mode", "read-only"});
   const ProcessResult denied = scene.corvid(arguments);
   CHECK(result_of(denied).at("status") == "denied");
@@ -120,9 +121,9 @@ TEST_CASE("the lowest attempt that passes wins, whatever their number") {
 TEST_CASE("without a winner the workspace stays as it was, and every attempt's diff is kept") {
   if (!sandbox_works()) return;
   const Scene scene;
-  const std::string model = scene.script(
-      {call("suggest_edits", Json::object()), call("edit_file", {{"choice", "$choice"}}),
-       call("finish", {{"summary", "done"}})});
+  const std::string model = scene.script({call("suggest_edits", Json::object()),
+                                          call("edit_file", {{"choice", "$choice"}}),
+                                          call("finish", {{"summary", "done"}})});
   auto arguments = run_arguments(scene, model);
   arguments.insert(arguments.end(), {"--verify", "false", "--attempts", "3"});
   const ProcessResult run = scene.corvid(arguments);
@@ -162,16 +163,16 @@ TEST_CASE("one run at a time in a workspace") {
   if (!sandbox_works()) return;
   const Scene scene;
   std::filesystem::create_directories(scene.data() / "locks");
-  const ProcessResult first = scene.corvid(
-      run_arguments(scene, scene.script({call("finish", {{"summary", "done"}})})));
+  const ProcessResult first =
+      scene.corvid(run_arguments(scene, scene.script({call("finish", {{"summary", "done"}})})));
   REQUIRE(first.exit_code == 0);
   std::filesystem::path lock_path;
   for (const auto& entry : std::filesystem::directory_iterator(scene.data() / "locks")) {
     lock_path = entry.path();
   }
   const FileLock lock(lock_path, "busy");
-  const ProcessResult second = scene.corvid(
-      run_arguments(scene, scene.script({call("finish", {{"summary", "done"}})})));
+  const ProcessResult second =
+      scene.corvid(run_arguments(scene, scene.script({call("finish", {{"summary", "done"}})})));
   CHECK(second.exit_code != 0);
   CHECK(second.err.find("another run is under way") != std::string::npos);
 }

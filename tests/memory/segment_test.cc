@@ -75,7 +75,7 @@ TEST_CASE("An agent's cell is one request with its tool calls") {
   CHECK(cell->title == "Make the failing test pass.");
   CHECK(cell->episode ==
         "user: Make the failing test pass.\n"
-        "assistant: I will run the tests first.\n"
+        "user: It is in test_parse.py.\n"
         "assistant: The parser returned None; I fixed the parser.\n"
         "(1 tool results)");
   CHECK(cell->deriver == kCellDeriver);

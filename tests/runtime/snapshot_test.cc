@@ -81,8 +81,10 @@ TEST_CASE("random trees survive take and restore") {
     for (int i = 0; i < 8; ++i) {
       const fs::path path = dir.path() / std::string(1, char('a' + random() % 4)) /
                             std::string(1, char('a' + random() % 4));
-      if (random() % 3 == 0) fs::remove_all(random() % 2 ? path : path.parent_path());
-      else put(path, std::to_string(random()));
+      if (random() % 3 == 0)
+        fs::remove_all(random() % 2 ? path : path.parent_path());
+      else
+        put(path, std::to_string(random()));
     }
     taken.push_back(store.take());
     const Snapshot& target = taken[random() % taken.size()];
@@ -118,7 +120,8 @@ TEST_CASE("test and build files are known by their names") {
                            "Makefile", "a/b/CMakeLists.txt", "package.json", "src/x.test.ts"}) {
     CHECK(is_test_or_build_file(path));
   }
-  for (const char* path : {"pkg/mod.py", "contest.py", "latest.py", "src/testament.cc", "README.md"}) {
+  for (const char* path :
+       {"pkg/mod.py", "contest.py", "latest.py", "src/testament.cc", "README.md"}) {
     CHECK_FALSE(is_test_or_build_file(path));
   }
 }

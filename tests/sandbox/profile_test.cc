@@ -59,9 +59,9 @@ TEST_CASE("Toolchains that PATH names beneath the home folder are readable") {
 TEST_CASE("Neither the home folder nor credentials become readable, whatever PATH says") {
   const Home home;
   const std::string at = home.path.string();
-  for (const std::string& entries : {at, at + "/", at + "/.ssh", at + "/.config/tool/bin", at + "/..",
-                                     std::string("/"), std::string("."), std::string("::"),
-                                     at + "/bin/.."}) {
+  for (const std::string& entries :
+       {at, at + "/", at + "/.ssh", at + "/.config/tool/bin", at + "/..", at + "/bin/..",
+        std::string("/"), std::string("."), std::string("::")}) {
     INFO(entries);
     for (const fs::path& root : home.profile(entries).read_roots) {
       INFO(root);

@@ -174,7 +174,8 @@ TEST_CASE("A mount shows another folder at the workspace's path") {
   std::ofstream(room.work / "file") << "original\n";
   std::ofstream(copy.path() / "file") << "copy\n";
   room.profile.mounts = {{fs::canonical(copy.path()), room.work, true}};
-  CHECK(room.run("cat file; echo changed > file; pwd").output == "copy\n" + room.work.string() + "\n");
+  const std::string output = room.run("cat file; echo changed > file; pwd").output;
+  CHECK(output == "copy\n" + room.work.string() + "\n");
   CHECK(text_of(room.work / "file") == "original\n");
   CHECK(text_of(copy.path() / "file") == "changed\n");
 }
@@ -232,7 +233,8 @@ TEST_CASE("A missing layer is named with what to do about it") {
   const TempDir dir;
   const fs::path fake = dir.path() / "corvid-jail";
   std::ofstream(fake) << "#!/bin/sh\n"
-                         "for layer in mount pid proc ipc network seccomp; do echo $layer ok 0; done\n"
+                         "for layer in mount pid proc ipc network seccomp; do\n"
+                         "  echo $layer ok 0; done\n"
                          "echo user no 1\necho landlock no 38\n";
   fs::permissions(fake, fs::perms(0755));
   const LayerReport report = detect_layers(fake);

@@ -38,7 +38,8 @@ ProcessResult run_process(const std::vector<std::string>& argv,
     int wait_ms = -1;
     if (kill_after_ms >= 0 && !is_killed) {
       const auto gone = std::chrono::duration_cast<std::chrono::milliseconds>(
-          std::chrono::steady_clock::now() - begin).count();
+                            std::chrono::steady_clock::now() - begin)
+                            .count();
       wait_ms = gone >= kill_after_ms ? 0 : int(kill_after_ms - gone);
     }
     if (::poll(polls.data(), polls.size(), wait_ms) == 0) {

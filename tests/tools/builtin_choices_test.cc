@@ -40,7 +40,8 @@ TEST_CASE("A choice is applied, and applying another takes it back first") {
   CHECK(fixture.call("edit_file", {{"choice", "c1"}}).text == "c1 is applied already");
 
   const ToolResult second = fixture.call("edit_file", {{"choice", "c2"}});
-  CHECK(second.text == "took back c1\napplied c2 to a.py:2\n--- a/a.py\n+++ b/a.py\n@@ -1,3 +1,4 @@\n"
+  CHECK(second.text == "took back c1\napplied c2 to a.py:2\n--- a/a.py\n+++ b/a.py\n"
+                       "@@ -1,3 +1,4 @@\n"
                        " def last(items):\n+    items = list(items)\n     n = len(items)\n"
                        "     return items[n]\n");
   CHECK(second.diff.find("-    return items[n - 1]") != std::string::npos);  // the whole change
@@ -112,7 +113,8 @@ TEST_CASE("The plan of a choice names the files that are written, also of the on
   const std::filesystem::path root = fixture.workspace.shown_as();
   CHECK(fixture.plan("edit_file", {{"choice", "c1"}}).writes == Paths{root / "a.py"});
   fixture.call("edit_file", {{"choice", "c1"}});
-  CHECK(fixture.plan("edit_file", {{"choice", "c3"}}).writes == Paths{root / "b.py", root / "a.py"});
+  CHECK(fixture.plan("edit_file", {{"choice", "c3"}}).writes ==
+        Paths{root / "b.py", root / "a.py"});
   CHECK(fixture.plan("edit_file", {{"choice", "c2"}}).writes == Paths{root / "a.py"});
   CHECK_THROWS_AS(fixture.plan("edit_file", {{"choice", "c9"}}), Error);
 }

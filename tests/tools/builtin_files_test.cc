@@ -35,7 +35,8 @@ TEST_CASE("read_file says why it cannot read") {
   CHECK(fixture.call("read_file", {{"path", "binary"}}).text == "binary is binary (3 bytes)");
   CHECK(fixture.call("read_file", {{"path", "dir"}}).is_error);
   CHECK(fixture.call("read_file", {{"path", "../x"}}).text == "../x is outside the workspace");
-  CHECK(fixture.call("read_file", {{"path", "bom.py"}}).text == "bom.py, lines 1-1 of 1\n1|x = 1\n");
+  CHECK(fixture.call("read_file", {{"path", "bom.py"}}).text ==
+        "bom.py, lines 1-1 of 1\n1|x = 1\n");
   CHECK(fixture.call("read_file", {{"path", "latin.py"}}).text ==
         "latin.py, lines 1-1 of 1\n1|caf\xef\xbf\xbd\n");
   CHECK(fixture.call("read_file", {{"path", "wide"}}).text.ends_with(

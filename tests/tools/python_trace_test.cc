@@ -157,7 +157,8 @@ TEST_CASE("A script without tests counts as one test") {
   CHECK(passed.exit_code == 0);
   CHECK(passed.evidence.check_passed);
   CHECK(hits(passed.evidence, "lib.py", 3, 0, 1));
-  const Traced exits = run_traced(fixture, "python3 -c 'import lib; lib.f(2); raise SystemExit(7)'");
+  const Traced exits =
+      run_traced(fixture, "python3 -c 'import lib; lib.f(2); raise SystemExit(7)'");
   CHECK(exits.exit_code == 7);
   CHECK(hits(exits.evidence, "lib.py", 3, 1, 0));
 }

@@ -16,7 +16,9 @@ class Shell final : public Tool {
   policies::Action plan(const Json& args, const Workspace& workspace,
                         const ToolState&) const override {
     const std::string command = json_string(args, "command");
-    if (command.find('\0') != std::string::npos) fail(Code::invalid, "the command holds a zero byte");
+    if (command.find('\0') != std::string::npos) {
+      fail(Code::invalid, "the command holds a zero byte");
+    }
     policies::Action action = action_of("shell", {workspace.shown_as()});
     action.argv = {"/bin/sh", "-c", command};
     return action;

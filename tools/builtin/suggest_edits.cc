@@ -76,7 +76,9 @@ class SuggestEdits final : public Tool {
   }
 
   ToolResult run(const Json& args, const ToolContext& context) const override {
-    if (context.edit_ranker == nullptr) return error_result("no tables for suggestions are installed");
+    if (context.edit_ranker == nullptr) {
+      return error_result("no tables for suggestions are installed");
+    }
     ToolState& state = context.state;
     const Workspace& workspace = context.workspace;
     std::string path = workspace.relative(json_string_or(args, "path", "."));

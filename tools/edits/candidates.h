@@ -66,6 +66,9 @@ struct FileFacts {
   Names exceptions;
   Names returns;      // expressions after `return`, short ones
   Names conditions;   // after `if` and `while`, short ones
+  Names operands;     // of `and` and `or` in them
+  Names pairs;        // NAME.NAME, not called
+  Names members;      // assigned after a dot, or defined as functions
   Names assigned;     // names that something in the file defines, imports included
   std::unordered_map<std::string_view, Names> arguments;   // of a callee's last name, verbatim
   std::unordered_map<std::string_view, Signature> signatures;

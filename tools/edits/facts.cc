@@ -78,6 +78,13 @@ void add_parameters(const Source& source, int open, int close, Signature& out) {
 void add_name(const Source& source, int i, FileFacts& out) {
   const std::string_view name = source.str(i);
   out.words.add(name);
+  const bool makes_pair = source.is(i - 1, ".") && source.is_plain_name(i - 2) &&
+                          !source.is(i - 3, ".") && !source.is(i + 1, "(") && !source.is(i + 1, ".");
+  if (makes_pair) {
+    const std::string_view pair = text_of(source, i - 2, i + 1);
+    if (!pair.empty()) out.pairs.add(pair);
+  }
+  if (source.is(i - 1, ".") && source.is(i + 1, "=")) out.members.add(name);
   const bool called = is_call(source, i + 1);
   if (source.is(i - 1, ".")) {
     (called ? out.methods : out.attributes).add(name);
@@ -85,6 +92,7 @@ void add_name(const Source& source, int i, FileFacts& out) {
     out.functions.add(name);
   } else if (source.is(i - 1, "def") || source.is(i - 1, "class")) {
     out.functions.add(name);
+    out.members.add(name);
     out.assigned.add(name);
     const int open = i + 1;
     if (source.is(i - 1, "def") && source.is(open, "(") && source.match(open) >= 0) {
@@ -124,6 +132,13 @@ void add_statement(const Source& source, size_t index, FileFacts& out) {
   if ((head == "if" || head == "elif" || head == "while") && source.is(s.last_token - 1, ":")) {
     const std::string_view text = expression(s.first_token + 1, s.last_token - 1);
     if (!text.empty()) out.conditions.add(text);
+    for (int i = s.first_token + 1; i < s.last_token; ++i) {
+      if (source.opener(i) >= 0 || (!source.is(i, "and") && !source.is(i, "or"))) continue;
+      const int first = source.left_operand(i), last = source.right_operand(i, i + 1);
+      if (first > s.first_token) out.operands.add(expression(first, i));
+      if (last > 0) out.operands.add(expression(i + 1, last));
+    }
+    out.operands.add(text);
   }
   const std::string_view text = text_of(source, s.first_token, s.last_token);
   if (text.empty() || text.back() == ':' || imports) return;

@@ -36,6 +36,7 @@ class Extractor {
       ++tallies_.lines[c.line];
       ++tallies_.sites[c.first];
     }
+    look_at_end();
   }
 
   std::vector<float> run() {
@@ -56,6 +57,7 @@ class Extractor {
       names(all[i]);
       repeats(all[i]);
       calls(all[i]);
+      statement(all[i]);
     }
     return out;
   }
@@ -161,6 +163,15 @@ class Extractor {
     const bool is_plain = !source_.is(c.first - 1, ".");
     if (first_new >= 0) new_name(c, v.text(first_new), is_plain);
     if (first_old >= 0) old_name(v.text(first_old), is_plain);
+    const bool of_self = source_.is(c.first - 1, ".") && source_.is(c.first - 2, "self");
+    if (of_self && first_new >= 0) member(Feature::member_new, v.text(first_new));
+    if (of_self && first_old >= 0) member(Feature::member_old, v.text(first_old));
+    if (source_.is(c.first - 1, "=") && c.new_last > c.new_first && c.last > c.first) {
+      const std::string_view keyword = source_.str(c.first - 2);
+      const int last_new = fresh[static_cast<size_t>(c.new_last - 1)];
+      set(Feature::keyword_match_old, source_.str(c.last - 1) == keyword ? 1 : 0);
+      set(Feature::keyword_match_new, v.text(last_new) == keyword ? 1 : 0);
+    }
     if (first_new >= 0 && first_old >= 0) {
       set(Feature::alike, is_alike(v.text(first_new), v.text(first_old)) ? 1 : 0);
     }
@@ -168,6 +179,8 @@ class Extractor {
 
   void new_name(const Candidate& c, std::string_view name, bool is_plain) {
     set(Feature::new_count, log1(model_.facts.words.count(name)));
+    set(Feature::new_unit_count, log1(facts_.words.count(name)));
+    set(Feature::new_is_class, name[0] >= 'A' && name[0] <= 'Z' ? 1 : 0);
     if (!is_plain) return;
     const bool is_unread = facts_.locals.has(name) && facts_.read.count(name) == 0;
     set(Feature::new_unread, is_unread ? 1 : 0);
@@ -187,10 +200,64 @@ class Extractor {
 
   void old_name(std::string_view name, bool is_plain) {
     set(Feature::old_count, log1(model_.facts.words.count(name) - 1));
+    set(Feature::old_unit_count, log1(facts_.words.count(name) - 1));
     if (!is_plain) return;
     const bool becomes_unread = facts_.locals.has(name) && facts_.read.count(name) == 1;
     set(Feature::old_becomes_unread, becomes_unread ? 1 : 0);
     set(Feature::old_undefined, facts_.undefined.has(name) ? 1 : 0);
+  }
+
+  void member(Feature feature, std::string_view name) {
+    set(feature, model_.facts.members.has(name) ? 1 : -1);
+  }
+
+  // Whether [first, last) is an expression that does nothing, like a bare name.
+  bool has_no_effect(int first, int last) const {
+    if (first >= last || !source_.is_plain_name(first)) return false;
+    for (int i = first; i < last; ++i) {
+      const std::string_view text = source_.str(i);
+      if (text == "(" || (text.back() == '=' && text != "==" && text != "!=") || text == ":" || text == "[") return false;
+    }
+    return true;
+  }
+
+  void statement(const Candidate& c) {
+    set(Feature::falls_off_end, falls_off_end_ ? 1 : 0);
+    set(Feature::returns_values, returns_values_ ? 1 : 0);
+    if (c.operation == Operation::insert) {
+      for (const Gap& gap : facts_.gaps) {
+        if (gap.token != c.first || gap.line != c.line) continue;
+        set(Feature::gap_ends_block, gap.ends_block ? 1 : 0);
+        set(Feature::gap_in_loop, gap.in_loop ? 1 : 0);
+        const auto column = static_cast<int>(c.text.find_first_not_of(' '));
+        set(Feature::column, static_cast<float>(column - facts_.body_column) / 4);
+        break;
+      }
+      return;
+    }
+    const int index = c.first < source_.count() ? source_.statement_of(c.first) : -1;
+    if (index < 0) return;
+    const Statement& s = source_.statements()[static_cast<size_t>(index)];
+    if (!has_no_effect(s.first_token, s.last_token)) return;
+    set(Feature::no_effect_old, 1);
+    bool acts = c.operation == Operation::erase || c.kind == Kind::add_return;
+    for (int k = c.new_first; k < c.new_last; ++k) {
+      const std::string& text = model_.vocabulary.text(candidates_.new_ids()[static_cast<size_t>(k)]);
+      acts = acts || text == "(";
+    }
+    set(Feature::no_effect_new, acts ? 0 : 1);
+  }
+
+  void look_at_end() {
+    const auto& all = source_.statements();
+    for (int k = facts_.first_statement; k < facts_.last_statement; ++k) {
+      const Statement& s = all[static_cast<size_t>(k)];
+      const bool is_return = source_.is(s.first_token, "return");
+      returns_values_ = returns_values_ || (is_return && s.last_token > s.first_token + 1);
+    }
+    const Statement& last = all[static_cast<size_t>(facts_.last_statement - 1)];
+    const std::string_view head = source_.str(last.first_token);
+    falls_off_end_ = last.column > facts_.body_column || (head != "return" && head != "raise");
   }
 
   // x == x, f(x, x), x = x: how many of them stand in a row of tokens.
@@ -279,6 +346,7 @@ class Extractor {
   Tallies tallies_;
   float* row_ = nullptr;
   float line_least_ = 0, line_mean_ = 0;
+  bool falls_off_end_ = false, returns_values_ = false;
   std::unordered_map<std::string_view, int> definitions_;
   std::vector<int> row_ids_;
 };

@@ -165,14 +165,18 @@ void replace_file(int folder_fd, const std::string& name, std::string_view conte
     }
   } remover{folder_fd, temporary};
   write_all(fd.get(), content, name);
-  if (exists && ::fchmod(fd.get(), old.st_mode & 07777) != 0) fail_errno("cannot set the mode of " + name);
+  if (exists && ::fchmod(fd.get(), old.st_mode & 07777) != 0) {
+    fail_errno("cannot set the mode of " + name);
+  }
   if (::fsync(fd.get()) != 0) fail_errno("cannot sync " + name);
   if (::renameat(folder_fd, temporary.c_str(), folder_fd, name.c_str()) != 0) {
     fail_errno("cannot replace " + name);
   }
   remover.armed = false;
   const Descriptor folder(::openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.is_open() || ::fsync(folder.get()) != 0) fail_errno("cannot sync the folder of " + name);
+  if (!folder.is_open() || ::fsync(folder.get()) != 0) {
+    fail_errno("cannot sync the folder of " + name);
+  }
 }
 
 }  // namespace corvid::tools

@@ -26,9 +26,9 @@ class Descriptor {
 };
 
 // Opens `relative_path` ("." for the root itself) with openat2(RESOLVE_BENEATH |
-// RESOLVE_NO_MAGICLINKS). Where the kernel has no openat2 every component is opened with O_NOFOLLOW,
-// so that links are refused. Not open: errno says why; EXDEV and ELOOP mean that a link or ".."
-// leaves the root.
+// RESOLVE_NO_MAGICLINKS). Where the kernel has no openat2 every component is opened with
+// O_NOFOLLOW, so that links are refused. Not open: errno says why; EXDEV and ELOOP mean that a link
+// or ".." leaves the root.
 Descriptor open_beneath(int root_fd, std::string_view relative_path, int flags);
 
 // The way of kernels without openat2; for tests.

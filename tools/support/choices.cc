@@ -4,11 +4,18 @@
 #include "tools/support/text_file.h"
 
 namespace corvid::tools {
+namespace {
+
+// Before every line and behind the last.
+bool can_insert(std::string_view content, int line) {
+  return line == 1 || line_at(content, line) || line_at(content, line - 1);
+}
+
+}  // namespace
 
 std::optional<std::string> apply_edit(const EditCandidate& edit, std::string_view content) {
   if (edit.old_text.empty()) {
-    const bool fits = edit.line == 1 || line_at(content, edit.line) || line_at(content, edit.line - 1);
-    if (!fits) return std::nullopt;
+    if (!can_insert(content, edit.line)) return std::nullopt;
     return change_line(content, edit.line, LineChange::insert, edit.new_text);
   }
   if (line_at(content, edit.line) != edit.old_text) return std::nullopt;
@@ -18,8 +25,7 @@ std::optional<std::string> apply_edit(const EditCandidate& edit, std::string_vie
 
 std::optional<std::string> take_back_edit(const EditCandidate& edit, std::string_view content) {
   if (edit.new_text.empty()) {
-    const bool fits = edit.line == 1 || line_at(content, edit.line) || line_at(content, edit.line - 1);
-    if (!fits) return std::nullopt;
+    if (!can_insert(content, edit.line)) return std::nullopt;
     return change_line(content, edit.line, LineChange::insert, edit.old_text);
   }
   if (line_at(content, edit.line) != edit.new_text) return std::nullopt;

@@ -51,7 +51,8 @@ std::string describe_choice(const Choice& choice) {
   const EditCandidate& edit = choice.edit;
   const std::string old_text(trim(edit.old_text));
   const std::string new_text(trim(edit.new_text));
-  const std::string place = choice.id + " " + quote_path(edit.path) + ":" + std::to_string(edit.line);
+  const std::string line = std::to_string(edit.line);
+  const std::string place = choice.id + " " + quote_path(edit.path) + ":" + line;
   if (edit.old_text.empty()) return place + " + " + new_text;
   if (edit.new_text.empty()) return place + " x " + old_text;
   return place + " - " + old_text + " -> " + new_text;

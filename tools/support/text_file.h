@@ -29,8 +29,9 @@ std::string with_endings(std::string_view text, std::string_view ending);
 // As models see files: "\n" endings, no byte order mark.
 std::string normal_text(std::string_view content);
 
-// `content` with one line replaced, inserted before `line`, or erased. `line` is 1-based and exists;
-// for an insertion it may be one behind the last. Endings, byte order mark and other lines stay.
+// `content` with one line replaced, inserted before `line`, or erased. `line` is 1-based and
+// exists; for an insertion it may be one behind the last. Endings, byte order mark and the other
+// lines stay.
 enum class LineChange { replace, insert, erase };
 std::string change_line(std::string_view content, int line, LineChange change,
                         std::string_view new_text);

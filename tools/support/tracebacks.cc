@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <set>
@@ -30,7 +31,7 @@ std::optional<int> parse_line_number(std::string_view& rest) {
 std::optional<PrintedFrame> python_frame(std::string_view line) {
   line = trim(line);
   // unittest and exception groups draw lines at the left.
-  while (line.starts_with('|') || line.starts_with('+') || line.starts_with(' ')) line.remove_prefix(1);
+  line.remove_prefix(std::min(line.size(), line.find_first_not_of("|+ ")));
   constexpr std::string_view kFile = "File \"";
   constexpr std::string_view kLine = "\", line ";
   if (!line.starts_with(kFile)) return std::nullopt;

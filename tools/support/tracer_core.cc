@@ -3,7 +3,8 @@
 namespace corvid::tools {
 
 // The first half of _corvid_trace.py: counting lines, and writing what was counted.
-static constexpr std::string_view kTracerCore = R"python("""Records which lines each test executes and where failures come from."""
+static constexpr std::string_view kTracerCore =
+    R"python("""Records which lines each test executes and where failures come from."""
 import atexit
 import os
 import sys

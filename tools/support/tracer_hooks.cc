@@ -2,7 +2,8 @@
 
 namespace corvid::tools {
 
-static constexpr std::string_view kSitecustomize = R"python("""Starts the tracer, then the sitecustomize that this file hides."""
+static constexpr std::string_view kSitecustomize =
+    R"python("""Starts the tracer, then the sitecustomize that this file hides."""
 import os
 import sys
 
@@ -31,7 +32,8 @@ _start()
 std::string_view sitecustomize_text() { return kSitecustomize; }
 
 // The second half of _corvid_trace.py: where tests begin and end.
-static constexpr std::string_view kTracerHooks = R"python(class _Quiet(object):
+static constexpr std::string_view kTracerHooks =
+    R"python(class _Quiet(object):
     """Nothing of ours may disturb the program."""
 
     def __enter__(self):

@@ -7,13 +7,19 @@
 
 namespace corvid::engine {
 
+struct MatmulArgs {
+  const Matrix& w;
+  const float* x = nullptr;  // (rows, w.in)
+  int64_t rows = 0;
+  float* y = nullptr;  // (rows, w.out)
+};
+
 // The kernels of one instruction set. Each does a part of an operation that depends on no other part, so
 // that any number of threads gives the same bits. `scratch` has the floats that *_scratch() say.
 struct Kernels {
   const char* name;
   // Columns [begin, end) of y; begin is a multiple of kColumns.
-  void (*matmul)(const Matrix& w, const float* x, int64_t rows, float* y, int64_t begin,
-                 int64_t end);
+  void (*matmul)(const MatmulArgs& args, int64_t begin, int64_t end);
   void (*norm)(const NormArgs& args);
   void (*add)(const float* x, float* y, int64_t count);
   void (*activate)(Activation kind, float* x, int64_t count);

@@ -10,22 +10,21 @@ namespace corvid::engine {
 
 template <class V>
 struct KernelsImpl {
-  static void matmul(const Matrix& w, const float* x, int64_t rows, float* y, int64_t begin,
-                     int64_t end) {
-    switch (w.type) {
-      case TensorType::f16: return matmul_as<Row16<V, V::from_f16>>(w, x, rows, y, begin, end);
-      case TensorType::bf16: return matmul_as<Row16<V, V::from_bf16>>(w, x, rows, y, begin, end);
-      case TensorType::q8_0: return matmul_as<RowQ8<V>>(w, x, rows, y, begin, end);
-      default: return matmul_as<RowF32<V>>(w, x, rows, y, begin, end);
+  static void matmul(const MatmulArgs& args, int64_t begin, int64_t end) {
+    switch (args.w.type) {
+      case TensorType::f16: return matmul_as<Row16<V, V::from_f16>>(args, begin, end);
+      case TensorType::bf16: return matmul_as<Row16<V, V::from_bf16>>(args, begin, end);
+      case TensorType::q8_0: return matmul_as<RowQ8<V>>(args, begin, end);
+      default: return matmul_as<RowF32<V>>(args, begin, end);
     }
   }
 
   template <class W>
-  static void matmul_as(const Matrix& w, const float* x, int64_t rows, float* y, int64_t begin,
-                        int64_t end) {
+  static void matmul_as(const MatmulArgs& args, int64_t begin, int64_t end) {
+    const Matrix& w = args.w;
     const int64_t row_bytes = w.row_bytes();
-    matmul_nt<V, W>(w.data + begin * row_bytes, row_bytes, end - begin, x, w.in, rows, w.in,
-                    y + begin, w.out);
+    multiply_packed<V, W>({w.data + begin * row_bytes, row_bytes, end - begin}, {args.x, w.in},
+                          args.rows, w.in, {args.y + begin, w.out});
   }
 
   static void norm(const NormArgs& args) {
@@ -113,7 +112,7 @@ struct KernelsImpl {
     };
     for_runs([&](int64_t slot, int64_t count, const float* page, int64_t at) {
       const float* keys = page + args.key_offset + slot * k_stride + kv_head * args.key_dim;
-      matmul_nt<V>(keys, k_stride, count, q, args.key_dim, 1, args.key_dim, weights + at, count);
+      multiply_transposed<V>({q, 0}, {keys, k_stride}, {weights + at, 0}, {1, args.key_dim, count});
     });
     const int64_t count = position + 1 - first;
     float largest = weights[0];
@@ -132,7 +131,7 @@ struct KernelsImpl {
     for (int64_t i = 0; i < args.value_dim; ++i) y[i] = 0;
     for_runs([&](int64_t slot, int64_t tokens, const float* page, int64_t at) {
       const float* values = page + args.value_offset + slot * v_stride + kv_head * args.value_dim;
-      multiply_add<V>(weights + at, 0, values, v_stride, 1, tokens, args.value_dim, y, 0);
+      multiply_add<V>({weights + at, 0}, {values, v_stride}, {y, 0}, {1, tokens, args.value_dim});
     });
     const V share = V::all(1 / total.sum());
     map<V>(y, args.value_dim, [&](int64_t, V value, int64_t) { return value * share; });

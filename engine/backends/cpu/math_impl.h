@@ -28,6 +28,11 @@ inline V load_some(const float* from, int64_t count) {
   return count == V::kLanes ? V::load(from) : V::load_part(from, count);
 }
 
+template <class V>
+inline void store_some(V value, float* to, int64_t count) {
+  count == V::kLanes ? value.store(to) : value.store_part(to, count);
+}
+
 // e^x within 2 ulp (Cephes expf); below -87 it is about 1e-38. NaN stays NaN.
 template <class V>
 inline V exp(V x) {
@@ -67,18 +72,30 @@ inline V softplus(V x) {
   return V::max(x, V::zero()) + V::all(2) * s * p;
 }
 
-// kOut dot products of kRows rows of x with kOut weight rows. Each product is summed in one vector in
-// the order of i, whatever kRows and kOut are: the results of a row do not depend on the others.
+// Rows of floats, `stride` apart.
+struct In {
+  const float* data;
+  int64_t stride;
+  const float* row(int64_t i) const { return data + i * stride; }
+};
+struct Out {
+  float* data;
+  int64_t stride;
+  float* row(int64_t i) const { return data + i * stride; }
+};
+
+// kOut dot products of kRows rows of x with kOut weight rows; the first `out_count` are written. Each
+// product is summed in one vector in the order of i, whatever kRows and kOut are: the results of a row
+// do not depend on the others.
 template <class V, class W, int kRows, int kOut>
-inline void dots(const W* w, const float* x, int64_t x_stride, int64_t count, float* y,
-                 int64_t y_stride, int64_t out_count) {
+inline void dots(const W* w, In x, int64_t count, Out y, int64_t out_count) {
   V sums[kRows][kOut];
   for (auto& row : sums) {
     for (V& sum : row) sum = V::zero();
   }
   const auto step = [&](int64_t i, auto load_w, auto load_x) {
     V row[kRows];
-    for (int r = 0; r < kRows; ++r) row[r] = load_x(x + r * x_stride + i);
+    for (int r = 0; r < kRows; ++r) row[r] = load_x(x.row(r) + i);
     for (int o = 0; o < kOut; ++o) {
       const V weight = load_w(w[o]);
       for (int r = 0; r < kRows; ++r) sums[r][o] = V::fma(row[r], weight, sums[r][o]);
@@ -98,7 +115,7 @@ inline void dots(const W* w, const float* x, int64_t x_stride, int64_t count, fl
     for (int o = 0; o < kOut; o += 4) {
       float out[4];
       V::sum4(&sums[r][o], out);
-      for (int64_t j = 0; j < 4 && o + j < out_count; ++j) y[r * y_stride + o + j] = out[j];
+      for (int64_t j = 0; j < 4 && o + j < out_count; ++j) y.row(r)[o + j] = out[j];
     }
   }
 }
@@ -132,17 +149,24 @@ struct RowQ8 {
   V load_part(int64_t i, int64_t) const { return load(i); }  // rows are whole blocks: never called
 };
 
-// y (rows, outs) = x (rows, count) times the transposed of w (outs, count); strides in floats, of W in
-// bytes.
+// Packed rows, `row_bytes` apart.
+struct PackedRows {
+  const std::byte* data;
+  int64_t row_bytes, row_count;
+};
+
+// y (rows, w.row_count) = x (rows, depth) times the transposed of w (w.row_count, depth).
 template <class V, class W>
-inline void matmul_nt(const std::byte* w, int64_t w_stride, int64_t outs, const float* x,
-                      int64_t x_stride, int64_t rows, int64_t count, float* y, int64_t y_stride) {
-  const auto row_at = [&](int64_t o) { return W{w + (o < outs ? o : outs - 1) * w_stride}; };
+inline void multiply_packed(PackedRows w, In x, int64_t rows, int64_t depth, Out y) {
+  const auto row_at = [&](int64_t o) {
+    return W{w.data + (o < w.row_count ? o : w.row_count - 1) * w.row_bytes};
+  };
+  const int64_t outs = w.row_count;
   if (rows == 1) {
     for (int64_t o = 0; o < outs; o += 8) {
       W eight[8];
       for (int j = 0; j < 8; ++j) eight[j] = row_at(o + j);
-      dots<V, W, 1, 8>(eight, x, x_stride, count, y + o, y_stride, outs - o);
+      dots<V, W, 1, 8>(eight, x, depth, {y.data + o, y.stride}, outs - o);
     }
     return;
   }
@@ -150,81 +174,81 @@ inline void matmul_nt(const std::byte* w, int64_t w_stride, int64_t outs, const 
     const W four[4] = {row_at(o), row_at(o + 1), row_at(o + 2), row_at(o + 3)};
     int64_t r = 0;
     for (; r + 3 <= rows; r += 3) {
-      dots<V, W, 3, 4>(four, x + r * x_stride, x_stride, count, y + r * y_stride + o, y_stride,
-                       outs - o);
+      dots<V, W, 3, 4>(four, {x.row(r), x.stride}, depth, {y.row(r) + o, y.stride}, outs - o);
     }
     for (; r < rows; ++r) {
-      dots<V, W, 1, 4>(four, x + r * x_stride, x_stride, count, y + r * y_stride + o, y_stride,
-                       outs - o);
+      dots<V, W, 1, 4>(four, {x.row(r), x.stride}, depth, {y.row(r) + o, y.stride}, outs - o);
     }
   }
 }
 
+// rows, depth and width of a product
+struct Sizes {
+  int64_t rows, depth, width;
+};
+
+// c (rows, width) = a (rows, depth) times the transposed of b (width, depth)
 template <class V>
-inline void matmul_nt(const float* w, int64_t w_stride, int64_t outs, const float* x,
-                      int64_t x_stride, int64_t rows, int64_t count, float* y, int64_t y_stride) {
-  matmul_nt<V, RowF32<V>>(reinterpret_cast<const std::byte*>(w), w_stride * 4, outs, x, x_stride,
-                          rows, count, y, y_stride);
+inline void multiply_transposed(In a, In b, Out c, Sizes sizes) {
+  const auto* data = reinterpret_cast<const std::byte*>(b.data);
+  multiply_packed<V, RowF32<V>>({data, b.stride * 4, sizes.width}, a, sizes.rows, sizes.depth, c);
 }
 
-// A block of c (kRows rows from one on, `width` <= kVecs vectors) += a (kRows, depth) b (depth, width).
+// A block of c (kRows rows, `width` <= kVecs vectors) += a (kRows, depth) b (depth, width).
 template <class V, int kRows, int kVecs>
-inline void multiply_block(const float* a, int64_t a_stride, const float* b, int64_t b_stride,
-                           int64_t depth, int64_t width, float* c, int64_t c_stride) {
+inline void multiply_block(In a, In b, Out c, int64_t depth, int64_t width) {
   const auto lanes = [&](int v) {
     const int64_t left = width - v * V::kLanes;
     return left < V::kLanes ? left : V::kLanes;
   };
   V sums[kRows][kVecs];
   for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVecs; ++v) {
-      sums[r][v] = load_some<V>(c + r * c_stride + v * V::kLanes, lanes(v));
-    }
+    for (int v = 0; v < kVecs; ++v) sums[r][v] = load_some<V>(c.row(r) + v * V::kLanes, lanes(v));
   }
   for (int64_t k = 0; k < depth; ++k) {
     V row[kVecs];
-    for (int v = 0; v < kVecs; ++v) row[v] = load_some<V>(b + k * b_stride + v * V::kLanes, lanes(v));
+    for (int v = 0; v < kVecs; ++v) row[v] = load_some<V>(b.row(k) + v * V::kLanes, lanes(v));
     for (int r = 0; r < kRows; ++r) {
-      const V factor = V::all(a[r * a_stride + k]);
+      const V factor = V::all(a.row(r)[k]);
       for (int v = 0; v < kVecs; ++v) sums[r][v] = V::fma(factor, row[v], sums[r][v]);
     }
   }
   for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVecs; ++v) {
-      float* to = c + r * c_stride + v * V::kLanes;
-      lanes(v) == V::kLanes ? sums[r][v].store(to) : sums[r][v].store_part(to, lanes(v));
+    for (int v = 0; v < kVecs; ++v) store_some(sums[r][v], c.row(r) + v * V::kLanes, lanes(v));
+  }
+}
+
+// Strips of kVecs vectors from `column` on, for groups of kRows rows; returns the first column that is
+// left. The sum of an element is in the order of depth whatever the blocking.
+template <class V, int kRows, int kVecs>
+inline int64_t multiply_strips(In a, In b, Out c, Sizes sizes, int64_t column) {
+  constexpr int64_t kStrip = kVecs * V::kLanes;
+  for (; column + (kVecs == 1 ? 1 : kStrip) <= sizes.width; column += kStrip) {
+    const int64_t left = sizes.width - column < kStrip ? sizes.width - column : kStrip;
+    for (int64_t r = 0; r + kRows <= sizes.rows; r += kRows) {
+      const In from{b.data + column, b.stride};
+      const Out to{c.row(r) + column, c.stride};
+      if (left == kStrip) {
+        multiply_block<V, kRows, kVecs>({a.row(r), a.stride}, from, to, sizes.depth, kStrip);
+      } else {
+        multiply_block<V, kRows, kVecs>({a.row(r), a.stride}, from, to, sizes.depth, left);
+      }
     }
   }
+  return column;
 }
 
 // c (rows, width) += a (rows, depth) b (depth, width)
 template <class V>
-inline void multiply_add(const float* a, int64_t a_stride, const float* b, int64_t b_stride,
-                         int64_t rows, int64_t depth, int64_t width, float* c, int64_t c_stride) {
-  constexpr int64_t kBlock = 2 * V::kLanes;
-  int64_t column = 0;
-  const auto strip = [&](auto block4, auto block1) {
-    int64_t r = 0;
-    for (; r + 4 <= rows; r += 4) block4(r);
-    for (; r < rows; ++r) block1(r);
-  };
-  for (; column + kBlock <= width; column += kBlock) {
-    const float* from = b + column;
-    float* to = c + column;
-    strip([&](int64_t r) { multiply_block<V, 4, 2>(a + r * a_stride, a_stride, from, b_stride, depth,
-                                                   kBlock, to + r * c_stride, c_stride); },
-          [&](int64_t r) { multiply_block<V, 1, 2>(a + r * a_stride, a_stride, from, b_stride, depth,
-                                                   kBlock, to + r * c_stride, c_stride); });
-  }
-  for (; column < width; column += V::kLanes) {
-    const int64_t left = width - column < V::kLanes ? width - column : V::kLanes;
-    const float* from = b + column;
-    float* to = c + column;
-    strip([&](int64_t r) { multiply_block<V, 4, 1>(a + r * a_stride, a_stride, from, b_stride, depth,
-                                                   left, to + r * c_stride, c_stride); },
-          [&](int64_t r) { multiply_block<V, 1, 1>(a + r * a_stride, a_stride, from, b_stride, depth,
-                                                   left, to + r * c_stride, c_stride); });
-  }
+inline void multiply_add(In a, In b, Out c, Sizes sizes) {
+  const int64_t fours = sizes.rows / 4 * 4;
+  const Sizes rest{sizes.rows - fours, sizes.depth, sizes.width};
+  sizes.rows = fours;
+  multiply_strips<V, 4, 1>(a, b, c, sizes, multiply_strips<V, 4, 2>(a, b, c, sizes, 0));
+  if (rest.rows == 0) return;
+  a.data = a.row(fours);
+  c.data = c.row(fours);
+  multiply_strips<V, 1, 1>(a, b, c, rest, multiply_strips<V, 1, 4>(a, b, c, rest, 0));
 }
 
 }  // namespace corvid::engine

@@ -37,6 +37,7 @@ inline void ssd_step(const SsdArgs& args, int64_t group) {
 
 // What a chunk of one group needs, in scratch memory. L = kChunkTokens rows.
 struct SsdChunk {
+  int64_t length;  // rows of the present chunk
   float* cb;     // (L, L) C_i . B_j
   float* mixed;  // (L, L) of one head: cb e^(a_i - a_j) dt_j for j <= i, else 0
   float* decay;  // (L) cumulative dt a, inclusive
@@ -52,7 +53,7 @@ inline SsdChunk carve(const SsdArgs& args, float* at, int64_t& floats) {
     at += (count + 15) / 16 * 16;
     return block;
   };
-  SsdChunk chunk{take(length * length), take(length * length), take(length),
+  SsdChunk chunk{length, take(length * length), take(length * length), take(length),
                  take(length * args.head_dim), take(length * args.head_dim)};
   floats = at - begin;
   return chunk;
@@ -60,7 +61,8 @@ inline SsdChunk carve(const SsdArgs& args, float* at, int64_t& floats) {
 
 // cb * e^(decay_i - decay_j) * dt_j; the exponents are never positive for j <= i.
 template <class V>
-inline void ssd_mix(const SsdArgs& args, const SsdChunk& chunk, const float* dt, int64_t length) {
+inline void ssd_mix(const SsdArgs& args, const SsdChunk& chunk, const float* dt) {
+  const int64_t length = chunk.length;
   for (int64_t i = 0; i < length; ++i) {
     float* row = chunk.mixed + i * length;
     for (int64_t j = 0; j < length; ++j) {
@@ -73,8 +75,8 @@ inline void ssd_mix(const SsdArgs& args, const SsdChunk& chunk, const float* dt,
 }
 
 template <class V>
-inline void ssd_chunk_head(const SsdArgs& args, const SsdChunk& chunk, int64_t group, int64_t head,
-                           int64_t row, int64_t length) {
+inline void ssd_chunk_head(const SsdArgs& args, const SsdChunk& chunk, int64_t head, int64_t row) {
+  const int64_t length = chunk.length, group = head / (args.heads / args.groups);
   const int64_t width = args.state_dim, dim = args.head_dim, y_stride = args.heads * dim;
   const float* dt = args.dt + row * args.heads + head;
   const float* x = args.x + row * args.stride + head * dim;
@@ -85,8 +87,9 @@ inline void ssd_chunk_head(const SsdArgs& args, const SsdChunk& chunk, int64_t g
   for (int64_t i = 0; i < length; ++i) {
     chunk.decay[i] = dt[i * args.heads] * args.a[head] + (i == 0 ? 0 : chunk.decay[i - 1]);
   }
-  ssd_mix<V>(args, chunk, dt, length);
-  matmul_nt<V>(state, width, dim, C, args.stride, length, width, chunk.from_state, dim);
+  ssd_mix<V>(args, chunk, dt);
+  multiply_transposed<V>({C, args.stride}, {state, width}, {chunk.from_state, dim},
+                         {length, width, dim});
   for (int64_t i = 0; i < length; ++i) {
     const float keep = exp_one<V>(chunk.decay[i]);
     const float left = exp_one<V>(chunk.decay[length - 1] - chunk.decay[i]) * dt[i * args.heads];
@@ -96,25 +99,25 @@ inline void ssd_chunk_head(const SsdArgs& args, const SsdChunk& chunk, int64_t g
       chunk.x_out[p * length + i] = value * left;
     }
   }
-  multiply_add<V>(chunk.mixed, length, x, args.stride, length, length, dim, y, y_stride);
+  multiply_add<V>({chunk.mixed, length}, {x, args.stride}, {y, y_stride}, {length, length, dim});
   const V keep = exp(V::all(chunk.decay[length - 1]));
   map<V>(state, dim * width, [&](int64_t, V s, int64_t) { return s * keep; });
-  multiply_add<V>(chunk.x_out, length, B, args.stride, dim, length, width, state, width);
+  multiply_add<V>({chunk.x_out, length}, {B, args.stride}, {state, width}, {dim, length, width});
 }
 
 template <class V>
 inline void ssd_group(const SsdArgs& args, int64_t group, float* scratch) {
   if (args.rows == 1) return ssd_step<V>(args, group);
   int64_t floats;
-  const SsdChunk chunk = carve(args, scratch, floats);
+  SsdChunk chunk = carve(args, scratch, floats);
   const int64_t per_group = args.heads / args.groups, width = args.state_dim;
   for (int64_t row = 0; row < args.rows; row += kChunkTokens) {
-    const int64_t left = args.rows - row, length = left < kChunkTokens ? left : kChunkTokens;
-    const int64_t at = row * args.stride + group * width;
-    matmul_nt<V>(args.B + at, args.stride, length, args.C + at, args.stride, length, width,
-                 chunk.cb, length);
+    const int64_t left = args.rows - row, at = row * args.stride + group * width;
+    chunk.length = left < kChunkTokens ? left : kChunkTokens;
+    multiply_transposed<V>({args.C + at, args.stride}, {args.B + at, args.stride},
+                           {chunk.cb, chunk.length}, {chunk.length, width, chunk.length});
     for (int64_t head = group * per_group; head < (group + 1) * per_group; ++head) {
-      ssd_chunk_head<V>(args, chunk, group, head, row, length);
+      ssd_chunk_head<V>(args, chunk, head, row);
     }
   }
 }

@@ -66,6 +66,19 @@ std::vector<std::string> extra_arguments(const Context& context, int open) {
       out.push_back(std::string(parameter) + "=" + std::string(parameter));
     }
   }
+  for (const std::string_view pair : choices(context.file.pairs, "", context.facts, 24)) {
+    const std::string_view base = pair.substr(0, pair.find('.'));
+    if (context.facts.locals.has(base) || base == "self") out.emplace_back(pair);
+    if (out.size() > kNamesMax + kSeenMax + 10) break;
+  }
+  size_t classes = 0;
+  for (const std::string_view name : context.file.words.items) {
+    const bool is_class = name[0] >= 'A' && name[0] <= 'Z' && context.facts.words.has(name);
+    if (is_class && ++classes <= 3) out.emplace_back(name);
+  }
+  for (const std::string_view name : choices(context.facts.locals, "", context.facts, 6)) {
+    out.push_back(std::string(name) + "=" + std::string(name));
+  }
   for (const std::string_view text : {"None", "True", "False", "0", "1", "-1", "self", "*args",
                                       "**kwargs", "''", "[]", "{}"}) {
     const bool is_star = text[0] == '*';
@@ -91,11 +104,16 @@ void add(const Context& context, int open, const std::vector<Range>& arguments) 
       context.out.replace(open + 1, open + 1, text, Kind::add_argument);
       continue;
     }
-    for (size_t at = is_named ? arguments.size() : 0; at <= arguments.size(); ++at) {
+    for (size_t at = is_named ? positional : 0; at <= arguments.size(); ++at) {
       if (!is_named && at > positional) break;
       if (at < arguments.size()) {
         const int first = arguments[at].first;
         context.out.replace(first, first, text + ", ", Kind::add_argument);
+        // At the end of a line whose call goes on, the new one stands before the comma.
+        if (at > 0 && source.token(first).line != source.token(arguments[at - 1].second).line) {
+          const int before = arguments[at - 1].second;
+          context.out.replace(before, before + 1, ", " + text + ",", Kind::add_argument);
+        }
       } else {
         const int last = arguments.back().second;
         const std::string_view tail = text_of(source, last - 1, last);
@@ -116,7 +134,13 @@ void change_value(const Context& context, const Range& argument, const Names& se
     context.out.replace(first, argument.second, text, Kind::keyword_value);
   };
   offer(keyword);
-  if (context.facts.has_self) offer("self." + std::string(keyword));
+  if (context.facts.has_self) {
+    offer("self." + std::string(keyword));
+    offer("self._" + std::string(keyword));
+  }
+  for (const std::string_view pair : context.file.pairs.items) {
+    if (pair.ends_with("." + std::string(keyword))) offer(pair);
+  }
   for (const std::string_view text : seen.items) {
     const size_t cut = text.find('=');
     if (cut != std::string_view::npos && text.substr(0, cut) == keyword) offer(text.substr(cut + 1));

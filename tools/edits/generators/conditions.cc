@@ -61,15 +61,22 @@ void add_operand(const Context& context, int head) {
   const int first = head + 1, last = condition_end(context, head);
   const std::string text(text_of(source, first, last));
   if (text.empty()) return;
-  int offered = 0;
-  for (const std::string_view name : context.facts.locals.items) {
-    if (++offered > 6) break;
-    const std::string joined(name);
-    context.out.replace(first, last, text + " and " + joined, Kind::add_condition);
-    context.out.replace(first, last, text + " or " + joined, Kind::add_condition);
-    context.out.replace(first, last, joined + " and " + text, Kind::add_condition);
+  const auto join = [&](const std::string& other) {
+    for (const std::string_view word : {" and ", " or "}) {
+      context.out.replace(first, last, text + std::string(word) + other, Kind::add_condition);
+      context.out.replace(first, last, other + std::string(word) + text, Kind::add_condition);
+    }
+  };
+  for (const std::string_view name : choices(context.facts.locals, "", context.facts, 4)) {
+    join(std::string(name));
+    join("not " + std::string(name));
+    join(std::string(name) + " is not None");
+    join(std::string(name) + " is None");
   }
-  offered = 0;
+  for (const std::string_view other : choices(context.file.operands, text, context.facts, 6)) {
+    if (!other.empty() && other.size() < 40) join(std::string(other));
+  }
+  int offered = 0;
   for (const std::string_view other : context.file.conditions.items) {
     const size_t at = other.find(" and "), at_or = other.find(" or ");
     for (const size_t cut : {at, at_or}) {

@@ -44,6 +44,12 @@ void insert_ends(const Context& context, const Gap& gap) {
   for (const std::string_view text : {"None", "True", "False"}) give(text.data());
   if (facts.has_self) give("self");
   out.insert(gap, "return", Kind::insert_return);
+  size_t raises = 0;
+  for (const std::string_view line : choices(context.file.statements, "", facts, 200)) {
+    if (gap.column == facts.body_column || !line.starts_with("raise")) continue;
+    out.insert(gap, line, Kind::insert_exit);
+    if (++raises >= 4) break;
+  }
   if (facts.is_generator) {
     for (const std::string_view name : choices(facts.locals, "", facts, 4)) {
       out.insert(gap, "yield " + std::string(name), Kind::insert_return);
@@ -82,15 +88,28 @@ void insert_assignments(const Context& context, const Gap& gap) {
   }
 }
 
+// A local that is named like a member, before it is used.
+void insert_copies(const Context& context, const Gap& gap) {
+  const UnitFacts& facts = context.facts;
+  if (!facts.has_self || gap.column != facts.body_column) return;
+  size_t offered = 0;
+  for (const std::string_view name : facts.stored.items) {
+    if (!context.file.attributes.has(name) || ++offered > 3) continue;
+    const std::string text(name);
+    context.out.insert(gap, text + " = self." + text, Kind::insert_assignment);
+  }
+}
+
 void insert_members(const Context& context, const Gap& gap) {
   const UnitFacts& facts = context.facts;
   if (!facts.has_self || gap.column != facts.body_column) return;
   for (const std::string_view name : facts.parameters.items) {
     if (facts.self_stored.has(name)) continue;
-    const bool is_used = facts.read.count(name) > 0;
     const std::string text(name);
-    if (!is_used) context.out.insert(gap, "self." + text + " = " + text, Kind::insert_self);
-    if (!is_used && context.file.attributes.has("_" + text)) {
+    const bool is_used = facts.read.count(name) > 0;
+    if (is_used && !context.unit.name.ends_with("__init__")) continue;
+    context.out.insert(gap, "self." + text + " = " + text, Kind::insert_self);
+    if (context.file.attributes.has("_" + text)) {
       context.out.insert(gap, "self._" + text + " = " + text, Kind::insert_self);
     }
   }
@@ -138,6 +157,7 @@ void generate_insertions(const Context& context) {
     insert_members(context, gap);
     insert_steps(context, gap);
     insert_assignments(context, gap);
+    insert_copies(context, gap);
     insert_known(context, gap);
   }
 }

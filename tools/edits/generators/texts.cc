@@ -37,6 +37,18 @@ void generate_texts(const Context& context) {
     if (!body.empty() && body.back() == ' ') offer(body.substr(0, body.size() - 1));
     if (body.find('\\') == std::string::npos) offer(body + " ");
     if (body.empty()) offer(" ");
+    // A letter that was lost at either end of a word which the file has.
+    const auto complete = [&](std::string_view word) {
+      if (word.size() != body.size() + 1 || body.size() < 2) return;
+      if (word.substr(1) == body || word.substr(0, body.size()) == body) offer(std::string(word));
+    };
+    for (const std::string_view word : context.file.words.items) complete(word);
+    for (const std::string_view word : context.file.strings.items) {
+      if (word.size() > 2) complete(word.substr(1, word.size() - 2));
+    }
+    if (body.size() > 1) {
+      offer(std::string(1, static_cast<char>(body[0] >= 'a' && body[0] <= 'z' ? body[0] - 32 : body[0])) + body.substr(1));
+    }
   });
 }
 

@@ -7,8 +7,9 @@ namespace corvid::tools::edits {
 
 namespace {
 
-constexpr std::array<std::string_view, 6> kFunctions = {"len", "str", "list", "int", "isinstance",
-                                                        "tuple"};
+constexpr std::array<std::string_view, 5> kFunctions = {"len", "str", "list", "int", "tuple"};
+constexpr std::array<std::string_view, 4> kLoopFunctions = {"enumerate", "reversed", "sorted", "range"};
+constexpr std::array<std::string_view, 6> kValueFunctions = {"bool", "set", "repr", "dict", "float", "sorted"};
 constexpr std::array<std::string_view, 4> kMethods = {"strip", "lower", "copy", "items"};
 constexpr size_t kFileFunctionsMax = 4;
 
@@ -16,22 +17,32 @@ void wrap(const Context& context, int first, int last) {
   const std::string text(text_of(context.source, first, last));
   if (text.empty() || text.size() > 60) return;
   for (const std::string_view function : kFunctions) {
-    if (function == "isinstance") continue;
     context.out.replace(first, last, std::string(function) + "(" + text + ")", Kind::wrap_call);
   }
+  const std::string_view before = context.source.str(first - 1);
+  const bool is_value = before == "return" || before == "=" || before == "await" ||
+                        context.source.token(first - 1).kind >= TokenKind::newline;
+  if (before == "in") {
+    for (const std::string_view function : kLoopFunctions) {
+      context.out.replace(first, last, std::string(function) + "(" + text + ")", Kind::wrap_call);
+    }
+  }
+  if (is_value) {
+    for (const std::string_view function : kValueFunctions) {
+      context.out.replace(first, last, std::string(function) + "(" + text + ")", Kind::wrap_call);
+    }
+  }
   size_t offered = 0;
-  for (const std::string_view function : choices(context.file.functions, "", context.facts, 12)) {
+  for (const std::string_view function : choices(context.file.functions, "", context.facts, 30)) {
     const auto arguments = context.file.arguments.find(function);
-    if (arguments == context.file.arguments.end() || offered >= kFileFunctionsMax) continue;
+    if (arguments == context.file.arguments.end() || offered >= (is_value ? 12 : kFileFunctionsMax)) continue;
     ++offered;
     context.out.replace(first, last, std::string(function) + "(" + text + ")", Kind::wrap_call);
   }
   for (const std::string_view method : kMethods) {
     context.out.replace(first, last, text + "." + std::string(method) + "()", Kind::append_call);
   }
-  offered = 0;
-  for (const std::string_view method : choices(context.file.methods, "", context.facts, 6)) {
-    if (++offered > 4) break;
+  for (const std::string_view method : choices(context.file.methods, "", context.facts, is_value ? 30 : 6)) {
     context.out.replace(first, last, text + "." + std::string(method) + "()", Kind::append_call);
   }
 }
@@ -58,7 +69,7 @@ void generate_wraps(const Context& context) {
         head == "except" || head == "@" || head == "del") {
       return;
     }
-    if (i == s.first_token && last == s.last_token) return;
+    if (i == s.first_token && last == s.last_token && source.is(last - 1, ")")) return;
     wrap(context, i, last);
   });
 }

@@ -1,0 +1,51 @@
+#pragma once
+// States inside of a value, shared by automaton.cc and completion.cc.
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+
+#include "engine/sample/grammar.h"
+
+namespace corvid::engine {
+
+inline constexpr std::string_view kOpenTag = "<tool_call>", kCloseTag = "</tool_call>";
+inline constexpr std::string_view kOpen = "<tool_call>\n{\"name\": \"";
+inline constexpr std::string_view kClose = "}\n</tool_call>";
+inline constexpr std::string_view kNext = "\n<tool_call>\n{\"name\": \"";
+
+// States of a string. The last seven wait for the rest of a UTF-8 character.
+enum StringState : int32_t {
+  kQuote, kBody, kBackslash, kHex1, kHex2, kHex3, kHex4, kHex4NotZero,
+  kMore1, kMore2, kMore3, kAfterE0, kAfterEd, kAfterF0, kAfterF4
+};
+
+enum IntegerState : int32_t { kStart, kMinus, kDigits, kMinusDigits };
+enum NumberState : int32_t { kNumber, kNumberMinus, kZero, kWhole, kPoint, kFraction };
+enum ObjectState : int32_t { kBrace, kKeys };  // kKeys + node of the key trie
+enum ArrayState : int32_t { kBracket, kFirst, kAfterItem, kAfterComma };
+
+struct Range {
+  int64_t low, high;
+};
+inline Range positive(const ValueNode& node) { return {std::max<int64_t>(node.min, 0), node.max}; }
+inline Range negative(const ValueNode& node) { return {std::max<int64_t>(-node.max, 1), -node.min}; }
+
+// What a continuation byte must be, and the state behind it.
+struct Continuation {
+  int low, high;
+  int32_t next;
+};
+inline Continuation continuation(int32_t state) {
+  switch (state) {
+    case kMore1: return {0x80, 0xBF, kBody};
+    case kMore2: return {0x80, 0xBF, kMore1};
+    case kMore3: return {0x80, 0xBF, kMore2};
+    case kAfterE0: return {0xA0, 0xBF, kMore1};
+    case kAfterEd: return {0x80, 0x9F, kMore1};
+    case kAfterF0: return {0x90, 0xBF, kMore2};
+    default: return {0x80, 0x8F, kMore2};
+  }
+}
+
+}  // namespace corvid::engine

@@ -1,0 +1,125 @@
+// The shortest way out of an open call.
+#include <algorithm>
+
+#include "engine/sample/automaton.h"
+#include "engine/sample/automaton_states.h"
+
+namespace corvid::engine {
+
+std::string Automaton::completion(const Position& position) const {
+  if (!inside_call(position)) return {};
+  const auto from = [&](std::string_view literal) {
+    return std::string(literal.substr(static_cast<size_t>(position.at)));
+  };
+  std::string text;
+  switch (position.phase) {
+    case Phase::open: return from(kOpen) + finish_name(0) + std::string(kClose);
+    case Phase::after: return from(kNext) + finish_name(0) + std::string(kClose);
+    case Phase::name: return finish_name(position.name) + std::string(kClose);
+    case Phase::close: return from(kClose);
+    default: break;
+  }
+  for (size_t i = position.depth; i-- > 0;) text += finish(position.frames[i]);
+  return text + std::string(kClose);
+}
+
+std::string Automaton::finish_name(int32_t at) const {
+  const LiteralTrie& names = grammar_.names();
+  std::string best;
+  for (int32_t literal = 0; literal < names.size(); ++literal) {
+    if (!names.passes(literal, at)) continue;
+    const auto tool = static_cast<size_t>(names.target(literal));
+    const std::string text =
+        names.rest(literal, at) + grammar_.node(grammar_.tools()[tool].arguments).minimal;
+    if (best.empty() || text.size() < best.size()) best = text;
+  }
+  return best;
+}
+
+std::string Automaton::finish(const Position::Frame& frame) const {
+  const ValueNode& node = grammar_.node(frame.node);
+  switch (node.kind) {
+    case ValueKind::literals: {
+      const LiteralTrie::Node& at = node.literals.node(frame.state);
+      return at.literal >= 0 ? "" : node.literals.rest(at.first, frame.state);
+    }
+    case ValueKind::string: return finish_string(node, frame);
+    case ValueKind::integer: return finish_integer(node, frame);
+    case ValueKind::number:
+      return frame.state == kNumber || frame.state == kNumberMinus || frame.state == kPoint ? "0"
+                                                                                            : "";
+    case ValueKind::object: return finish_object(node, frame);
+    case ValueKind::array: return finish_array(node, frame);
+  }
+  return {};
+}
+
+std::string Automaton::finish_string(const ValueNode& node, const Position::Frame& frame) const {
+  if (frame.state == kQuote) return node.minimal;
+  std::string text;
+  switch (frame.state) {
+    case kBody: break;
+    case kBackslash: text = "n"; break;
+    case kHex1: text = "001f"; break;
+    case kHex2: text = "01f"; break;
+    case kHex3: text = "1f"; break;
+    case kHex4:
+    case kHex4NotZero: text = "f"; break;
+    default:
+      for (int32_t state = frame.state; state != kBody;) {
+        const Continuation want = continuation(state);
+        text += static_cast<char>(want.low);
+        state = want.next;
+      }
+  }
+  if (frame.value < node.min) text.append(static_cast<size_t>(node.min - frame.value), 'x');
+  return text + '"';
+}
+
+std::string Automaton::finish_integer(const ValueNode& node, const Position::Frame& frame) const {
+  const bool minus = frame.state == kMinus || frame.state == kMinusDigits;
+  const bool digits = frame.state == kDigits || frame.state == kMinusDigits;
+  if (frame.state == kStart) return node.minimal;
+  const Range range = minus ? negative(node) : positive(node);
+  if (!digits) return std::to_string(range.low);
+  __int128 first = frame.value, span = 1;
+  while (first + span - 1 < range.low) {
+    first *= 10;
+    span *= 10;
+  }
+  const auto value = static_cast<int64_t>(std::max<__int128>(first, range.low));
+  return std::to_string(value).substr(std::to_string(frame.value).size());
+}
+
+std::string Automaton::finish_object(const ValueNode& node, const Position::Frame& frame) const {
+  if (frame.state == kBrace) return node.minimal;
+  const LiteralTrie& keys = Grammar::keys(node, frame.value / 2, frame.value % 2);
+  std::string best;
+  for (int32_t literal = 0; literal < keys.size(); ++literal) {
+    if (!keys.passes(literal, frame.state - kKeys)) continue;
+    std::string text = keys.rest(literal, frame.state - kKeys);
+    if (const int32_t target = keys.target(literal); target != kCloseObject) {
+      text += grammar_.node(node.properties[static_cast<size_t>(target)].value).minimal;
+      text += grammar_.object_tail(node, int64_t{target} + 1, true);
+    }
+    if (best.empty() || text.size() < best.size()) best = text;
+  }
+  return best;
+}
+
+std::string Automaton::finish_array(const ValueNode& node, const Position::Frame& frame) const {
+  if (frame.state == kBracket) return node.minimal;
+  std::string text;
+  int64_t count = frame.value;
+  if (frame.state == kAfterComma) {
+    text += " " + grammar_.node(node.item).minimal;
+    ++count;
+  }
+  for (; count < node.min; ++count) {
+    if (count > 0) text += ", ";
+    text += grammar_.node(node.item).minimal;
+  }
+  return text + "]";
+}
+
+}  // namespace corvid::engine

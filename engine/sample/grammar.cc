@@ -1,0 +1,324 @@
+#include "engine/sample/grammar.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "engine/text/jinja/value.h"
+#include "runtime/base/error.h"
+#include "runtime/base/json.h"
+#include "runtime/base/text.h"
+
+namespace corvid::engine {
+
+void LiteralTrie::add(std::string_view text, int32_t target) {
+  int32_t at = 0;
+  const int32_t literal = size();
+  for (char c : text) {
+    const auto byte = static_cast<uint8_t>(c);
+    int32_t next = step(at, byte);
+    if (next < 0) {
+      next = static_cast<int32_t>(nodes_.size());
+      nodes_[static_cast<size_t>(at)].next.emplace_back(byte, next);
+      nodes_.push_back({{}, node(at).depth + 1, -1, -1});
+    }
+    if (node(at).first < 0) nodes_[static_cast<size_t>(at)].first = literal;
+    at = next;
+  }
+  Node& end = nodes_[static_cast<size_t>(at)];
+  if (end.literal >= 0) return;
+  end.literal = literal;
+  if (end.first < 0) end.first = literal;
+  texts_.emplace_back(text);
+  targets_.push_back(target);
+}
+
+int32_t LiteralTrie::step(int32_t at, uint8_t byte) const {
+  for (const auto& [key, next] : node(at).next) {
+    if (key == byte) return next;
+  }
+  return -1;
+}
+
+bool LiteralTrie::passes(int32_t literal, int32_t at) const {
+  const auto depth = static_cast<size_t>(node(at).depth);
+  return text(literal).compare(0, depth, text(node(at).first), 0, depth) == 0;
+}
+
+std::string LiteralTrie::rest(int32_t literal, int32_t at) const {
+  return text(literal).substr(static_cast<size_t>(node(at).depth));
+}
+
+namespace {
+
+constexpr int64_t kWholeMax = 9007199254740991;  // 2^53 - 1: exact in every JSON reader
+constexpr size_t kPropertiesMax = 256;
+
+std::string quoted(std::string_view text) { return jinja::to_json(jinja::Value(text), {}); }
+
+bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace
+
+// One tool's schema. -1 stands for a value that cannot be given.
+class SchemaCompiler {
+ public:
+  SchemaCompiler(Grammar& grammar, const ToolShape& shape) : grammar_(grammar), shape_(shape) {}
+
+  int32_t run() {
+    const OrderedJson schema = OrderedJson::parse(shape_.schema, nullptr, false);
+    if (!schema.is_object()) error("is not a JSON object");
+    for (const auto& [name, values] : shape_.offered) {
+      const auto properties = schema.find("properties");
+      if (properties == schema.end() || !properties->contains(name)) {
+        error("has no argument '" + name + "' to offer values for");
+      }
+    }
+    OrderedJson top = schema;
+    if (!top.contains("type")) top["type"] = "object";
+    if (top["type"] != "object") error("does not describe an object");
+    return object(top, 0, true);
+  }
+
+ private:
+  [[noreturn]] void error(const std::string& what) const {
+    fail(Code::invalid, "tool '" + shape_.name + "': its schema " + what);
+  }
+
+  void check_keywords(const OrderedJson& schema, std::initializer_list<std::string_view> known) {
+    for (const auto& [keyword, value] : schema.items()) {
+      const bool annotation =
+          is_one_of(keyword, {"type", "title", "description", "default", "examples", "format",
+                              "$schema", "$comment", "enum", "const"});
+      if (!annotation && !is_one_of(keyword, known)) {
+        error("has the keyword '" + keyword + "', which is not supported");
+      }
+    }
+  }
+
+  int64_t whole(const OrderedJson& schema, const char* keyword, int64_t otherwise) const {
+    const auto found = schema.find(keyword);
+    if (found == schema.end()) return otherwise;
+    if (!found->is_number()) error(std::string("needs a number for '") + keyword + "'");
+    const double value = found->get<double>();
+    if (std::fabs(value) > static_cast<double>(kWholeMax)) return value < 0 ? -kWholeMax : kWholeMax;
+    // Bounds between two whole numbers: inwards.
+    const bool lower = std::string_view(keyword).starts_with("min") ||
+                       std::string_view(keyword).starts_with("exclusiveMin");
+    return static_cast<int64_t>(lower ? std::ceil(value) : std::floor(value));
+  }
+
+  int32_t value(const OrderedJson& schema, int depth) {
+    if (!schema.is_object()) error("has a part that is not an object");
+    if (depth > kNestingMax) error("is nested too deeply");
+    if (const auto given = schema.find("const"); given != schema.end()) return literals({*given});
+    if (const auto given = schema.find("enum"); given != schema.end()) {
+      if (!given->is_array()) error("needs a list for 'enum'");
+      return literals(*given);
+    }
+    const auto type = schema.find("type");
+    if (type == schema.end() || !type->is_string()) {
+      error("has a part without a single 'type'");
+    }
+    const std::string name = type->get<std::string>();
+    if (name == "object") return object(schema, depth, false);
+    if (name == "array") return array(schema, depth);
+    if (name == "string") return string(schema);
+    if (name == "integer") return integer(schema);
+    if (name == "number") return number(schema);
+    if (name == "boolean") return literals({true, false});
+    if (name == "null") return literals({nullptr});
+    error("has the type '" + name + "', which is not supported");
+  }
+
+  int32_t literals(const OrderedJson& values) {
+    ValueNode node;
+    for (const OrderedJson& value : values) {
+      if (value.is_structured()) error("has a list or object in 'enum' or 'const'");
+      if (!value.is_string()) {
+        node.literals.add(value.dump(), 0);
+      } else if (const std::string text = value.get<std::string>(); is_utf8(text)) {
+        node.literals.add(quoted(text), 0);
+      }
+    }
+    return literal_node(std::move(node));
+  }
+
+  int32_t literal_node(ValueNode node) {
+    if (node.literals.size() == 0) return -1;
+    node.minimal = node.literals.text(0);
+    return grammar_.add(std::move(node));
+  }
+
+  int32_t string(const OrderedJson& schema) {
+    check_keywords(schema, {"minLength", "maxLength"});
+    ValueNode node;
+    node.kind = ValueKind::string;
+    node.min = whole(schema, "minLength", 0);
+    node.max = whole(schema, "maxLength", -1);
+    if (node.max >= 0 && node.min > node.max) return -1;
+    if (node.min > 4096) error("has a 'minLength' above 4096");
+    node.minimal = '"' + std::string(static_cast<size_t>(std::max<int64_t>(node.min, 0)), 'x') + '"';
+    return grammar_.add(std::move(node));
+  }
+
+  int32_t integer(const OrderedJson& schema) {
+    check_keywords(schema, {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"});
+    ValueNode node;
+    node.kind = ValueKind::integer;
+    node.min = whole(schema, "minimum", -kWholeMax);
+    node.max = whole(schema, "maximum", kWholeMax);
+    // Exclusive bounds that are whole move by one; others have been rounded inwards already.
+    const auto exclusive = [&](const char* keyword, int64_t step) {
+      const int64_t bound = whole(schema, keyword, 0);
+      return bound + (schema[keyword].get<double>() == static_cast<double>(bound) ? step : 0);
+    };
+    if (schema.contains("exclusiveMinimum")) {
+      node.min = std::max(node.min, exclusive("exclusiveMinimum", 1));
+    }
+    if (schema.contains("exclusiveMaximum")) {
+      node.max = std::min(node.max, exclusive("exclusiveMaximum", -1));
+    }
+    if (node.min > node.max) return -1;
+    const int64_t nearest = std::clamp<int64_t>(0, node.min, node.max);
+    node.minimal = std::to_string(nearest);
+    return grammar_.add(std::move(node));
+  }
+
+  int32_t number(const OrderedJson& schema) {
+    check_keywords(schema, {});
+    ValueNode node;
+    node.kind = ValueKind::number;
+    node.minimal = "0";
+    return grammar_.add(std::move(node));
+  }
+
+  int32_t array(const OrderedJson& schema, int depth) {
+    check_keywords(schema, {"items", "minItems", "maxItems"});
+    if (!schema.contains("items")) error("has an array without 'items'");
+    ValueNode node;
+    node.kind = ValueKind::array;
+    node.min = whole(schema, "minItems", 0);
+    node.max = whole(schema, "maxItems", -1);
+    if (node.min > 1024) error("has a 'minItems' above 1024");
+    node.item = value(schema["items"], depth + 1);
+    if (node.item < 0) node.max = 0;
+    if (node.max >= 0 && node.min > node.max) return -1;
+    return finish_array(std::move(node));
+  }
+
+  int32_t finish_array(ValueNode node) {
+    node.minimal = "[";
+    for (int64_t i = 0; i < node.min; ++i) {
+      if (i) node.minimal += ", ";
+      node.minimal += grammar_.node(node.item).minimal;
+    }
+    node.minimal += ']';
+    return grammar_.add(std::move(node));
+  }
+
+  // An argument that is narrowed to what was offered.
+  int32_t offered(const OrderedJson& schema, const std::vector<std::string>& values) {
+    const std::string type = schema.value("type", "string");
+    if (type == "array") {
+      check_keywords(schema, {"items", "minItems", "maxItems"});
+      ValueNode node;
+      node.kind = ValueKind::array;
+      node.min = whole(schema, "minItems", 0);
+      node.max = whole(schema, "maxItems", -1);
+      node.item = offered(schema.value("items", OrderedJson::object()), values);
+      if (node.item < 0) node.max = 0;
+      return node.max >= 0 && node.min > node.max ? -1 : finish_array(std::move(node));
+    }
+    ValueNode node;
+    for (const std::string& text : values) {
+      if (type == "string" && is_utf8(text)) node.literals.add(quoted(text), 0);
+      if (type == "integer") {
+        const OrderedJson number = OrderedJson::parse(text, nullptr, false);
+        if (number.is_number_integer()) node.literals.add(number.dump(), 0);
+      }
+    }
+    if (type != "string" && type != "integer") error("cannot have values offered for a " + type);
+    return literal_node(std::move(node));
+  }
+
+  int32_t object(const OrderedJson& schema, int depth, bool top) {
+    check_keywords(schema, {"properties", "required", "additionalProperties"});
+    std::set<std::string> required;
+    if (const auto names = schema.find("required"); names != schema.end()) {
+      for (const OrderedJson& name : *names) {
+        if (name.is_string()) required.insert(name.get<std::string>());
+      }
+    }
+    ValueNode node;
+    node.kind = ValueKind::object;
+    const OrderedJson properties = schema.value("properties", OrderedJson::object());
+    if (!properties.is_object() || properties.size() > kPropertiesMax) {
+      error("has 'properties' that are not a map of at most 256");
+    }
+    for (const auto& [name, part] : properties.items()) {
+      const auto narrowed = shape_.offered.find(name);
+      const bool narrow = top && narrowed != shape_.offered.end();
+      const int32_t index =
+          narrow ? offered(part, narrowed->second) : value(part, depth + 1);
+      const bool needed = required.erase(name) > 0;
+      if (index < 0 && needed) return -1;
+      if (index >= 0) node.properties.push_back({quoted(name) + ": ", index, needed});
+    }
+    if (!required.empty()) error("requires '" + *required.begin() + "', which it does not define");
+    grammar_.finish_object(node);
+    return grammar_.add(std::move(node));
+  }
+
+  Grammar& grammar_;
+  const ToolShape& shape_;
+};
+
+int32_t Grammar::add(ValueNode node) {
+  nodes_.push_back(std::move(node));
+  return static_cast<int32_t>(nodes_.size() - 1);
+}
+
+void Grammar::finish_object(ValueNode& node) const {
+  const auto count = static_cast<int32_t>(node.properties.size());
+  for (int32_t next = 0; next <= count; ++next) {
+    for (bool any : {false, true}) {
+      LiteralTrie trie;
+      int32_t at = next;
+      for (; at < count; ++at) {
+        const Property& property = node.properties[static_cast<size_t>(at)];
+        trie.add((any ? ", " : "") + property.key, at);
+        if (property.required) break;
+      }
+      if (at == count) trie.add("}", kCloseObject);
+      node.keys.push_back(std::move(trie));
+    }
+  }
+  node.minimal = "{" + object_tail(node, 0, false);
+}
+
+std::string Grammar::object_tail(const ValueNode& object, int64_t next, bool any) const {
+  std::string text;
+  for (auto i = static_cast<size_t>(next); i < object.properties.size(); ++i) {
+    const Property& property = object.properties[i];
+    if (!property.required) continue;
+    text += (any ? ", " : "") + property.key + node(property.value).minimal;
+    any = true;
+  }
+  return text + "}";
+}
+
+Grammar::Grammar(const std::vector<ToolShape>& shapes) {
+  for (const ToolShape& shape : shapes) {
+    if (!is_utf8(shape.name) || shape.name.empty()) fail(Code::invalid, "a tool's name is not text");
+    const int32_t arguments = SchemaCompiler(*this, shape).run();
+    if (arguments < 0) continue;
+    const std::string name = quoted(shape.name);
+    names_.add(name.substr(1) + ", \"arguments\": ", static_cast<int32_t>(tools_.size()));
+    tools_.push_back({shape.name, arguments});
+  }
+}
+
+}  // namespace corvid::engine

@@ -1,0 +1,96 @@
+#pragma once
+// The values that a tool's JSON Schema allows, compiled into nodes that automaton.h walks.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "engine/constraint.h"
+
+namespace corvid::engine {
+
+// A set of texts, walked byte by byte.
+class LiteralTrie {
+ public:
+  struct Node {
+    std::vector<std::pair<uint8_t, int32_t>> next;
+    int32_t depth = 0;
+    int32_t literal = -1;  // the text that ends here
+    int32_t first = -1;    // the first text, in order of addition, that passes here
+  };
+
+  // `target` is what the text stands for; texts that are known already are left out.
+  void add(std::string_view text, int32_t target);
+  int32_t step(int32_t node, uint8_t byte) const;  // -1: no text goes on so
+  const Node& node(int32_t index) const { return nodes_[static_cast<size_t>(index)]; }
+  const std::string& text(int32_t literal) const { return texts_[static_cast<size_t>(literal)]; }
+  int32_t target(int32_t literal) const { return targets_[static_cast<size_t>(literal)]; }
+  int32_t size() const { return static_cast<int32_t>(texts_.size()); }
+  // Whether `literal` goes on from `node`, and what of it is still missing there.
+  bool passes(int32_t literal, int32_t node) const;
+  std::string rest(int32_t literal, int32_t node) const;
+
+ private:
+  std::vector<Node> nodes_{Node{}};
+  std::vector<std::string> texts_;
+  std::vector<int32_t> targets_;
+};
+
+enum class ValueKind : uint8_t { literals, string, integer, number, object, array };
+
+struct Property {
+  std::string key;  // as it is written: "name":_
+  int32_t value = -1;
+  bool required = false;
+};
+
+struct ValueNode {
+  ValueKind kind = ValueKind::literals;
+  LiteralTrie literals;
+  int64_t min = 0, max = -1;  // characters of a string, items of an array (-1: any), integer bounds
+  int32_t item = -1;
+  std::vector<Property> properties;
+  // Object: what may follow once properties before `next` are decided; see Grammar::keys.
+  std::vector<LiteralTrie> keys;
+  std::string minimal;  // the shortest value
+};
+
+inline constexpr int32_t kCloseObject = -1;
+inline constexpr int kNestingMax = 12;
+
+class Grammar {
+ public:
+  struct Tool {
+    std::string name;
+    int32_t arguments = -1;
+  };
+
+  // Throws invalid for a schema outside the supported part, naming tool and keyword. Tools whose
+  // arguments cannot be given (a required one has no allowed value) are left out.
+  explicit Grammar(const std::vector<ToolShape>& shapes);
+
+  const ValueNode& node(int32_t index) const { return nodes_[static_cast<size_t>(index)]; }
+  const std::vector<Tool>& tools() const { return tools_; }
+  const LiteralTrie& names() const { return names_; }  // name", "arguments":_ ; target: tool
+
+  // What may be written in an object when all properties before `next` are written or skipped;
+  // `any`: one has been written. Targets are property indices or kCloseObject.
+  static const LiteralTrie& keys(const ValueNode& object, int64_t next, bool any) {
+    return object.keys[static_cast<size_t>(next * 2 + any)];
+  }
+  // The shortest way to close an object from there.
+  std::string object_tail(const ValueNode& object, int64_t next, bool any) const;
+
+ private:
+  friend class SchemaCompiler;
+  int32_t add(ValueNode node);
+  void finish_object(ValueNode& node) const;
+
+  std::vector<ValueNode> nodes_;
+  std::vector<Tool> tools_;
+  LiteralTrie names_;
+};
+
+}  // namespace corvid::engine
