@@ -1,5 +1,6 @@
 #pragma once
-// The engine's face: load a GGUF model, keep sequences, evaluate tokens. It knows nothing of agents.
+// The engine's face: load a GGUF model, keep sequences, evaluate tokens. It knows nothing of
+// agents.
 
 #include <cstdint>
 #include <filesystem>
@@ -27,14 +28,14 @@ struct EngineOptions {
 };
 
 // One conversation's memory in the model: the token log, KV pages and recurrent state. Forks share
-// pages and are copied on write. Used by one thread at a time; different sequences of one engine may
-// be used from different threads, the engine serialises evaluation.
+// pages and are copied on write. Used by one thread at a time; different sequences of one engine
+// may be used from different threads, the engine serialises evaluation.
 class Sequence {
  public:
   ~Sequence();
 
-  // Every token evaluated so far, and the ends of the segments in which append() and step() evaluated
-  // them: re-evaluation that follows the segments gives the same bits.
+  // Every token evaluated so far, and the ends of the segments in which append() and step()
+  // evaluated them: re-evaluation that follows the segments gives the same bits.
   std::span<const Token> tokens() const;
   std::span<const int32_t> segments() const;
 
@@ -76,7 +77,8 @@ struct ModelSummary {
 // Thread-safe. Throws corrupt, unsupported (architecture, type) or io when loading.
 class Engine {
  public:
-  static std::unique_ptr<Engine> load(const std::filesystem::path& model, const EngineOptions& options);
+  static std::unique_ptr<Engine> load(const std::filesystem::path& model,
+                                      const EngineOptions& options);
   ~Engine();
 
   const ModelSummary& summary() const;
@@ -85,9 +87,9 @@ class Engine {
 
   std::unique_ptr<Sequence> open();
 
-  // Appends `tokens` in chunks. Writes the logits of the last token, (vocab_size), unless `logits` is
-  // empty. With `every_row`, (tokens.size(), vocab_size). Stops between chunks with `cancelled`; the
-  // sequence then ends at the last whole chunk.
+  // Appends `tokens` in chunks. Writes the logits of the last token, (vocab_size), unless `logits`
+  // is empty. With `every_row`, (tokens.size(), vocab_size). Stops between chunks with `cancelled`;
+  // the sequence then ends at the last whole chunk.
   void append(Sequence& sequence, std::span<const Token> tokens, std::span<float> logits,
               bool every_row, std::stop_token stop);
 

@@ -92,7 +92,7 @@ class Store {
   virtual void add_tombstone(ScopeId scope, std::string_view mac, Time at) = 0;
   virtual bool has_tombstone(ScopeId scope, std::string_view mac) const = 0;
 
-  // Removes sessions and scopes without turns, then every trace of erased content from the files.
+  // Removes sessions without turns, then every trace of erased content from the files.
   // False: a reader elsewhere holds an old view; the next open or scrub finishes.
   virtual bool scrub() = 0;
 

@@ -113,6 +113,8 @@ class TaskRun {
     }
     config.allow_hosts = options_.allow_host;
     config.base = sandbox::system_profile();
+    // A check that the model runs must not leave byte code in the workspace.
+    config.base.environment.push_back("PYTHONDONTWRITEBYTECODE=1");
     return policies::make_policy_chain(config);
   }
 
@@ -270,9 +272,7 @@ void TaskRun::drive(RunResult& result, std::vector<Message> added, tools::ToolSt
     if (snapshot_turn == loop_pointer->turns()) return;
     snapshot_turn = loop_pointer->turns();
     const Snapshot now = store_.take();
-    if (snapshot_turn == 0 || now.tree != recorded_tree_ || true) {
-      record_snapshot(snapshot_turn, now, false);
-    }
+    record_snapshot(snapshot_turn, now, false);
   };
   shared.after_change = [&] {
     const Snapshot now = store_.take();
@@ -413,12 +413,20 @@ void TaskRun::finish(RunResult& result) {
   }
   const std::string first = start_tree(events), last = last_tree(events);
   if (!first.empty() && first != last) {
-    const Snapshot before = store_.load(first), after = store_.load(last);
+    // What git ignores is no change of the run's: caches come and go.
+    Snapshot before = store_.load(first), after = store_.load(last);
     const std::vector<std::string> kept = kept_files(workspace_);
-    for (const std::string& path : changed_paths(before, after)) {
+    const std::vector<std::string> all_changed = changed_paths(before, after);
+    for (const std::string& path : all_changed) {
       if (std::binary_search(kept.begin(), kept.end(), path) || !after.files.contains(path)) {
         result.changed_files.push_back(path);
       }
+    }
+    for (Snapshot* side : {&before, &after}) {
+      std::erase_if(side->files, [&](const auto& file) {
+        return !std::binary_search(result.changed_files.begin(), result.changed_files.end(),
+                                   file.first);
+      });
     }
     result.diff = snapshot_diff(store_, before, after);
   }

@@ -38,7 +38,8 @@ struct NormArgs {
   bool l2 = false;
 };
 
-// Rotates pairs (i, i + dims/2) of the first `dims` values of every head by position * base^(-2i/dims).
+// Rotates pairs (i, i + dims/2) of the first `dims` values of every head by position *
+// base^(-2i/dims).
 struct RopeArgs {
   float* x = nullptr;  // (rows, heads, head_dim)
   int64_t rows = 0, heads = 0, head_dim = 0, dims = 0;
@@ -46,8 +47,9 @@ struct RopeArgs {
   const int32_t* positions = nullptr;  // (rows)
 };
 
-// Causal softmax attention of consecutive tokens of one sequence over its paged keys and values, which
-// already hold those of the tokens themselves. Query head h reads kv head h / (heads / kv_heads).
+// Causal softmax attention of consecutive tokens of one sequence over its paged keys and values,
+// which already hold those of the tokens themselves. Query head h reads kv head h / (heads /
+// kv_heads).
 struct AttentionArgs {
   const float* q = nullptr;  // (rows, heads, key_dim)
   float* y = nullptr;        // (rows, heads, value_dim)
@@ -57,7 +59,8 @@ struct AttentionArgs {
   float scale = 1;
   std::span<float* const> pages;  // each holds page_tokens positions
   int64_t page_tokens = 0;
-  int64_t key_offset = 0, value_offset = 0;  // in a page: (page_tokens, kv_heads, key_dim or value_dim)
+  // In a page: (page_tokens, kv_heads, key_dim) and (page_tokens, kv_heads, value_dim).
+  int64_t key_offset = 0, value_offset = 0;
 };
 
 // Causal depthwise convolution over one sequence, then SiLU.
@@ -77,8 +80,8 @@ struct ConvArgs {
 // Value head j reads q, k, g, b of key head j / (value_heads / heads). g <= 0.
 struct DeltaArgs {
   const float *q = nullptr, *k = nullptr, *g = nullptr, *b = nullptr;  // (rows, heads, key_dim)
-  const float *v = nullptr, *w = nullptr;                              // (rows, value_heads, value_dim)
-  float* o = nullptr;                                                  // (rows, value_heads, value_dim)
+  const float *v = nullptr, *w = nullptr;  // (rows, value_heads, value_dim)
+  float* o = nullptr;                      // (rows, value_heads, value_dim)
   float* state = nullptr;  // (value_heads, key_dim, value_dim); updated
   int64_t rows = 0, heads = 0, value_heads = 0, key_dim = 0, value_dim = 0;
 };
@@ -96,9 +99,9 @@ struct SsdArgs {
   int64_t rows = 0, heads = 0, groups = 0, head_dim = 0, state_dim = 0;
 };
 
-// A device's kernels. Used by one thread at a time. Results depend on the arguments alone, never on the
-// number of threads; in row-wise operations a row's result does not depend on the other rows. In
-// delta() and ssd() one row is the step and more are one chunk: functions of state and rows.
+// A device's kernels. Used by one thread at a time. Results depend on the arguments alone, never on
+// the number of threads; in row-wise operations a row's result does not depend on the other rows.
+// In delta() and ssd() one row is the step and more are one chunk: functions of state and rows.
 class Ops {
  public:
   virtual ~Ops() = default;
@@ -112,7 +115,8 @@ class Ops {
   virtual void rope(const RopeArgs& args) = 0;
   virtual void add(const float* x, float* y, int64_t count) = 0;  // y += x
   virtual void activate(Activation kind, float* x, int64_t count) = 0;
-  virtual void gate(Activation kind, const float* gate, float* x, int64_t count) = 0;  // x *= f(gate)
+  // x *= f(gate)
+  virtual void gate(Activation kind, const float* gate, float* x, int64_t count) = 0;
   // x (rows, width) = x * scale + bias; either may be null
   virtual void affine(const float* scale, const float* bias, float* x, int64_t rows,
                       int64_t width) = 0;
@@ -127,8 +131,8 @@ struct OpsOptions {
   int thread_count = 0;   // 0: as many as there are cores
 };
 
-// Throws not_found for an unknown backend or level, naming the known ones; unsupported for a level that
-// this CPU lacks.
+// Throws not_found for an unknown backend or level, naming the known ones; unsupported for a level
+// that this CPU lacks.
 std::unique_ptr<Ops> make_ops(std::string_view backend, const OpsOptions& options);
 
 }  // namespace corvid::engine

@@ -26,10 +26,12 @@ void put_array_header(std::string& out, ValueType element, size_t count) {
   put<uint64_t>(out, count);
 }
 
-int64_t padded(int64_t size) { return (size + kGgufAlignment - 1) / kGgufAlignment * kGgufAlignment; }
+int64_t padded(int64_t size) {
+  return (size + kGgufAlignment - 1) / kGgufAlignment * kGgufAlignment;
+}
 
 bool fits_i32(int64_t value) {
-  return value >= std::numeric_limits<int32_t>::min() && value <= std::numeric_limits<int32_t>::max();
+  return value == static_cast<int32_t>(value);
 }
 
 struct WrittenTensor {
@@ -141,7 +143,8 @@ void GgufWriter::add_tensor(const std::string& name, TensorType type,
   if (shape.empty() || shape.size() > 4 || elements == 0 || shape[0] % info.block_elements != 0 ||
       elements / info.block_elements * info.block_bytes != static_cast<int64_t>(bytes.size())) {
     fail(Code::invalid, "tensor '" + name + "': " + std::to_string(bytes.size()) +
-                            " bytes do not fit " + std::string(info.name) + " " + shape_text(shape));
+                            " bytes do not fit " + std::string(info.name) + " " +
+                            shape_text(shape));
   }
   for (const WrittenTensor& known : impl_->tensors) {
     if (known.name == name) fail(Code::invalid, "tensor '" + name + "' is there already");

@@ -13,7 +13,8 @@
 namespace corvid::engine {
 
 // The key-value part of a GGUF file. Values stay as bytes of the file, checked once by add() and
-// decoded when asked for. The getters' contract is GgufFile's; `name` stands for the file in errors.
+// decoded when asked for. The getters' contract is GgufFile's; `name` stands for the file in
+// errors.
 class Metadata {
  public:
   struct Value {
@@ -36,8 +37,10 @@ class Metadata {
   std::optional<double> real(std::string_view key, const std::string& name) const;
   std::optional<bool> boolean(std::string_view key, const std::string& name) const;
   std::optional<std::string> string(std::string_view key, const std::string& name) const;
-  std::optional<std::vector<int64_t>> int_array(std::string_view key, const std::string& name) const;
-  std::optional<std::vector<double>> real_array(std::string_view key, const std::string& name) const;
+  std::optional<std::vector<int64_t>> int_array(std::string_view key,
+                                                const std::string& name) const;
+  std::optional<std::vector<double>> real_array(std::string_view key,
+                                                const std::string& name) const;
   std::optional<std::vector<bool>> bool_array(std::string_view key, const std::string& name) const;
   std::optional<std::vector<std::string>> string_array(std::string_view key,
                                                        const std::string& name) const;

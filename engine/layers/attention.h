@@ -15,7 +15,8 @@ struct AttentionConfig {
   float norm_eps = 0;  // of attn_q_norm and attn_k_norm, used where the file has them
 };
 
-// Softmax attention with grouped keys and values: attn_q, attn_k, attn_v (or attn_qkv), attn_output.
+// Softmax attention with grouped keys and values: attn_q, attn_k, attn_v (or attn_qkv),
+// attn_output.
 Layer make_attention(const ModelReader& reader, const std::string& block,
                      const AttentionConfig& config, MemorySpec& memory, Ops& ops);
 

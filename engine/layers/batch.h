@@ -24,7 +24,8 @@ struct Batch {
   int64_t rows() const { return static_cast<int64_t>(tokens.size()); }
 };
 
-// A part of a model: reads x (rows, dim), writes y (rows, dim) and the memory of the batch's sequences.
+// A part of a model: reads x (rows, dim), writes y (rows, dim) and the memory of the batch's
+// sequences.
 using Layer = std::function<void(const Batch& batch, const float* x, float* y)>;
 
 }  // namespace corvid::engine

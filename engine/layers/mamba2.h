@@ -13,8 +13,8 @@ struct Mamba2Config {
   float norm_eps = 0;
 };
 
-// The Mamba-2 mixer (arXiv 2405.21060): ssm_in gives z | x B C | dt; the gate comes before the grouped
-// norm.
+// The Mamba-2 mixer (arXiv 2405.21060): ssm_in gives z | x B C | dt; the gate comes before the
+// grouped norm.
 Layer make_mamba2(const ModelReader& reader, const std::string& block, const Mamba2Config& config,
                   MemorySpec& memory, Ops& ops);
 

@@ -9,8 +9,8 @@
 
 namespace corvid::engine {
 
-// The common frame of decoders: embedding; x += layer(rms(x)) for every layer; logits = output rms(x).
-// `output.weight` absent: the embedding is the output matrix.
+// The common frame of decoders: embedding; x += layer(rms(x)) for every layer; logits = output
+// rms(x). `output.weight` absent: the embedding is the output matrix.
 class ResidualStack {
  public:
   ResidualStack(const ModelReader& reader, Ops& ops);

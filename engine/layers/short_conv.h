@@ -7,8 +7,8 @@
 
 namespace corvid::engine {
 
-// A causal depthwise convolution with SiLU that keeps its last inputs in the sequence's state. Without
-// taps it is SiLU alone.
+// A causal depthwise convolution with SiLU that keeps its last inputs in the sequence's state.
+// Without taps it is SiLU alone.
 class ShortConv {
  public:
   // `name`.weight {taps, channels} and, where present, `name`.bias. `taps` may be 0.

@@ -1,5 +1,5 @@
-// Gated DeltaNet-2 (arXiv 2605.22791): delta-rule blocks, some of them replaced by attention that may be
-// windowed; SwiGLU in every block.
+// Gated DeltaNet-2 (arXiv 2605.22791): delta-rule blocks, some of them replaced by attention that
+// may be windowed; SwiGLU in every block.
 
 #include "engine/layers/attention.h"
 #include "engine/layers/delta_rule.h"

@@ -18,8 +18,8 @@ struct ModelConfig {
   int32_t context_max = 0;  // tokens; 0: the file does not say
 };
 
-// Weights and the graph that uses them. Immutable after construction. What a model keeps between steps
-// it says itself, so that nothing outside of engine/models asks for an architecture by name.
+// Weights and the graph that uses them. Immutable after construction. What a model keeps between
+// steps it says itself, so that nothing outside of engine/models asks for an architecture by name.
 class Model {
  public:
   virtual ~Model() = default;
@@ -31,8 +31,9 @@ class Model {
   virtual void forward(const Batch& batch, std::span<float> logits) const = 0;
 };
 
-// Builds the architecture that `file` names. Throws unsupported for an unknown one, naming the known
-// ones; corrupt for a file whose tensors do not fit its metadata. `file` and `ops` outlive the model.
+// Builds the architecture that `file` names. Throws unsupported for an unknown one, naming the
+// known ones; corrupt for a file whose tensors do not fit its metadata. `file` and `ops` outlive
+// the model.
 std::unique_ptr<Model> make_model(const GgufFile& file, Ops& ops);
 
 }  // namespace corvid::engine

@@ -17,7 +17,7 @@ bool between(uint8_t byte, int low, int high) { return byte >= low && byte <= hi
 // Whether some whole number in [low, high] begins with the digits of `magnitude`.
 bool reachable(int64_t magnitude, int64_t low, int64_t high) {
   if (low > high) return false;
-  __int128 first = magnitude, last = magnitude;
+  int64_t first = magnitude, last = magnitude;
   while (first <= high) {
     if (last >= low) return true;
     if (magnitude == 0) return false;

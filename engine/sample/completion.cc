@@ -82,12 +82,12 @@ std::string Automaton::finish_integer(const ValueNode& node, const Position::Fra
   if (frame.state == kStart) return node.minimal;
   const Range range = minus ? negative(node) : positive(node);
   if (!digits) return std::to_string(range.low);
-  __int128 first = frame.value, span = 1;
+  int64_t first = frame.value, span = 1;
   while (first + span - 1 < range.low) {
     first *= 10;
     span *= 10;
   }
-  const auto value = static_cast<int64_t>(std::max<__int128>(first, range.low));
+  const int64_t value = std::max(first, range.low);
   return std::to_string(value).substr(std::to_string(frame.value).size());
 }
 

@@ -13,8 +13,8 @@
 
 namespace corvid::engine {
 
-// A loaded model and the one lock under which it computes. Thread-safe. Shared by the engine and its
-// sequences.
+// A loaded model and the one lock under which it computes. Thread-safe. Shared by the engine and
+// its sequences.
 class Evaluator {
  public:
   Evaluator(const std::filesystem::path& path, const EngineOptions& options);
@@ -33,8 +33,8 @@ class Evaluator {
   };
   enum class Rows { none, last, all };
 
-  // Evaluates the items in one pass and advances their memories. `logits` holds the last or all rows of
-  // every item, in order. The memories differ.
+  // Evaluates the items in one pass and advances their memories. `logits` holds the last or all
+  // rows of every item, in order. The memories differ.
   void run(std::span<const Item> items, Rows rows, std::span<float> logits);
 
  private:

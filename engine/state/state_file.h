@@ -10,8 +10,8 @@ namespace corvid::engine {
 
 std::string encode_state(Sequence::Impl& sequence);
 
-// Fills `fresh`, a sequence without tokens. Throws corrupt "corrupt: NAME: WHAT at OFFSET"; unsupported
-// for another version; invalid "saved by another model".
+// Fills `fresh`, a sequence without tokens. Throws corrupt "corrupt: NAME: WHAT at OFFSET";
+// unsupported for another version; invalid "saved by another model".
 void decode_state(std::string_view bytes, const std::string& name, Sequence::Impl& fresh);
 
 }  // namespace corvid::engine

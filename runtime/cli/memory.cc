@@ -17,6 +17,9 @@
 namespace corvid::runtime {
 namespace {
 
+// Shorter lines of a forgotten turn are too common to be told apart from other people's text.
+constexpr size_t kLineBytesErased = 12;
+
 struct MemoryArguments {
   std::string store;      // empty: Corvid's own
   std::string workspace;  // empty: this folder
@@ -227,7 +230,13 @@ void forget(const MemoryArguments& arguments, CommandContext& context) {
   const memory::Forgotten done = memory->forget(preview, arguments.reason);
   Erased erased;
   if (arguments.store.empty()) {
+    // A turn stands in the logs whole and in parts: the task without its check, a line of a recall.
     std::vector<std::string> texts = done.texts;
+    for (const std::string& text : done.texts) {
+      for (const std::string_view line : split_lines(text)) {
+        if (trim(line).size() >= kLineBytesErased) texts.emplace_back(trim(line));
+      }
+    }
     if (!arguments.text.empty()) texts.push_back(arguments.text);
     erased = erase_from_sessions(find_paths(), texts);
   }

@@ -89,7 +89,9 @@ void RunView::show_message(const Message& message, int attempt) {
       line(palette_.bold(prefix + "> " + call.name) + " " + shown_arguments(call));
     }
   } else if (message.role == Role::tool && attempt < 0) {
-    write_text(stream_, palette_.dim(excerpt(message.content)));
+    // Where a diff was shown, the text that the model gets repeats it.
+    if (!diff_was_shown_) write_text(stream_, palette_.dim(excerpt(message.content)));
+    diff_was_shown_ = false;
   } else if (message.role == Role::user && attempt < 0) {
     write_text(stream_, excerpt(message.content));
   }
@@ -109,6 +111,7 @@ void RunView::show(const Event& event) {
   } else if (const auto* finished = std::get_if<ToolFinished>(&event.body)) {
     if (attempt < 0 && !finished->diff.empty()) {
       write_text(stream_, coloured_diff(palette_, finished->diff));
+      diff_was_shown_ = true;
     }
   } else if (const auto* check = std::get_if<CheckRan>(&event.body)) {
     const bool passed = check->exit_code == 0;

@@ -26,7 +26,8 @@ Golden read_golden(const std::filesystem::path& models, const std::filesystem::p
   golden.tokens = json.at("tokens").get<std::vector<Token>>();
   if (json.contains("greedy")) golden.greedy = json.at("greedy").get<std::vector<Token>>();
   const auto ideal = logits / (name + ".ideal.npy");
-  golden.logits = read_npy(std::filesystem::exists(ideal) ? ideal : logits / (name + ".logits.npy"));
+  golden.logits =
+      read_npy(std::filesystem::exists(ideal) ? ideal : logits / (name + ".logits.npy"));
   if (std::filesystem::exists(logits / (name + ".long.npy"))) {
     golden.long_logits = read_npy(logits / (name + ".long.npy"));
     golden.long_positions = json.at("long_positions").get<std::vector<int64_t>>();

@@ -1,6 +1,6 @@
 #pragma once
-// Writes small models with random weights of any size, so that tests need no files and reach sizes that
-// fixtures do not have.
+// Writes small models with random weights of any size, so that tests need no files and reach sizes
+// that fixtures do not have.
 
 #include <cmath>
 #include <filesystem>

@@ -1,6 +1,6 @@
 #pragma once
-// The gated delta rule with per-channel gates: one token at a time, and in chunks (arXiv 2605.22791;
-// the chunk form as in fla-org/flash-linear-attention's KDA and GDN-2 operators).
+// The gated delta rule with per-channel gates: one token at a time, and in chunks (arXiv
+// 2605.22791; the chunk form as in fla-org/flash-linear-attention's KDA and GDN-2 operators).
 
 #include "engine/backends/cpu/kernels.h"
 #include "engine/backends/cpu/math_impl.h"
@@ -9,7 +9,7 @@ namespace corvid::engine {
 
 inline constexpr int64_t kSubChunk = 16;
 
-// One token of one value head: `width` <= kVecs vectors of its columns.
+// One token of one value head: kVecs whole vectors of its columns, or `width` elements of one.
 struct DeltaColumns {
   const float *decay, *read, *k, *q;  // (key_dim): e^g, b * k, k, q
   const float* target;                // (width) w * v
@@ -20,10 +20,7 @@ struct DeltaColumns {
 
 template <class V, int kVecs>
 inline void delta_columns(const DeltaColumns& c, int64_t width) {
-  const auto lanes = [&](int v) {
-    const int64_t left = width - v * V::kLanes;
-    return left < V::kLanes ? left : V::kLanes;
-  };
+  const auto lanes = [width](int) { return kVecs > 1 ? V::kLanes : width; };
   V delta[kVecs], out[kVecs];
   for (int v = 0; v < kVecs; ++v) {
     delta[v] = load_some<V>(c.target + v * V::kLanes, lanes(v));
@@ -90,9 +87,9 @@ inline void delta_step(const DeltaArgs& args, int64_t head, float* scratch) {
                          {args.state + j * dk * dv, dv}, args.o + j * dv, dk};
     for (int64_t column = 0; column < dv;) {
       const int64_t left = dv - column;
-      const int64_t width = left >= 4 * V::kLanes ? 4 * V::kLanes : left < V::kLanes ? left : V::kLanes;
-      if (width == 4 * V::kLanes) delta_columns<V, 4>(columns, 4 * V::kLanes);
-      else delta_columns<V, 1>(columns, width);
+      const bool four = left >= 4 * V::kLanes;
+      const int64_t width = four ? 4 * V::kLanes : left < V::kLanes ? left : V::kLanes;
+      four ? delta_columns<V, 4>(columns, width) : delta_columns<V, 1>(columns, width);
       column += width;
       columns.target += width;
       columns.state.data += width;
@@ -125,9 +122,11 @@ inline DeltaChunk carve(const DeltaArgs& args, float* at, int64_t& floats) {
     return block;
   };
   const int64_t keys = length * args.key_dim;
-  DeltaChunk chunk{length, args.q, args.k, args.heads * args.key_dim, take(keys), take(keys), take(keys), take(keys), take(keys),
-                   take(length * length), take(length * length), take(kSubChunk * args.key_dim),
-                   take(kSubChunk * args.key_dim), take(keys), take(length * args.value_dim)};
+  const int64_t sub_keys = kSubChunk * args.key_dim, square = length * length;
+  DeltaChunk chunk{length, args.q, args.k, args.heads * args.key_dim,
+                   take(keys), take(keys), take(keys), take(keys), take(keys),
+                   take(square), take(square), take(sub_keys), take(sub_keys), take(keys),
+                   take(length * args.value_dim)};
   floats = at - begin;
   return chunk;
 }

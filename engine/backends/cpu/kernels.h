@@ -14,8 +14,9 @@ struct MatmulArgs {
   float* y = nullptr;  // (rows, w.out)
 };
 
-// The kernels of one instruction set. Each does a part of an operation that depends on no other part, so
-// that any number of threads gives the same bits. `scratch` has the floats that *_scratch() say.
+// The kernels of one instruction set. Each does a part of an operation that depends on no other
+// part, so that any number of threads gives the same bits. `scratch` has the floats that
+// *_scratch() say.
 struct Kernels {
   const char* name;
   // Columns [begin, end) of y; begin is a multiple of kColumns.
@@ -38,8 +39,8 @@ int64_t attention_scratch(const AttentionArgs& args);
 int64_t delta_scratch(const DeltaArgs& args);
 int64_t ssd_scratch(const SsdArgs& args);
 
-// The kernels for a level: empty takes CORVID_CPU, else the best this CPU has. Throws not_found naming
-// the known levels; unsupported for one that this CPU lacks.
+// The kernels for a level: empty takes CORVID_CPU, else the best this CPU has. Throws not_found
+// naming the known levels; unsupported for one that this CPU lacks.
 const Kernels& find_kernels(std::string level);
 
 }  // namespace corvid::engine

@@ -1,6 +1,6 @@
 #pragma once
-// Elementary functions and small matrix products over a vector class V (vec_portable.h). Everything is a
-// template on V, so that code for one instruction set never gets into another's object file.
+// Elementary functions and small matrix products over a vector class V (vec_portable.h). Everything
+// is a template on V, so that code for one instruction set never gets into another's object file.
 
 #include <cstddef>
 #include <cstdint>
@@ -84,9 +84,9 @@ struct Out {
   float* row(int64_t i) const { return data + i * stride; }
 };
 
-// kOut dot products of kRows rows of x with kOut weight rows; the first `out_count` are written. Each
-// product is summed in one vector in the order of i, whatever kRows and kOut are: the results of a row
-// do not depend on the others.
+// kOut dot products of kRows rows of x with kOut weight rows; the first `out_count` are written.
+// Each product is summed in one vector in the order of i, whatever kRows and kOut are: the results
+// of a row do not depend on the others.
 template <class V, class W, int kRows, int kOut>
 inline void dots(const W* w, In x, int64_t count, Out y, int64_t out_count) {
   V sums[kRows][kOut];
@@ -194,13 +194,10 @@ inline void multiply_transposed(In a, In b, Out c, Sizes sizes) {
   multiply_packed<V, RowF32<V>>({data, b.stride * 4, sizes.width}, a, sizes.rows, sizes.depth, c);
 }
 
-// A block of c (kRows rows, `width` <= kVecs vectors) += a (kRows, depth) b (depth, width).
+// A block of c (kRows rows, kVecs whole vectors, or `width` elements of one) += a (kRows, depth) b.
 template <class V, int kRows, int kVecs>
 inline void multiply_block(In a, In b, Out c, int64_t depth, int64_t width) {
-  const auto lanes = [&](int v) {
-    const int64_t left = width - v * V::kLanes;
-    return left < V::kLanes ? left : V::kLanes;
-  };
+  const auto lanes = [width](int) { return kVecs > 1 ? V::kLanes : width; };
   V sums[kRows][kVecs];
   for (int r = 0; r < kRows; ++r) {
     for (int v = 0; v < kVecs; ++v) sums[r][v] = load_some<V>(c.row(r) + v * V::kLanes, lanes(v));
@@ -218,21 +215,16 @@ inline void multiply_block(In a, In b, Out c, int64_t depth, int64_t width) {
   }
 }
 
-// Strips of kVecs vectors from `column` on, for groups of kRows rows; returns the first column that is
-// left. The sum of an element is in the order of depth whatever the blocking.
+// Strips of kVecs vectors from `column` on, for groups of kRows rows; returns the first column that
+// is left. The sum of an element is in the order of depth whatever the blocking.
 template <class V, int kRows, int kVecs>
 inline int64_t multiply_strips(In a, In b, Out c, Sizes sizes, int64_t column) {
   constexpr int64_t kStrip = kVecs * V::kLanes;
   for (; column + (kVecs == 1 ? 1 : kStrip) <= sizes.width; column += kStrip) {
     const int64_t left = sizes.width - column < kStrip ? sizes.width - column : kStrip;
     for (int64_t r = 0; r + kRows <= sizes.rows; r += kRows) {
-      const In from{b.data + column, b.stride};
-      const Out to{c.row(r) + column, c.stride};
-      if (left == kStrip) {
-        multiply_block<V, kRows, kVecs>({a.row(r), a.stride}, from, to, sizes.depth, kStrip);
-      } else {
-        multiply_block<V, kRows, kVecs>({a.row(r), a.stride}, from, to, sizes.depth, left);
-      }
+      multiply_block<V, kRows, kVecs>({a.row(r), a.stride}, {b.data + column, b.stride},
+                                      {c.row(r) + column, c.stride}, sizes.depth, left);
     }
   }
   return column;

@@ -1,6 +1,6 @@
 #pragma once
-// Four lanes of float in plain C++ (compiler vectors): the "scalar" level, for any CPU. The kernels in
-// kernels_impl.h are templates over a class with these members.
+// Four lanes of float in plain C++ (compiler vectors): the "scalar" level, for any CPU. The kernels
+// in kernels_impl.h are templates over a class with these members.
 
 #include <cmath>
 #include <cstdint>
@@ -82,7 +82,8 @@ struct VecPortable {
   static float from_f16_one(const std::byte* from) {
     uint16_t bits;
     std::memcpy(&bits, from, sizeof bits);
-    // Half to float by shifting into float's fields and scaling by 2^112; exact for all finite values.
+    // Half to float by shifting into float's fields and scaling by 2^112; exact for all finite
+    // values.
     const uint32_t shifted = static_cast<uint32_t>(bits & 0x7fff) << 13;
     const uint32_t sign = static_cast<uint32_t>(bits & 0x8000) << 16;
     if (shifted >= 0x0f800000u) {  // infinity or NaN
