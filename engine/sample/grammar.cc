@@ -54,7 +54,7 @@ namespace {
 constexpr int64_t kWholeMax = 9007199254740991;  // 2^53 - 1: exact in every JSON reader
 constexpr size_t kPropertiesMax = 256;
 
-std::string quoted(std::string_view text) { return jinja::to_json(jinja::Value(text), {}); }
+std::string json_quoted(std::string_view text) { return jinja::to_json(jinja::Value(text), {}); }
 
 bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -140,7 +140,7 @@ class SchemaCompiler {
       if (!value.is_string()) {
         node.literals.add(value.dump(), 0);
       } else if (const std::string text = value.get<std::string>(); is_utf8(text)) {
-        node.literals.add(quoted(text), 0);
+        node.literals.add(json_quoted(text), 0);
       }
     }
     return literal_node(std::move(node));
@@ -234,7 +234,7 @@ class SchemaCompiler {
     }
     ValueNode node;
     for (const std::string& text : values) {
-      if (type == "string" && is_utf8(text)) node.literals.add(quoted(text), 0);
+      if (type == "string" && is_utf8(text)) node.literals.add(json_quoted(text), 0);
       if (type == "integer") {
         const OrderedJson number = OrderedJson::parse(text, nullptr, false);
         if (number.is_number_integer()) node.literals.add(number.dump(), 0);
@@ -265,7 +265,7 @@ class SchemaCompiler {
           narrow ? offered(part, narrowed->second) : value(part, depth + 1);
       const bool needed = required.erase(name) > 0;
       if (index < 0 && needed) return -1;
-      if (index >= 0) node.properties.push_back({quoted(name) + ": ", index, needed});
+      if (index >= 0) node.properties.push_back({json_quoted(name) + ": ", index, needed});
     }
     if (!required.empty()) error("requires '" + *required.begin() + "', which it does not define");
     grammar_.finish_object(node);
@@ -315,7 +315,7 @@ Grammar::Grammar(const std::vector<ToolShape>& shapes) {
     if (!is_utf8(shape.name) || shape.name.empty()) fail(Code::invalid, "a tool's name is not text");
     const int32_t arguments = SchemaCompiler(*this, shape).run();
     if (arguments < 0) continue;
-    const std::string name = quoted(shape.name);
+    const std::string name = json_quoted(shape.name);
     names_.add(name.substr(1) + ", \"arguments\": ", static_cast<int32_t>(tools_.size()));
     tools_.push_back({shape.name, arguments});
   }

@@ -185,8 +185,10 @@ bool process(const Bug& bug, const NgramTable& table, Writer& writer) {
 int run(std::map<std::string, std::string>& options) {
   const TableFile file = unpack_tables(read_file(options["--tables"]), options["--tables"]);
   const NgramTable table(file.ngrams, options["--tables"]);
-  const Weights weights = file.weights.empty() ? plain_weights()
-                                               : unpack_weights(file.weights, options["--tables"]);
+  // Features need no weights, so that those of older features do not stand in the way of new ones.
+  const Weights weights = options.contains("--candidates")
+                              ? unpack_weights(file.weights, options["--tables"])
+                              : plain_weights();
   Writer writer(options, weights);
   std::ifstream in(options["--bugs"]);
   if (!in) fail(Code::not_found, "no bugs at '" + options["--bugs"] + "'");

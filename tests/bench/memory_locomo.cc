@@ -1,6 +1,7 @@
 // Prints one JSON line per question in the form that the scorer of the LoCoMo evidence benchmark
 // reads. The input folder holds what `python3 locomo.py FOLDER` of that benchmark writes:
-// turns.jsonl and questions.jsonl, without the gold. The data may be measured with, not copied here.
+// turns.jsonl and questions.jsonl, without the gold. The data may be used for measuring only and
+// must not be copied into this tree. Needs ../shared; build the target memory_locomo by name.
 //
 //   python3 ../shared/bench/locomo/locomo.py /tmp/locomo
 //   build/release/tests/memory_locomo /tmp/locomo > /tmp/run.jsonl

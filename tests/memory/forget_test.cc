@@ -53,7 +53,8 @@ TEST_CASE("Forgotten text is in no byte of the store's files and in no answer") 
     INFO(word);
     CHECK_FALSE(holds(bytes, word));
   }
-  for (const char* question : {"quokka periwinkle", "vault code of the observatory", "telescopes"}) {
+  for (const char* question :
+       {"quokka periwinkle", "vault code of the observatory", "telescopes"}) {
     const Recall recall = memory.recall(question, {.limit = 1000});
     CHECK_FALSE(holds(recall.context, "quokka"));
     for (const std::string& text : texts(recall)) CHECK_FALSE(holds(text, "quokka"));

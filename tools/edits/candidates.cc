@@ -85,6 +85,8 @@ void Candidates::replace(int first, int last, std::string_view text, Kind kind) 
     if (end == line.size() || line[end] == '#') {
       while (begin > 0 && line[begin - 1] == ' ') --begin;
       if (begin == 0) return;
+    } else if (std::string_view(")]},:").find(line[end]) != std::string_view::npos) {
+      while (begin > 0 && line[begin - 1] == ' ') --begin;
     }
   }
   std::string changed(line.substr(0, begin));

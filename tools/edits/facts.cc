@@ -197,7 +197,7 @@ void add_gaps(const Source& source, UnitFacts& facts, const Unit& unit) {
   }
   int token = unit.last_token;
   const Statement& last = all[static_cast<size_t>(facts.last_statement - 1)];
-  for (; !blocks.empty(); blocks.pop_back()) {
+  for (; !blocks.empty() && unit.is_function; blocks.pop_back()) {
     facts.gaps.push_back({last.last_line + 1, blocks.back().first, token, facts.last_statement - 1,
                           -1, true, blocks.back().second});
     if (token < source.count() && source.token(token).kind == TokenKind::dedent) ++token;

@@ -11,9 +11,9 @@ namespace {
 // examples/fledgling/RANKING.md; the others are judgement.
 constexpr float kInnermostFrame = 3.5f, kFrameStep = 0.8f, kFrameLast = 0.5f;
 constexpr float kOutsideFunction = -2.0f;
-constexpr float kNotExecuted = -7.0f, kSuspicion = 2.0f;
+constexpr float kNotExecuted = -9.0f, kSuspicion = 2.0f;
 constexpr float kMentionedPath = 1.5f, kMentionedClass = 1.5f;
-constexpr float kMentionedName = 7.0f, kMentionedWord = 2.0f;
+constexpr float kMentionedName = 12.0f, kMentionedWord = 2.0f;
 constexpr float kLineNotExecuted = -5.0f;
 constexpr float kFailingLine = 1.2f, kLineStep = 0.12f, kLineStepMax = 1.8f, kLaterLine = -2.5f;
 

@@ -24,7 +24,7 @@ constexpr int64_t kTableBytesMax = 64 << 20;
 constexpr size_t kFileBytesMax = 2 << 20;
 constexpr size_t kUnitsMax = 240;            // visited, most probable first
 constexpr size_t kCandidatesMax = 150'000;   // over all units
-constexpr float kUnitMargin = 14;            // log-weight below the best at which units are left out
+constexpr float kUnitMargin = 18;            // log-weight below the best at which units are left out
 constexpr size_t kModelUnitsMax = 12;
 constexpr int kModelLinesMax = 600;          // over all units that the model is asked about
 
@@ -192,6 +192,7 @@ void ask_model(std::vector<Visit>& visits, const edits::Place& place, const Rank
 
 // All candidates of the visits in one order, none twice.
 std::vector<EditCandidate> collect(std::vector<Visit>& visits, const EditOptions& options) {
+  std::erase_if(visits, [](const Visit& visit) { return visit.candidates.empty(); });
   std::vector<float> weights;
   for (const Visit& visit : visits) weights.push_back(visit.weight);
   log_softmax(weights);

@@ -202,11 +202,12 @@ inline void multiply_block(In a, In b, Out c, int64_t depth, int64_t width) {
   for (int r = 0; r < kRows; ++r) {
     for (int v = 0; v < kVecs; ++v) sums[r][v] = load_some<V>(c.row(r) + v * V::kLanes, lanes(v));
   }
-  for (int64_t k = 0; k < depth; ++k) {
+  const float* const end = a.data + depth;
+  for (; a.data != end; ++a.data, b.data += b.stride) {
     V row[kVecs];
-    for (int v = 0; v < kVecs; ++v) row[v] = load_some<V>(b.row(k) + v * V::kLanes, lanes(v));
+    for (int v = 0; v < kVecs; ++v) row[v] = load_some<V>(b.data + v * V::kLanes, lanes(v));
     for (int r = 0; r < kRows; ++r) {
-      const V factor = V::all(a.row(r)[k]);
+      const V factor = V::all(*a.row(r));
       for (int v = 0; v < kVecs; ++v) sums[r][v] = V::fma(factor, row[v], sums[r][v]);
     }
   }
