@@ -25,7 +25,7 @@ class ChatTemplate {
 
   // `context` holds messages, tools, add_generation_prompt, bos_token, eos_token and whatever else
   // the template reads (enable_thinking, ...). Throws invalid with the template's own message for
-  // raise_exception, or with line and column for a failure inside. Bounded in steps and output size.
+  // raise_exception, or with line and column for a failure inside. Bounded in steps and output.
   std::string render(const OrderedJson& context) const;
   // The same with the keys of every object sorted.
   std::string render(const Json& context) const;

@@ -15,10 +15,13 @@ namespace corvid::engine {
 
 struct ToolShape {
   std::string name;
-  std::string schema;  // JSON Schema of the arguments: objects, strings, integers with bounds, numbers,
-                       // booleans, enums, arrays, required, no extra keys
+  // JSON Schema of the arguments: objects (properties, required; other keys are never written),
+  // strings (minLength, maxLength), integers (minimum, maximum, exclusive ones), numbers, booleans,
+  // null, enum, const, arrays (items, minItems, maxItems). Keys are written in the schema's order.
+  std::string schema;
   // Narrowing per argument name: the only values allowed in this generation (paths that exist,
-  // choices that were offered). An empty list forbids the argument, or the tool when it is required.
+  // choices that were offered), for strings, integers and lists of these. An empty list forbids the
+  // argument, or the tool when it is required.
   std::map<std::string, std::vector<std::string>> offered;
 };
 
@@ -30,11 +33,15 @@ struct ConstraintSpec {
   int calls_max = 1;
 };
 
-// The state of one generation. Copyable (a fork of a sequence copies it). Fails closed: when nothing
-// is allowed, only the end is.
+// The state of one generation, which writes calls canonically:
+//   <tool_call>\n{"name": "read_file", "arguments": {"path": "a.py", "offset": 3}}\n</tool_call>
+// Text that is settled is cut into tokens as Tokenizer::encode() cuts it; where there is a choice,
+// every token that begins an allowed text is allowed. Copyable (a fork of a sequence copies it);
+// copies may be used by different threads. Fails closed: when nothing is allowed, only the end is.
 class Constraint {
  public:
-  // Throws invalid for a schema outside the supported part, naming tool and keyword.
+  // Throws invalid for a schema outside the supported part, naming tool and keyword. `tokenizer`
+  // must outlive it and its copies.
   Constraint(const ConstraintSpec& spec, const Tokenizer& tokenizer);
   Constraint(const Constraint& other);
   Constraint& operator=(const Constraint& other);
@@ -44,11 +51,12 @@ class Constraint {
   void mask(std::span<float> logits) const;
   // The only token allowed now, or -1 when there is a choice: it needs no sampling.
   Token forced() const;
+  // Throws invalid for a token that cannot stand here.
   void accept(Token token);
   bool inside_call() const;
   bool may_end() const;
-  // Tokens that close whatever is open, fewest first: what a generation that reaches its limit appends
-  // so that the call still parses. Empty when nothing is open.
+  // The shortest text that closes an open call, in tokens: what a generation that reaches its limit
+  // appends so that the call still parses and matches its schema. Empty when nothing is open.
   std::vector<Token> closing() const;
 
  private:

@@ -23,14 +23,14 @@ class Tokenizer {
   ~Tokenizer();
 
   // `parse_special`: control tokens written in the text become their ids: on for template text, off
-  // for message text. User-defined tokens always do: they are text to the model too. No BOS is added.
+  // for message text. User-defined tokens always do: to the model they are text. No BOS is added.
   // What overlaps is cut leftmost first, then longest. Bytes that the vocabulary lacks are dropped.
   std::vector<Token> encode(std::string_view text, bool parse_special) const;
   // The pieces within which encode() merges (no special tokens); views into `text`.
   std::vector<std::string_view> pieces(std::string_view text) const;
 
   // Bytes of one token; empty for a control token unless `show_special`. The tags of calls, tool
-  // responses and reasoning (<tool_call>, <think>, ...) are output that programs read: always shown.
+  // responses and reasoning (<tool_call>, <think>, ...) are for programs to read: always shown.
   std::string_view bytes(Token token, bool show_special = false) const;
   std::string decode(std::span<const Token> tokens, bool show_special = false) const;
 

@@ -28,8 +28,13 @@ enum ArrayState : int32_t { kBracket, kFirst, kAfterItem, kAfterComma };
 struct Range {
   int64_t low, high;
 };
-inline Range positive(const ValueNode& node) { return {std::max<int64_t>(node.min, 0), node.max}; }
-inline Range negative(const ValueNode& node) { return {std::max<int64_t>(-node.max, 1), -node.min}; }
+// Of the digits, without sign.
+inline Range positive(const ValueNode& node) {
+  return {std::max<int64_t>(node.min, 0), node.max};
+}
+inline Range negative(const ValueNode& node) {
+  return {std::max<int64_t>(-node.max, 1), -node.min};
+}
 
 // What a continuation byte must be, and the state behind it.
 struct Continuation {

@@ -103,7 +103,8 @@ class SchemaCompiler {
     if (found == schema.end()) return otherwise;
     if (!found->is_number()) error(std::string("needs a number for '") + keyword + "'");
     const double value = found->get<double>();
-    if (std::fabs(value) > static_cast<double>(kWholeMax)) return value < 0 ? -kWholeMax : kWholeMax;
+    const bool large = std::fabs(value) > static_cast<double>(kWholeMax);
+    if (large) return value < 0 ? -kWholeMax : kWholeMax;
     // Bounds between two whole numbers: inwards.
     const bool lower = std::string_view(keyword).starts_with("min") ||
                        std::string_view(keyword).starts_with("exclusiveMin");
@@ -160,7 +161,8 @@ class SchemaCompiler {
     node.max = whole(schema, "maxLength", -1);
     if (node.max >= 0 && node.min > node.max) return -1;
     if (node.min > 4096) error("has a 'minLength' above 4096");
-    node.minimal = '"' + std::string(static_cast<size_t>(std::max<int64_t>(node.min, 0)), 'x') + '"';
+    const auto characters = static_cast<size_t>(std::max<int64_t>(node.min, 0));
+    node.minimal = '"' + std::string(characters, 'x') + '"';
     return grammar_.add(std::move(node));
   }
 
@@ -312,7 +314,9 @@ std::string Grammar::object_tail(const ValueNode& object, int64_t next, bool any
 
 Grammar::Grammar(const std::vector<ToolShape>& shapes) {
   for (const ToolShape& shape : shapes) {
-    if (!is_utf8(shape.name) || shape.name.empty()) fail(Code::invalid, "a tool's name is not text");
+    if (!is_utf8(shape.name) || shape.name.empty()) {
+      fail(Code::invalid, "a tool's name is not text");
+    }
     const int32_t arguments = SchemaCompiler(*this, shape).run();
     if (arguments < 0) continue;
     const std::string name = json_quoted(shape.name);

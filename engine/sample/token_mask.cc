@@ -29,15 +29,14 @@ TokenMask Masker::make(const Position& position) const {
     add_text(position, mask.allowed);
     add_tags(position, mask.allowed);
   } else if (position.phase != Phase::ended) {
-    Run only = run(position, kRunMax);
+    const Run only = run(position, kRunMax);
     mask.forced = settled(position, only);
     if (!mask.forced.empty() && !automaton_.may_end(position)) {
       mask.allowed.add(mask.forced.front());
       return mask;
     }
     mask.forced.clear();
-    if (!only.text.empty()) add_run(position, only, mask.allowed);
-    if (mask.allowed.first() < 0) {
+    if (only.text.empty() || !add_last_piece(position, only, mask.allowed)) {
       add_walk(position, mask.allowed);
       add_tags(position, mask.allowed);
     }
@@ -132,54 +131,23 @@ std::vector<Token> Masker::settled(const Position& position, const Run& run) con
   return tokens;
 }
 
-void Masker::add_first(const Position& position, std::string_view text, TokenSet& set) const {
-  const std::vector<Token> tokens = encode(position, text);
-  if (tokens.empty() || !text.starts_with(tokenizer_.bytes(tokens.front()))) return;
-  set.add(tokens.front());
-}
-
-// The last piece of a run: its cut depends on what follows.
-void Masker::add_run(const Position& position, const Run& known, TokenSet& set) const {
-  if (known.many || automaton_.may_end(known.position)) {
-    add_first(position, known.text, set);
-    add_longer(position, known.text, set);
-    return;
-  }
+// The last piece of a run. Where every way on leaves it complete, its first token is settled for
+// each of them; else false: its cut depends on text that is not known.
+bool Masker::add_last_piece(const Position& position, const Run& known, TokenSet& set) const {
+  if (known.many || known.next.empty() || automaton_.may_end(known.position)) return false;
+  std::vector<Token> firsts;
   for (uint8_t byte : known.next) {
     Position next = known.position;
     automaton_.step(next, byte);
-    const std::string text =
-        known.text + static_cast<char>(byte) + run(next, kLookMax).text;
-    add_first(position, text, set);
-    add_longer(position, text, set);
+    const std::string text = known.text + static_cast<char>(byte) + run(next, kLookMax).text;
+    const auto pieces = tokenizer_.pieces(text);
+    if (pieces.size() < 2 || pieces.front().size() > known.text.size()) return false;
+    const std::vector<Token> tokens = encode(position, text);
+    if (tokens.empty() || !text.starts_with(tokenizer_.bytes(tokens.front()))) return false;
+    firsts.push_back(tokens.front());
   }
-}
-
-// Tokens that begin with `prefix` and go on in an allowed way.
-void Masker::add_longer(Position position, std::string_view prefix, TokenSet& set) const {
-  if (!automaton_.step(position, prefix)) return;
-  std::span<const TokenTrie::Node> nodes = trie_.nodes();
-  size_t begin = 0, end = nodes.size();
-  for (char c : prefix) {
-    const auto byte = static_cast<uint8_t>(c);
-    while (begin < end && nodes[begin].byte != byte) begin = static_cast<size_t>(nodes[begin].skip);
-    if (begin >= end) return;
-    end = static_cast<size_t>(nodes[begin].skip);
-    ++begin;
-  }
-  std::vector<Position> path(256);
-  path[prefix.size()] = position;
-  for (size_t i = begin; i < end;) {
-    const TokenTrie::Node& node = nodes[i];
-    Position next = path[node.depth - 1u];
-    if (!automaton_.step(next, node.byte)) {
-      i = static_cast<size_t>(node.skip);
-      continue;
-    }
-    if (node.token >= 0) set.add(node.token);
-    path[node.depth] = next;
-    ++i;
-  }
+  for (Token token : firsts) set.add(token);
+  return true;
 }
 
 void Masker::walk(std::span<const TokenTrie::Node> nodes, const Position& position,

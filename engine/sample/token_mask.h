@@ -41,9 +41,7 @@ class Masker {
   Run run(const Position& position, size_t bytes_max) const;
   void list_next(Run& run) const;
   std::vector<Token> settled(const Position& position, const Run& run) const;
-  void add_run(const Position& position, const Run& run, TokenSet& set) const;
-  void add_longer(Position position, std::string_view prefix, TokenSet& set) const;
-  void add_first(const Position& position, std::string_view text, TokenSet& set) const;
+  bool add_last_piece(const Position& position, const Run& run, TokenSet& set) const;
   void add_text(const Position& position, TokenSet& set) const;
   void add_walk(const Position& position, TokenSet& set) const;
   void walk(std::span<const TokenTrie::Node> nodes, const Position& position, TokenSet& set) const;

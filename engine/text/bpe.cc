@@ -79,7 +79,9 @@ BytePairs::BytePairs(const PieceMap& vocabulary, std::span<const std::string> me
   int32_t rank = 0;
   for (const std::string& merge : merges) {
     const size_t space = merge.find(' ', 1);
-    if (space == std::string::npos) fail(Code::corrupt, "corrupt: merge '" + merge + "' has no space");
+    if (space == std::string::npos) {
+      fail(Code::corrupt, "corrupt: merge '" + merge + "' has no space");
+    }
     const std::string left = bytes_of_piece(std::string_view(merge).substr(0, space));
     const std::string right = bytes_of_piece(std::string_view(merge).substr(space + 1));
     const Symbol a = add(left), b = add(right), both = add(left + right);

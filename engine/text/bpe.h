@@ -12,8 +12,8 @@ namespace corvid::engine {
 
 using Token = int32_t;
 
-// GPT-2's printable stand-ins for bytes: text of a vocabulary entry -> the bytes it means. Characters
-// outside of the table stand for themselves.
+// GPT-2's printable stand-ins for bytes: text of a vocabulary entry -> the bytes it means.
+// Characters outside of the table stand for themselves.
 std::string bytes_of_piece(std::string_view piece);
 
 struct StringHash {

@@ -45,11 +45,35 @@ std::string kimi_k2() {
          std::string(kSpaceRules);
 }
 
-constexpr std::string_view kDeepseekLetters =
-    "\\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚ"
-    "Ḁ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻ"
-    "Ȿ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]+";
-constexpr std::string_view kDeepseekCjk = "[一-龥ࠀ-一가-퟿]+";
+// Ranges of code points in hexadecimal, as the DeepSeek tokenizers list them. White space other
+// than ASCII's belongs to none, which is how llama.cpp matches ranges.
+constexpr std::string_view kCasedLetters =
+    "41-5A 61-7A B5 C0-D6 D8-F6 F8-1BA 1BC-1BF 1C4-293 295-2AF 370-373 376 377 37B-37D 37F "
+    "386 388-38A 38C 38E-3A1 3A3-3F5 3F7-481 48A-52F 531-556 10A0-10C5 13A0-13F5 13F8-13FD "
+    "1C90-1CBA 1CBD-1CBF 1D00-1D2B 1D6B-1D77 1D79-1D9A 1E00-1F15 1F18-1F1D 1F20-1F45 "
+    "1F48-1F4D 1F50-1F57 1F59 1F5B 1F5D 1F5F-1F7D 1F80-1FB4 1FB6-1FBC 1FBE 1FC2-1FC4 "
+    "1FC6-1FCC 1FD0-1FD3 1FD6-1FDB 1FE0-1FEC 1FF2-1FF4 1FF6-1FFC 2102 2107 210A-2113 2115 "
+    "2119-211D 2124 2126 2128 212A-212D 212F-2134 2139 213C-213F 2145-2149 214E 2183 2184 "
+    "2C00-2C7B 2C7E-2CE4 2CEB-2CEE 2CF2 2CF3 A640-A66D A680-A69B A722-A76F A771-A787 "
+    "A78B-A78E AB70-ABBF FB00-FB06 FB13-FB17 FF21-FF3A FF41-FF5A 10400-1044F 104B0-104D3 "
+    "104D8-104FB 10C80-10CB2 10CC0-10CF2 118A0-118DF 1E900-1E943";
+constexpr std::string_view kPunctuation =
+    "21-2F 3A-7E FF01-FF0F FF1A-FF5E 2018-201F 3001-3002";
+constexpr std::string_view kCjk =
+    "4E00-9FA5 800-167F 1681-1FFF 200B-2027 202A-202E 2030-205E 2060-2FFF 3001-4E00 AC00-D7FF";
+constexpr std::string_view kKanaAndHan = "4E00-9FA5 3040-309F 30A0-30FF";
+
+std::string char_class(std::string_view ranges) {
+  std::string out = "[";
+  std::string_view rest = ranges;
+  while (!rest.empty()) {
+    const size_t end = std::min(rest.find_first_of(" -"), rest.size());
+    out.append("\\x{").append(rest.substr(0, end)).append("}");
+    if (end < rest.size() && rest[end] == '-') out += '-';
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return out + "]+";
+}
 
 struct Scheme {
   std::string_view names;  // separated by spaces
@@ -81,15 +105,15 @@ std::vector<Scheme> schemes() {
        {cased(std::string(kContractions) + "?", "\\p{N}{1,3}")}},
       {"kimi-k2", {kimi_k2()}},
       {"deepseek-v3 hunyuan-dense joyai-llm",
-       {"\\p{N}{1,3}", "[一-龥぀-ゟ゠-ヿ]+",
+       {"\\p{N}{1,3}", char_class(kKanaAndHan),
         "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?"
         "[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|" +
             std::string(kSpaceRules)}},
       {"deepseek-llm",
-       {"[\\r\\n]", std::string(kDeepseekLetters), "\\s?[!-/:-~！-／：-～‘-‟　-。]+", "\\s+$",
-        std::string(kDeepseekCjk), "\\p{N}+"}},
+       {"[\\r\\n]", "\\s?" + char_class(kCasedLetters), "\\s?" + char_class(kPunctuation), "\\s+$",
+        char_class(kCjk), "\\p{N}+"}},
       {"deepseek-coder",
-       {"[\\r\\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", std::string(kDeepseekCjk), "\\p{N}"}},
+       {"[\\r\\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", char_class(kCjk), "\\p{N}"}},
       {"falcon", {"[\\p{P}\\$\\+<=>\\^~\\|`]+", gpt2, "[0-9][0-9][0-9]"}},
       {"starcoder refact command-r smollm codeshell exaone minerva-7b", {"\\p{N}", gpt2}},
       {"seed-coder",
@@ -139,7 +163,9 @@ struct PreTokenizer::Pattern {
       const int found = pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
                                     at, 0, match, nullptr);
       if (found == PCRE2_ERROR_NOMATCH) break;
-      if (found < 0) fail(Code::invalid, "text cannot be split: PCRE2 error " + std::to_string(found));
+      if (found < 0) {
+        fail(Code::invalid, "text cannot be split: PCRE2 error " + std::to_string(found));
+      }
       const PCRE2_SIZE* range = pcre2_get_ovector_pointer(match);
       if (range[1] <= range[0]) {
         at = range[0] + 1;

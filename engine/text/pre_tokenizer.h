@@ -14,7 +14,8 @@ class PreTokenizer {
   explicit PreTokenizer(std::string_view name);
   ~PreTokenizer();
 
-  // Pieces in order; together they are the text. Bytes that are not UTF-8 stay in pieces of their own.
+  // Pieces in order; together they are the text. Bytes that are not UTF-8 are in pieces of their
+  // own.
   std::vector<std::string_view> split(std::string_view text) const;
   // A piece that is a whole vocabulary entry is taken as it is.
   bool ignore_merges() const { return ignore_merges_; }

@@ -20,7 +20,7 @@ int64_t TokenSet::count() const {
 
 Token TokenSet::first() const {
   for (size_t i = 0; i < words_.size(); ++i) {
-    if (words_[i]) return static_cast<Token>(i * 64 + static_cast<size_t>(std::countr_zero(words_[i])));
+    if (words_[i]) return static_cast<Token>(i * 64) + std::countr_zero(words_[i]);
   }
   return -1;
 }

@@ -14,7 +14,7 @@ using Token = int32_t;
 // A set of tokens.
 class TokenSet {
  public:
-  explicit TokenSet(int32_t size = 0) : size_(size), words_((static_cast<size_t>(size) + 63) / 64) {}
+  explicit TokenSet(int32_t size) : size_(size), words_((static_cast<size_t>(size) + 63) / 64) {}
   void add(Token token) { words_[index(token)] |= bit(token); }
   void remove(Token token) { words_[index(token)] &= ~bit(token); }
   bool has(Token token) const { return words_[index(token)] & bit(token); }
@@ -46,8 +46,8 @@ class TokenTrie {
   // All tokens with text, control tokens left out; and those of them that plain() does not hold.
   std::span<const Node> nodes() const { return nodes_; }
   std::span<const Node> rest() const { return rest_; }
-  // Whole UTF-8 characters without quote, backslash and control characters: fit into any JSON
-  // string that has room for them. By their number of characters, which is at most characters_max().
+  // Whole UTF-8 characters without quote, backslash and control characters: these fit into any JSON
+  // string that has room for them, of at most characters_max() characters.
   const TokenSet& plain() const { return plain_; }
   std::span<const Token> plain_longer_than(int64_t characters) const;
   int64_t characters_max() const { return characters_max_; }

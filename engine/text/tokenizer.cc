@@ -267,7 +267,7 @@ std::string Detokenizer::push(Token token) {
 }
 
 std::string Detokenizer::finish() {
-  return to_utf8(std::exchange(pending_, {}));
+  return std::exchange(pending_, {}).empty() ? "" : "\xEF\xBF\xBD";
 }
 
 }  // namespace corvid::engine

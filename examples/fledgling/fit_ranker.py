@@ -5,7 +5,7 @@ then with one hidden layer. Bugs are weighted so that their kinds are half as th
 the kinds of a mutator's bugs are its own. Prints exact@K (the right repair among the first K) and loc@K (its line
 among the K best lines), all bugs in the denominator.
 
-    python3 fit_ranker.py --fit PREFIX --test PREFIX [--tables FILE] [--hidden 24] [--epochs 30] [--seed 1]
+    python3 fit_ranker.py --fit PREFIX... --test PREFIX... [--tables FILE] [--hidden 24] [--epochs 30] [--seed 1]
 
 PREFIX is what `fledgling_dump --features` was given. Needs numpy only.
 """
@@ -25,14 +25,20 @@ EXACT = (1, 4, 16, 64)
 class Bugs:
     """Candidates of many bugs: features (rows, features), kinds, lines, and per bug its rows and label."""
 
-    def __init__(self, prefix, limit=None):
-        self.names = pathlib.Path(prefix + ".names").read_text().split()
-        records = [json.loads(line) for line in open(prefix + ".jsonl")][:limit]
-        rows = sum(r["count"] for r in records)
-        places = numpy.fromfile(prefix + ".cand", dtype=[("line", "<u2"), ("kind", "u1"), ("operation", "u1")], count=rows)
-        self.lines, self.kinds, self.operations = places["line"].astype(int), places["kind"].astype(int), places["operation"]
-        width = pathlib.Path(prefix + ".f32").stat().st_size // 4 // max(1, pathlib.Path(prefix + ".cand").stat().st_size // 4)
-        self.features = numpy.memmap(prefix + ".f32", dtype="<f4", mode="r", shape=(rows, width)) if rows else numpy.zeros((0, width))
+    def __init__(self, prefixes, limit=None):
+        records, places, features = [], [], []
+        for prefix in prefixes:
+            self.names = pathlib.Path(prefix + ".names").read_text().split()
+            part = [json.loads(line) for line in open(prefix + ".jsonl")]
+            rows = sum(r["count"] for r in part)
+            records += part
+            places.append(numpy.fromfile(prefix + ".cand", dtype=[("line", "<u2"), ("kind", "u1"), ("operation", "u1")]))
+            features.append(numpy.fromfile(prefix + ".f32", dtype="<f4").reshape(rows, -1))
+        records = records[:limit]
+        places = numpy.concatenate(places)
+        self.features = numpy.concatenate(features) if len(features) > 1 else features[0]
+        width = self.features.shape[1]
+        self.lines, self.kinds = places["line"].astype(int), places["kind"].astype(int)
         self.feature_names, self.kind_names = self.names[:width], self.names[width:]
         self.records = records
         ends = numpy.cumsum([r["count"] for r in records])
@@ -40,13 +46,13 @@ class Bugs:
         self.labels = [r["label"] for r in records]
 
 
-def bug_weights(bugs):
-    """Per bug: half one, half what makes the kinds of bugs even."""
+def bug_weights(bugs, flat):
+    """Per bug: 1 - flat, plus flat times what makes the kinds of bugs even."""
     counts = {}
     for record in bugs.records:
         counts[record["kind"]] = counts.get(record["kind"], 0) + 1
     mean = len(bugs.records) / len(counts)
-    return numpy.array([0.5 + 0.5 * min(10.0, mean / counts[r["kind"]]) for r in bugs.records], dtype="f4")
+    return numpy.array([1 - flat + flat * min(10.0, mean / counts[r["kind"]]) for r in bugs.records], dtype="f4")
 
 
 class Model:
@@ -105,9 +111,9 @@ class Standard:
         return numpy.clip((features - self.mean) * self.scale, -CLAMP, CLAMP)
 
 
-def fit(bugs, standard, options, hidden, columns=None, with_kinds=True):
+def fit(bugs, standard, options, hidden, columns=None, with_kinds=True, flat=None):
     """columns: the features used; None means all."""
-    weights = bug_weights(bugs)
+    weights = bug_weights(bugs, options.flat if flat is None else flat)
     usable = [i for i, label in enumerate(bugs.labels) if label >= 0]
     mask = numpy.ones(len(bugs.feature_names), "f4")
     if columns is not None:
@@ -200,8 +206,9 @@ def write_weights(path, bugs, standard, model):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    arguments.add_argument("--fit", required=True)
-    arguments.add_argument("--test", required=True)
+    arguments.add_argument("--fit", required=True, nargs="+")
+    arguments.add_argument("--test", required=True, nargs="+")
+    arguments.add_argument("--flat", type=float, default=0.5, help="share of the flat prior over kinds of bugs")
     arguments.add_argument("--tables", type=pathlib.Path)
     arguments.add_argument("--hidden", type=int, default=24)
     arguments.add_argument("--epochs", type=int, default=12)
@@ -229,8 +236,10 @@ def main():
         row("kind alone", evaluate(test, fit(bugs, standard, options, 0, columns=[])[0])[0])
         row("linear, without kind", evaluate(test, fit(bugs, standard, options, 0, with_kinds=False)[0])[0])
         row("linear", evaluate(test, fit(bugs, standard, options, 0)[0])[0])
+        row(f"hidden layer of {options.hidden}, bugs as the mutator makes them",
+            evaluate(test, fit(bugs, standard, options, options.hidden, flat=0)[0])[0])
     score, model = fit(bugs, standard, options, options.hidden)
-    row(f"hidden layer of {options.hidden}", evaluate(test, score)[0])
+    row(f"hidden layer of {options.hidden}, kinds half evened out", evaluate(test, score)[0])
     kinds = sorted({r["kind"] for r in test.records})
     for kind in kinds:
         values, count = evaluate(test, score, lambda r, kind=kind: r["kind"] == kind)

@@ -21,7 +21,8 @@ namespace {
 using namespace corvid;
 using namespace corvid::tools::edits;
 
-constexpr const char* kUsage = R"(usage: fledgling_dump --bugs FILE --src FOLDER --tables FILE [options]
+constexpr const char* kUsage =
+    R"(usage: fledgling_dump --bugs FILE --src FOLDER --tables FILE [options]
   --bugs FILE        JSON lines of mutate.py
   --src FOLDER       the folder that the bugs' `file` is in
   --tables FILE      n-grams and weights
@@ -123,9 +124,12 @@ class Writer {
                              static_cast<char>(c.kind), static_cast<char>(c.operation)};
       places_.write(bytes, 4);
     }
-    const Json out = {{"package", bug.record["package"]}, {"kind", bug.record["kind"]},
-                      {"line", bug.line - s.unit->first_line}, {"count", s.candidates->size()},
-                      {"label", s.label}, {"lines", s.unit->last_line - s.unit->first_line + 1}};
+    const Json out = {{"package", bug.record["package"]},
+                      {"kind", bug.record["kind"]},
+                      {"line", bug.line - s.unit->first_line},
+                      {"count", s.candidates->size()},
+                      {"label", s.label},
+                      {"lines", s.unit->last_line - s.unit->first_line + 1}};
     bugs_ << dump_json(out) << "\n";
   }
 
@@ -137,7 +141,8 @@ class Writer {
     }
     std::vector<size_t> order(all.size());
     std::iota(order.begin(), order.end(), size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return scores[a] > scores[b]; });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](size_t a, size_t b) { return scores[a] > scores[b]; });
     Json rows = Json::array();
     int label = -1;
     for (size_t rank = 0; rank < order.size(); ++rank) {
@@ -146,13 +151,21 @@ class Writer {
       if (rank >= top_ && !is_label) continue;
       if (is_label) label = static_cast<int>(rows.size());
       rows.push_back({all[i].line + 1, static_cast<int>(all[i].operation), all[i].text,
-                      kind_name(all[i].kind), std::round(scores[i] * 100) / 100});
+                      kind_name(all[i].kind),
+                      std::round(static_cast<double>(scores[i]) * 100) / 100});
     }
     Json lines = Json::array();
-    for (int i = s.unit->first_line; i <= s.unit->last_line; ++i) lines.push_back(s.source->line(i));
-    const Json out = {{"id", count_}, {"package", bug.record["package"]}, {"path", bug.record["path"]},
-                      {"kind", bug.record["kind"]}, {"first_line", s.unit->first_line + 1},
-                      {"line", bug.line + 1}, {"lines", lines}, {"label", label}, {"c", rows}};
+    for (int i = s.unit->first_line; i <= s.unit->last_line; ++i)
+      lines.push_back(s.source->line(i));
+    const Json out = {{"id", count_},
+                      {"package", bug.record["package"]},
+                      {"path", bug.record["path"]},
+                      {"kind", bug.record["kind"]},
+                      {"first_line", s.unit->first_line + 1},
+                      {"line", bug.line + 1},
+                      {"lines", lines},
+                      {"label", label},
+                      {"c", rows}};
     lines_ << dump_json(out) << "\n";
   }
 
@@ -172,7 +185,8 @@ bool process(const Bug& bug, const NgramTable& table, Writer& writer) {
     const UnitFacts facts(source, unit, model.facts);
     Candidates candidates(source, model.vocabulary);
     generate({source, unit, model.facts, facts, candidates});
-    Scored scored{&source, &unit, &candidates.all(), features_of(model, unit, facts, candidates), -1};
+    Scored scored{&source, &unit, &candidates.all(), features_of(model, unit, facts, candidates),
+                  -1};
     for (size_t i = 0; i < candidates.all().size() && scored.label < 0; ++i) {
       if (is_right(source, bug, candidates.all()[i])) scored.label = static_cast<int>(i);
     }
@@ -216,7 +230,8 @@ int run(std::map<std::string, std::string>& options) {
 int main(int argc, char** argv) {
   std::map<std::string, std::string> options;
   for (int i = 1; i + 1 < argc; i += 2) options[argv[i]] = argv[i + 1];
-  if (argc < 2 || !options.contains("--bugs") || !options.contains("--src") || !options.contains("--tables")) {
+  if (argc < 2 || !options.contains("--bugs") || !options.contains("--src") ||
+      !options.contains("--tables")) {
     std::fputs(kUsage, stderr);
     return argc == 2 && std::string(argv[1]) == "--help" ? 0 : 1;
   }

@@ -15,7 +15,9 @@ struct Parsed {
 Parsed parse(std::string_view text, size_t step) {
   CallParser parser(CallSyntax::hermes_json);
   Parsed parsed;
-  for (size_t at = 0; at < text.size(); at += step) parsed.text += parser.push(text.substr(at, step));
+  for (size_t at = 0; at < text.size(); at += step) {
+    parsed.text += parser.push(text.substr(at, step));
+  }
   parsed.text += parser.finish();
   parsed.calls = parser.calls();
   parsed.broken = parser.broken();
@@ -26,8 +28,8 @@ Parsed parse(std::string_view text, size_t step) {
 
 TEST_CASE("a call is parsed whole however its text is cut up") {
   const std::string text =
-      "I look.\n<tool_call>\n{\"name\": \"read_file\", \"arguments\": {\"path\": \"a </tool_call> \\\" "
-      "}{.py\", \"z\": [1, {}], \"a\": null}}\n</tool_call>\n<tool_call>{\"arguments\":{},"
+      "I look.\n<tool_call>\n{\"name\": \"read_file\", \"arguments\": {\"path\": "
+      "\"a </tool_call> \\\" }{.py\", \"z\": [1, {}], \"a\": null}}\n</tool_call>\n<tool_call>{\"arguments\":{},"
       "\n\"name\":\"finish\"}</tool_call>";
   for (size_t step : {1, 2, 3, 7, 1000}) {
     const Parsed parsed = parse(text, step);
@@ -83,8 +85,9 @@ TEST_CASE("a whole call counts without its closing tag, and text goes on after a
 }
 
 TEST_CASE("arguments may be JSON text or missing") {
-  const Parsed parsed = parse("<tool_call>{\"name\": \"a\", \"arguments\": \"{\\\"b\\\": 1}\"}</tool_call>"
-                              "<tool_call>{\"name\": \"c\"}</tool_call>", 5);
+  const Parsed parsed = parse(
+      "<tool_call>{\"name\": \"a\", \"arguments\": \"{\\\"b\\\": 1}\"}</tool_call>"
+      "<tool_call>{\"name\": \"c\"}</tool_call>", 5);
   REQUIRE(parsed.calls.size() == 2);
   CHECK(parsed.calls[0].arguments == "{\"b\":1}");
   CHECK(parsed.calls[1].arguments == "{}");

@@ -14,7 +14,8 @@ namespace corvid::engine::test {
 inline OrderedJson random_schema(std::mt19937& random, int depth);
 
 inline OrderedJson random_object(std::mt19937& random, int depth) {
-  static const char* const kNames[] = {"path", "pa", "name", "é", "offset", "with space", "q\"q", "x"};
+  static const char* const kNames[] = {"path",   "pa",         "name",  "é",
+                                       "offset", "with space", "q\"q", "x"};
   OrderedJson schema = {{"type", "object"}, {"properties", OrderedJson::object()}};
   OrderedJson required = OrderedJson::array();
   for (const char* name : kNames) {
@@ -33,7 +34,8 @@ inline OrderedJson random_schema(std::mt19937& random, int depth) {
     case 1: return {{"type", "string"}, {"maxLength", random() % 5}};
     case 2: {
       const auto low = static_cast<int64_t>(random() % 2000) - 1000;
-      return {{"type", "integer"}, {"minimum", low}, {"maximum", low + static_cast<int64_t>(random() % 3000)}};
+      const auto high = low + static_cast<int64_t>(random() % 3000);
+      return {{"type", "integer"}, {"minimum", low}, {"maximum", high}};
     }
     case 3: return {{"type", "integer"}};
     case 4: return {{"type", "number"}};
@@ -53,8 +55,9 @@ inline OrderedJson random_instance(const OrderedJson& schema, std::mt19937& rand
   if (schema.contains("enum")) return schema["enum"][random() % schema["enum"].size()];
   const std::string type = schema["type"];
   if (type == "string") {
-    static const char* const kParts[] = {"a", "the", "\"", "\\", "\n", "é", "日本", "🙂", " ", "12",
-                                         "_file", "}", "</tool", "path", "\x01", "."};
+    static const char* const kParts[] = {"a",  "the", "\"",    "\\", "\n",     "é",    "日本",
+                                         "🙂", " ",   "12",    "_file", "}", "</tool", "path",
+                                         "\x01", "."};
     const int64_t room = schema.value("maxLength", int64_t{12});
     std::string text;
     for (int64_t i = 0; i < room && random() % 6; ++i) {

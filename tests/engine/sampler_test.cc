@@ -16,7 +16,8 @@ namespace {
 
 constexpr float kForbidden = -std::numeric_limits<float>::infinity();
 
-std::map<Token, int> draw(const SamplingParams& params, const std::vector<float>& logits, int count) {
+std::map<Token, int> draw(const SamplingParams& params, const std::vector<float>& logits,
+                          int count) {
   std::map<Token, int> drawn;
   for (int i = 0; i < count; ++i) {
     std::vector<float> copy = logits;
@@ -120,7 +121,9 @@ TEST_CASE("held text is shown at the end") {
   const std::function<void(std::string_view)> on_text = [&](std::string_view t) { shown += t; };
   const std::vector<std::string> stops{"STOP"};
   TextOutput output(*tokenizer, stops, on_text);
-  for (char c : std::string("xST")) CHECK_FALSE(output.push(tokenizer->find(std::string(1, c)), true));
+  for (char c : std::string("xST")) {
+    CHECK_FALSE(output.push(tokenizer->find(std::string(1, c)), true));
+  }
   CHECK(shown == "x");
   CHECK(output.finish() == "xST");
   CHECK(shown == "xST");

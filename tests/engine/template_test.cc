@@ -69,8 +69,8 @@ TEST_CASE("a template writes values as Python does") {
 }
 
 TEST_CASE("strings are sequences of code points") {
-  CHECK(render("{{ 'añ🙂'|length }} {{ 'añ🙂'[::-1] }} {{ 'añ🙂'[-1] }} {{ 'abcdef'[1:-1:2] }}") ==
-        "3 🙂ña 🙂 bd");
+  CHECK(render("{{ 'añ🙂'|length }} {{ 'añ🙂'[::-1] }} {{ 'añ🙂'[-1] }} "
+               "{{ 'abcdef'[1:-1:2] }}") == "3 🙂ña 🙂 bd");
   CHECK(render("{{ [1,2,3,4][1:] }} {{ [1,2,3][::-1] }} {{ [1,2,3][5:] }}") ==
         "[2, 3, 4] [3, 2, 1] []");
   CHECK(render("{{ ' a b  c '.split() }} {{ 'a,b,,c'.split(',') }} {{ 'a,b,c'.split(',', 1) }}") ==
@@ -82,8 +82,8 @@ TEST_CASE("strings are sequences of code points") {
 TEST_CASE("operators bind as in Jinja") {
   CHECK(render("{{ 'a' ~ 1 + 2 ~ 'b' if false else 'n' }}") == "n");
   CHECK(render("{{ ' x ' | trim ~ '!' }}") == "x!");
-  CHECK(render("{{ -1 | abs }} {{ not true or true }} {{ 1 < 2 < 3 }} {{ 1 in [1] and 2 not in [1] }}") ==
-        "1 True True True");
+  CHECK(render("{{ -1 | abs }} {{ not true or true }} {{ 1 < 2 < 3 }} "
+               "{{ 1 in [1] and 2 not in [1] }}") == "1 True True True");
   CHECK(render("{{ 'x' 'y' }} {{ 1 if x is defined and x is not none }}|") == "xy |");
   CHECK(render("{{ a.b.c is defined }} {{ a['b'] }}", R"({"a": {"b": {"c": 1}}})") ==
         "True {'c': 1}");
@@ -91,23 +91,23 @@ TEST_CASE("operators bind as in Jinja") {
 
 TEST_CASE("loops have a scope of their own and namespaces reach out of it") {
   CHECK(render("{% set x = 1 %}{% for i in [1,2] %}{% set x = i %}{% endfor %}{{ x }}") == "1");
-  CHECK(render("{% set n = namespace(x=1) %}{% for i in [1,2] %}{% set n.x = n.x + i %}{% endfor %}"
-               "{{ n.x }}") == "4");
+  CHECK(render("{% set n = namespace(x=1) %}{% for i in [1,2] %}{% set n.x = n.x + i %}"
+               "{% endfor %}{{ n.x }}") == "4");
   CHECK(render("{% for k, v in d.items() if v > 1 %}{{ loop.index }}/{{ loop.length }}{{ k }}"
                "{{ ',' if not loop.last }}{% else %}none{% endfor %}",
                R"({"d": {"a": 1, "b": 2, "c": 3}})") == "1/2b,2/2c");
   CHECK(render("{% for i in [] %}x{% else %}none{% endfor %}") == "none");
   CHECK(render("{% for i in range(9) %}{% if i == 1 %}{% continue %}{% endif %}"
                "{% if i == 4 %}{% break %}{% endif %}{{ i }}{% endfor %}") == "023");
-  CHECK(render("{% for i in 'abc' %}{{ loop.previtem }}<{{ i }}>{{ loop.nextitem }} {% endfor %}") ==
-        "<a>b a<b>c b<c> ");
+  CHECK(render("{% for i in 'abc' %}{{ loop.previtem }}<{{ i }}>{{ loop.nextitem }} "
+               "{% endfor %}") == "<a>b a<b>c b<c> ");
 }
 
 TEST_CASE("macros see what is defined around them and may call themselves") {
   CHECK(render("{% macro m(a, b='x') %}{{ a }}{{ b }}{{ g }}{% endmacro %}"
                "{% set g = 'G' %}{{ m(1) }} {{ m(1, b=2) }}") == "1xG 12G");
-  CHECK(render("{% macro f(n) %}{{ n }}{% if n %}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(3) }}") ==
-        "3210");
+  CHECK(render("{% macro f(n) %}{{ n }}{% if n %}{{ f(n - 1) }}{% endif %}{% endmacro %}"
+               "{{ f(3) }}") == "3210");
   CHECK(render("{% macro m() %}<{{ caller() }}>{% endmacro %}{% call m() %}in{% endcall %}") ==
         "<in>");
   CHECK(failure("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}").find("nested too deeply") !=
@@ -124,7 +124,8 @@ TEST_CASE("whitespace control follows trim_blocks and lstrip_blocks") {
 }
 
 TEST_CASE("filters and tests of real templates") {
-  CHECK(render("{{ l | map(attribute='n') | join(', ') }} {{ l | selectattr('n', 'equalto', 2) | list }}",
+  CHECK(render("{{ l | map(attribute='n') | join(', ') }} "
+               "{{ l | selectattr('n', 'equalto', 2) | list }}",
                R"({"l": [{"n": 1}, {"n": 2}]})") == "1, 2 [{'n': 2}]");
   CHECK(render("{{ l | rejectattr('n') | list | length }} {{ ['b','A'] | sort }} {{ [3,1]|max }}",
                R"({"l": [{"n": 0}, {"n": 2}]})") == "1 ['A', 'b'] 3");

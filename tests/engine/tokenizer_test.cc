@@ -153,7 +153,8 @@ TEST_CASE("a streaming detokenizer never emits half a character") {
   CHECK(cut.push(tokenizer->find("\xf0")) == "");
   CHECK(cut.push(tokenizer->find("\x9f")) == "");
   CHECK(cut.finish() == "\xEF\xBF\xBD");
-  CHECK(cut.push(tokenizer->find("\xff")) == "\xEF\xBF\xBD");
+  CHECK(cut.finish() == "");
+  CHECK(cut.push(tokenizer->find("\xff")) + cut.push(tokenizer->find("a")) == "\xEF\xBF\xBD" "a");
 }
 
 TEST_CASE("what is not supported says what is") {

@@ -47,7 +47,8 @@ TEST_CASE("Strings of every form are one token each") {
 
 TEST_CASE("Numbers and long operators are whole tokens") {
   CHECK(texts("a **= 1e-5 // 0x_ff - .5j != b -> c := ...\n") ==
-        Texts{"a", "**=", "1e-5", "//", "0x_ff", "-", ".5j", "!=", "b", "->", "c", ":=", "...", "NL"});
+        Texts{"a", "**=", "1e-5", "//", "0x_ff", "-", ".5j", "!=", "b", "->", "c", ":=", "...",
+              "NL"});
 }
 
 TEST_CASE("Any bytes can be lexed and bad ones are reported") {

@@ -130,7 +130,9 @@ TEST_CASE("The generators undo the common one-line bugs") {
   const Tables tables;
   const auto ranker = tables.load();
   const std::string head = "def f(self, items, count, name=None):\n    total = []\n";
-  struct Case { std::string bug, repair; };
+  struct Case {
+    std::string bug, repair;
+  };
   const std::vector<Case> cases = {
       {"if count < 3:", "if count <= 3:"},
       {"if count == 3:", "if count != 3:"},
@@ -164,7 +166,8 @@ TEST_CASE("The generators undo the common one-line bugs") {
       {"total = -count", "total = count"},
   };
   for (const Case& c : cases) {
-    const std::string text = head + "    " + c.bug + "\n    self.name = items.strip()\n    return total\n";
+    const std::string text =
+        head + "    " + c.bug + "\n    self.name = items.strip()\n    return total\n";
     INFO(c.bug << " -> " << c.repair);
     CHECK(offers(rank(*ranker, text), 3, c.repair));
   }
@@ -195,8 +198,10 @@ TEST_CASE("Lost lines can be inserted and extra ones deleted") {
 TEST_CASE("Test files are edited only when they are asked for by path") {
   const Tables tables;
   const auto ranker = tables.load();
-  const std::vector<SourceFile> files = {{"tests/helper.py", kShape}, {"test_a.py", kShape},
-                                         {"pkg/conftest.py", kShape}, {"b_test.py", kShape},
+  const std::vector<SourceFile> files = {{"tests/helper.py", kShape},
+                                         {"test_a.py", kShape},
+                                         {"pkg/conftest.py", kShape},
+                                         {"b_test.py", kShape},
                                          {"notes.txt", kShape}};
   CHECK(ranker->rank(files, {}, {}, {}).empty());
   EditOptions options;
@@ -252,7 +257,8 @@ TEST_CASE("Random order is drawn by its seed from the same candidates") {
   const auto other = rank(*ranker, kShape, {}, options);
   const auto keys = [](const std::vector<EditCandidate>& all) {
     std::vector<std::string> out;
-    for (const auto& c : all) out.push_back(std::to_string(c.line) + c.old_text + "\n" + c.new_text);
+    for (const auto& c : all)
+      out.push_back(std::to_string(c.line) + c.old_text + "\n" + c.new_text);
     return out;
   };
   CHECK(keys(first) == keys(again));
@@ -274,7 +280,9 @@ TEST_CASE("A model's log-odds move its candidate up and tables alone do not ask 
     CHECK(kShape.find(request.lines[0]) != std::string::npos);
     std::vector<float> odds;
     for (const EditCandidate& c : request.candidates) {
-      odds.push_back(trim(c.new_text) == "return max(value, limit)" ? 0.f : trim(c.new_text) == "return min(limit, value)" ? 40.f : 0.f);
+      odds.push_back(trim(c.new_text) == "return max(value, limit)"   ? 0.f
+                     : trim(c.new_text) == "return min(limit, value)" ? 40.f
+                                                                      : 0.f);
     }
     return odds;
   };
@@ -305,8 +313,9 @@ TEST_CASE("Files that are no Python are ranked without harm") {
   const auto ranker = tables.load();
   std::string noise;
   for (int i = 0; i < 4000; ++i) noise += static_cast<char>((i * 7919 + i / 3) % 256);
-  for (const std::string& text : {std::string(), std::string("\n\n"), std::string("def"), std::string("def f("),
-                                  std::string("class"), std::string(")]}"), noise, std::string("def f():\n  return (\n")}) {
+  for (const std::string& text :
+       {std::string(), std::string("\n\n"), std::string("def"), std::string("def f("),
+        std::string("class"), std::string(")]}"), noise, std::string("def f():\n  return (\n")}) {
     rank(*ranker, text);
   }
   SUCCEED();
@@ -318,12 +327,14 @@ TEST_CASE("The table gives probabilities that sum to at most one") {
   const std::set<std::string> words = [] {
     std::set<std::string> out;
     for (const edits::Token& t : edits::lex(kShape).tokens) {
-      out.insert(edits::model_text(t.kind, std::string_view(kShape).substr(t.begin, t.end - t.begin)));
+      out.insert(
+          edits::model_text(t.kind, std::string_view(kShape).substr(t.begin, t.end - t.begin)));
     }
     return out;
   }();
   const std::vector<uint64_t> context = {edits::model_hash("."), edits::model_hash("self"),
-                                         edits::model_hash("return"), edits::model_hash("<indent>")};
+                                         edits::model_hash("return"),
+                                         edits::model_hash("<indent>")};
   for (int length = 0; length <= 4; ++length) {
     double sum = 0;
     for (const std::string& word : words) {
@@ -345,7 +356,8 @@ TEST_CASE("A damaged table file is refused by name") {
     std::ofstream(tables.path, std::ios::binary) << bytes;
     return error_of(tables.path);
   };
-  CHECK(write(good.substr(0, good.size() - 1)).find("tiny.tables: sizes of the sections") != std::string::npos);
+  CHECK(write(good.substr(0, good.size() - 1)).find("tiny.tables: sizes of the sections") !=
+        std::string::npos);
   CHECK(write(good + "x").find("sizes of the sections") != std::string::npos);
   CHECK(write("PK" + good.substr(2)).find("not a table file") != std::string::npos);
   CHECK(write("").find("not a table file") != std::string::npos);

@@ -20,7 +20,7 @@ class TrigramCounts {
   // log P(w | u v): counts of this without those of `left_out`.
   float log_probability(int u, int v, int w, const TrigramCounts& left_out) const;
   float unigram(int w, const TrigramCounts& left_out) const;  // P(w)
-  int count(int w) const;  // of the token itself
+  int count(int w) const;                                     // of the token itself
 
  private:
   struct Slot {

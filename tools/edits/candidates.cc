@@ -49,14 +49,15 @@ bool Candidates::add_tokens(std::string_view text, bool is_line) {
   for (const Token& token : lexed.tokens) {
     if (token.kind == TokenKind::newline && !is_line) continue;
     if (token.kind == TokenKind::indent || token.kind == TokenKind::dedent) continue;
-    new_ids_.push_back(vocabulary_.id(token.kind, text.substr(token.begin, token.end - token.begin)));
+    new_ids_.push_back(
+        vocabulary_.id(token.kind, text.substr(token.begin, token.end - token.begin)));
   }
   return true;
 }
 
 void Candidates::add(Candidate candidate) {
-  const uint64_t place = static_cast<uint64_t>(candidate.line) * 4 +
-                         static_cast<uint64_t>(candidate.operation);
+  const uint64_t place =
+      static_cast<uint64_t>(candidate.line) * 4 + static_cast<uint64_t>(candidate.operation);
   if (!seen_.insert(fnv1a(candidate.text, place * 0x9e3779b97f4a7c15ull)).second) return;
   all_.push_back(std::move(candidate));
 }
@@ -140,7 +141,10 @@ void Candidates::erase(int statement, Kind kind) {
 
 std::vector<std::string_view> choices(const Names& offered, std::string_view old,
                                       const UnitFacts& facts, size_t limit) {
-  struct Choice { std::string_view name; int rank; };
+  struct Choice {
+    std::string_view name;
+    int rank;
+  };
   std::vector<Choice> found;
   for (const std::string_view name : offered.items) {
     if (name == old) continue;
@@ -170,8 +174,8 @@ std::vector<std::pair<int, int>> arguments_of(const Source& source, int open) {
 
 bool is_call(const Source& source, int open) {
   if (!source.is(open, "(") || source.match(open) < 0 || open == 0) return false;
-  const bool callable = source.is_plain_name(open - 1) || source.is(open - 1, ")") ||
-                        source.is(open - 1, "]");
+  const bool callable =
+      source.is_plain_name(open - 1) || source.is(open - 1, ")") || source.is(open - 1, "]");
   return callable && !source.is(open - 2, "def") && !source.is(open - 2, "class");
 }
 

@@ -32,7 +32,7 @@ enum class Operation : uint8_t { replace, insert, erase };
 struct Candidate {
   Kind kind = Kind::compare;
   Operation operation = Operation::replace;
-  int line = 0;   // 0-based; an inserted line comes to stand before it
+  int line = 0;  // 0-based; an inserted line comes to stand before it
   int first = 0;
   int last = 0;
   int new_first = 0;
@@ -58,32 +58,32 @@ struct Signature {
 // What a file offers to its candidates. Views point into the source's text.
 struct FileFacts {
   explicit FileFacts(const Source& source);
-  Names words;        // every name
-  Names functions;    // called by plain name, or defined
-  Names methods;      // called after a dot
-  Names attributes;   // after a dot, not called
-  Names strings;      // short literals, verbatim
+  Names words;       // every name
+  Names functions;   // called by plain name, or defined
+  Names methods;     // called after a dot
+  Names attributes;  // after a dot, not called
+  Names strings;     // short literals, verbatim
   Names exceptions;
-  Names returns;      // expressions after `return`, short ones
-  Names conditions;   // after `if` and `while`, short ones
-  Names operands;     // of `and` and `or` in them
-  Names pairs;        // NAME.NAME, not called
-  Names members;      // assigned after a dot, or defined as functions
-  Names assigned;     // names that something in the file defines, imports included
-  std::unordered_map<std::string_view, Names> arguments;   // of a callee's last name, verbatim
+  Names returns;     // expressions after `return`, short ones
+  Names conditions;  // after `if` and `while`, short ones
+  Names operands;    // of `and` and `or` in them
+  Names pairs;       // NAME.NAME, not called
+  Names members;     // assigned after a dot, or defined as functions
+  Names assigned;    // names that something in the file defines, imports included
+  std::unordered_map<std::string_view, Names> arguments;  // of a callee's last name, verbatim
   std::unordered_map<std::string_view, Signature> signatures;
-  std::unordered_map<std::string_view, Names> followers;   // statement text -> next one's
-  std::unordered_map<std::string_view, Names> leaders;     // statement text -> the one before
-  Names statements;   // simple ones of one line, verbatim
+  std::unordered_map<std::string_view, Names> followers;  // statement text -> next one's
+  std::unordered_map<std::string_view, Names> leaders;    // statement text -> the one before
+  Names statements;                                       // simple ones of one line, verbatim
 };
 
 // A place where a line can be inserted.
 struct Gap {
-  int line = 0;        // 0-based; the new line comes before it
+  int line = 0;  // 0-based; the new line comes before it
   int column = 0;
-  int token = 0;       // the new line's tokens come before it
-  int previous = -1;   // statements, or -1
-  int next = -1;       // only when it stands in the same block
+  int token = 0;      // the new line's tokens come before it
+  int previous = -1;  // statements, or -1
+  int next = -1;      // only when it stands in the same block
   bool ends_block = false;
   bool in_loop = false;
 };
@@ -142,8 +142,8 @@ struct Context {
 inline constexpr int kUnitCandidatesMax = 6000;
 void generate(const Context& context);
 
-// Of `offered`, those to put in place of `old`: first those used in the unit, then alike ones (equal
-// first or last three letters), then the commonest; without `old`, at most `limit`.
+// Of `offered`, those to put in place of `old`: first those used in the unit, then alike ones
+// (equal first or last three letters), then the commonest; without `old`, at most `limit`.
 std::vector<std::string_view> choices(const Names& offered, std::string_view old,
                                       const UnitFacts& facts, size_t limit);
 

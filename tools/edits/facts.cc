@@ -11,12 +11,16 @@ constexpr size_t kStringBytesMax = 32;
 constexpr size_t kExpressionBytesMax = 60;
 
 constexpr std::array<std::string_view, 56> kBuiltins = {
-    "abs", "all", "any", "bool", "bytes", "callable", "chr", "classmethod", "dict", "dir",
-    "enumerate", "filter", "float", "format", "frozenset", "getattr", "hasattr", "hash", "id",
-    "input", "int", "isinstance", "issubclass", "iter", "len", "list", "map", "max", "min", "next",
-    "object", "open", "ord", "pow", "print", "property", "range", "repr", "reversed", "round",
-    "set", "setattr", "slice", "sorted", "staticmethod", "str", "sum", "super", "tuple", "type",
-    "vars", "zip", "bytearray", "self", "cls", "NotImplemented"};
+    "abs",    "all",           "any",          "bool",       "bytes",      "callable",
+    "chr",    "classmethod",   "dict",         "dir",        "enumerate",  "filter",
+    "float",  "format",        "frozenset",    "getattr",    "hasattr",    "hash",
+    "id",     "input",         "int",          "isinstance", "issubclass", "iter",
+    "len",    "list",          "map",          "max",        "min",        "next",
+    "object", "open",          "ord",          "pow",        "print",      "property",
+    "range",  "repr",          "reversed",     "round",      "set",        "setattr",
+    "slice",  "sorted",        "staticmethod", "str",        "sum",        "super",
+    "tuple",  "type",          "vars",         "zip",        "bytearray",  "self",
+    "cls",    "NotImplemented"};
 
 bool is_special(std::string_view name) { return name == "self" || name == "cls" || name == "_"; }
 
@@ -79,7 +83,8 @@ void add_name(const Source& source, int i, FileFacts& out) {
   const std::string_view name = source.str(i);
   out.words.add(name);
   const bool makes_pair = source.is(i - 1, ".") && source.is_plain_name(i - 2) &&
-                          !source.is(i - 3, ".") && !source.is(i + 1, "(") && !source.is(i + 1, ".");
+                          !source.is(i - 3, ".") && !source.is(i + 1, "(") &&
+                          !source.is(i + 1, ".");
   if (makes_pair) {
     const std::string_view pair = text_of(source, i - 2, i + 1);
     if (!pair.empty()) out.pairs.add(pair);
@@ -171,7 +176,8 @@ void add_gaps(const Source& source, UnitFacts& facts, const Unit& unit) {
   std::vector<std::pair<int, bool>> blocks;  // columns of the open blocks, whether a loop's
   const auto enter = [&](int column, int header) {
     const std::string_view head = source.str(all[static_cast<size_t>(header)].first_token);
-    const bool is_loop = head == "for" || head == "while" || (!blocks.empty() && blocks.back().second);
+    const bool is_loop =
+        head == "for" || head == "while" || (!blocks.empty() && blocks.back().second);
     blocks.push_back({column, is_loop});
   };
   for (int i = facts.first_statement; i < facts.last_statement; ++i) {
@@ -263,8 +269,9 @@ UnitFacts::UnitFacts(const Source& source, const Unit& unit, const FileFacts& fi
     }
   }
   for (const std::string_view name : read.items) {
-    const bool is_built_in = std::find(kBuiltins.begin(), kBuiltins.end(), name) != kBuiltins.end() ||
-                             (name[0] >= 'A' && name[0] <= 'Z') || name.starts_with("__");
+    const bool is_built_in =
+        std::find(kBuiltins.begin(), kBuiltins.end(), name) != kBuiltins.end() ||
+        (name[0] >= 'A' && name[0] <= 'Z') || name.starts_with("__");
     if (!locals.has(name) && !file.assigned.has(name) && !is_built_in) undefined.add(name);
   }
   add_gaps(source, *this, unit);

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "runtime/base/text.h"
 #include "tools/edits/likelihood.h"
 
 namespace corvid::tools::edits {
@@ -28,8 +27,13 @@ struct Tallies {
 
 class Extractor {
  public:
-  Extractor(FileModel& model, const Unit& unit, const UnitFacts& facts, const Candidates& candidates)
-      : model_(model), source_(model.source), unit_(unit), facts_(facts), candidates_(candidates),
+  Extractor(FileModel& model, const Unit& unit, const UnitFacts& facts,
+            const Candidates& candidates)
+      : model_(model),
+        source_(model.source),
+        unit_(unit),
+        facts_(facts),
+        candidates_(candidates),
         likelihood_(model, unit) {
     for (const Candidate& c : candidates.all()) {
       ++tallies_.kinds[static_cast<size_t>(c.kind)];
@@ -44,7 +48,8 @@ class Extractor {
     std::vector<float> out(all.size() * kFeatureCount);
     std::vector<size_t> order(all.size());
     std::iota(order.begin(), order.end(), size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return place(all[a]) < place(all[b]); });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](size_t a, size_t b) { return place(all[a]) < place(all[b]); });
     std::pair<int, int> at{-1, -1};
     for (const size_t i : order) {
       if (place(all[i]) != at) {
@@ -116,7 +121,8 @@ class Extractor {
     set(Feature::all_count, log1(static_cast<int>(candidates_.all().size())));
     set(Feature::site_count, log1(tallies_.sites[c.first]));
     const int height = std::max(1, unit_.last_line - unit_.first_line);
-    set(Feature::position, static_cast<float>(c.line - unit_.first_line) / static_cast<float>(height));
+    set(Feature::position,
+        static_cast<float>(c.line - unit_.first_line) / static_cast<float>(height));
     set(Feature::is_first_line, c.line == unit_.first_line && unit_.is_function ? 1 : 0);
     set(Feature::is_last_line, c.line >= unit_.last_line ? 1 : 0);
     const int statement = c.first < source_.count() ? source_.statement_of(c.first) : -1;
@@ -124,7 +130,8 @@ class Extractor {
       const int column = source_.statements()[static_cast<size_t>(statement)].column;
       set(Feature::column, static_cast<float>(column - facts_.body_column) / 4);
     }
-    set(Feature::token_difference, static_cast<float>((c.new_last - c.new_first) - (c.last - c.first)));
+    set(Feature::token_difference,
+        static_cast<float>((c.new_last - c.new_first) - (c.last - c.first)));
     const auto elsewhere = [&](std::string_view line) {
       const auto found = model_.lines.find(line_hash(line));
       return found == model_.lines.end() ? 0 : found->second;
@@ -158,8 +165,10 @@ class Extractor {
       const auto begin = fresh.begin() + c.new_first, end = fresh.begin() + c.new_last;
       if (v.is_name(id(i)) && std::find(begin, end, id(i)) == end) first_old = id(i);
     }
-    set(Feature::new_in_unit, total == 0 ? 0.5f : static_cast<float>(in_unit) / static_cast<float>(total));
-    set(Feature::new_in_file, total == 0 ? 0.5f : static_cast<float>(in_file) / static_cast<float>(total));
+    set(Feature::new_in_unit,
+        total == 0 ? 0.5f : static_cast<float>(in_unit) / static_cast<float>(total));
+    set(Feature::new_in_file,
+        total == 0 ? 0.5f : static_cast<float>(in_file) / static_cast<float>(total));
     const bool is_plain = !source_.is(c.first - 1, ".");
     if (first_new >= 0) new_name(c, v.text(first_new), is_plain);
     if (first_old >= 0) old_name(v.text(first_old), is_plain);
@@ -216,7 +225,9 @@ class Extractor {
     if (first >= last || !source_.is_plain_name(first)) return false;
     for (int i = first; i < last; ++i) {
       const std::string_view text = source_.str(i);
-      if (text == "(" || (text.back() == '=' && text != "==" && text != "!=") || text == ":" || text == "[") return false;
+      if (text == "(" || (text.back() == '=' && text != "==" && text != "!=") || text == ":" ||
+          text == "[")
+        return false;
     }
     return true;
   }
@@ -242,7 +253,8 @@ class Extractor {
     set(Feature::no_effect_old, 1);
     bool acts = c.operation == Operation::erase || c.kind == Kind::add_return;
     for (int k = c.new_first; k < c.new_last; ++k) {
-      const std::string& text = model_.vocabulary.text(candidates_.new_ids()[static_cast<size_t>(k)]);
+      const std::string& text =
+          model_.vocabulary.text(candidates_.new_ids()[static_cast<size_t>(k)]);
       acts = acts || text == "(";
     }
     set(Feature::no_effect_new, acts ? 0 : 1);
@@ -265,12 +277,14 @@ class Extractor {
     const Vocabulary& v = model_.vocabulary;
     int found = 0;
     for (size_t i = 1; i + 1 < row.size(); ++i) {
-      if (row[i] < 0 || row[i - 1] != row[i + 1] || row[i - 1] < 0 || !v.is_name(row[i - 1])) continue;
+      if (row[i] < 0 || row[i - 1] != row[i + 1] || row[i - 1] < 0 || !v.is_name(row[i - 1]))
+        continue;
       const std::string& op = v.text(row[i]);
-      const bool compares = op == "," || op == "=" || op == "-" || op == "/" || precedence(op) == 5 ||
-                            op == "and" || op == "or";
+      const bool compares = op == "," || op == "=" || op == "-" || op == "/" ||
+                            precedence(op) == 5 || op == "and" || op == "or";
       const bool is_member = i >= 2 && row[i - 2] >= 0 && v.text(row[i - 2]) == ".";
-      const std::string& next = i + 2 < row.size() && row[i + 2] >= 0 ? v.text(row[i + 2]) : v.text(row[i]);
+      const std::string& next =
+          i + 2 < row.size() && row[i + 2] >= 0 ? v.text(row[i + 2]) : v.text(row[i]);
       const bool goes_on = next == "." || next == "(" || next == "[";
       const bool is_keyword_argument = op == "=";
       found += compares && !is_member && !goes_on && !is_keyword_argument;
@@ -279,7 +293,9 @@ class Extractor {
   }
 
   void repeats(const Candidate& c) {
-    const auto at = [&](int i) { return i < unit_.first_token || i >= unit_.last_token ? -1 : id(i); };
+    const auto at = [&](int i) {
+      return i < unit_.first_token || i >= unit_.last_token ? -1 : id(i);
+    };
     row_ids_.clear();
     for (int i = c.first - 3; i < c.last + 3; ++i) row_ids_.push_back(at(i));
     set(Feature::repeats_old, static_cast<float>(repeats_in(row_ids_)));
@@ -326,7 +342,8 @@ class Extractor {
       if (first != c.first) continue;
       if (c.kind == Kind::swap_arguments && i + 1 < arguments.size()) {
         const std::string_view a = text_of(source_, first, last);
-        const std::string_view b = text_of(source_, arguments[i + 1].first, arguments[i + 1].second);
+        const std::string_view b =
+            text_of(source_, arguments[i + 1].first, arguments[i + 1].second);
         return fits(i, b) + fits(i + 1, a) - fits(i, a) - fits(i + 1, b);
       }
       if (last == c.last && last == first + 1 && c.new_last == c.new_first + 1) {
@@ -352,32 +369,6 @@ class Extractor {
 };
 
 }  // namespace
-
-std::string_view feature_name(int feature) {
-  static constexpr std::array<std::string_view, kFeatureCount> kNames = {
-#define X(id) #id,
-#include "tools/edits/features.inc"
-#undef X
-  };
-  return kNames[static_cast<size_t>(feature)];
-}
-
-uint64_t line_hash(std::string_view line) {
-  uint64_t hash = 0xcbf29ce484222325ull;
-  for (const char c : line) {
-    if (c != ' ' && c != '\t') hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
-  }
-  return hash;
-}
-
-FileModel::FileModel(const Source& source_in, const NgramTable& table_in)
-    : source(source_in), table(table_in), vocabulary(table_in), facts(source_in),
-      counts(source_in.tokens().size() * 3) {
-  ids.reserve(source.tokens().size());
-  for (int i = 0; i < source.count(); ++i) ids.push_back(vocabulary.id(source.token(i).kind, source.str(i)));
-  counts.add(ids, 0, source.count());
-  for (int i = 0; i < source.line_count(); ++i) ++lines[line_hash(source.line(i))];
-}
 
 std::vector<float> features_of(FileModel& model, const Unit& unit, const UnitFacts& facts,
                                const Candidates& candidates) {

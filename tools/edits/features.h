@@ -1,8 +1,9 @@
 #pragma once
 // Numbers that say how well a candidate fits its file. Likelihood ratios compare the changed tokens
 // and the four after them, new against old, under the n-gram table (lr_table), the file without the
-// line (lr_file), the unit without the line (lr_unit) and their mixture; the rest are counts, places
-// and static facts (names that are unread, undefined, repeated; calls whose arguments do not fit).
+// line (lr_file), the unit without the line (lr_unit) and their mixture; the rest are counts,
+// places and static facts (names that are unread, undefined, repeated; calls whose arguments do not
+// fit).
 
 #include <string_view>
 #include <unordered_map>

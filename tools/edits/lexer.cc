@@ -9,10 +9,10 @@ namespace corvid::tools::edits {
 namespace {
 
 constexpr std::array<std::string_view, 35> kKeywords = {
-    "False",  "None",   "True",     "and",    "as",    "assert", "async", "await",  "break",
-    "class",  "continue", "def",    "del",    "elif",  "else",   "except", "finally", "for",
-    "from",   "global", "if",       "import", "in",    "is",     "lambda", "nonlocal", "not",
-    "or",     "pass",   "raise",    "return", "try",   "while",  "with",  "yield"};
+    "False", "None",     "True",  "and",    "as",   "assert", "async",  "await",    "break",
+    "class", "continue", "def",   "del",    "elif", "else",   "except", "finally",  "for",
+    "from",  "global",   "if",    "import", "in",   "is",     "lambda", "nonlocal", "not",
+    "or",    "pass",     "raise", "return", "try",  "while",  "with",   "yield"};
 
 bool is_name_start(unsigned char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c >= 0x80;
@@ -112,8 +112,9 @@ class Lexer {
 
   bool is_prefix(size_t end) const {
     if (end - at_ > 2) return false;
-    return std::all_of(text_.begin() + static_cast<long>(at_), text_.begin() + static_cast<long>(end),
-                       [](char c) { return std::string_view("rRbBuUfF").find(c) != std::string_view::npos; });
+    return std::all_of(
+        text_.begin() + static_cast<long>(at_), text_.begin() + static_cast<long>(end),
+        [](char c) { return std::string_view("rRbBuUfF").find(c) != std::string_view::npos; });
   }
 
   void number() {
@@ -121,7 +122,8 @@ class Lexer {
     while (end < text_.size()) {
       const unsigned char c = static_cast<unsigned char>(text_[end]);
       const unsigned char before = static_cast<unsigned char>(text_[end - 1]);
-      const bool is_hex = text_[at_] == '0' && at_ + 1 < text_.size() && (text_[at_ + 1] | 32) == 'x';
+      const bool is_hex =
+          text_[at_] == '0' && at_ + 1 < text_.size() && (text_[at_ + 1] | 32) == 'x';
       const bool is_exponent_sign = (c == '+' || c == '-') && (before | 32) == 'e' && !is_hex;
       if (!is_digit(c) && !is_name_start(c) && c != '.' && !is_exponent_sign) break;
       ++end;

@@ -12,8 +12,8 @@ enum class TokenKind : uint8_t { name, number, string, op, newline, indent, dede
 // A token is a piece of the text it was lexed from; newline, indent and dedent are empty pieces.
 struct Token {
   TokenKind kind = TokenKind::name;
-  int line = 0;       // 0-based, of its first byte
-  uint32_t begin = 0; // byte offsets
+  int line = 0;        // 0-based, of its first byte
+  uint32_t begin = 0;  // byte offsets
   uint32_t end = 0;
 };
 

@@ -13,7 +13,9 @@ constexpr int kHistory = kOrder - 1;
 }  // namespace
 
 Likelihood::Likelihood(FileModel& model, const Unit& unit)
-    : model_(model), unit_(unit), unit_counts_(static_cast<size_t>(unit.last_token - unit.first_token) * 5) {
+    : model_(model),
+      unit_(unit),
+      unit_counts_(static_cast<size_t>(unit.last_token - unit.first_token) * 5) {
   const auto size = static_cast<size_t>(unit.last_token - unit.first_token);
   unit_counts_.add(model.ids, unit.first_token, unit.last_token);
   memo_.resize(size);

@@ -16,10 +16,10 @@ inline constexpr int kTokensAfter = 4;  // compared besides the changed ones
 
 struct Comparison {
   std::array<float, kScorerCount> ratio{};  // log P(new window) - log P(old window)
-  float next_ratio = 0;    // of the tokens after the changed ones alone, mixture
-  int token_count = 1;     // of the longer window
-  float least_old = 0, least_new = 0;      // over the windows, mixture
-  float mean_old = 0, mean_new = 0;        // over the changed tokens, mixture
+  float next_ratio = 0;                     // of the tokens after the changed ones alone, mixture
+  int token_count = 1;                      // of the longer window
+  float least_old = 0, least_new = 0;       // over the windows, mixture
+  float mean_old = 0, mean_new = 0;         // over the changed tokens, mixture
   float first_old = 0, first_new = 0;
 };
 

@@ -14,7 +14,9 @@ constexpr double kLastEntryBytes = 3.13;  // no backoff
 
 struct Discounts {
   float one = 0.5f, two = 1, more = 1.5f;
-  float of(float count) const { return count <= 0 ? 0 : count < 1.5f ? one : count < 2.5f ? two : more; }
+  float of(float count) const {
+    return count <= 0 ? 0 : count < 1.5f ? one : count < 2.5f ? two : more;
+  }
 };
 
 }  // namespace
@@ -41,7 +43,8 @@ void NgramCounts::add(std::string_view python) {
   for (const Token& token : lexed.tokens) {
     std::string text = model_text(token.kind, python.substr(token.begin, token.end - token.begin));
     const uint64_t hash = model_hash(text);
-    const auto [it, is_new] = words_.emplace(std::move(text), static_cast<uint32_t>(word_list_.size()));
+    const auto [it, is_new] =
+        words_.emplace(std::move(text), static_cast<uint32_t>(word_list_.size()));
     if (is_new) word_list_.push_back({hash, class_hash(token.kind), 0});
     ids.push_back(it->second);
   }
@@ -76,10 +79,12 @@ void NgramCounts::estimate(int n) {
   std::array<double, 5> count_of_counts{};
   for (Node& node : order.nodes) {
     if (n == kOrder || node.starts) node.count = node.raw;
-    if (node.count >= 1 && node.count < 4.5f) ++count_of_counts[static_cast<size_t>(node.count + 0.5f)];
+    if (node.count >= 1 && node.count < 4.5f)
+      ++count_of_counts[static_cast<size_t>(node.count + 0.5f)];
   }
   Discounts d;
-  if (count_of_counts[1] > 0 && count_of_counts[2] > 0 && count_of_counts[3] > 0 && count_of_counts[4] > 0) {
+  if (count_of_counts[1] > 0 && count_of_counts[2] > 0 && count_of_counts[3] > 0 &&
+      count_of_counts[4] > 0) {
     const auto& c = count_of_counts;
     const double y = c[1] / (c[1] + 2 * c[2]);
     d.one = static_cast<float>(std::clamp(1 - 2 * y * c[2] / c[1], 0.05, 0.95));
@@ -88,7 +93,9 @@ void NgramCounts::estimate(int n) {
   }
   Node root;
   Order* lower = n > 1 ? &orders_[static_cast<size_t>(n - 2)] : nullptr;
-  const auto context_of = [&](const Node& node) { return lower == nullptr ? &root : lower->find(node.context); };
+  const auto context_of = [&](const Node& node) {
+    return lower == nullptr ? &root : lower->find(node.context);
+  };
   for (const Node& node : order.nodes) {
     Node& context = *context_of(node);
     context.total += node.count;
@@ -104,13 +111,18 @@ void NgramCounts::estimate(int n) {
     const float below = lower == nullptr ? 1.0f / static_cast<float>(order.nodes.size())
                                          : lower->find(node.suffix)->probability;
     node.probability = std::max(0.0f, node.count - d.of(node.count)) / total + gamma * below;
-    node.gain = node.raw * std::log(std::max(node.probability, 1e-12f) / std::max(gamma * below, 1e-12f));
+    node.gain =
+        node.raw * std::log(std::max(node.probability, 1e-12f) / std::max(gamma * below, 1e-12f));
   }
 }
 
 // Keeps the n-grams whose loss would cost most, with the contexts that they need.
 void NgramCounts::keep_within(size_t bytes_max) {
-  struct Ranked { float gain; int n; uint32_t index; };
+  struct Ranked {
+    float gain;
+    int n;
+    uint32_t index;
+  };
   std::vector<Ranked> ranked;
   double bytes = 0;
   for (Node& node : orders_[0].nodes) {
@@ -144,7 +156,8 @@ float NgramCounts::evaluate(int n, uint64_t hash, uint64_t context, uint64_t suf
   Node* node = orders_[static_cast<size_t>(n - 1)].find(hash);
   while (n > 1 && (node == nullptr || !node->kept)) {
     // Every n-gram asked for was counted, so its node, context and suffix exist.
-    Node* history = orders_[static_cast<size_t>(n - 2)].find(node == nullptr ? context : node->context);
+    Node* history =
+        orders_[static_cast<size_t>(n - 2)].find(node == nullptr ? context : node->context);
     if (history != nullptr && history->kept) weight *= history->backoff;
     const uint64_t next = node == nullptr ? suffix : node->suffix;
     --n;
@@ -155,7 +168,9 @@ float NgramCounts::evaluate(int n, uint64_t hash, uint64_t context, uint64_t suf
 
 // Backoff weights of the contexts of length n - 1, after pruning.
 void NgramCounts::weigh_backoffs(int n) {
-  struct Sums { double above = 0, below = 0; };
+  struct Sums {
+    double above = 0, below = 0;
+  };
   std::unordered_map<uint64_t, Sums> sums;
   for (const Node& node : orders_[static_cast<size_t>(n - 1)].nodes) {
     if (!node.kept) continue;
@@ -192,7 +207,9 @@ std::string NgramCounts::pack(size_t bytes_max) {
   for (int n = 1; n <= kOrder; ++n) {
     std::vector<NgramEntry> entries;
     for (const Node& node : orders_[static_cast<size_t>(n - 1)].nodes) {
-      if (node.kept) entries.push_back({node.hash, std::log(std::max(node.probability, 1e-9f)), std::log(node.backoff)});
+      if (node.kept)
+        entries.push_back(
+            {node.hash, std::log(std::max(node.probability, 1e-9f)), std::log(node.backoff)});
     }
     out += pack_ngrams(std::move(entries), n < kOrder);
   }

@@ -25,7 +25,7 @@ class NgramCounts {
  private:
   struct Node {
     uint64_t hash = 0, context = 0, suffix = 0;
-    float raw = 0, count = 0;               // count: distinct left neighbours, or raw
+    float raw = 0, count = 0;                 // count: distinct left neighbours, or raw
     float total = 0, n1 = 0, n2 = 0, n3 = 0;  // of the tokens after this n-gram
     float probability = 0, backoff = 1, gain = 0;
     bool starts = false;  // begins with the beginning of a function

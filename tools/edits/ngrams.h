@@ -55,10 +55,10 @@ class NgramTable {
   struct Order {
     size_t entries = 0;
     uint64_t buckets = 0;
-    std::vector<uint32_t> begins;       // (buckets + 1)
-    std::vector<uint16_t> fingerprints; // (entries), by bucket
-    std::vector<uint8_t> probabilities; // (entries)
-    std::vector<uint8_t> backoffs;      // (entries) or empty
+    std::vector<uint32_t> begins;        // (buckets + 1)
+    std::vector<uint16_t> fingerprints;  // (entries), by bucket
+    std::vector<uint8_t> probabilities;  // (entries)
+    std::vector<uint8_t> backoffs;       // (entries) or empty
   };
   int64_t find(int order, uint64_t hash) const;
 

@@ -107,14 +107,13 @@ float Place::suspicion(const std::string& path, int first_line, int last_line) c
 
 bool Place::is_named(const std::string& path, const Unit& unit) const {
   if (!unit.is_function) return false;
-  const bool path_fits = paths_.empty() || std::any_of(paths_.begin(), paths_.end(), [&](const auto& p) {
-    return same_path(p, path) || is_test_file(p);
-  });
+  const bool path_fits =
+      paths_.empty() || std::any_of(paths_.begin(), paths_.end(), [&](const auto& p) {
+        return same_path(p, path) || is_test_file(p);
+      });
   if (!path_fits) return false;
   return std::any_of(evidence_.mentioned_names.begin(), evidence_.mentioned_names.end(),
-                     [&](const std::string& name) {
-                       return names_unit(name, unit.name);
-                     });
+                     [&](const std::string& name) { return names_unit(name, unit.name); });
 }
 
 float Place::unit(const std::string& path, const Source& source, const Unit& unit) const {
@@ -122,12 +121,14 @@ float Place::unit(const std::string& path, const Source& source, const Unit& uni
   float weight = unit.is_function ? 0 : kOutsideFunction;
   weight += 0.3f * std::log(static_cast<float>(unit.last_line - unit.first_line + 1));
   if (const Mark* mark = innermost(path, unit)) {
-    weight += std::max(kFrameLast, kInnermostFrame - kFrameStep * static_cast<float>(mark->distance));
+    weight +=
+        std::max(kFrameLast, kInnermostFrame - kFrameStep * static_cast<float>(mark->distance));
     weight += 0.3f * std::log(static_cast<float>(mark->count));
   }
   if (!evidence_.executed.empty()) {
     // A `def` line runs when its module is imported, whatever the test.
-    const int body = unit.is_function ? std::min(unit.first_line + 1, unit.last_line) : unit.first_line;
+    const int body =
+        unit.is_function ? std::min(unit.first_line + 1, unit.last_line) : unit.first_line;
     const float value = suspicion(path, body, unit.last_line);
     weight += value > 0 ? kSuspicion * std::log(value) : unit.is_function ? kNotExecuted : -1;
   }
@@ -143,7 +144,8 @@ float Place::unit(const std::string& path, const Source& source, const Unit& uni
   return weight + named;
 }
 
-std::vector<float> Place::lines(const std::string& path, const Source& source, const Unit& unit) const {
+std::vector<float> Place::lines(const std::string& path, const Source& source,
+                                const Unit& unit) const {
   std::vector<float> out(static_cast<size_t>(unit.last_line - unit.first_line + 2), 0.0f);
   const Mark* mark = innermost(path, unit);
   const float best = suspicion(path, unit.first_line, unit.last_line);
@@ -163,7 +165,8 @@ std::vector<float> Place::lines(const std::string& path, const Source& source, c
       } else if (s.last_line >= line) {
         weight += share * kFailingLine;
       } else {
-        weight -= share * std::min(kLineStepMax, kLineStep * static_cast<float>(line - s.last_line));
+        weight -=
+            share * std::min(kLineStepMax, kLineStep * static_cast<float>(line - s.last_line));
       }
     }
     for (int i = s.first_line; i <= std::min(s.last_line, unit.last_line); ++i) {

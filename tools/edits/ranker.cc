@@ -22,11 +22,11 @@ using edits::Unit;
 
 constexpr int64_t kTableBytesMax = 64 << 20;
 constexpr size_t kFileBytesMax = 2 << 20;
-constexpr size_t kUnitsMax = 240;            // visited, most probable first
-constexpr size_t kCandidatesMax = 150'000;   // over all units
-constexpr float kUnitMargin = 18;            // log-weight below the best at which units are left out
+constexpr size_t kUnitsMax = 240;           // visited, most probable first
+constexpr size_t kCandidatesMax = 150'000;  // over all units
+constexpr float kUnitMargin = 18;           // log-weight below the best at which units are left out
 constexpr size_t kModelUnitsMax = 12;
-constexpr int kModelLinesMax = 600;          // over all units that the model is asked about
+constexpr int kModelLinesMax = 600;  // over all units that the model is asked about
 
 struct File {
   const SourceFile* file = nullptr;
@@ -164,9 +164,11 @@ void ask_model(std::vector<Visit>& visits, const edits::Place& place, const Rank
   for (size_t i = 0; i < visits.size(); ++i) {
     std::vector<float> scores = visits[i].logits;
     log_softmax(scores);
-    if (!scores.empty()) best[i] = visits[i].weight + *std::max_element(scores.begin(), scores.end());
+    if (!scores.empty())
+      best[i] = visits[i].weight + *std::max_element(scores.begin(), scores.end());
   }
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return best[a] > best[b]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return best[a] > best[b]; });
   int lines_left = kModelLinesMax;
   for (size_t k = 0; k < std::min(order.size(), kModelUnitsMax); ++k) {
     Visit& visit = visits[order[k]];
@@ -203,24 +205,29 @@ std::vector<EditCandidate> collect(std::vector<Visit>& visits, const EditOptions
     for (size_t i = 0; i < visits[k].candidates.size(); ++i) {
       EditCandidate& c = visits[k].candidates[i];
       c.score = weights[k] + visits[k].logits[i];
-      const std::string key = c.path + "\n" + std::to_string(c.line) + (c.old_text.empty() ? "+" : "-");
+      const std::string key =
+          c.path + "\n" + std::to_string(c.line) + (c.old_text.empty() ? "+" : "-");
       if (seen.insert(fnv1a(c.new_text, fnv1a(key))).second) all.push_back(std::move(c));
     }
     visits[k].candidates.clear();
   }
+  const size_t limit = std::min(all.size(), static_cast<size_t>(std::max(0, options.limit)));
+  std::vector<size_t> order(all.size());
+  std::iota(order.begin(), order.end(), size_t{0});
   if (options.ranking == EditRanking::random) {
     std::mt19937_64 random(options.seed);
     // Not std::shuffle: its order differs between standard libraries.
-    for (size_t i = all.size(); i > 1; --i) std::swap(all[i - 1], all[random() % i]);
+    for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random() % i]);
     for (EditCandidate& c : all) c.score = -std::log(static_cast<double>(all.size()));
   } else {
-    std::stable_sort(all.begin(), all.end(), [](const EditCandidate& a, const EditCandidate& b) {
-      return a.score > b.score;
-    });
+    const auto before = [&](size_t a, size_t b) {
+      return all[a].score != all[b].score ? all[a].score > all[b].score : a < b;
+    };
+    std::partial_sort(order.begin(), order.begin() + static_cast<long>(limit), order.end(), before);
   }
-  const auto limit = static_cast<size_t>(std::max(0, options.limit));
-  if (all.size() > limit) all.resize(limit);
-  return all;
+  std::vector<EditCandidate> out;
+  for (size_t i = 0; i < limit; ++i) out.push_back(std::move(all[order[i]]));
+  return out;
 }
 
 }  // namespace

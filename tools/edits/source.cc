@@ -12,10 +12,10 @@ constexpr int kUnitLinesMax = 40;  // of statements outside of functions
 
 using Entry = std::pair<std::string_view, int>;
 constexpr std::array<Entry, 27> kPrecedence = {{
-    {"or", 2},  {"and", 3}, {"in", 5},  {"is", 5},  {"not in", 5}, {"is not", 5}, {"<", 5},
-    {"<=", 5},  {">", 5},   {">=", 5},  {"==", 5},  {"!=", 5},     {"|", 6},      {"^", 7},
-    {"&", 8},   {"<<", 9},  {">>", 9},  {"+", 10},  {"-", 10},     {"*", 11},     {"/", 11},
-    {"//", 11}, {"%", 11},  {"@", 11},  {"**", 13}, {"if", 1},     {"else", 1},
+    {"or", 2},  {"and", 3}, {"in", 5}, {"is", 5},  {"not in", 5}, {"is not", 5}, {"<", 5},
+    {"<=", 5},  {">", 5},   {">=", 5}, {"==", 5},  {"!=", 5},     {"|", 6},      {"^", 7},
+    {"&", 8},   {"<<", 9},  {">>", 9}, {"+", 10},  {"-", 10},     {"*", 11},     {"/", 11},
+    {"//", 11}, {"%", 11},  {"@", 11}, {"**", 13}, {"if", 1},     {"else", 1},
 }};
 
 bool is_open(std::string_view text) { return text == "(" || text == "[" || text == "{"; }
@@ -91,7 +91,8 @@ void Source::find_statements() {
   int first = -1;
   for (int i = 0; i <= count(); ++i) {
     const bool ends = i == count() || token(i).kind == TokenKind::newline;
-    if (!ends && (token(i).kind == TokenKind::indent || token(i).kind == TokenKind::dedent)) continue;
+    if (!ends && (token(i).kind == TokenKind::indent || token(i).kind == TokenKind::dedent))
+      continue;
     if (!ends && first < 0) first = i;
     if (!ends || first < 0) continue;
     const Token& head = token(first);
@@ -108,12 +109,17 @@ void Source::find_statements() {
 }
 
 void Source::find_units() {
-  struct Class { int column; std::string name; };
+  struct Class {
+    int column;
+    std::string name;
+  };
   std::vector<Class> classes;
   const auto add_stretch = [&](const Statement& s, const std::string& name) {
-    const bool joins = !units_.empty() && !units_.back().is_function && units_.back().name == name &&
+    const bool joins = !units_.empty() && !units_.back().is_function &&
+                       units_.back().name == name &&
                        s.last_line - units_.back().first_line < kUnitLinesMax;
-    if (!joins) units_.push_back({name, false, s.first_line, s.last_line, s.first_token, s.last_token});
+    if (!joins)
+      units_.push_back({name, false, s.first_line, s.last_line, s.first_token, s.last_token});
     units_.back().last_line = s.last_line;
     units_.back().last_token = std::min(count(), s.last_token + 1);
   };
@@ -125,7 +131,8 @@ void Source::find_units() {
     const int def = s.first_token + (is(s.first_token, "async") ? 1 : 0);
     if (!is(def, "def")) {
       if (!is(s.first_token, "@")) add_stretch(s, prefix);
-      if (is(s.first_token, "class")) classes.push_back({s.column, std::string(str(s.first_token + 1))});
+      if (is(s.first_token, "class"))
+        classes.push_back({s.column, std::string(str(s.first_token + 1))});
       continue;
     }
     size_t last = i;
@@ -145,9 +152,9 @@ int Source::primary_begin(int last) const {
       i = match(i);
       if (i < 0) return -1;
       const Token& before = token(std::max(0, i - 1));
-      const bool trailer = i > 0 && !is(i, "{") &&
-                           (is_plain_name(i - 1) || is_close(str(i - 1)) ||
-                            before.kind == TokenKind::string);
+      const bool trailer =
+          i > 0 && !is(i, "{") &&
+          (is_plain_name(i - 1) || is_close(str(i - 1)) || before.kind == TokenKind::string);
       if (!trailer) return i;
       --i;
     } else if (is_plain_name(i) || token(i).kind == TokenKind::number ||
@@ -199,8 +206,7 @@ int Source::left_operand(int op) const {
       continue;
     }
     const std::string_view text = str(i);
-    const bool unary = (text == "-" || text == "~" || text == "+") &&
-                       (primary_begin(i - 1) < 0);
+    const bool unary = (text == "-" || text == "~" || text == "+") && (primary_begin(i - 1) < 0);
     if (unary && level < 13) {
       first = i;
     } else if (text == "not" && level <= 3) {

@@ -13,21 +13,21 @@ namespace corvid::tools::edits {
 // A function with everything nested in it, or a stretch of module or class level statements.
 // Candidates of one unit compete with each other first.
 struct Unit {
-  std::string name;            // of the function, with the names of its classes: "Shape.area"
+  std::string name;  // of the function, with the names of its classes: "Shape.area"
   bool is_function = false;
-  int first_line = 0;          // 0-based; of the `def`, below any decorator
-  int last_line = 0;           // inclusive, with statements
-  int first_token = 0;         // [first_token, last_token)
+  int first_line = 0;   // 0-based; of the `def`, below any decorator
+  int last_line = 0;    // inclusive, with statements
+  int first_token = 0;  // [first_token, last_token)
   int last_token = 0;
 };
 
 // A logical line without its newline, indent and dedent tokens.
 struct Statement {
   int first_token = 0;
-  int last_token = 0;   // exclusive: the newline token, or the end
+  int last_token = 0;  // exclusive: the newline token, or the end
   int first_line = 0;
   int last_line = 0;
-  int column = 0;       // of its first token
+  int column = 0;  // of its first token
 };
 
 class Source {
@@ -43,11 +43,13 @@ class Source {
 
   const std::vector<Token>& tokens() const { return tokens_; }
   const Token& token(int index) const { return tokens_[static_cast<size_t>(index)]; }
-  std::string_view str(int index) const;   // text of a token; "" outside of [0, count)
+  std::string_view str(int index) const;  // text of a token; "" outside of [0, count)
   bool is(int index, std::string_view text) const { return str(index) == text; }
-  bool is_plain_name(int index) const;     // a name that is no keyword
-  int match(int index) const { return match_[static_cast<size_t>(index)]; }    // other bracket or -1
-  int opener(int index) const { return opener_[static_cast<size_t>(index)]; }  // enclosing bracket or -1
+  bool is_plain_name(int index) const;  // a name that is no keyword
+  int match(int index) const { return match_[static_cast<size_t>(index)]; }  // other bracket or -1
+  int opener(int index) const {
+    return opener_[static_cast<size_t>(index)];
+  }  // enclosing bracket or -1
   int count() const { return static_cast<int>(tokens_.size()); }
 
   const std::vector<Statement>& statements() const { return statements_; }
@@ -62,8 +64,8 @@ class Source {
   // One past the last token of the atom with trailers that begins at `first`, or -1.
   int primary_end(int first) const;
   // Operands of a binary operator at [op, op_end) within its statement and bracket; -1: none.
-  int left_operand(int op) const;              // its first token
-  int right_operand(int op, int op_end) const; // one past its last token
+  int left_operand(int op) const;               // its first token
+  int right_operand(int op, int op_end) const;  // one past its last token
 
  private:
   void find_brackets();

@@ -96,8 +96,8 @@ std::string pack_weights(const Weights& w) {
     put(out, static_cast<uint32_t>(n));
   }
   out += names;
-  for (const auto* part : {&w.mean, &w.scale, &w.linear, &w.bias, &w.hidden, &w.hidden_kind,
-                           &w.hidden_bias, &w.out}) {
+  for (const auto* part :
+       {&w.mean, &w.scale, &w.linear, &w.bias, &w.hidden, &w.hidden_kind, &w.hidden_bias, &w.out}) {
     for (const float value : *part) put(out, value);
   }
   return out;

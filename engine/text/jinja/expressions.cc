@@ -154,7 +154,8 @@ NodePtr Parser::primary() {
   const Token& token = peek();
   NodePtr node = make(NodeKind::constant);
   if (token.type == TokenType::name) {
-    const std::string word = take().text;
+    const auto taken = take();
+    const std::string& word = taken.text;
     if (word == "true" || word == "True") {
       node->value = true;
     } else if (word == "false" || word == "False") {

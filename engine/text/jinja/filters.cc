@@ -70,9 +70,8 @@ Value to_int(Interpreter& in, const Value& v, const Args& args) {
   if (text.starts_with('+')) text.remove_prefix(1);
   int64_t whole = 0;
   const char* end = text.data() + text.size();
-  if (const auto r = std::from_chars(text.data(), end, whole); r.ec == std::errc() && r.ptr == end) {
-    return whole;
-  }
+  const auto w = std::from_chars(text.data(), end, whole);
+  if (w.ec == std::errc() && w.ptr == end) return whole;
   double real = 0;
   const auto r = std::from_chars(text.data(), end, real);
   const bool good = r.ec == std::errc() && r.ptr == end && std::fabs(real) < 9e18;

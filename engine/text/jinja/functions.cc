@@ -55,7 +55,8 @@ Value make_namespace(Interpreter& in, const Value&, const Args& args) {
 }
 
 Value raise_exception(Interpreter& in, const Value&, const Args& args) {
-  fail(Code::invalid, args.positional.empty() ? "the template refused" : in.text(args.positional[0]));
+  if (args.positional.empty()) fail(Code::invalid, "the template refused");
+  fail(Code::invalid, in.text(args.positional[0]));
 }
 
 // UTC, so that a run does not depend on where it happens.

@@ -79,8 +79,8 @@ std::vector<std::string> extra_arguments(const Context& context, int open) {
   for (const std::string_view name : choices(context.facts.locals, "", context.facts, 6)) {
     out.push_back(std::string(name) + "=" + std::string(name));
   }
-  for (const std::string_view text : {"None", "True", "False", "0", "1", "-1", "self", "*args",
-                                      "**kwargs", "''", "[]", "{}"}) {
+  for (const std::string_view text :
+       {"None", "True", "False", "0", "1", "-1", "self", "*args", "**kwargs", "''", "[]", "{}"}) {
     const bool is_star = text[0] == '*';
     const std::string_view name = is_star ? text.substr(text.rfind('*') + 1) : text;
     if ((is_star || text == "self") && !context.facts.words.has(name)) continue;
@@ -91,12 +91,14 @@ std::vector<std::string> extra_arguments(const Context& context, int open) {
 
 void add(const Context& context, int open, const std::vector<Range>& arguments) {
   const Source& source = context.source;
-  const bool is_generator = arguments.size() == 1 && arguments[0].second > arguments[0].first + 3 &&
-                            text_of(source, arguments[0].first, arguments[0].second).find(" for ") !=
-                                std::string_view::npos;
+  const bool is_generator =
+      arguments.size() == 1 && arguments[0].second > arguments[0].first + 3 &&
+      text_of(source, arguments[0].first, arguments[0].second).find(" for ") !=
+          std::string_view::npos;
   if (is_generator) return;
   size_t keywords = 0;
-  for (const Range& a : arguments) keywords += is_keyword_argument(source, a) || is_starred(source, a);
+  for (const Range& a : arguments)
+    keywords += is_keyword_argument(source, a) || is_starred(source, a);
   const size_t positional = arguments.size() - keywords;
   for (const std::string& text : extra_arguments(context, open)) {
     const bool is_named = text.find('=') != std::string::npos || text[0] == '*';
@@ -143,10 +145,12 @@ void change_value(const Context& context, const Range& argument, const Names& se
   }
   for (const std::string_view text : seen.items) {
     const size_t cut = text.find('=');
-    if (cut != std::string_view::npos && text.substr(0, cut) == keyword) offer(text.substr(cut + 1));
+    if (cut != std::string_view::npos && text.substr(0, cut) == keyword)
+      offer(text.substr(cut + 1));
   }
   for (const std::string_view text : {"True", "False", "None", "0", "1"}) offer(text);
-  for (const std::string_view name : choices(context.facts.locals, "", context.facts, 8)) offer(name);
+  for (const std::string_view name : choices(context.facts.locals, "", context.facts, 8))
+    offer(name);
   for (const std::string_view name : choices(context.facts.self_read, "", context.facts, 4)) {
     offer("self." + std::string(name));
   }
@@ -155,7 +159,8 @@ void change_value(const Context& context, const Range& argument, const Names& se
 // Whole arguments that the file passes to the same function.
 void change_whole(const Context& context, const Range& argument, const Names& seen) {
   const Source& source = context.source;
-  if (text_of(source, argument.first, argument.second).empty() || is_starred(source, argument)) return;
+  if (text_of(source, argument.first, argument.second).empty() || is_starred(source, argument))
+    return;
   for (const std::string_view text : choices(seen, "", context.facts, 6)) {
     if (text.find('=') == std::string_view::npos && text[0] != '*') {
       context.out.replace(argument.first, argument.second, text, Kind::change_argument);

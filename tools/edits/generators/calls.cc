@@ -47,7 +47,8 @@ void change_bounds(const Context& context, int open) {
     const std::string_view start = text_of(source, arguments[0].first, arguments[0].second);
     if (start == "1" || start == "0") {
       out.replace(arguments[0].first, last, stop, Kind::off_by_one);
-      out.replace(arguments[0].first, arguments[0].second, start == "1" ? "0" : "1", Kind::off_by_one);
+      out.replace(arguments[0].first, arguments[0].second, start == "1" ? "0" : "1",
+                  Kind::off_by_one);
     }
   }
 }

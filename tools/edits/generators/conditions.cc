@@ -80,7 +80,8 @@ void add_operand(const Context& context, int head) {
   for (const std::string_view other : context.file.conditions.items) {
     const size_t at = other.find(" and "), at_or = other.find(" or ");
     for (const size_t cut : {at, at_or}) {
-      if (cut == std::string_view::npos || other.find_first_of("()") != std::string_view::npos) continue;
+      if (cut == std::string_view::npos || other.find_first_of("()") != std::string_view::npos)
+        continue;
       if (++offered > 12) return;
       const size_t width = cut == at ? 5 : 4;
       if (other.substr(0, cut) == text || other.substr(cut + width) == text) {

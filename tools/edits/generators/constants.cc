@@ -8,7 +8,8 @@ namespace corvid::tools::edits {
 namespace {
 
 bool small_integer(std::string_view text, int& value) {
-  if (text.empty() || text.size() > 8 || text.find_first_not_of("0123456789") != std::string_view::npos) {
+  if (text.empty() || text.size() > 8 ||
+      text.find_first_not_of("0123456789") != std::string_view::npos) {
     return false;
   }
   std::from_chars(text.data(), text.data() + text.size(), value);
@@ -59,8 +60,7 @@ void change_sign(const Context& context, int i) {
   const bool operand = before == "*" || before == "+" || before == "return" || before == "(" ||
                        before == "," || before == "=" || before == "[";
   if (source.is_plain_name(i) && operand && source.primary_end(i) == i + 1) {
-    const bool follows_math = before == "*" || before == "+" ||
-                              precedence(source.str(i + 1)) >= 10;
+    const bool follows_math = before == "*" || before == "+" || precedence(source.str(i + 1)) >= 10;
     if (follows_math) context.out.replace(i, i, "-", Kind::minus);
   }
 }
@@ -77,7 +77,8 @@ void generate_constants(const Context& context) {
     if (!source.is(i, "=")) return;
     int last = i + 1;
     while (last < context.unit.last_token && source.token(last).kind < TokenKind::newline &&
-           !source.is(last, ",") && !(source.opener(i) >= 0 && last == source.match(source.opener(i)))) {
+           !source.is(last, ",") &&
+           !(source.opener(i) >= 0 && last == source.match(source.opener(i)))) {
       last = source.match(last) > last ? source.match(last) + 1 : last + 1;
     }
     const bool in_def = source.opener(i) >= 0 && source.is(source.opener(i) - 2, "def");

@@ -10,8 +10,8 @@ void generate_deletions(const Context& context) {
     if (source.is(s.first_token, "import") || source.is(s.first_token, "from")) return;
     const auto& all = source.statements();
     const bool opens = k > 0 && all[static_cast<size_t>(k - 1)].column < s.column;
-    const bool closes = k + 1 >= static_cast<int>(all.size()) ||
-                        all[static_cast<size_t>(k + 1)].column < s.column;
+    const bool closes =
+        k + 1 >= static_cast<int>(all.size()) || all[static_cast<size_t>(k + 1)].column < s.column;
     if (opens && closes) return;  // its block would be empty
     context.out.erase(k, Kind::delete_line);
   });

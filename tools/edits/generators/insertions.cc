@@ -36,8 +36,10 @@ void insert_ends(const Context& context, const Gap& gap) {
     out.insert(gap, "return " + value, Kind::insert_return);
   };
   const size_t limit = gap.column == facts.body_column ? 12 : 5;
-  for (const std::string_view name : choices(facts.stored, "", facts, limit)) give(std::string(name));
-  for (const std::string_view name : choices(facts.parameters, "", facts, 3)) give(std::string(name));
+  for (const std::string_view name : choices(facts.stored, "", facts, limit))
+    give(std::string(name));
+  for (const std::string_view name : choices(facts.parameters, "", facts, 3))
+    give(std::string(name));
   for (const std::string_view text : choices(context.file.returns, "", facts, limit)) {
     give(std::string(text));
   }
@@ -58,7 +60,8 @@ void insert_ends(const Context& context, const Gap& gap) {
   for (const std::string_view name : choices(facts.stored, "", facts, 3)) {
     if (gap.in_loop) {
       for (const std::string_view value : choices(facts.locals, name, facts, 3)) {
-        out.insert(gap, std::string(name) + ".append(" + std::string(value) + ")", Kind::insert_step);
+        out.insert(gap, std::string(name) + ".append(" + std::string(value) + ")",
+                   Kind::insert_step);
       }
     }
   }
@@ -75,14 +78,16 @@ void insert_assignments(const Context& context, const Gap& gap) {
   const UnitFacts& facts = context.facts;
   for (const std::string_view name : choices(facts.undefined, "", facts, 3)) {
     const std::string target(name);
-    for (const std::string_view value : {"None", "[]", "{}", "0", "''", "False", "True", "1", "set()"}) {
+    for (const std::string_view value :
+         {"None", "[]", "{}", "0", "''", "False", "True", "1", "set()"}) {
       context.out.insert(gap, target + " = " + std::string(value), Kind::insert_assignment);
     }
     if (facts.has_self) {
       context.out.insert(gap, target + " = self." + target, Kind::insert_assignment);
     }
     for (const std::string_view line : context.file.statements.items) {
-      const bool assigns = line.starts_with(target) && line.substr(target.size()).starts_with(" = ");
+      const bool assigns =
+          line.starts_with(target) && line.substr(target.size()).starts_with(" = ");
       if (assigns) context.out.insert(gap, line, Kind::insert_assignment);
     }
   }
@@ -142,7 +147,8 @@ void insert_known(const Context& context, const Gap& gap) {
   if (!context.unit.is_function) return;
   size_t offered = 0;
   for (const std::string_view line : choices(context.file.statements, "", context.facts, 8)) {
-    if (context.file.statements.count(line) < 3 || line.starts_with("return") || line == next) continue;
+    if (context.file.statements.count(line) < 3 || line.starts_with("return") || line == next)
+      continue;
     if (++offered > 3) break;
     context.out.insert(gap, line, Kind::insert_known);
   }

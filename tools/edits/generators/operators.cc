@@ -97,10 +97,12 @@ void swap_operands(const Context& context, int i) {
   const int first = source.left_operand(i), last = source.right_operand(i, i + 1);
   if (first < context.unit.first_token || last < 0) return;
   const std::string_view left = text_of(source, first, i), right = text_of(source, i + 1, last);
-  if (left.empty() || right.empty() || left == right || text_of(source, first, last).empty()) return;
+  if (left.empty() || right.empty() || left == right || text_of(source, first, last).empty())
+    return;
   if (source.token(first).kind == TokenKind::string) return;
   if (text == "in" && source.is(first - 1, "for")) return;
-  const std::string swapped = std::string(right) + " " + std::string(text) + " " + std::string(left);
+  const std::string swapped =
+      std::string(right) + " " + std::string(text) + " " + std::string(left);
   context.out.replace(first, last, swapped, Kind::swap_operands);
 }
 
@@ -121,19 +123,22 @@ void swap_branches(const Context& context, int i) {
                        text == "[" || text == "{" || text == ":" || text == "else" ||
                        source.token(first).kind >= TokenKind::newline;
     if (stops && source.match(first) < first) break;
-    first = source.match(first) >= 0 && source.match(first) < first ? source.match(first) - 1 : first - 1;
+    first = source.match(first) >= 0 && source.match(first) < first ? source.match(first) - 1
+                                                                    : first - 1;
   }
   ++first;
   int last = other + 1;
   while (last < context.unit.last_token && source.token(last).kind < TokenKind::newline &&
-         !(source.opener(last) == source.opener(i) && (source.is(last, ",") || source.is(last, "for"))) &&
+         !(source.opener(last) == source.opener(i) &&
+           (source.is(last, ",") || source.is(last, "for"))) &&
          !(source.opener(i) >= 0 && last == source.match(source.opener(i)))) {
     ++last;
   }
   const std::string_view yes = text_of(source, first, i), test = text_of(source, i + 1, other);
   const std::string_view no = text_of(source, other + 1, last);
   if (yes.empty() || test.empty() || no.empty() || yes == no) return;
-  const std::string swapped = std::string(no) + " if " + std::string(test) + " else " + std::string(yes);
+  const std::string swapped =
+      std::string(no) + " if " + std::string(test) + " else " + std::string(yes);
   context.out.replace(first, last, swapped, Kind::swap_branches);
 }
 

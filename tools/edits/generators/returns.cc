@@ -19,10 +19,12 @@ void change_value(const Context& context, const Statement& s) {
   const auto offer = [&](std::string_view other) {
     out.replace(first, s.last_token, other, Kind::return_value);
   };
-  for (const std::string_view other : choices(context.file.returns, text, context.facts, kFileReturnsMax)) {
+  for (const std::string_view other :
+       choices(context.file.returns, text, context.facts, kFileReturnsMax)) {
     offer(other);
   }
-  for (const std::string_view name : choices(context.facts.locals, text, context.facts, kNamesMax)) {
+  for (const std::string_view name :
+       choices(context.facts.locals, text, context.facts, kNamesMax)) {
     offer(name);
     offer("not " + std::string(name));
   }
@@ -31,7 +33,8 @@ void change_value(const Context& context, const Statement& s) {
       offer("self." + std::string(name));
     }
   }
-  for (const std::string_view other : {"None", "True", "False", "self", "0", "1", "-1", "''", "[]", "{}"}) {
+  for (const std::string_view other :
+       {"None", "True", "False", "self", "0", "1", "-1", "''", "[]", "{}"}) {
     if (other != "self" || context.facts.has_self) offer(other);
   }
   for (const std::string_view name : choices(context.facts.locals, text, context.facts, 5)) {
@@ -65,7 +68,8 @@ void generate_returns(const Context& context) {
     const bool starts_expression = !is_keyword(head) || head == "not" || head == "None" ||
                                    head == "True" || head == "False" || head == "await" ||
                                    head == "lambda";
-    if (!starts_expression || head == "@" || source.token(s.first_token).kind == TokenKind::string) {
+    if (!starts_expression || head == "@" ||
+        source.token(s.first_token).kind == TokenKind::string) {
       if (source.token(s.first_token).kind != TokenKind::string ||
           k == context.facts.first_statement + 1) {
         return;

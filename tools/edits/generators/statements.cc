@@ -8,8 +8,8 @@ namespace corvid::tools::edits {
 namespace {
 
 constexpr std::array<std::string_view, 10> kExceptions = {
-    "ValueError", "TypeError", "KeyError", "IndexError", "AttributeError", "RuntimeError",
-    "Exception", "OSError", "NotImplementedError", "StopIteration"};
+    "ValueError",   "TypeError", "KeyError", "IndexError",          "AttributeError",
+    "RuntimeError", "Exception", "OSError",  "NotImplementedError", "StopIteration"};
 
 void change_exception(const Context& context, int i) {
   const Source& source = context.source;
@@ -22,7 +22,8 @@ void change_exception(const Context& context, int i) {
   }
   if (!source.is(i - 1, "except")) return;
   if (source.is(i + 1, ":") || source.is(i + 1, "as")) {
-    for (const std::string_view other : {"KeyError", "ValueError", "TypeError", "AttributeError", "IndexError"}) {
+    for (const std::string_view other :
+         {"KeyError", "ValueError", "TypeError", "AttributeError", "IndexError"}) {
       context.out.replace(i, i + 1, "(" + std::string(name) + ", " + std::string(other) + ")",
                           Kind::exception);
     }

@@ -75,7 +75,8 @@ void change_slice(const Context& context, int open, int colon) {
 void generate_subscripts(const Context& context) {
   const Source& source = context.source;
   each_token(context, [&](int open) {
-    if (!source.is(open, "[") || source.match(open) < 0 || source.primary_begin(open - 1) < 0) return;
+    if (!source.is(open, "[") || source.match(open) < 0 || source.primary_begin(open - 1) < 0)
+      return;
     const int close = source.match(open);
     if (close >= context.unit.last_token || close == open + 1) return;
     int colon = -1;

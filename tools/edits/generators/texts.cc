@@ -19,7 +19,8 @@ void generate_texts(const Context& context) {
     if (text.starts_with("\"\"\"") || text.starts_with("'''")) return;
     const std::string quote(1, text[0]);
     const std::string body(text.substr(1, text.size() - 2));
-    for (const std::string_view other : choices(context.file.strings, text, context.facts, kStringsMax)) {
+    for (const std::string_view other :
+         choices(context.file.strings, text, context.facts, kStringsMax)) {
       const bool has_prefix = other[0] != '"' && other[0] != '\'';
       const std::string_view inner = has_prefix ? other : other.substr(1, other.size() - 2);
       if (has_prefix || inner.find(quote) != std::string_view::npos) continue;
@@ -47,7 +48,9 @@ void generate_texts(const Context& context) {
       if (word.size() > 2) complete(word.substr(1, word.size() - 2));
     }
     if (body.size() > 1) {
-      offer(std::string(1, static_cast<char>(body[0] >= 'a' && body[0] <= 'z' ? body[0] - 32 : body[0])) + body.substr(1));
+      offer(std::string(
+                1, static_cast<char>(body[0] >= 'a' && body[0] <= 'z' ? body[0] - 32 : body[0])) +
+            body.substr(1));
     }
   });
 }

@@ -13,12 +13,12 @@ constexpr size_t kFunctionsMax = 30;
 
 // Offered beside what the file calls.
 constexpr std::array<std::string_view, 18> kFunctions = {
-    "len", "str", "int", "list", "max", "min", "sorted", "isinstance", "repr", "set", "dict", "tuple",
-    "func", "open", "range", "type", "any", "all"};
+    "len", "str",  "int",   "list", "max",  "min",   "sorted", "isinstance", "repr",
+    "set", "dict", "tuple", "func", "open", "range", "type",   "any",        "all"};
 constexpr std::array<std::string_view, 22> kMethods = {
-    "append", "get", "join", "items", "keys", "values", "pop", "update", "strip", "split", "lower",
-    "upper", "close", "extend", "add", "remove", "replace", "format", "startswith", "endswith",
-    "copy", "insert"};
+    "append",  "get",    "join",       "items",    "keys",  "values", "pop", "update",
+    "strip",   "split",  "lower",      "upper",    "close", "extend", "add", "remove",
+    "replace", "format", "startswith", "endswith", "copy",  "insert"};
 
 bool is_keyword_name(const Source& source, int i) {
   return source.is(i + 1, "=") && source.opener(i) >= 0 && source.is(source.opener(i), "(");
@@ -34,7 +34,8 @@ void change_name(const Context& context, int i) {
   if (is_keyword_name(source, i) || (declares && before != "=")) return;
   const bool is_local = facts.locals.has(name);
   if (is_call(source, i + 1)) {
-    for (const std::string_view other : choices(context.file.functions, name, facts, kFunctionsMax)) {
+    for (const std::string_view other :
+         choices(context.file.functions, name, facts, kFunctionsMax)) {
       context.out.replace(i, i + 1, other, Kind::function);
     }
     for (const std::string_view other : kFunctions) {
@@ -69,7 +70,8 @@ void change_attribute(const Context& context, int i) {
   for (const std::string_view other : kMethods) {
     if (called) context.out.replace(i, i + 1, other, kind);
   }
-  if (source.is(i - 2, "self") && (context.facts.locals.has(name) || context.file.functions.has(name))) {
+  if (source.is(i - 2, "self") &&
+      (context.facts.locals.has(name) || context.file.functions.has(name))) {
     context.out.replace(i - 2, i, "", Kind::drop_self);
   }
 }

@@ -8,8 +8,10 @@ namespace corvid::tools::edits {
 namespace {
 
 constexpr std::array<std::string_view, 5> kFunctions = {"len", "str", "list", "int", "tuple"};
-constexpr std::array<std::string_view, 4> kLoopFunctions = {"enumerate", "reversed", "sorted", "range"};
-constexpr std::array<std::string_view, 6> kValueFunctions = {"bool", "set", "repr", "dict", "float", "sorted"};
+constexpr std::array<std::string_view, 4> kLoopFunctions = {"enumerate", "reversed", "sorted",
+                                                            "range"};
+constexpr std::array<std::string_view, 6> kValueFunctions = {"bool", "set",   "repr",
+                                                             "dict", "float", "sorted"};
 constexpr std::array<std::string_view, 4> kMethods = {"strip", "lower", "copy", "items"};
 constexpr size_t kFileFunctionsMax = 4;
 
@@ -35,14 +37,16 @@ void wrap(const Context& context, int first, int last) {
   size_t offered = 0;
   for (const std::string_view function : choices(context.file.functions, "", context.facts, 30)) {
     const auto arguments = context.file.arguments.find(function);
-    if (arguments == context.file.arguments.end() || offered >= (is_value ? 12 : kFileFunctionsMax)) continue;
+    if (arguments == context.file.arguments.end() || offered >= (is_value ? 12 : kFileFunctionsMax))
+      continue;
     ++offered;
     context.out.replace(first, last, std::string(function) + "(" + text + ")", Kind::wrap_call);
   }
   for (const std::string_view method : kMethods) {
     context.out.replace(first, last, text + "." + std::string(method) + "()", Kind::append_call);
   }
-  for (const std::string_view method : choices(context.file.methods, "", context.facts, is_value ? 30 : 6)) {
+  for (const std::string_view method :
+       choices(context.file.methods, "", context.facts, is_value ? 30 : 6)) {
     context.out.replace(first, last, text + "." + std::string(method) + "()", Kind::append_call);
   }
 }
@@ -52,8 +56,9 @@ void wrap(const Context& context, int first, int last) {
 void generate_wraps(const Context& context) {
   const Source& source = context.source;
   each_token(context, [&](int i) {
-    const bool starts = source.is_plain_name(i) && !source.is(i - 1, ".") && !source.is(i - 1, "def") &&
-                        !source.is(i - 1, "class") && !source.is(i - 1, "import");
+    const bool starts = source.is_plain_name(i) && !source.is(i - 1, ".") &&
+                        !source.is(i - 1, "def") && !source.is(i - 1, "class") &&
+                        !source.is(i - 1, "import");
     if (!starts || (source.is(i + 1, "=") && source.opener(i) >= 0)) return;
     const bool declares = source.opener(i) >= 0 && source.is(source.opener(i) - 2, "def");
     const int last = source.primary_end(i);
