@@ -103,7 +103,27 @@ Request AgentLoop::make_request() const {
   if (parts_.toolbox.find("edit_file") != nullptr) {
     request.offered["edit_file.choice"] = offered_values("choices", "edit_file.choice");
   }
+  if (parts_.profile.reads_max > 0) withhold_known(request);
   return request;
+}
+
+// A call whose answer the model has already, or that cannot help yet, is not offered.
+void AgentLoop::withhold_known(Request& request) const {
+  const bool has_choice = !request.offered["edit_file.choice"].empty();
+  if (!has_choice || edit_is_unchecked_) request.withheld.insert("edit_file");
+  if (has_choice) request.withheld.insert("suggest_edits");
+  if (check_is_known_) request.withheld.insert("shell");
+  if (parts_.checker != nullptr && state_.applied.empty() && has_choice) {
+    request.withheld.insert("finish");
+  }
+  const int read_count = int(state_.read_hashes.size());
+  const auto paths = request.offered.find("read_file.path");
+  if (paths != request.offered.end()) {
+    std::erase_if(paths->second,
+                  [&](const std::string& path) { return state_.read_hashes.contains(path); });
+    if (paths->second.empty()) request.withheld.insert("read_file");
+  }
+  if (read_count >= parts_.profile.reads_max || has_choice) request.withheld.insert("read_file");
 }
 
 std::vector<std::string> AgentLoop::offered_values(const std::string& source,
@@ -221,6 +241,13 @@ tools::ToolResult AgentLoop::run_tool(const ToolCall& call, std::stop_token stop
                              .stop = stop};
   tools::ToolResult result = tool->run(arguments, context);
   if (changes && parts_.after_change) parts_.after_change();
+  if (!action.writes.empty()) {
+    check_is_known_ = false;
+    edit_is_unchecked_ = true;
+  }
+  if (!action.argv.empty()) {
+    check_is_known_ = json_string_or(arguments, "command", "") == parts_.check_command;
+  }
   return result;
 } catch (const Error& error) {
   if (error.code() == Code::cancelled) throw;
@@ -232,6 +259,8 @@ tools::ToolResult AgentLoop::run_tool(const ToolCall& call, std::stop_token stop
 std::optional<StopReason> AgentLoop::check(std::stop_token stop) {
   if (parts_.checker == nullptr) return StopReason::done;
   last_check_ = parts_.checker->verify(parts_.workspace, stop);
+  edit_is_unchecked_ = false;
+  check_is_known_ = true;
   parts_.session.append(last_check_->run, options_.attempt);
   if (last_check_->status == CheckStatus::verified) return StopReason::verified;
   if (last_check_->status == CheckStatus::unverified) return StopReason::unverified;

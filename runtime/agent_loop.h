@@ -92,6 +92,7 @@ class AgentLoop {
   Reply next_reply(std::stop_token stop);
   Request make_request() const;
   std::vector<std::string> offered_values(const std::string& source, const std::string& name) const;
+  void withhold_known(Request& request) const;
   bool would_write(const Message& message) const;
   void record(Message message);
   std::optional<StopReason> run_calls(const Message& message, std::stop_token stop);
@@ -111,6 +112,8 @@ class AgentLoop {
   int empty_replies_ = 0;
   int repeated_calls_ = 0;
   std::string last_call_;
+  bool edit_is_unchecked_ = false;
+  bool check_is_known_ = false;  // the check ran since the last change, and the model saw its output
   bool was_denied_ = false;
   std::optional<CheckResult> last_check_;
   std::string last_text_;

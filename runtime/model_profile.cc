@@ -12,6 +12,7 @@ ModelProfile parse_profile(std::string_view json) {
     profile.system = json_string_or(object, "system", "");
     profile.calls_required = json_string_or(object, "calls", "") == "required";
     profile.tool_output_bytes = json_int_or(object, "tool_output_bytes", 0);
+    profile.reads_max = int(json_int_or(object, "reads_max", 0));
     profile.attempts = int(json_int_or(object, "attempts", 1));
     if (object.contains("tools"))
       profile.tools = object.at("tools").get<std::vector<std::string>>();

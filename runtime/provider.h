@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -34,6 +35,9 @@ struct ModelProfile {
   std::map<std::string, std::string> offered;
   std::map<std::string, std::vector<std::string>> omit;  // arguments that the model is not shown
   int64_t tool_output_bytes = 0;                         // 0: the harness's own limit
+  // 0: no limit. Otherwise, for models that must be kept from going in circles: so many files are read
+  // before suggestions are asked for, and no call is offered whose answer the model has already.
+  int reads_max = 0;
   int attempts = 1;                                      // when the user names no number
   int context_tokens = 0;                                // 0: the model's own
 };
@@ -45,6 +49,7 @@ ModelProfile parse_profile(std::string_view json);
 struct Request {
   // Values allowed per "tool.argument" in this reply; absent: any that fits the schema.
   std::map<std::string, std::vector<std::string>> offered;
+  std::set<std::string> withheld;  // tools that this reply cannot call
   float temperature = -1;  // < 0: the model's own default; 0: greedy
   uint64_t seed = 0;
   int tokens_max = 2048;
@@ -64,6 +69,13 @@ struct EvaluatedTokens {
   std::string lineage;  // "main"; a fork of it is "main.1"
   std::vector<int32_t> tokens;
   std::vector<int32_t> segments;  // their lengths, as they were evaluated; sum = tokens.size()
+};
+
+// How a model ranks edits, and what its sequences for that have cost so far. Empty functions when the
+// model has no say. Thread-safe.
+struct EditOpinion {
+  tools::RankEdits rank;
+  std::function<TokenCounts()> tokens;
 };
 
 class Provider {
@@ -93,10 +105,8 @@ class Provider {
   virtual TokenCounts restore(const std::filesystem::path& path, std::span<const Message> messages,
                               std::span<const EvaluatedTokens> log) = 0;
 
-  // The model's own opinion on edits; empty when it has none.
-  virtual tools::RankEdits edit_ranker() { return {}; }
-  // What edit_ranker's sequences have cost so far.
-  virtual TokenCounts ranking_tokens() const { return {}; }
+  // The model's own opinion on edits; stays usable when this object is gone.
+  virtual EditOpinion edit_opinion() const { return {}; }
 };
 
 // Called with the tokens of each evaluation before its result is acted on. Thread-safe.

@@ -65,6 +65,7 @@ class TaskRun {
                                   : options_.model;
     provider_ = make_provider(model, provider);
     profile_ = provider_->profile();
+    opinion_ = provider_->edit_opinion();
     toolbox_ = std::make_unique<tools::Toolbox>(profile_.tools);
     policy_ = make_policy();
     if (toolbox_->find("suggest_edits") != nullptr) {
@@ -162,6 +163,7 @@ class TaskRun {
   std::unique_ptr<Session> session_;
   std::unique_ptr<Provider> provider_;
   ModelProfile profile_;
+  EditOpinion opinion_;
   std::unique_ptr<tools::Toolbox> toolbox_;
   std::unique_ptr<policies::Policy> policy_;
   std::unique_ptr<tools::EditRanker> edit_ranker_;
@@ -184,7 +186,7 @@ LoopParts TaskRun::parts() {
                   .profile = profile_,
                   .checker = options_.verify.empty() ? nullptr : checker_.get(),
                   .edit_ranker = edit_ranker_.get(),
-                  .rank_edits = provider_->edit_ranker(),
+                  .rank_edits = opinion_.rank,
                   .edit_ranking = options_.edit_ranking,
                   .check_command = options_.verify,
                   .evidence = [this]() -> const tools::Evidence& { return evidence(); },
@@ -406,6 +408,7 @@ void TaskRun::finish(RunResult& result) {
   if (result.status != "error") {
     result.exit_code = exit_code_of(result.status, result.check.has_value());
   }
+  if (opinion_.tokens) result.ranking_tokens = opinion_.tokens();
   const std::vector<Event> events = session_->events();
   for (const Event& event : events) {
     const auto* check = std::get_if<CheckRan>(&event.body);

@@ -37,12 +37,8 @@ std::string cased(std::string_view suffix, std::string_view digits) {
 }
 
 std::string kimi_k2() {
-  const std::string upper = "[^\\p{C}\\p{N}\\p{P}\\p{S}\\p{Z}\\p{Ll}\\p{Han}]";
-  const std::string lower = "[^\\p{C}\\p{N}\\p{P}\\p{S}\\p{Z}\\p{Lu}\\p{Lt}\\p{Han}]";
-  const std::string start = "[^\\r\\n\\p{L}\\p{N}]?", end = std::string(kContractions) + "?";
-  return "\\p{Han}+|" + start + upper + "*" + lower + "+" + end + "|" + start + upper + "+" +
-         lower + "*" + end + "|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" +
-         std::string(kSpaceRules);
+  return "\\p{Han}+|[^\\r\\n\\p{L}\\p{N}]?[^\\P{L}\\p{Han}]+" + std::string(kContractions) +
+         "?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" + std::string(kSpaceRules);
 }
 
 // Ranges of code points in hexadecimal, as the DeepSeek tokenizers list them. White space other
@@ -104,10 +100,11 @@ std::vector<Scheme> schemes() {
       {"gpt-4o llama4 kanana2 minimax-m2",
        {cased(std::string(kContractions) + "?", "\\p{N}{1,3}")}},
       {"kimi-k2", {kimi_k2()}},
+      // llama.cpp does not count '~' among the symbols, and files are made with it in mind.
       {"deepseek-v3 hunyuan-dense joyai-llm",
        {"\\p{N}{1,3}", char_class(kKanaAndHan),
-        "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?"
-        "[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|" +
+        "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|(?:~|[^\\r\\n\\p{L}\\p{P}\\p{S}])?"
+        "[\\p{L}\\p{M}]+| ?[^\\p{L}\\p{M}\\p{N}\\p{Z}\\p{C}~]+[\\r\\n]*|" +
             std::string(kSpaceRules)}},
       {"deepseek-llm",
        {"[\\r\\n]", "\\s?" + char_class(kCasedLetters), "\\s?" + char_class(kPunctuation), "\\s+$",

@@ -14,6 +14,7 @@ import ctypes
 import os
 import pathlib
 import random
+import shutil
 import time
 
 import numpy
@@ -32,9 +33,10 @@ TOKENS_PER_STEP = 1536
 # (tokens up to which the row holds, share of the tokens per stream)
 SCHEDULE = [
     (0.2e6, {"recite": 0.8, "locate": 0.2}),
-    (1.6e6, {"recite": 0.35, "locate": 0.35, "drive": 0.30}),
-    (3.2e6, {"recite": 0.15, "locate": 0.20, "drive": 0.35, "multi": 0.20, "single": 0.10}),
-    (1e12, {"recite": 0.05, "locate": 0.10, "drive": 0.25, "single": 0.10, "resid": 0.50}),
+    (0.9e6, {"recite": 0.35, "locate": 0.35, "drive": 0.30}),
+    (2.1e6, {"recite": 0.22, "locate": 0.33, "drive": 0.45}),
+    (4.5e6, {"recite": 0.12, "locate": 0.14, "drive": 0.29, "multi": 0.30, "single": 0.15}),
+    (1e12, {"recite": 0.05, "locate": 0.08, "drive": 0.22, "single": 0.10, "resid": 0.55}),
 ]
 
 
@@ -137,7 +139,7 @@ def targets_loss(model, hidden, batch, statistics, stage):
         loss = loss + (each * w).sum() / w.sum() * (1.0 if which == ranking.FULL else 0.5)
         with torch.no_grad():
             full = which == ranking.FULL
-            heavy = w == 1.0 if stage != "recite" and full else torch.ones_like(w, dtype=torch.bool)
+            heavy = w >= 1.0 if stage != "recite" and full else torch.ones_like(w, dtype=torch.bool)
             label = stage + ("" if full else "/verdict")
             statistics[label].append((each[heavy].sum().item(), heavy.sum().item()))
             if full:
@@ -172,7 +174,7 @@ def candidate_scores(model, hidden, g, parts=False):
 
 class Trainer:
     def __init__(self, config, path):
-        self.path = path
+        self.path, self.kept = path, 0
         self.model = Fledgling(config)
         matrices = [p for n, p in self.model.named_parameters() if n.endswith("weight") and p.dim() == 2]
         named = [self.model.token_embd, self.model.output_norm]
@@ -188,6 +190,7 @@ class Trainer:
             self.model.load_state_dict(state["model"])
             self.average = state["average"]
             self.counters = state["counters"]
+            self.kept = self.counters["tokens"] // 500_000
             for optimizer, s in zip(self.optimizers, state["optimizers"]):
                 optimizer.load_state_dict(s)
 
@@ -196,17 +199,26 @@ class Trainer:
         torch.save({"model": self.model.state_dict(), "average": self.average, "counters": self.counters,
                     "optimizers": [o.state_dict() for o in self.optimizers], "config": vars(self.model.c)}, part)
         os.replace(part, self.path)
+        half_million = self.counters["tokens"] // 500_000
+        if half_million > self.kept:
+            shutil.copy(self.path, self.path.with_name(f"{self.path.stem}-{half_million / 2:.1f}M.pt"))
+            self.kept = half_million
 
     def step(self, batch, rate, statistics):
         loss = loss_of(self.model, batch, statistics)
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        # Every step has gradients of one stream and of one length, so that no stream outweighs its share.
+        norm = torch.nn.utils.get_total_norm([p.grad for p in self.model.parameters() if p.grad is not None])
         if not torch.isfinite(norm):
             statistics["skipped"].append((1, 1))
             for o in self.optimizers:
                 o.zero_grad(set_to_none=True)
             return
-        rate *= min(1.0, (self.counters["steps"] + 1) / 60)
+        with torch.no_grad():
+            for p in self.model.parameters():
+                if p.grad is not None:
+                    p.grad.div_(norm + 1e-6)
+        rate *= min(1.0, (self.counters["steps"] + 1) / 60) * (1.0 if self.counters["tokens"] < 0.8e6 else 0.5)
         for optimizer, base in zip(self.optimizers, self.base):
             for group in optimizer.param_groups:
                 group["lr"] = base * rate

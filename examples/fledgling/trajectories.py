@@ -62,14 +62,26 @@ def rendered(messages, tools):
     return pieces
 
 
+# Values in a call that decide something: tokens in them weigh more than those that are always the same.
+DECIDED = re.compile(r'"(?:name|path|choice)": "([^"]*)')
+
+
 def encode(codec, pieces):
-    """ids, and for each id whether the model wrote it. Pieces meet at special tokens, so encoding them apart is exact."""
-    ids, own = [], []
+    """ids, and for each id its weight in the loss, 0 for what the model did not write. Pieces meet at special tokens, so
+    encoding them apart is exact."""
+    ids, weights = [], []
     for text, mine in pieces:
         part = codec.parsed(text)
         ids += part
-        own += [mine] * len(part)
-    return ids, own
+        if not mine:
+            weights += [0.0] * len(part)
+            continue
+        spans = [m.span(1) for m in DECIDED.finditer(text)]
+        at = 0
+        for token in part:
+            weights.append(4.0 if any(a <= at < b for a, b in spans) else 0.5)
+            at += len(codec.text([token]))
+    return ids, weights
 
 
 def read_result(path, lines):
@@ -522,7 +534,7 @@ def samples(work, codec, source, role="network"):
         ids, own = encode(codec, rendered(made["messages"], tools))
         if len(ids) > TOKENS_MAX or not offered(made):
             continue
-        yield Sample(ids, [(p, ids[p + 1], 1.0, FULL) for p in range(len(ids) - 1) if own[p + 1]], "drive")
+        yield Sample(ids, [(p, ids[p + 1], own[p + 1], FULL) for p in range(len(ids) - 1) if own[p + 1]], "drive")
 
 
 def short_messages(project):
@@ -579,7 +591,7 @@ def short_samples(work, codec, source, role="network"):
                 messages = short_messages(Project(corpus, source, *drawn))
                 ids, own = encode(codec, rendered(messages, []))
                 if len(ids) < 700:
-                    yield Sample(ids, [(p, ids[p + 1], 1.0, FULL) for p in range(len(ids) - 1) if own[p + 1]], "locate")
+                    yield Sample(ids, [(p, ids[p + 1], own[p + 1], FULL) for p in range(len(ids) - 1) if own[p + 1]], "locate")
         except (IndexError, ValueError, KeyError, OSError):
             continue
 

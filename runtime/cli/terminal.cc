@@ -81,35 +81,57 @@ std::string coloured_diff(const Palette& palette, std::string_view diff) {
 
 void RunView::line(const std::string& text) { write_text(stream_, text + "\n"); }
 
-void RunView::show_message(const Message& message, int attempt) {
+void RunView::show_message(const Message& message) {
   if (message.role == Role::assistant) {
     if (!message.content.empty()) line(printable(message.content));
     for (const ToolCall& call : message.calls) {
-      const std::string prefix = attempt < 0 ? "" : fmt::format("[{}] ", attempt);
-      line(palette_.bold(prefix + "> " + call.name) + " " + shown_arguments(call));
+      line(palette_.bold("> " + call.name) + " " + shown_arguments(call));
     }
-  } else if (message.role == Role::tool && attempt < 0) {
+  } else if (message.role == Role::tool) {
     // Where a diff was shown, the text that the model gets repeats it.
     if (!diff_was_shown_) write_text(stream_, palette_.dim(excerpt(message.content)));
     diff_was_shown_ = false;
-  } else if (message.role == Role::user && attempt < 0) {
+  } else if (message.role == Role::user) {
     write_text(stream_, excerpt(message.content));
   }
 }
 
+// One line for each attempt, once it is over: what it tried and what became of it.
+void RunView::show_attempt(const AttemptEnded& ended, int attempt) {
+  std::string change;
+  const std::string diff = printable(ended.diff);
+  for (const std::string_view diff_line : split_lines(diff)) {
+    if (diff_line.starts_with("+++ ")) {
+      change = std::string(diff_line.substr(std::min<size_t>(6, diff_line.size()))) + ":";
+    } else if (diff_line.starts_with('-') && !diff_line.starts_with("---")) {
+      change += " " + palette_.red("- " + std::string(trim(diff_line.substr(1))));
+    } else if (diff_line.starts_with('+')) {
+      change += " " + palette_.green("+ " + std::string(trim(diff_line.substr(1))));
+    }
+  }
+  const std::string status = ended.status == "verified" ? palette_.green("passes")
+                             : ended.status == "failed" ? palette_.dim("fails ")
+                                                        : ended.status;
+  line(fmt::format("attempt {:>3}  {}  {}", attempt, status, change));
+}
+
 void RunView::show(const Event& event) {
   const int attempt = event.attempt;
+  if (attempt >= 0) {
+    if (const auto* ended = std::get_if<AttemptEnded>(&event.body)) show_attempt(*ended, attempt);
+    return;
+  }
   if (const auto* start = std::get_if<SessionStarted>(&event.body)) {
     const Json options = parse_json(start->options, "options");
     check_command_ = json_string_or(options, "verify", "");
     line(palette_.bold("workspace ") + start->workspace);
     line(palette_.bold("sandbox   ") + start->sandbox);
   } else if (const auto* added = std::get_if<MessageAdded>(&event.body)) {
-    show_message(added->message, attempt);
+    show_message(added->message);
   } else if (const auto* decided = std::get_if<ActionDecided>(&event.body)) {
     if (decided->verdict != "allow") line(palette_.red("  denied: " + printable(decided->reason)));
   } else if (const auto* finished = std::get_if<ToolFinished>(&event.body)) {
-    if (attempt < 0 && !finished->diff.empty()) {
+    if (!finished->diff.empty()) {
       write_text(stream_, coloured_diff(palette_, finished->diff));
       diff_was_shown_ = true;
     }
@@ -118,13 +140,11 @@ void RunView::show(const Event& event) {
     const std::string where = check->purpose == "trace"       ? "traced, for evidence of place"
                               : check->purpose == "originals" ? "with the original test files"
                                                               : "in a clean copy";
-    const std::string prefix = attempt < 0 ? "" : fmt::format("[{}] ", attempt);
     const std::string verdict =
         passed             ? palette_.green("passes")
         : check->timed_out ? palette_.red("ran out of time")
                            : palette_.red(fmt::format("fails, exit code {}", check->exit_code));
-    line(fmt::format("{}check ({}) {} after {:.1f} s", prefix, where, verdict,
-                     double(check->ms) / 1000));
+    line(fmt::format("check ({}) {} after {:.1f} s", where, verdict, double(check->ms) / 1000));
   } else if (const auto* resumed = std::get_if<Resumed>(&event.body)) {
     line("resumed; files changed by others since: " +
          (resumed->changed_files.empty() ? "none" : join(resumed->changed_files, ", ")));

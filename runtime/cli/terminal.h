@@ -37,7 +37,8 @@ class RunView {
 
  private:
   void line(const std::string& text);
-  void show_message(const Message& message, int attempt);
+  void show_message(const Message& message);
+  void show_attempt(const AttemptEnded& ended, int attempt);
 
   std::FILE* stream_;
   Palette palette_;

@@ -164,15 +164,12 @@ class Embedded final : public Provider {
     return counts;
   }
 
-  tools::RankEdits edit_ranker() override {
+  EditOpinion edit_opinion() const override {
     if (shared_->scorer == nullptr) return {};
-    return [shared = shared_](const tools::RankRequest& request) {
-      return shared->scorer->score(request);
-    };
-  }
-
-  TokenCounts ranking_tokens() const override {
-    return shared_->scorer == nullptr ? TokenCounts{} : shared_->scorer->tokens();
+    return {[shared = shared_](const tools::RankRequest& request) {
+              return shared->scorer->score(request);
+            },
+            [shared = shared_] { return shared->scorer->tokens(); }};
   }
 
  private:
@@ -289,6 +286,7 @@ class Embedded final : public Provider {
     spec.call_required = shared_->profile.calls_required;
     spec.allow_text = !spec.call_required;
     for (const ToolDeclaration& tool : tools_) {
+      if (request.withheld.contains(tool.name)) continue;
       engine::ToolShape shape{tool.name, tool.schema, {}};
       for (const auto& [name, values] : request.offered) {
         if (!name.starts_with(tool.name + ".")) continue;

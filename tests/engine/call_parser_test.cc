@@ -29,8 +29,8 @@ Parsed parse(std::string_view text, size_t step) {
 TEST_CASE("a call is parsed whole however its text is cut up") {
   const std::string text =
       "I look.\n<tool_call>\n{\"name\": \"read_file\", \"arguments\": {\"path\": "
-      "\"a </tool_call> \\\" }{.py\", \"z\": [1, {}], \"a\": null}}\n</tool_call>\n<tool_call>{\"arguments\":{},"
-      "\n\"name\":\"finish\"}</tool_call>";
+      "\"a </tool_call> \\\" }{.py\", \"z\": [1, {}], \"a\": null}}\n</tool_call>\n"
+      "<tool_call>{\"arguments\":{},\n\"name\":\"finish\"}</tool_call>";
   for (size_t step : {1, 2, 3, 7, 1000}) {
     const Parsed parsed = parse(text, step);
     CHECK(parsed.text == "I look.\n");

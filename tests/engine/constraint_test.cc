@@ -302,7 +302,7 @@ TEST_CASE("a copy goes its own way") {
   Constraint first(spec, *tokenizer);
   forced_text(first, *tokenizer);
   Constraint second(first);
-  CHECK(feed(first, *tokenizer, "a\"}}\n</tool_call>") == "");
+  CHECK(feed(first, *tokenizer, " \"a\"}}\n</tool_call>") == "");
   CHECK(first.may_end());
   CHECK_FALSE(second.may_end());
   second = first;

@@ -41,7 +41,7 @@ std::string pack_ngrams(std::vector<NgramEntry> entries, bool has_backoff);
 class NgramTable {
  public:
   NgramTable() = default;
-  // `bytes` is one packed table per order, each preceded by nothing. Throws corrupt naming `what`.
+  // `bytes` are the packed tables of the orders 1 to 5. Throws corrupt naming `what`.
   NgramTable(std::string_view bytes, const std::string& what);
 
   bool is_known(uint64_t token) const { return find(1, extend_hash(0, token)) >= 0; }

@@ -7,8 +7,7 @@ namespace corvid::tools::edits {
 
 namespace {
 
-// Log-weights. Those of a traceback's frames follow the measurement of simulated tracebacks in
-// examples/fledgling/RANKING.md; the others are judgement.
+// Log-weights: set by judgement, not fitted.
 constexpr float kInnermostFrame = 3.5f, kFrameStep = 0.8f, kFrameLast = 0.5f;
 constexpr float kOutsideFunction = -2.0f;
 constexpr float kNotExecuted = -9.0f, kSuspicion = 2.0f;
