@@ -39,19 +39,18 @@ tools::ToolResult error_result(std::string text) {
 
 }  // namespace
 
-AgentLoop::AgentLoop(LoopParts parts, LoopOptions options, std::unique_ptr<Provider> provider,
-                     tools::ToolState state)
-    : parts_(std::move(parts)),
-      options_(std::move(options)),
-      provider_(std::move(provider)),
-      state_(std::move(state)),
-      turns_(options_.turns_done) {}
+AgentLoop::AgentLoop(LoopParts parts, LoopOptions options, std::unique_ptr<Provider> provider)
+    : parts_(std::move(parts)), options_(std::move(options)), provider_(std::move(provider)) {}
 
-StopReason AgentLoop::run(std::vector<Message> added, std::stop_token stop, bool check_first) {
-  for (Message& message : added) record(std::move(message));
-  if (check_first) {
+StopReason AgentLoop::run(StartPoint from, std::stop_token stop) {
+  state_ = std::move(from.state);
+  turns_ = from.turns_done;
+  if (!from.unstarted.calls.empty()) {
+    if (const auto reason = run_calls(from.unstarted, stop)) return *reason;
+  } else if (from.check_is_owed) {
     if (const auto reason = check(stop)) return *reason;
   }
+  for (Message& message : from.added) record(std::move(message));
   while (turns_ < options_.turns_max) {
     const Reply reply = next_reply(stop);
     if (options_.stop_before_write && would_write(reply.message)) {

@@ -31,8 +31,7 @@ enum class StopReason {
 
 struct LoopOptions {
   int attempt = -1;
-  int turns_done = 0;  // by an earlier part of this run
-  int turns_max = 60;
+  int turns_max = 60;  // in all, with those of an earlier part of the run
   int checks_max = 4;
   int tokens_max = 2048;
   int64_t tool_output_bytes = 16 << 10;
@@ -42,6 +41,15 @@ struct LoopOptions {
   // The candidate an attempt takes first, and the number of candidates that other attempts take.
   std::string first_choice;
   size_t reserved_choices = 0;
+};
+
+// Where a loop begins: at a task's first message, or in the middle of what was cut off.
+struct StartPoint {
+  std::vector<Message> added;  // what the model has not seen yet; the loop records it
+  tools::ToolState state;
+  int turns_done = 0;          // by an earlier part of this run
+  Message unstarted;           // a recorded reply's calls that nothing was done about yet
+  bool check_is_owed = false;  // the model has said that it is done, and the check did not run
 };
 
 // All that a loop can reach; everything is passed in, nothing is global.
@@ -65,13 +73,10 @@ struct LoopParts {
 
 class AgentLoop {
  public:
-  AgentLoop(LoopParts parts, LoopOptions options, std::unique_ptr<Provider> provider,
-            tools::ToolState state);
+  AgentLoop(LoopParts parts, LoopOptions options, std::unique_ptr<Provider> provider);
 
-  // Goes on until a reason to stop. `added` is what the model has not seen yet; the loop records
-  // it. Throws cancelled; io or device when the model fails. `check_first`: the model has said that
-  // it is done, and the check is still owed.
-  StopReason run(std::vector<Message> added, std::stop_token stop, bool check_first = false);
+  // Goes on until a reason to stop. Throws cancelled; io or device when the model fails.
+  StopReason run(StartPoint from, std::stop_token stop);
 
   // For attempts, after before_write: the conversation before the reply that would write.
   std::unique_ptr<Provider> fork_before_reply() const { return before_reply_->fork(); }
@@ -113,7 +118,8 @@ class AgentLoop {
   int repeated_calls_ = 0;
   std::string last_call_;
   bool edit_is_unchecked_ = false;
-  bool check_is_known_ = false;  // the check ran since the last change, and the model saw its output
+  bool check_is_known_ =
+      false;  // the check ran since the last change, and the model saw its output
   bool was_denied_ = false;
   std::optional<CheckResult> last_check_;
   std::string last_text_;

@@ -134,9 +134,12 @@ class Runner {
     auto attempt = std::make_unique<Attempt>(parts_.workspace);
     attempt->outcome.index = index;
     LoopParts parts = parts_for(attempt->workspace);
-    AgentLoop loop(std::move(parts), options, std::move(provider), std::move(state));
+    AgentLoop loop(std::move(parts), options, std::move(provider));
     loop.set_pending(std::move(first));
-    conclude(*attempt, loop, own.get_token());
+    StartPoint from;
+    from.state = std::move(state);
+    from.turns_done = shared_.turns();
+    conclude(*attempt, loop, std::move(from), own.get_token());
     settle(index, std::move(attempt));
   }
 
@@ -158,10 +161,10 @@ class Runner {
             .after_change = {}};
   }
 
-  void conclude(Attempt& attempt, AgentLoop& loop, std::stop_token stop) {
+  void conclude(Attempt& attempt, AgentLoop& loop, StartPoint from, std::stop_token stop) {
     AttemptOutcome& outcome = attempt.outcome;
     try {
-      outcome.status = status_of(loop.run({}, stop));
+      outcome.status = status_of(loop.run(std::move(from), stop));
     } catch (const Error& error) {
       outcome.status = error.code() == Code::cancelled ? "cancelled" : "error";
       if (error.code() != Code::cancelled) {

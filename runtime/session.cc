@@ -174,7 +174,8 @@ std::string find_session(const fs::path& sessions_folder, const std::string& id)
   fail(Code::invalid, "session " + id + " is ambiguous: " + join(found, " "));
 }
 
-std::vector<Message> session_messages(std::span<const Event> events, int attempt) {
+std::vector<Message> session_messages(std::span<const Event> events, int attempt,
+                                      const Message& unstarted) {
   std::vector<Message> messages;
   std::vector<std::string> open;  // calls that wait for their result
   const auto close_open = [&] {
@@ -192,7 +193,12 @@ std::vector<Message> session_messages(std::span<const Event> events, int attempt
     } else {
       close_open();
     }
-    for (const ToolCall& call : added->message.calls) open.push_back(call.id);
+    for (const ToolCall& call : added->message.calls) {
+      const auto is_same = [&](const ToolCall& other) { return other.id == call.id; };
+      if (std::none_of(unstarted.calls.begin(), unstarted.calls.end(), is_same)) {
+        open.push_back(call.id);
+      }
+    }
     messages.push_back(added->message);
   }
   close_open();

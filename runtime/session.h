@@ -72,7 +72,8 @@ std::vector<SessionSummary> list_sessions(const std::filesystem::path& sessions_
 std::string find_session(const std::filesystem::path& sessions_folder, const std::string& id);
 
 // The messages of the shared part and of one attempt (-1: none), in order. Calls without a result
-// get an "interrupted" tool message.
-std::vector<Message> session_messages(std::span<const Event> events, int attempt = -1);
+// get an "interrupted" tool message, but for those of `unstarted`, whose results are still to come.
+std::vector<Message> session_messages(std::span<const Event> events, int attempt = -1,
+                                      const Message& unstarted = {});
 
 }  // namespace corvid::runtime

@@ -46,9 +46,10 @@ struct Handle {
   }
 };
 
-// What tells whether a file has changed without reading it.
+// What tells whether a file has changed without reading it. The change time also moves with the mode,
+// and no program can set it back.
 struct Seen {
-  int64_t size = 0, mtime_ns = 0;
+  int64_t size = 0, ctime_ns = 0;
   uint64_t inode = 0;
   SnapshotEntry entry;
 };
@@ -71,10 +72,10 @@ struct SnapshotStore::Impl {
 
   SnapshotEntry store_file(const std::string& path, const struct stat& status) {
     const auto known = seen.find(path);
-    const int64_t mtime_ns =
-        int64_t(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec;
+    const int64_t ctime_ns =
+        int64_t(status.st_ctim.tv_sec) * 1'000'000'000 + status.st_ctim.tv_nsec;
     if (known != seen.end() && known->second.size == status.st_size &&
-        known->second.mtime_ns == mtime_ns && known->second.inode == status.st_ino) {
+        known->second.ctime_ns == ctime_ns && known->second.inode == status.st_ino) {
       return known->second.entry;
     }
     std::string content;
@@ -90,7 +91,7 @@ struct SnapshotStore::Impl {
     check_git(git_odb_write(&id, odb, content.data(), content.size(), GIT_OBJECT_BLOB),
               "cannot store " + path);
     entry.blob = id_text(id);
-    seen[path] = {status.st_size, mtime_ns, status.st_ino, entry};
+    seen[path] = {status.st_size, ctime_ns, status.st_ino, entry};
     return entry;
   }
 

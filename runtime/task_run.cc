@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "policies/policy.h"
@@ -83,8 +85,9 @@ class TaskRun {
     begin_provider();
     start_snapshot_ = store_.take();
     record_snapshot(0, start_snapshot_, false);
-    std::vector<Message> added = {first_message()};
-    return conduct(std::move(added), {}, 0, false, stop);
+    StartPoint from;
+    from.added.push_back(first_message());
+    return conduct(std::move(from), stop);
   }
 
   RunResult resume(const ResumeOptions& resume, std::unique_ptr<Session> session,
@@ -140,17 +143,16 @@ class TaskRun {
 
   LoopParts parts();
   LoopOptions loop_options(int turns_done) const;
-  RunResult conduct(std::vector<Message> added, tools::ToolState state, int turns_done,
-                    bool check_first, std::stop_token stop);
+  RunResult conduct(StartPoint from, std::stop_token stop);
   void make_checker();
   const tools::Evidence& evidence();
   void apply(const tools::Workspace& winner);
-  void drive(RunResult& result, std::vector<Message> added, tools::ToolState state, int turns_done,
-             bool check_first, std::stop_token stop);
+  void drive(RunResult& result, StartPoint from, std::stop_token stop);
   void run_fork(RunResult& result, AgentLoop& loop, int count, std::stop_token stop);
   void settle(RunResult& result, StopReason reason, AgentLoop& loop);
   void finish(RunResult& result);
   void save_state(const Provider& provider) const;
+  StartPoint cut_off(const std::vector<Event>& events);
 
   RunOptions options_;
   const RunEnvironment& environment_;
@@ -197,7 +199,6 @@ LoopParts TaskRun::parts() {
 
 LoopOptions TaskRun::loop_options(int turns_done) const {
   LoopOptions loop;
-  loop.turns_done = turns_done;
   loop.turns_max = turns_done + options_.turns_max;
   loop.tokens_max = options_.tokens_max;
   loop.seed = options_.seed;
@@ -233,8 +234,7 @@ const tools::Evidence& TaskRun::evidence() {
   return *evidence_;
 }
 
-RunResult TaskRun::conduct(std::vector<Message> added, tools::ToolState state, int turns_done,
-                           bool check_first, std::stop_token outer) {
+RunResult TaskRun::conduct(StartPoint from, std::stop_token outer) {
   RunResult result;
   result.session = session_->id();
   result.session_log = session_->log_path().string();
@@ -243,7 +243,7 @@ RunResult TaskRun::conduct(std::vector<Message> added, tools::ToolState state, i
   const Deadline deadline(source, options_.time_max_s);
   try {
     make_checker();
-    drive(result, std::move(added), std::move(state), turns_done, check_first, source.get_token());
+    drive(result, std::move(from), source.get_token());
   } catch (const Error& error) {
     result.status = "error";
     if (error.code() == Code::cancelled) {
@@ -258,13 +258,12 @@ RunResult TaskRun::conduct(std::vector<Message> added, tools::ToolState state, i
   return result;
 }
 
-void TaskRun::drive(RunResult& result, std::vector<Message> added, tools::ToolState state,
-                    int turns_done, bool check_first, std::stop_token stop) {
+void TaskRun::drive(RunResult& result, StartPoint from, std::stop_token stop) {
   const int count = options_.attempts > 0     ? options_.attempts
                     : options_.verify.empty() ? 1
                                               : profile_.attempts;
   LoopParts shared = parts();
-  LoopOptions loop_settings = loop_options(turns_done);
+  LoopOptions loop_settings = loop_options(from.turns_done);
   if (loop_settings.checks_max == 0) loop_settings.checks_max = count > 1 ? 1 : kChecksAlone;
   loop_settings.stop_before_write = count > 1;
   if (count > 1) loop_settings.temperature = 0;
@@ -280,7 +279,7 @@ void TaskRun::drive(RunResult& result, std::vector<Message> added, tools::ToolSt
     const Snapshot now = store_.take();
     if (now.tree != recorded_tree_) record_snapshot(loop_pointer->turns(), now, true);
   };
-  AgentLoop loop(shared, loop_settings, std::move(provider_), std::move(state));
+  AgentLoop loop(shared, loop_settings, std::move(provider_));
   loop_pointer = &loop;
   struct Bookkeeping {  // also when the loop throws
     RunResult& result;
@@ -290,7 +289,7 @@ void TaskRun::drive(RunResult& result, std::vector<Message> added, tools::ToolSt
       result.tokens += loop.tokens();
     }
   } bookkeeping{result, loop};
-  const StopReason reason = loop.run(std::move(added), stop, check_first);
+  const StopReason reason = loop.run(std::move(from), stop);
   changing_turn_ = loop.turns();
   if (reason == StopReason::before_write) {
     run_fork(result, loop, count, stop);
@@ -441,38 +440,8 @@ RunResult TaskRun::resume(const ResumeOptions& resume, std::unique_ptr<Session> 
                           std::stop_token stop) {
   session_ = std::move(session);
   std::vector<Event> events = session_->events();
-  tools::ToolState state;
-  int turns = 0;
-  bool check_is_owed = false, has_ended = false;
-  std::vector<std::string> open_calls;
-  for (const Event& event : events) {
-    if (event.attempt >= 0) {
-      const auto* ended = std::get_if<AttemptEnded>(&event.body);
-      if (ended != nullptr && ended->status == "failed")
-        finished_attempts_.push_back(event.attempt);
-      continue;
-    }
-    if (std::holds_alternative<RunEnded>(event.body)) has_ended = true;
-    if (std::holds_alternative<TurnEnded>(event.body)) ++turns;
-    if (std::holds_alternative<CheckRan>(event.body)) check_is_owed = false;
-    if (const auto* finished = std::get_if<ToolFinished>(&event.body)) {
-      if (!finished->state.empty()) state = tool_state_from_json(finished->state);
-      check_is_owed = finished->tool == "finish" && !finished->is_error;
-    }
-    if (const auto* added = std::get_if<MessageAdded>(&event.body)) {
-      if (added->message.role == Role::tool) std::erase(open_calls, added->message.call_id);
-      for (const ToolCall& call : added->message.calls) open_calls.push_back(call.id);
-      if (added->message.role == Role::user) check_is_owed = false;
-      if (added->message.role == Role::assistant && added->message.calls.empty()) {
-        check_is_owed = !added->message.content.empty();
-      }
-    }
-  }
-  if (has_ended && resume.task.empty()) finished_attempts_.clear();
-  for (const std::string& call : open_calls) {
-    session_->append(CallInterrupted{call});
-    session_->append(MessageAdded{{Role::tool, "interrupted: the command was cut off", {}, call}});
-  }
+  StartPoint from = cut_off(events);
+  if (!resume.task.empty()) finished_attempts_.clear();
   Snapshot found = store_.take();
   const std::string last = last_tree(session_->events());
   Resumed resumed{{}, found.tree};
@@ -484,7 +453,7 @@ RunResult TaskRun::resume(const ResumeOptions& resume, std::unique_ptr<Session> 
   session_->append(SnapshotTaken{-1, found.tree, found.left_out, false});
   if (resume.restore && !last.empty() && last != found.tree) {
     store_.restore(store_.load(last));
-    session_->append(WorkspaceRestored{last, "restore", turns});
+    session_->append(WorkspaceRestored{last, "restore", from.turns_done});
     found = store_.take();
     resumed.changed_files.clear();
   }
@@ -494,32 +463,70 @@ RunResult TaskRun::resume(const ResumeOptions& resume, std::unique_ptr<Session> 
     start_snapshot_ = found;
     record_snapshot(0, found, false);
   } else {
-    record_snapshot(turns, found, true);
+    record_snapshot(from.turns_done, found, true);
   }
   begin_provider();
-  const std::vector<Message> messages = session_messages(session_->events());
+  const std::vector<Message> messages = session_messages(session_->events(), -1, from.unstarted);
   const fs::path saved = environment_.paths.state() / (session_->id() + ".state");
   const TokenCounts rebuilt = provider_->restore(saved, messages, session_->token_log());
-  std::vector<Message> added;
-  std::string note;
-  if (!resumed.changed_files.empty()) {
-    note = "The run was interrupted; since then these files changed: " +
-           join(resumed.changed_files, ", ") + ".";
-  }
   if (messages.empty()) {
-    added.push_back(first_message());
+    from.added.push_back(first_message());
   } else if (!resume.task.empty()) {
     options_.task = resume.task;
     const std::string recalled = memory_ ? recall_for(*memory_, options_, session_->id()) : "";
-    added.push_back({Role::user, task_message(options_.task, options_.verify, recalled), {}, {}});
-    check_is_owed = false;
-  } else if (!note.empty()) {
-    added.push_back({Role::user, note, {}, {}});
-    check_is_owed = false;
+    from.added.push_back(
+        {Role::user, task_message(options_.task, options_.verify, recalled), {}, {}});
+    from.check_is_owed = false;
+  } else if (!resumed.changed_files.empty()) {
+    const std::string note = "The run was interrupted; since then these files changed: " +
+                             join(resumed.changed_files, ", ") + ".";
+    from.added.push_back({Role::user, note, {}, {}});
+    from.check_is_owed = false;
   }
-  RunResult result = conduct(std::move(added), std::move(state), turns, check_is_owed, stop);
+  RunResult result = conduct(std::move(from), stop);
   result.tokens += rebuilt;
   return result;
+}
+
+// Where the log ends. Calls that were decided but have no result were cut off in the middle, and
+// are closed as interrupted; those that nothing was done about are left to the loop.
+StartPoint TaskRun::cut_off(const std::vector<Event>& events) {
+  StartPoint from;
+  std::map<std::string, ToolCall> open;
+  std::set<std::string> decided;
+  for (const Event& event : events) {
+    if (event.attempt >= 0) {
+      const auto* ended = std::get_if<AttemptEnded>(&event.body);
+      if (ended != nullptr && ended->status == "failed")
+        finished_attempts_.push_back(event.attempt);
+    } else if (std::holds_alternative<TurnEnded>(event.body)) {
+      ++from.turns_done;
+    } else if (std::holds_alternative<CheckRan>(event.body)) {
+      from.check_is_owed = false;
+    } else if (const auto* action = std::get_if<ActionDecided>(&event.body)) {
+      decided.insert(action->call_id);
+    } else if (const auto* finished = std::get_if<ToolFinished>(&event.body)) {
+      if (!finished->state.empty()) from.state = tool_state_from_json(finished->state);
+      from.check_is_owed = finished->tool == "finish" && !finished->is_error;
+    } else if (const auto* added = std::get_if<MessageAdded>(&event.body)) {
+      const Message& message = added->message;
+      if (message.role == Role::tool) open.erase(message.call_id);
+      for (const ToolCall& call : message.calls) open.emplace(call.id, call);
+      if (message.role == Role::user) from.check_is_owed = false;
+      if (message.role == Role::assistant && message.calls.empty()) {
+        from.check_is_owed = !message.content.empty();
+      }
+    }
+  }
+  for (const auto& [id, call] : open) {
+    if (decided.contains(id)) {
+      session_->append(CallInterrupted{id});
+      session_->append(MessageAdded{{Role::tool, "interrupted: the call was cut off", {}, id}});
+    } else {
+      from.unstarted.calls.push_back(call);
+    }
+  }
+  return from;
 }
 
 }  // namespace
