@@ -35,8 +35,8 @@ struct ModelProfile {
   std::map<std::string, std::string> offered;
   std::map<std::string, std::vector<std::string>> omit;  // arguments that the model is not shown
   int64_t tool_output_bytes = 0;                         // 0: the harness's own limit
-  // 0: no limit. Otherwise, for models that must be kept from going in circles: so many files are read
-  // before suggestions are asked for, and no call is offered whose answer the model has already.
+  // 0: no limit. Otherwise, for models that must be kept from going in circles: so many files are
+  // read at most, and no call is offered whose answer the model has already.
   int reads_max = 0;
   int attempts = 1;                                      // when the user names no number
   int context_tokens = 0;                                // 0: the model's own
@@ -71,8 +71,8 @@ struct EvaluatedTokens {
   std::vector<int32_t> segments;  // their lengths, as they were evaluated; sum = tokens.size()
 };
 
-// How a model ranks edits, and what its sequences for that have cost so far. Empty functions when the
-// model has no say. Thread-safe.
+// How a model ranks edits, and what its sequences for that have cost so far. Empty functions when
+// the model has no say. Thread-safe.
 struct EditOpinion {
   tools::RankEdits rank;
   std::function<TokenCounts()> tokens;

@@ -46,8 +46,8 @@ struct Handle {
   }
 };
 
-// What tells whether a file has changed without reading it. The change time also moves with the mode,
-// and no program can set it back.
+// What tells whether a file has changed without reading it. The change time also moves with the
+// mode, and no program can set it back.
 struct Seen {
   int64_t size = 0, ctime_ns = 0;
   uint64_t inode = 0;

@@ -82,6 +82,7 @@ const std::set<std::string> kMayCatch = {
     "runtime/task_run.cc",          // a run's failure is its result
     "runtime/session.cc",           // names the damaged line
     "runtime/cli/doctor.cc",        // a failure is a finding
+    "memory/manage/import_turns.cc",  // adds file and line to what is wrong with it
     "runtime/model_profile.cc",     // nlohmann's exceptions become ours
     "runtime/base/json.cc",         // nlohmann's exceptions become ours
     "runtime/providers/embedded.cc",  // a state file is a cache: what cannot be used is made anew

@@ -1,5 +1,5 @@
 #pragma once
-// One-line repairs: enumerated from the tokens of a file, ranked by tables and by evidence of place.
+// One-line repairs: enumerated from the tokens of a file, ranked by tables and evidence of place.
 // The recipe is measured in examples/fledgling/README.md.
 
 #include <cstdint>
@@ -62,7 +62,7 @@ class EditRanker {
   static std::unique_ptr<EditRanker> load(const std::filesystem::path& tables);
   ~EditRanker();
 
-  // Candidates over `files`, best first, none twice, each of which lexes and keeps brackets balanced.
+  // Candidates over `files`, best first, none twice; each lexes and keeps brackets balanced.
   std::vector<EditCandidate> rank(std::span<const SourceFile> files, const Evidence& evidence,
                                   const EditOptions& options, const RankEdits& model) const;
 

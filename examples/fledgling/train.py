@@ -34,9 +34,9 @@ TOKENS_PER_STEP = 1536
 SCHEDULE = [
     (0.2e6, {"recite": 0.8, "locate": 0.2}),
     (0.9e6, {"recite": 0.35, "locate": 0.35, "drive": 0.30}),
-    (2.1e6, {"recite": 0.22, "locate": 0.33, "drive": 0.45}),
-    (4.5e6, {"recite": 0.12, "locate": 0.14, "drive": 0.29, "multi": 0.30, "single": 0.15}),
-    (1e12, {"recite": 0.05, "locate": 0.08, "drive": 0.22, "single": 0.10, "resid": 0.55}),
+    (2.2e6, {"recite": 0.22, "locate": 0.33, "drive": 0.45}),
+    (4.0e6, {"recite": 0.08, "locate": 0.50, "drive": 0.42}),
+    (1e12, {"locate": 0.15, "drive": 0.25, "multi": 0.10, "single": 0.15, "resid": 0.35}),
 ]
 
 

@@ -179,6 +179,10 @@ DEEPER = ["/usr/lib/python3.11/json/decoder.py", "/usr/lib/python3.11/re/__init_
 MEMORY = ["Remembered from earlier work (may be out of date):\n{lines}", "From memory:\n{lines}", "Memory:\n{lines}"]
 
 
+def dotted_name(path):
+    return path.removesuffix(".py").removesuffix("/__init__").removeprefix("src/").removeprefix("lib/").replace("/", ".")
+
+
 class Project:
     """The made-up project of one trajectory."""
 
@@ -187,14 +191,15 @@ class Project:
         choose = source.choice
         self.stem = corpus.name()
         package, extra = corpus.name(), corpus.name()
-        shape = choose(["{p}/{m}.py"] * 6 + ["{m}.py", "{m}.py", "src/{p}/{m}.py", "{p}/{e}/{m}.py", "lib/{m}.py", "{p}/{e}/{m}.py"])
+        shape = choose(["{p}/{m}.py"] * 6 + ["{m}.py", "{m}.py", "src/{p}/{m}.py", "{p}/{e}/{m}.py", "lib/{m}.py", "{p}/{e}/{m}.py", "{m}/__init__.py"])
         self.path = shape.format(p=package, e=extra, m=self.stem)
         self.folder = self.path.rpartition("/")[0]
-        self.dotted = self.path.removesuffix(".py").removeprefix("src/").removeprefix("lib/").replace("/", ".")
+        self.dotted = dotted_name(self.path)
         test_of = self.stem if source.random() < 0.7 else corpus.name()
         tests = choose(["tests/test_{t}.py"] * 6 + ["test_{t}.py", "test_{t}.py", "tests/unit/test_{t}.py", "{p}/tests/test_{t}.py", "tests/{t}_test.py",
-                        "test/test_{t}.py", "tests/test_{p}.py", "tests.py", "tests/{p}/test_{t}.py"])
-        self.test = tests.format(t=test_of, p=package)
+                        "test/test_{t}.py", "tests/test_{p}.py", "tests.py", "tests/{p}/test_{t}.py",
+                        "tests/test_{p}/{e}/test_{t}.py"])
+        self.test = tests.format(t=test_of, p=package, e=extra)
         self.others = [f"{self.folder}/{corpus.name()}.py".lstrip("/") for _ in range(source.randrange(1, 4))]
         self.others = [o for o in self.others if o not in (self.path, self.test)]
         self.more = [choose(["{p}/{m}.py", "{m}.py", "tests/test_{m}.py", "{p}/__init__.py", "{e}/{m}.py"]).format(p=package, e=extra, m=corpus.name())
@@ -233,7 +238,7 @@ class Project:
         head = ["import unittest"] if source.random() < 0.9 else []
         head += source.sample(["import os", "import sys", "import json", "import tempfile", "from unittest import mock", "import pytest"],
                               source.randrange(0, 3))
-        wrong = [f"from {o.removesuffix('.py').removeprefix('src/').removeprefix('lib/').replace('/', '.')} import {corpus.word()}"
+        wrong = [f"from {dotted_name(o)} import {corpus.word()}"
                  for o in self.others if source.random() < 0.3]
         imports = wrong + [statement]
         source.shuffle(imports)
@@ -270,7 +275,7 @@ class Project:
             frames.append((self.test, source.randrange(1, len(self.test_file) + 1), "check_" + self.corpus.word(), self.test_file[line - 1].strip()))
         if deep:
             for other in self.others:
-                if source.random() < 0.2:
+                if source.random() < 0.35:
                     frames.append((other, source.randrange(5, 200), self.corpus.word(), f"return {self.corpus.word()}({self.corpus.word()})"))
             first, last = self.record["first_line"], min(self.record["last_line"], len(self.lines))
             for _ in range(source.choice([1, 1, 2])):
@@ -541,7 +546,15 @@ def short_messages(project):
     """Fragments of trajectories that end with one decision: which path, which choice, what to report."""
     source, choose = project.source, project.source.choice
     roll = source.random()
-    if roll < 0.5:
+    if roll < 0.3:
+        deep = source.random() < 0.65
+        output = choose([pytest_output, unittest_output])(project, [choose(project.tests)], deep)
+        result = head_and_tail("exit code 1\n" + output, choose([400, 600, 800, 1200]))
+        deep = deep and re.search(rf"(?<!\w){re.escape(project.path)}\b", result) is not None
+        if not deep and project.test not in result:
+            raise ValueError("nothing is named")
+        return [{"role": "tool", "content": result}, assistant(call("read_file", path=project.path if deep else project.test))]
+    if roll < 0.55:
         deep = source.random() < 0.6
         frames = project.frames(choose(project.tests), deep)
         error = project.error(deep)
@@ -559,13 +572,13 @@ def short_messages(project):
         path = project.path if deep else project.test
         result = "exit code 1\n" + "\n".join(lines) + "\n"
         return [{"role": "tool", "content": result}, assistant(call("read_file", path=path))]
-    if roll < 0.7:
+    if roll < 0.75:
         shown = project.test_file[:source.randrange(14, 24)]
         return [assistant(call("read_file", path=project.test)), {"role": "tool", "content": read_result(project.test, shown)},
                 assistant(call("read_file", path=project.path))]
     choices = candidates(project, source.randrange(1, 7))
     k = source.randrange(len(choices))
-    if roll < 0.8:
+    if roll < 0.82:
         k = 0
         before = [{"role": "tool", "content": f"{len(choices)} candidates, best first:\n" + "".join(describe(c) + "\n" for c in choices)}]
     else:
@@ -588,7 +601,10 @@ def short_samples(work, codec, source, role="network"):
         try:
             drawn = corpus.bug()
             for _ in range(6 if drawn else 0):
-                messages = short_messages(Project(corpus, source, *drawn))
+                try:
+                    messages = short_messages(Project(corpus, source, *drawn))
+                except (IndexError, ValueError):
+                    continue
                 ids, own = encode(codec, rendered(messages, []))
                 if len(ids) < 700:
                     yield Sample(ids, [(p, ids[p + 1], own[p + 1], FULL) for p in range(len(ids) - 1) if own[p + 1]], "locate")
