@@ -29,14 +29,14 @@ from model import Config, Fledgling
 HERE = pathlib.Path(__file__).resolve().parent
 DEFAULT_CHECKPOINT = HERE.parent.parent / ".work" / "checkpoints" / "fledgling.pt"
 
-TOKENS_PER_STEP = 1536
+TOKENS_PER_STEP = 3072
 # (tokens up to which the row holds, share of the tokens per stream)
 SCHEDULE = [
     (0.2e6, {"recite": 0.8, "locate": 0.2}),
     (0.9e6, {"recite": 0.35, "locate": 0.35, "drive": 0.30}),
     (2.2e6, {"recite": 0.22, "locate": 0.33, "drive": 0.45}),
-    (4.0e6, {"recite": 0.08, "locate": 0.50, "drive": 0.42}),
-    (1e12, {"locate": 0.15, "drive": 0.25, "multi": 0.10, "single": 0.15, "resid": 0.35}),
+    (6.0e6, {"recite": 0.05, "locate": 0.53, "drive": 0.42}),
+    (1e12, {"locate": 0.10, "drive": 0.20, "multi": 0.15, "single": 0.20, "resid": 0.35}),
 ]
 
 

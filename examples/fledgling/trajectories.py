@@ -63,7 +63,8 @@ def rendered(messages, tools):
 
 
 # Values in a call that decide something: tokens in them weigh more than those that are always the same.
-DECIDED = re.compile(r'"(?:name|path|choice)": "([^"]*)')
+DECIDED = re.compile(r'"(name|path|choice)": "([^"]*)')
+WEIGHTS = {"name": 3.0, "path": 8.0, "choice": 4.0}
 
 
 def encode(codec, pieces):
@@ -76,10 +77,10 @@ def encode(codec, pieces):
         if not mine:
             weights += [0.0] * len(part)
             continue
-        spans = [m.span(1) for m in DECIDED.finditer(text)]
+        spans = [(*m.span(2), WEIGHTS[m[1]]) for m in DECIDED.finditer(text)]
         at = 0
         for token in part:
-            weights.append(4.0 if any(a <= at < b for a, b in spans) else 0.5)
+            weights.append(next((w for a, b, w in spans if a <= at < b), 0.5))
             at += len(codec.text([token]))
     return ids, weights
 

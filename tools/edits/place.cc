@@ -2,19 +2,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "runtime/base/text.h"
 
 namespace corvid::tools::edits {
 
 namespace {
 
-// Log-weights: set by judgement, not fitted.
-constexpr float kInnermostFrame = 3.5f, kFrameStep = 0.8f, kFrameLast = 0.5f;
-constexpr float kOutsideFunction = -2.0f;
-constexpr float kNotExecuted = -9.0f, kSuspicion = 2.0f;
+// Log-weights of what the task's text says: set by judgement, not fitted.
 constexpr float kMentionedPath = 1.5f, kMentionedClass = 1.5f;
-constexpr float kMentionedName = 12.0f, kMentionedWord = 2.0f;
-constexpr float kLineNotExecuted = -5.0f;
-constexpr float kFailingLine = 1.2f, kLineStep = 0.12f, kLineStepMax = 1.8f, kLaterLine = -2.5f;
+constexpr float kMentionedName = 16.0f, kMentionedWord = 2.0f;
+constexpr float kLinesBeforeMax = 15;
+constexpr int kTestLinesMax = 80;
 
 std::string_view last_part(std::string_view name) {
   const size_t dot = name.rfind('.');
@@ -32,7 +33,76 @@ bool same_path(std::string_view mentioned, std::string_view path) {
          mentioned.ends_with("/" + std::string(path));
 }
 
+// "sortedList_of" -> "sorted", "list", "of".
+std::set<std::string, std::less<>> words_of(std::string_view name) {
+  std::set<std::string, std::less<>> out;
+  std::string word;
+  for (const char c : name) {
+    const bool is_upper = c >= 'A' && c <= 'Z';
+    const bool is_letter = is_upper || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    if ((!is_letter || is_upper) && !word.empty()) out.insert(std::exchange(word, {}));
+    if (is_letter) word += is_upper ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  if (!word.empty()) out.insert(word);
+  for (const std::string_view plain : {"test", "tests", "init", "get", "set", "is", "to"}) {
+    if (const auto at = out.find(plain); at != out.end()) out.erase(at);
+  }
+  return out;
+}
+
+std::string_view stem_of(std::string_view path) {
+  const size_t slash = path.rfind('/');
+  if (slash != std::string_view::npos) path.remove_prefix(slash + 1);
+  return path.substr(0, path.rfind('.'));
+}
+
+void add_identifiers(std::string_view line, std::set<std::string, std::less<>>& out) {
+  size_t begin = 0;
+  for (size_t i = 0; i <= line.size(); ++i) {
+    const char c = i < line.size() ? line[i] : ' ';
+    const bool is_part = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+                         (c >= '0' && c <= '9');
+    if (is_part) continue;
+    if (i > begin) out.emplace(line.substr(begin, i - begin));
+    begin = i + 1;
+  }
+}
+
+float weigh_with(std::span<const float> terms, std::span<const float> weights) {
+  return std::inner_product(terms.begin(), terms.end(), weights.begin(), 0.0f);
+}
+
+#define PLACE_UNIT(id, weight) weight,
+#define PLACE_LINE(id, weight)
+#define PLACE_OWN(id, weight)
+constexpr UnitTerms kUnitWeights = {
+#include "tools/edits/place.inc"
+};
+#undef PLACE_UNIT
+#undef PLACE_LINE
+#define PLACE_UNIT(id, weight)
+#define PLACE_LINE(id, weight) weight,
+constexpr LineTerms kLineWeights = {
+#include "tools/edits/place.inc"
+};
+#undef PLACE_LINE
+#undef PLACE_OWN
+#define PLACE_LINE(id, weight)
+#define PLACE_OWN(id, weight) weight,
+constexpr OwnTerms kOwnWeights = {
+#include "tools/edits/place.inc"
+};
+
+template <typename Term, size_t N>
+float& at(std::array<float, N>& terms, Term term) {
+  return terms[static_cast<size_t>(term)];
+}
+
 }  // namespace
+
+float weigh(const UnitTerms& terms) { return weigh_with(terms, kUnitWeights); }
+float weigh(const LineTerms& terms) { return weigh_with(terms, kLineWeights); }
+float weigh(const OwnTerms& terms) { return weigh_with(terms, kOwnWeights); }
 
 bool is_test_file(std::string_view path) {
   const size_t slash = path.rfind('/');
@@ -51,11 +121,14 @@ bool is_test_file(std::string_view path) {
   return false;
 }
 
-Place::Place(const Evidence& evidence) : evidence_(evidence) {
+Place::Place(const Evidence& evidence, std::span<const SourceFile> files) : evidence_(evidence) {
   for (const std::vector<Frame>& traceback : evidence.tracebacks) {
     int distance = 0;
     for (auto frame = traceback.rbegin(); frame != traceback.rend(); ++frame) {
-      if (is_test_file(frame->path)) continue;
+      if (is_test_file(frame->path)) {
+        read_test(*frame, files);
+        continue;
+      }
       std::vector<Mark>& marks = marks_[frame->path];
       const auto same = std::find_if(marks.begin(), marks.end(), [&](const Mark& m) {
         return m.line == frame->line && m.distance == distance;
@@ -89,17 +162,44 @@ int Place::hint(const std::string& path, const Unit& unit) const {
   return mark == nullptr ? 0 : mark->line;
 }
 
-float Place::suspicion(const std::string& path, int first_line, int last_line) const {
+void Place::read_test(const Frame& frame, std::span<const SourceFile> files) {
+  const std::string_view stem = stem_of(frame.path);
+  std::string file(stem.starts_with("test_") ? stem.substr(5) : stem);
+  if (file.ends_with("_test")) file.resize(file.size() - 5);
+  tested_files_.insert(file);
+  tested_words_.merge(words_of(frame.function));
+  const auto same = std::find_if(files.begin(), files.end(),
+                                 [&](const SourceFile& f) { return f.path == frame.path; });
+  if (same == files.end() || frame.line < 1) return;
+  const std::vector<std::string_view> lines = split_lines(same->text);
+  const std::string head = "def " + frame.function + "(";
+  int first = std::min(frame.line, static_cast<int>(lines.size()));
+  const int lowest = std::max(1, first - kTestLinesMax);
+  const auto is_head = [&](int number) {
+    return lines[static_cast<size_t>(number - 1)].find(head) != std::string_view::npos;
+  };
+  while (first > lowest && !is_head(first)) --first;
+  if (first < 1 || !is_head(first)) first = frame.line;
+  for (int i = first; i <= std::min(frame.line, static_cast<int>(lines.size())); ++i) {
+    add_identifiers(lines[static_cast<size_t>(i - 1)], tested_names_);
+  }
+}
+
+Place::Spectrum Place::spectrum(const std::string& path, int first_line, int last_line) const {
   const auto file = evidence_.executed.find(path);
-  if (file == evidence_.executed.end()) return 0;
-  float best = 0;
+  Spectrum best;
+  if (file == evidence_.executed.end()) return best;
+  float highest = 0;
   for (auto it = file->second.lower_bound(first_line + 1);
        it != file->second.end() && it->first <= last_line + 1; ++it) {
     const auto failing = static_cast<float>(it->second.failing_tests);
     const auto passing = static_cast<float>(it->second.passing_tests);
     if (failing <= 0) continue;
     const float all = std::max(failing, static_cast<float>(evidence_.failing_test_count));
-    best = std::max(best, failing / std::sqrt(all * (failing + passing)));
+    const float ochiai = failing / std::sqrt(all * (failing + passing));
+    if (ochiai <= highest) continue;
+    highest = ochiai;
+    best = {failing / all, failing / (failing + passing), passing};
   }
   return best;
 }
@@ -115,22 +215,50 @@ bool Place::is_named(const std::string& path, const Unit& unit) const {
                      [&](const std::string& name) { return names_unit(name, unit.name); });
 }
 
-float Place::unit(const std::string& path, const Source& source, const Unit& unit) const {
-  (void)source;
-  float weight = unit.is_function ? 0 : kOutsideFunction;
-  weight += 0.3f * std::log(static_cast<float>(unit.last_line - unit.first_line + 1));
+UnitTerms Place::unit_terms(const std::string& path, const Unit& unit) const {
+  using enum UnitTerm;
+  UnitTerms out{};
+  if (!unit.is_function) at(out, outside) = 1;
+  at(out, log_lines) = std::log(static_cast<float>(unit.last_line - unit.first_line + 1));
   if (const Mark* mark = innermost(path, unit)) {
-    weight +=
-        std::max(kFrameLast, kInnermostFrame - kFrameStep * static_cast<float>(mark->distance));
-    weight += 0.3f * std::log(static_cast<float>(mark->count));
+    constexpr std::array<UnitTerm, 4> kFrames = {frame_0, frame_1, frame_2, frame_far};
+    at(out, kFrames[static_cast<size_t>(std::min(mark->distance, 3))]) = 1;
+    at(out, log_frame_share) = std::log(static_cast<float>(mark->count) /
+                                        static_cast<float>(evidence_.tracebacks.size()));
   }
   if (!evidence_.executed.empty()) {
     // A `def` line runs when its module is imported, whatever the test.
     const int body =
         unit.is_function ? std::min(unit.first_line + 1, unit.last_line) : unit.first_line;
-    const float value = suspicion(path, body, unit.last_line);
-    weight += value > 0 ? kSuspicion * std::log(value) : unit.is_function ? kNotExecuted : -1;
+    const Spectrum s = spectrum(path, body, unit.last_line);
+    if (s.share > 0) {
+      at(out, log_share) = std::log(s.share);
+      at(out, log_purity) = std::log(s.purity);
+      at(out, log_passing) = std::log1p(s.passing);
+      at(out, never_passing) = s.passing > 0 ? 0 : 1;
+    } else {
+      at(out, unit.is_function ? not_executed : outside_not_executed) = 1;
+    }
   }
+  const std::string_view name = last_part(unit.name);
+  const std::string_view owner =
+      name.size() == unit.name.size()
+          ? ""
+          : last_part(std::string_view(unit.name).substr(0, unit.name.size() - name.size() - 1));
+  if (unit.is_function && tested_names_.contains(name)) at(out, tested_name) = 1;
+  if (!owner.empty() && tested_names_.contains(owner)) at(out, tested_class) = 1;
+  if (tested_files_.contains(stem_of(path))) at(out, tested_file) = 1;
+  const auto words = words_of(name);
+  for (const std::string& word : words) {
+    if (tested_words_.contains(word)) {
+      at(out, tested_words) += 1.0f / static_cast<float>(words.size());
+    }
+  }
+  return out;
+}
+
+float Place::unit(const std::string& path, const Unit& unit) const {
+  float weight = weigh(unit_terms(path, unit));
   for (const std::string& p : paths_) {
     if (same_path(p, path)) weight += kMentionedPath;
   }
@@ -143,34 +271,69 @@ float Place::unit(const std::string& path, const Source& source, const Unit& uni
   return weight + named;
 }
 
-std::vector<float> Place::lines(const std::string& path, const Source& source,
-                                const Unit& unit) const {
-  std::vector<float> out(static_cast<size_t>(unit.last_line - unit.first_line + 2), 0.0f);
+std::vector<LineTerms> Place::line_terms(const std::string& path, const Source& source,
+                                         const Unit& unit) const {
+  using enum LineTerm;
+  std::vector<LineTerms> out(static_cast<size_t>(unit.last_line - unit.first_line + 2));
   const Mark* mark = innermost(path, unit);
-  const float best = suspicion(path, unit.first_line, unit.last_line);
+  const bool is_executed = spectrum(path, unit.first_line, unit.last_line).share > 0;
   for (const Statement& s : source.statements()) {
     if (s.first_line < unit.first_line || s.first_line > unit.last_line) continue;
-    float weight = 0;
+    LineTerms terms{};
     const bool is_head = unit.is_function && s.first_line == unit.first_line;
-    if (best > 0 && !is_head) {
-      const float value = suspicion(path, s.first_line, s.last_line);
-      weight += value > 0 ? std::log(value / best) : kLineNotExecuted;
+    if (is_head) at(terms, head) = 1;
+    if (is_executed && !is_head) {
+      const Spectrum value = spectrum(path, s.first_line, s.last_line);
+      at(terms, line_not_executed) = value.share > 0 ? 0 : 1;
+      at(terms, line_log_share) = value.share > 0 ? std::log(value.share) : 0;
+      at(terms, line_log_purity) = value.share > 0 ? std::log(value.purity) : 0;
+      at(terms, line_never_passing) = value.share > 0 && value.passing <= 0 ? 1 : 0;
     }
     if (mark != nullptr) {
       const int line = mark->line - 1;
-      const float share = mark->distance == 0 ? 1.0f : 0.5f;
+      const bool is_far = mark->distance > 0;
       if (s.first_line > line) {
-        weight += share * kLaterLine;
+        at(terms, is_far ? later_far : later) = 1;
       } else if (s.last_line >= line) {
-        weight += share * kFailingLine;
+        at(terms, is_far ? failing_line_far : failing_line) = 1;
       } else {
-        weight -=
-            share * std::min(kLineStepMax, kLineStep * static_cast<float>(line - s.last_line));
+        at(terms, is_far ? before_far : before) =
+            std::min(1.0f, static_cast<float>(line - s.last_line) / kLinesBeforeMax);
       }
     }
     for (int i = s.first_line; i <= std::min(s.last_line, unit.last_line); ++i) {
-      out[static_cast<size_t>(i - unit.first_line)] = weight;
+      out[static_cast<size_t>(i - unit.first_line)] = terms;
     }
+  }
+  return out;
+}
+
+size_t line_of(const Candidate& candidate, const Unit& unit, std::span<const LineTerms> lines) {
+  const size_t own = std::min(static_cast<size_t>(candidate.line - unit.first_line),
+                              lines.size() - 1);
+  if (candidate.operation != Operation::insert || own == 0) return own;
+  constexpr auto kNotRun = static_cast<size_t>(LineTerm::line_not_executed);
+  return lines[own - 1][kNotRun] > lines[own][kNotRun] ? own : own - 1;
+}
+
+std::vector<OwnTerms> own_terms(std::span<const Candidate> candidates,
+                                std::span<const float> scores) {
+  using enum OwnTerm;
+  std::vector<OwnTerms> out(candidates.size());
+  if (candidates.empty()) return out;
+  std::vector<size_t> order(candidates.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return scores[a] > scores[b]; });
+  const float top = scores[order.front()];
+  double sum = 0;
+  for (const float score : scores) sum += std::exp(static_cast<double>(score - top));
+  std::map<int, int> of_line, of_site;
+  for (const size_t i : order) {
+    at(out[i], within) = scores[i];
+    at(out[i], unit_sum) = top + static_cast<float>(std::log(sum));
+    at(out[i], line_rank) = std::log(static_cast<float>(++of_line[candidates[i].line]));
+    at(out[i], site_rank) = std::log(static_cast<float>(++of_site[candidates[i].first]));
   }
   return out;
 }

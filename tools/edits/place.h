@@ -1,13 +1,16 @@
 #pragma once
-// Where a bug may be, as far as a check that ran and the task's text say: log-weights of units and
-// of the lines in them.
+// Where a bug may be, as far as a check that ran and the task's text say: terms of units, of the
+// lines in them and of single candidates, whose weights stand in place.inc.
 
+#include <array>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "tools/edit_candidates.h"
 #include "tools/edits/candidates.h"
 #include "tools/evidence.h"
 
@@ -16,19 +19,73 @@ namespace corvid::tools::edits {
 // test_*.py, *_test.py, conftest.py and whatever is below a folder test, tests or testing.
 bool is_test_file(std::string_view path);
 
+// outside: no function. log_lines: lines of the unit. frame_*: in a traceback, so many frames of
+// the project above its innermost one; log_frame_share: of the tracebacks. not_executed,
+// outside_not_executed: by no failing test, of functions and of other units. log_share: of the
+// failing tests that run its most suspicious line (Ochiai), log_purity: of the tests that run it,
+// those that fail; log_passing: how many that pass; never_passing: none. tested_*: whether the
+// failing tests name the unit, its class, its file, and the share of its name's words in theirs.
+enum class UnitTerm : uint8_t {
+#define PLACE_UNIT(id, weight) id,
+#define PLACE_LINE(id, weight)
+#define PLACE_OWN(id, weight)
+#include "tools/edits/place.inc"
+  count
+};
+
+// head: the line of the `def`. line_*: as those of the unit. failing_line: the traceback's line in
+// the unit; later: behind it; before: how far above it (1 at 15 lines); *_far: the same where the
+// unit's frame is not the innermost one.
+enum class LineTerm : uint8_t {
+#undef PLACE_UNIT
+#undef PLACE_LINE
+#define PLACE_UNIT(id, weight)
+#define PLACE_LINE(id, weight) id,
+#include "tools/edits/place.inc"
+  count
+};
+
+// within: the candidate's score. unit_sum: log of the sum of exp(within) over its unit (weight
+// -within: every unit shares out the same probability; 0: each candidate stands for itself).
+// line_rank, site_rank: log of its rank by score among those of its line, of its first token; a
+// negative weight keeps near-identical edits from crowding the first places.
+enum class OwnTerm : uint8_t {
+#undef PLACE_LINE
+#undef PLACE_OWN
+#define PLACE_LINE(id, weight)
+#define PLACE_OWN(id, weight) id,
+#include "tools/edits/place.inc"
+  count
+};
+#undef PLACE_UNIT
+#undef PLACE_LINE
+#undef PLACE_OWN
+
+using UnitTerms = std::array<float, static_cast<size_t>(UnitTerm::count)>;
+using LineTerms = std::array<float, static_cast<size_t>(LineTerm::count)>;
+using OwnTerms = std::array<float, static_cast<size_t>(OwnTerm::count)>;
+
+float weigh(const UnitTerms& terms);
+float weigh(const LineTerms& terms);
+float weigh(const OwnTerms& terms);
+
 class Place {
  public:
-  // `evidence` must outlive this.
-  explicit Place(const Evidence& evidence);
+  // `evidence` must outlive this. `files` holds the tests as well, whose texts tell what the
+  // failing ones are about.
+  Place(const Evidence& evidence, std::span<const SourceFile> files);
 
-  // log-weight of a unit against the other units of the project.
-  float unit(const std::string& path, const Source& source, const Unit& unit) const;
+  UnitTerms unit_terms(const std::string& path, const Unit& unit) const;
+
+  // log-weight of a unit against the other units of the project: its terms and what the task says.
+  float unit(const std::string& path, const Unit& unit) const;
 
   // Whether the task names this unit (and its file, where it names files).
   bool is_named(const std::string& path, const Unit& unit) const;
 
-  // log-weight of each line of the unit against its other lines; index 0 is unit.first_line.
-  std::vector<float> lines(const std::string& path, const Source& source, const Unit& unit) const;
+  // Terms of each line of the unit and of the one behind it; index 0 is unit.first_line.
+  std::vector<LineTerms> line_terms(const std::string& path, const Source& source,
+                                    const Unit& unit) const;
 
   // 1-based line of the innermost frame of a traceback in this unit, or 0.
   int hint(const std::string& path, const Unit& unit) const;
@@ -39,12 +96,29 @@ class Place {
     int distance = 0;  // frames of the project below it
     int count = 0;     // tracebacks that have it
   };
+  struct Spectrum {
+    float share = 0;   // of the failing tests
+    float purity = 0;  // of the tests
+    float passing = 0;
+  };
   const Mark* innermost(const std::string& path, const Unit& unit) const;
-  float suspicion(const std::string& path, int first_line, int last_line) const;  // Ochiai, 0-based
+  Spectrum spectrum(const std::string& path, int first_line, int last_line) const;  // 0-based
+  void read_test(const Frame& frame, std::span<const SourceFile> files);
 
   const Evidence& evidence_;
   std::map<std::string, std::vector<Mark>> marks_;
   std::set<std::string> paths_;
+  std::set<std::string, std::less<>> tested_names_;  // identifiers in the failing tests
+  std::set<std::string, std::less<>> tested_words_;  // in the names of the failing tests
+  std::set<std::string, std::less<>> tested_files_;  // "orders" of test_orders.py
 };
+
+// The line (index as of line_terms) whose terms a candidate takes: its own; for an insertion the
+// one before, which runs before it, unless only its own was executed.
+size_t line_of(const Candidate& candidate, const Unit& unit, std::span<const LineTerms> lines);
+
+// Terms of all candidates of a unit from their scores within it.
+std::vector<OwnTerms> own_terms(std::span<const Candidate> candidates,
+                                std::span<const float> scores);
 
 }  // namespace corvid::tools::edits

@@ -24,7 +24,7 @@ constexpr int64_t kTableBytesMax = 64 << 20;
 constexpr size_t kFileBytesMax = 2 << 20;
 constexpr size_t kUnitsMax = 240;           // visited, most probable first
 constexpr size_t kCandidatesMax = 150'000;  // over all units
-constexpr float kUnitMargin = 18;           // log-weight below the best at which units are left out
+constexpr float kUnitMargin = 24;           // log-weight below the best at which units are left out
 constexpr size_t kModelUnitsMax = 12;
 constexpr int kModelLinesMax = 600;  // over all units that the model is asked about
 
@@ -40,7 +40,7 @@ struct Visit {
   float weight = 0;
   bool is_named = false;
   std::vector<EditCandidate> candidates;
-  std::vector<float> logits;
+  std::vector<float> logits;  // of the candidates, against all candidates of the project
 };
 
 // In place: x - log sum exp x.
@@ -105,7 +105,7 @@ std::vector<Visit> EditRanker::Impl::plan(std::vector<File>& files, const edits:
       Visit visit;
       visit.file = &file;
       visit.unit = &unit;
-      visit.weight = place.unit(file.file->path, *file.source, unit);
+      visit.weight = place.unit(file.file->path, unit);
       visit.is_named = place.is_named(file.file->path, unit);
       any_named = any_named || visit.is_named;
       out.push_back(std::move(visit));
@@ -131,26 +131,27 @@ void EditRanker::Impl::enumerate(Visit& visit, const edits::Place& place,
   edits::Candidates candidates(*file.source, file.model->vocabulary);
   edits::generate({*file.source, *visit.unit, file.model->facts, facts, candidates});
   const bool is_random = options.ranking == EditRanking::random;
-  std::vector<float> features, lines;
+  const std::vector<Candidate>& all = candidates.all();
+  std::vector<float> logits(all.size(), 0.0f);
   if (!is_random) {
-    features = edits::features_of(*file.model, *visit.unit, facts, candidates);
-    lines = place.lines(file.file->path, *file.source, *visit.unit);
+    const auto features = edits::features_of(*file.model, *visit.unit, facts, candidates);
+    const auto lines = place.line_terms(file.file->path, *file.source, *visit.unit);
+    for (size_t i = 0; i < all.size(); ++i) {
+      logits[i] = weights.score(&features[i * edits::kFeatureCount], all[i].kind);
+    }
+    const std::vector<edits::OwnTerms> own = edits::own_terms(all, logits);
+    for (size_t i = 0; i < all.size(); ++i) {
+      logits[i] = visit.weight + edits::weigh(own[i]) +
+                  edits::weigh(lines[edits::line_of(all[i], *visit.unit, lines)]);
+    }
   }
-  for (size_t i = 0; i < candidates.all().size(); ++i) {
-    const Candidate& c = candidates.all()[i];
+  for (size_t i = 0; i < all.size(); ++i) {
+    const Candidate& c = all[i];
     const bool is_outside = (options.first_line > 0 && c.line + 1 < options.first_line) ||
                             (options.last_line > 0 && c.line + 1 > options.last_line);
     if (is_outside) continue;
     visit.candidates.push_back(make_candidate(file, c));
-    float logit = 0;
-    if (!is_random) {
-      const auto at = static_cast<size_t>(c.line - visit.unit->first_line);
-      float line = lines[std::min(at, lines.size() - 1)];
-      // A line that was inserted belongs to what runs before it as well.
-      if (c.operation == Operation::insert && at > 0) line = std::max(line, lines[at - 1]);
-      logit = weights.score(&features[i * edits::kFeatureCount], c.kind) + line;
-    }
-    visit.logits.push_back(logit);
+    visit.logits.push_back(logits[i]);
   }
 }
 
@@ -162,10 +163,8 @@ void ask_model(std::vector<Visit>& visits, const edits::Place& place, const Rank
   std::iota(order.begin(), order.end(), size_t{0});
   std::vector<float> best(visits.size(), -1e30f);
   for (size_t i = 0; i < visits.size(); ++i) {
-    std::vector<float> scores = visits[i].logits;
-    log_softmax(scores);
-    if (!scores.empty())
-      best[i] = visits[i].weight + *std::max_element(scores.begin(), scores.end());
+    const std::vector<float>& scores = visits[i].logits;
+    if (!scores.empty()) best[i] = *std::max_element(scores.begin(), scores.end());
   }
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return best[a] > best[b]; });
@@ -194,17 +193,18 @@ void ask_model(std::vector<Visit>& visits, const edits::Place& place, const Rank
 
 // All candidates of the visits in one order, none twice.
 std::vector<EditCandidate> collect(std::vector<Visit>& visits, const EditOptions& options) {
-  std::erase_if(visits, [](const Visit& visit) { return visit.candidates.empty(); });
-  std::vector<float> weights;
-  for (const Visit& visit : visits) weights.push_back(visit.weight);
-  log_softmax(weights);
+  std::vector<float> scores;
+  for (const Visit& visit : visits) {
+    scores.insert(scores.end(), visit.logits.begin(), visit.logits.end());
+  }
+  log_softmax(scores);
+  size_t next = 0;
   std::vector<EditCandidate> all;
   std::unordered_set<uint64_t> seen;
   for (size_t k = 0; k < visits.size(); ++k) {
-    log_softmax(visits[k].logits);
     for (size_t i = 0; i < visits[k].candidates.size(); ++i) {
       EditCandidate& c = visits[k].candidates[i];
-      c.score = weights[k] + visits[k].logits[i];
+      c.score = scores[next++];
       const std::string key =
           c.path + "\n" + std::to_string(c.line) + (c.old_text.empty() ? "+" : "-");
       if (seen.insert(fnv1a(c.new_text, fnv1a(key))).second) all.push_back(std::move(c));
@@ -248,7 +248,7 @@ std::vector<EditCandidate> EditRanker::rank(std::span<const SourceFile> files,
                                             const Evidence& evidence, const EditOptions& options,
                                             const RankEdits& model) const {
   std::vector<File> opened = impl_->open(files, options);
-  const edits::Place place(evidence);
+  const edits::Place place(evidence, files);
   std::vector<Visit> visits = impl_->plan(opened, place, options);
   size_t count = 0;
   for (Visit& visit : visits) {

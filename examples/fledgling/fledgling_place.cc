@@ -1,0 +1,234 @@
+// Measures where the whole-repository ranking puts the right repair of known bugs, and writes down
+// what fit_place.py fits the weights of place on.
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "runtime/base/error.h"
+#include "runtime/base/files.h"
+#include "runtime/base/json.h"
+#include "runtime/base/text.h"
+#include "sandbox/sandbox.h"
+#include "tools/edit_candidates.h"
+#include "tools/edits/place.h"
+#include "tools/edits/weights.h"
+#include "tools/python_trace.h"
+#include "tools/workspace.h"
+
+namespace {
+
+using namespace corvid;
+using namespace corvid::tools;
+namespace fs = std::filesystem;
+
+constexpr const char* kUsage =
+    R"(usage: fledgling_place COMMAND --bugs FILE --tasks FOLDER --evidence FOLDER [options]
+  --bugs FILE        JSON lines of place_tasks.py or of tests/bench/repair: id, file, line, correct,
+                     deleted, function, check
+  --tasks FOLDER     FOLDER/ID is the broken workspace
+  --evidence FOLDER  FOLDER/ID.json is what the traced check showed
+commands:
+  trace              makes the evidence that is missing; runs the checks WITHOUT a sandbox
+  rank               prints JSON lines: id, function and repository (the rank of the right repair,
+                     from 1, 0 where it is not among the first --limit), the function being named
+                     in the task or not; --tables FILE
+  features           writes --out PREFIX.{cand,line,jsonl} for fit_place.py; --tables FILE
+)";
+
+using Options = std::map<std::string, std::string>;
+
+struct Task {
+  Json record;
+  std::string id;
+  fs::path folder;
+  fs::path evidence;
+};
+
+std::vector<Task> read_tasks(const Options& options) {
+  std::ifstream in(options.at("--bugs"));
+  if (!in) fail(Code::not_found, "no bugs at '" + options.at("--bugs") + "'");
+  std::vector<Task> out;
+  std::string line;
+  while (std::getline(in, line)) {
+    Task task;
+    task.record = parse_json(line, "a task");
+    task.id = json_string(task.record, "id");
+    task.folder = fs::path(options.at("--tasks")) / task.id;
+    task.evidence = fs::path(options.at("--evidence")) / (task.id + ".json");
+    if (fs::is_directory(task.folder)) out.push_back(std::move(task));
+  }
+  return out;
+}
+
+Json to_json(const Evidence& evidence) {
+  Json tracebacks = Json::array(), executed = Json::object();
+  for (const std::vector<Frame>& traceback : evidence.tracebacks) {
+    Json frames = Json::array();
+    for (const Frame& f : traceback) frames.push_back({f.path, f.line, f.function});
+    tracebacks.push_back(std::move(frames));
+  }
+  for (const auto& [path, lines] : evidence.executed) {
+    Json& list = executed[path] = Json::array();
+    for (const auto& [line, h] : lines) list.push_back({line, h.failing_tests, h.passing_tests});
+  }
+  return {{"passed", evidence.check_passed},         {"failing", evidence.failing_test_count},
+          {"passing", evidence.passing_test_count},  {"tracebacks", tracebacks},
+          {"executed", executed}};
+}
+
+Evidence read_stored(const fs::path& path) {
+  const Json json = parse_json(read_file(path), path.string());
+  Evidence out;
+  out.check_ran = true;
+  out.check_passed = json["passed"].get<bool>();
+  out.failing_test_count = json["failing"].get<int>();
+  out.passing_test_count = json["passing"].get<int>();
+  for (const Json& traceback : json["tracebacks"]) {
+    std::vector<Frame> frames;
+    for (const Json& f : traceback)
+      frames.push_back({f[0].get<std::string>(), f[1].get<int>(), f[2].get<std::string>()});
+    out.tracebacks.push_back(std::move(frames));
+  }
+  for (const auto& [path_in, lines] : json["executed"].items()) {
+    for (const Json& l : lines)
+      out.executed[path_in][l[0].get<int>()] = {l[1].get<int>(), l[2].get<int>()};
+  }
+  return out;
+}
+
+void trace(const Task& task) {
+  const TempDir copy("corvid-place"), results("corvid-trace");
+  fs::copy(task.folder, copy.path(), fs::copy_options::recursive);
+  const Workspace workspace(copy.path());
+  const PythonTrace python = prepare_trace(results.path(), workspace.shown_as());
+  sandbox::Profile profile;
+  profile.environment = python.environment;
+  profile.environment.push_back("PYTHONDONTWRITEBYTECODE=1");
+  sandbox::Command command;
+  command.argv = {"/bin/sh", "-c", json_string(task.record, "check")};
+  command.cwd = workspace.root();
+  const sandbox::Outcome outcome = sandbox::make_sandbox("none")->run(command, profile, {});
+  const Evidence evidence =
+      read_evidence(python, outcome.output, outcome.exit_code, workspace);
+  write_file_atomic(task.evidence, dump_json(to_json(evidence)));
+  std::fprintf(stderr, "%s: exit %d, %d failing, %d passing, %zu tracebacks\n", task.id.c_str(),
+               outcome.exit_code, evidence.failing_test_count, evidence.passing_test_count,
+               evidence.tracebacks.size());
+}
+
+std::vector<SourceFile> sources_of(const Workspace& workspace) {
+  std::vector<SourceFile> out;
+  for (const std::string& path : workspace.files()) {
+    if (path.ends_with(".py")) out.push_back({path, read_file(workspace.root() / path)});
+  }
+  return out;
+}
+
+// What counts as the right repair of a task.
+class Right {
+ public:
+  Right(const Task& task, const std::vector<SourceFile>& files)
+      : file_(json_string(task.record, "file")),
+        correct_(json_string(task.record, "correct")),
+        line_(task.record["line"].get<int>()),
+        deleted_(json_bool_or(task.record, "deleted", false)) {
+    for (const SourceFile& file : files) {
+      if (file.path != file_) continue;
+      for (const std::string_view line : split_lines(file.text)) lines_.emplace_back(trim(line));
+    }
+  }
+
+  const std::string& file() const { return file_; }
+  int line() const { return line_; }
+
+  // `line` from 1. An insertion may stand on the other side of blank lines and comments.
+  bool is(int line, bool is_insertion, const std::string& text) const {
+    if (is_insertion != deleted_) return false;
+    if (edits::line_hash(text) != edits::line_hash(correct_)) return false;
+    if (!deleted_) return line == line_;
+    if (text.find_first_not_of(" \t") != correct_.find_first_not_of(" \t")) return false;
+    for (int i = std::min(line, line_); i < std::max(line, line_); ++i) {
+      if (i > static_cast<int>(lines_.size())) return false;
+      const std::string& between = lines_[static_cast<size_t>(i - 1)];
+      if (!between.empty() && between[0] != '#') return false;
+    }
+    return true;
+  }
+
+ private:
+  std::string file_, correct_;
+  int line_ = 0;
+  bool deleted_ = false;
+  std::vector<std::string> lines_;
+};
+
+void rank(const Task& task, const EditRanker& ranker, int limit) {
+  const Workspace workspace(task.folder);
+  const std::vector<SourceFile> files = sources_of(workspace);
+  const Right right(task, files);
+  Json out = {{"id", task.id}};
+  const std::string function =
+      "The tests fail. The bug is in `" + json_string(task.record, "function") + "` in `" +
+      right.file() + "`. Repair it.";
+  const std::map<std::string, std::string> settings = {
+      {"function", function}, {"repository", "The tests fail. Find the bug and repair it."}};
+  for (const auto& [name, text] : settings) {
+    Evidence evidence = read_stored(task.evidence);
+    find_mentions(text, workspace, evidence);
+    EditOptions options;
+    options.ranking = EditRanking::tables;
+    options.limit = limit;
+    const std::vector<EditCandidate> all = ranker.rank(files, evidence, options, {});
+    const auto at = std::find_if(all.begin(), all.end(), [&](const EditCandidate& c) {
+      return c.path == right.file() && right.is(c.line, c.old_text.empty(), c.new_text);
+    });
+    out[name] = at == all.end() ? 0 : at - all.begin() + 1;
+    out[name + "_count"] = all.size();
+  }
+  std::printf("%s\n", dump_json(out).c_str());
+  std::fflush(stdout);
+}
+
+int run(const std::string& command, const Options& options) {
+  const std::vector<Task> tasks = read_tasks(options);
+  if (command == "trace") {
+    fs::create_directories(options.at("--evidence"));
+    for (const Task& task : tasks) {
+      if (!fs::exists(task.evidence)) trace(task);
+    }
+    return 0;
+  }
+  if (command == "rank") {
+    const auto ranker = EditRanker::load(options.at("--tables"));
+    const int limit = options.contains("--limit") ? std::stoi(options.at("--limit")) : 1 << 20;
+    for (const Task& task : tasks) {
+      if (fs::exists(task.evidence)) rank(task, *ranker, limit);
+    }
+    return 0;
+  }
+  std::fputs(kUsage, stderr);
+  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  for (int i = 2; i + 1 < argc; i += 2) options[argv[i]] = argv[i + 1];
+  if (argc < 2 || !options.contains("--bugs") || !options.contains("--tasks") ||
+      !options.contains("--evidence")) {
+    std::fputs(kUsage, stderr);
+    return argc == 2 && std::string(argv[1]) == "--help" ? 0 : 1;
+  }
+  try {
+    return run(argv[1], options);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "fledgling_place: %s\n", error.what());
+    return 1;
+  }
+}
