@@ -91,7 +91,7 @@ title "what was remembered, seen from another process"
 
 title "undo"
 "$corvid" sessions list
-"$corvid" sessions undo
+"$corvid" sessions undo --workspace "$folder"
 git -C "$folder" diff --quiet || fail "the workspace is not as it was"
 echo "the workspace is as it was before the run"
 title "done: repaired, verified, remembered, undone"

@@ -12,7 +12,7 @@
 namespace corvid::runtime {
 namespace {
 
-constexpr int kEmptyRepliesMax = 3;
+constexpr int kUselessRepliesMax = 3;
 constexpr int kRepeatedCallsMax = 4;
 
 Json paths_json(const std::vector<std::filesystem::path>& paths) {
@@ -59,7 +59,7 @@ StopReason AgentLoop::run(StartPoint from, std::stop_token stop) {
     }
     ++turns_;
     tokens_ += reply.tokens;
-    parts_.session.append(TurnEnded{turns_, reply.tokens}, options_.attempt);
+    parts_.session.append(TurnEnded{turns_, reply.tokens, provider_->lineage()}, options_.attempt);
     Message message = reply.message;
     for (size_t i = 0; i < message.calls.size(); ++i) {
       const std::string lineage =
@@ -69,6 +69,18 @@ StopReason AgentLoop::run(StartPoint from, std::stop_token stop) {
     }
     parts_.session.append(MessageAdded{message}, options_.attempt);
     if (!message.content.empty()) last_text_ = message.content;
+    const bool is_cut_off = reply.end == ReplyEnd::length && message.calls.empty();
+    if (is_cut_off || (message.calls.empty() && message.content.empty())) {
+      if (++useless_replies_ >= kUselessRepliesMax) return StopReason::stuck;
+      record({Role::user,
+              is_cut_off ? "The last reply was cut off at " + std::to_string(options_.tokens_max) +
+                               " tokens. Go on in smaller steps."
+                         : "The last reply was empty. Call a tool, or finish.",
+              {},
+              {}});
+      continue;
+    }
+    useless_replies_ = 0;
     if (const auto reason = run_calls(message, stop)) return *reason;
   }
   return StopReason::turn_limit;
@@ -83,12 +95,18 @@ void AgentLoop::record(Message message) {
 // the reply, which is all that differs between them.
 Reply AgentLoop::next_reply(std::stop_token stop) {
   if (pending_.has_value()) return *std::exchange(pending_, std::nullopt);
-  const TokenCounts read = provider_->read(added_, stop);
-  added_.clear();
-  if (options_.stop_before_write) before_reply_ = provider_->fork();
-  Reply reply = provider_->complete(make_request(), stop);
-  reply.tokens += read;
-  return reply;
+  const Request request = make_request();
+  try {
+    const TokenCounts read = provider_->read(added_, stop);
+    added_.clear();
+    if (options_.stop_before_write) before_reply_ = provider_->fork("before");
+    Reply reply = provider_->complete(request, stop);
+    reply.tokens += read;
+    return reply;
+  } catch (const Error& error) {  // the model's failure, told apart from our own
+    if (error.code() == Code::cancelled) throw;
+    fail(Code::device, std::string("the model failed: ") + error.what());
+  }
 }
 
 Request AgentLoop::make_request() const {
@@ -170,13 +188,7 @@ bool AgentLoop::would_write(const Message& message) const {
 }
 
 std::optional<StopReason> AgentLoop::run_calls(const Message& message, std::stop_token stop) {
-  if (message.calls.empty()) {
-    if (message.content.empty() && ++empty_replies_ >= kEmptyRepliesMax) return StopReason::stuck;
-    if (!message.content.empty()) return check(stop);
-    record({Role::user, "The last reply was empty. Call a tool, or finish.", {}, {}});
-    return std::nullopt;
-  }
-  empty_replies_ = 0;
+  if (message.calls.empty() && !message.content.empty()) return check(stop);
   bool is_finished = false;
   for (const ToolCall& call : message.calls) {
     if (stop.stop_requested()) fail(Code::cancelled, "cancelled");
@@ -261,6 +273,9 @@ std::optional<StopReason> AgentLoop::check(std::stop_token stop) {
   edit_is_unchecked_ = false;
   check_is_known_ = true;
   parts_.session.append(last_check_->run, options_.attempt);
+  if (last_check_->originals.has_value()) {
+    parts_.session.append(*last_check_->originals, options_.attempt);
+  }
   if (last_check_->status == CheckStatus::verified) return StopReason::verified;
   if (last_check_->status == CheckStatus::unverified) return StopReason::unverified;
   if (++failed_checks_ >= options_.checks_max) return StopReason::check_failed;

@@ -79,7 +79,9 @@ class AgentLoop {
   StopReason run(StartPoint from, std::stop_token stop);
 
   // For attempts, after before_write: the conversation before the reply that would write.
-  std::unique_ptr<Provider> fork_before_reply() const { return before_reply_->fork(); }
+  std::unique_ptr<Provider> fork_before_reply(const std::string& lineage) const {
+    return before_reply_->fork(lineage);
+  }
   // The reply that would write, for the attempt that takes it.
   std::optional<Reply> take_pending() { return std::exchange(pending_, std::nullopt); }
   void set_pending(std::optional<Reply> reply) { pending_ = std::move(reply); }
@@ -114,7 +116,7 @@ class AgentLoop {
   TokenCounts tokens_;
   int turns_ = 0;
   int failed_checks_ = 0;
-  int empty_replies_ = 0;
+  int useless_replies_ = 0;  // in a row: empty, or cut off
   int repeated_calls_ = 0;
   std::string last_call_;
   bool edit_is_unchecked_ = false;

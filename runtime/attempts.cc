@@ -8,26 +8,11 @@
 #include <thread>
 
 #include "runtime/base/error.h"
+#include "runtime/base/log.h"
 #include "runtime/clean_copy.h"
-#include "tools/diff.h"
 
 namespace corvid::runtime {
 namespace {
-
-// Changes of a copy against the workspace it was made from.
-std::string copy_diff(const tools::Workspace& workspace, const tools::Workspace& copy) {
-  std::string diff;
-  std::vector<std::string> paths = workspace.files(), others = copy.files();
-  paths.insert(paths.end(), others.begin(), others.end());
-  std::sort(paths.begin(), paths.end());
-  paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
-  for (const std::string& path : paths) {
-    const std::string before = workspace.read(path).value_or("");
-    const std::string after = copy.read(path).value_or("");
-    if (before != after) diff += tools::unified_diff(path, before, after);
-  }
-  return diff;
-}
 
 std::string status_of(StopReason reason) {
   switch (reason) {
@@ -48,19 +33,24 @@ std::string status_of(StopReason reason) {
 
 // One attempt's life; its workspace copy stays until the runner has decided.
 struct Attempt {
-  explicit Attempt(const tools::Workspace& original)
-      : copy(std::make_unique<WorkingCopy>(original)),
-        workspace(copy->root(), original.shown_as()) {}
   std::unique_ptr<WorkingCopy> copy;  // reset once only the outcome is needed
-  tools::Workspace workspace;
+  std::optional<tools::Workspace> workspace;
+  std::vector<std::string> changed;
   AttemptOutcome outcome;
+  std::exception_ptr error;
 };
 
 class Runner {
  public:
   Runner(AgentLoop& shared, const LoopParts& parts, const LoopOptions& options,
          const AttemptsOptions& attempts)
-      : shared_(shared), parts_(parts), options_(options), attempts_(attempts) {
+      : shared_(shared),
+        parts_(parts),
+        options_(options),
+        attempts_(attempts),
+        rule_(parts.workspace),
+        fork_copy_(parts.workspace, attempts.scratch),
+        fork_(fork_copy_.root(), parts.workspace.shown_as()) {
     const size_t choice_count = shared.state().choices.size();
     count_ = attempts.count;
     if (choice_count != 0) count_ = std::min(count_, int(choice_count));
@@ -73,36 +63,70 @@ class Runner {
       {
         const std::scoped_lock guard(mutex_);
         if (winner_.has_value() && *winner_ < index) return;
-        if (error_ || stop.stop_requested()) return;
+        if (fatal_ || stop.stop_requested()) return;
       }
       if (std::count(attempts_.finished.begin(), attempts_.finished.end(), index) != 0) continue;
+      auto attempt = std::make_unique<Attempt>();
+      attempt->outcome.index = index;
       try {
-        run_one(index, stop);
-      } catch (const std::exception&) {
+        run_one(index, *attempt, stop);
+      } catch (const std::exception& error) {
+        const auto* own = dynamic_cast<const Error*>(&error);
+        const bool is_cancelled = own != nullptr && own->code() == Code::cancelled;
+        attempt->outcome.status = is_cancelled ? "cancelled" : "error";
+        if (!is_cancelled) attempt->outcome.text = error.what();
+        if (!is_cancelled) attempt->error = std::current_exception();
+      }
+      try {
+        settle(index, std::move(attempt));
+      } catch (const std::exception&) {  // the session's log cannot be written
         const std::scoped_lock guard(mutex_);
-        if (!error_) error_ = std::current_exception();
+        if (!fatal_) fatal_ = std::current_exception();
         return;
       }
     }
   }
 
-  AttemptsResult finish(const std::function<void(const tools::Workspace&)>& apply,
-                        std::stop_token stop) {
-    if (error_) std::rethrow_exception(error_);
-    if (stop.stop_requested() && !winner_.has_value()) fail(Code::cancelled, "cancelled");
+  AttemptsResult finish(const std::function<void(const Winner&)>& apply, std::stop_token stop) {
+    if (!winner_.has_value()) {
+      if (fatal_) std::rethrow_exception(fatal_);
+      if (stop.stop_requested()) fail(Code::cancelled, "cancelled");
+      rethrow_if_all_failed();
+    }
     AttemptsResult result;
     result.winner = winner_;
-    if (winner_.has_value()) apply(done_.at(*winner_)->workspace);
+    if (winner_.has_value()) {
+      const Attempt& winner = *done_.at(*winner_);
+      apply(Winner{*winner.workspace, fork_, winner.changed});
+    }
     for (auto& [index, attempt] : done_) {
       result.tokens += attempt->outcome.tokens;
       if (attempt->outcome.status != "cancelled") ++result.tried;
       result.outcomes.push_back(attempt->outcome);
     }
+    result.best = winner_.has_value() ? winner_ : find_best(result.outcomes);
     return result;
   }
 
  private:
-  void run_one(int index, std::stop_token stop) {
+  static std::optional<int> find_best(const std::vector<AttemptOutcome>& outcomes) {
+    for (const char* status : {"unverified", "failed", "limit", "error", "cancelled"}) {
+      for (const AttemptOutcome& outcome : outcomes) {
+        if (outcome.status == status) return outcome.index;
+      }
+    }
+    return std::nullopt;
+  }
+
+  void rethrow_if_all_failed() const {
+    if (done_.empty() || !attempts_.finished.empty()) return;
+    for (const auto& [index, attempt] : done_) {
+      if (!attempt->error) return;
+    }
+    std::rethrow_exception(done_.begin()->second->error);
+  }
+
+  void run_one(int index, Attempt& attempt, std::stop_token stop) {
     std::unique_ptr<Provider> provider;
     std::optional<Reply> first;
     tools::ToolState state;
@@ -117,13 +141,14 @@ class Runner {
         first = std::exchange(first_, std::nullopt);
         provider = shared_.take_provider();
       } else {
-        provider = shared_.fork_before_reply();
+        provider = shared_.fork_before_reply("main.a" + std::to_string(index));
       }
     }
     const std::stop_callback forward(stop, [&own] { own.request_stop(); });
     options.attempt = index;
     options.stop_before_write = false;
-    options.reserved_choices = size_t(count_);
+    // Afterwards it goes on with the choices behind its own, whatever the number of attempts.
+    options.reserved_choices = size_t(index) + 1;
     if (size_t(index) < state.choices.size()) {
       options.first_choice = state.choices[size_t(index)].id;
     } else if (index > 0) {
@@ -131,16 +156,14 @@ class Runner {
       options.seed = options_.seed * 1000003 + uint64_t(index);
     }
     parts_.session.append(AttemptStarted{options.first_choice}, index);
-    auto attempt = std::make_unique<Attempt>(parts_.workspace);
-    attempt->outcome.index = index;
-    LoopParts parts = parts_for(attempt->workspace);
-    AgentLoop loop(std::move(parts), options, std::move(provider));
+    attempt.copy = std::make_unique<WorkingCopy>(fork_, attempts_.scratch);
+    attempt.workspace.emplace(attempt.copy->root(), parts_.workspace.shown_as());
+    AgentLoop loop(parts_for(*attempt.workspace), options, std::move(provider));
     loop.set_pending(std::move(first));
     StartPoint from;
     from.state = std::move(state);
     from.turns_done = shared_.turns();
-    conclude(*attempt, loop, std::move(from), own.get_token());
-    settle(index, std::move(attempt));
+    conclude(attempt, loop, std::move(from), own.get_token());
   }
 
   LoopParts parts_for(const tools::Workspace& workspace) const {
@@ -163,35 +186,42 @@ class Runner {
 
   void conclude(Attempt& attempt, AgentLoop& loop, StartPoint from, std::stop_token stop) {
     AttemptOutcome& outcome = attempt.outcome;
-    try {
-      outcome.status = status_of(loop.run(std::move(from), stop));
-    } catch (const Error& error) {
-      outcome.status = error.code() == Code::cancelled ? "cancelled" : "error";
-      if (error.code() != Code::cancelled) {
-        const std::scoped_lock guard(mutex_);
-        if (!error_) error_ = std::current_exception();
+    struct Bookkeeping {  // also when the loop throws
+      AttemptOutcome& outcome;
+      const AgentLoop& loop;
+      ~Bookkeeping() {
+        outcome.check = loop.last_check();
+        outcome.tokens = loop.tokens();
+        outcome.turns = loop.turns();
+        outcome.was_denied = loop.was_denied();
+        outcome.text = loop.last_text();
       }
-    }
-    outcome.check = loop.last_check();
-    outcome.tokens = loop.tokens();
-    outcome.turns = loop.turns();
-    outcome.was_denied = loop.was_denied();
-    outcome.text = loop.last_text();
-    outcome.diff = copy_diff(parts_.workspace, attempt.workspace);
+    } bookkeeping{outcome, loop};
+    outcome.status = status_of(loop.run(std::move(from), stop));
   }
 
   void settle(int index, std::unique_ptr<Attempt> attempt) {
-    parts_.session.append(
-        AttemptEnded{attempt->outcome.status, attempt->outcome.diff, attempt->outcome.tokens},
-        index);
+    AttemptOutcome& outcome = attempt->outcome;
+    if (attempt->workspace.has_value()) {
+      attempt->changed = changed_files_between(rule_, fork_, *attempt->workspace);
+      outcome.diff = changes_diff(fork_, *attempt->workspace, attempt->changed);
+    }
+    if (outcome.status == "error") {
+      log::warning("attempts", "an attempt ended with an error",
+                   {{"attempt", std::to_string(index)}, {"error", outcome.text}});
+    }
+    parts_.session.append(AttemptEnded{outcome.status, outcome.diff, outcome.tokens}, index);
     const std::scoped_lock guard(mutex_);
-    if (attempt->outcome.status == "verified" && (!winner_.has_value() || index < *winner_)) {
+    if (outcome.status == "verified" && (!winner_.has_value() || index < *winner_)) {
       winner_ = index;
       for (size_t other = size_t(index) + 1; other < stops_.size(); ++other) {
         stops_[other].request_stop();
       }
     }
-    if (attempt->outcome.status != "verified") attempt->copy.reset();
+    if (outcome.status != "verified") {
+      attempt->workspace.reset();
+      attempt->copy.reset();
+    }
     done_[index] = std::move(attempt);
   }
 
@@ -199,6 +229,9 @@ class Runner {
   const LoopParts& parts_;
   const LoopOptions& options_;
   const AttemptsOptions& attempts_;
+  const KeptRule rule_;
+  const WorkingCopy fork_copy_;
+  const tools::Workspace fork_;  // the workspace as every attempt finds it
   int count_ = 0;
   std::atomic<int> next_{0};
   std::mutex mutex_;  // protects what follows
@@ -206,15 +239,14 @@ class Runner {
   std::vector<std::stop_source> stops_;
   std::optional<int> winner_;
   std::map<int, std::unique_ptr<Attempt>> done_;
-  std::exception_ptr error_;
+  std::exception_ptr fatal_;
 };
 
 }  // namespace
 
 AttemptsResult run_attempts(AgentLoop& shared, const LoopParts& parts, const LoopOptions& options,
                             const AttemptsOptions& attempts,
-                            const std::function<void(const tools::Workspace&)>& apply,
-                            std::stop_token stop) {
+                            const std::function<void(const Winner&)>& apply, std::stop_token stop) {
   Runner runner(shared, parts, options, attempts);
   {
     std::vector<std::jthread> workers;
@@ -223,6 +255,20 @@ AttemptsResult run_attempts(AgentLoop& shared, const LoopParts& parts, const Loo
     runner.work(stop);
   }
   return runner.finish(apply, stop);
+}
+
+const AttemptOutcome* best_outcome(const AttemptsResult& result) {
+  for (const AttemptOutcome& outcome : result.outcomes) {
+    if (result.best == outcome.index) return &outcome;
+  }
+  return nullptr;
+}
+
+std::string attempts_status(const AttemptsResult& result) {
+  const AttemptOutcome* best = best_outcome(result);
+  if (best == nullptr) return "failed";
+  const bool has_no_check = best->status == "unverified" && !best->check.has_value();
+  return has_no_check && best->was_denied ? "denied" : best->status;
 }
 
 }  // namespace corvid::runtime

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <stop_token>
@@ -18,12 +19,15 @@ struct AttemptOutcome {
   TokenCounts tokens;
   int turns = 0;
   bool was_denied = false;
-  std::string text;  // the model's last words
+  std::string text;  // the model's last words, or the error's text
 };
 
 struct AttemptsResult {
   int tried = 0;
   std::optional<int> winner;
+  // The outcome that speaks for all: the winner's; else the lowest one that is unverified; else the
+  // lowest failed one, and so on.
+  std::optional<int> best;
   std::vector<AttemptOutcome> outcomes;  // by index, those that ran
   TokenCounts tokens;                    // of all attempts
 };
@@ -33,16 +37,35 @@ struct AttemptsOptions {
   int parallel_max = 2;
   float sampled_temperature = 0.8f;  // of attempts that no candidate tells apart
   std::vector<int> finished;         // indexes that an earlier run of this session has seen fail
+  std::filesystem::path scratch;     // where the copies are made; empty: the temporary folder
+};
+
+// What is taken over: the winner's workspace, the state at the fork that all attempts began with,
+// and the paths that differ (see apply_changes and conflicts).
+struct Winner {
+  const tools::Workspace& copy;
+  const tools::Workspace& fork;
+  std::vector<std::string> changed;
+  operator const tools::Workspace&() const { return copy; }
 };
 
 // Runs attempts 0 .. count-1 from the point where `shared` stopped before its first write
 // (design.md §7): each in its own copy of the workspace, verified on its own. Attempt i takes the
 // i-th candidate on offer, else is sampled with a seed of its own, so that it is the same for every
 // count. The lowest index that is verified wins; higher ones are then cancelled. The winner's
-// changes are left in `apply`'s hands; without a winner the workspace stays as it is.
+// changes are left in `apply`'s hands; without a winner the workspace stays as it is. An attempt
+// that throws has the status "error"; the first error is thrown only when every attempt had one.
 AttemptsResult run_attempts(AgentLoop& shared, const LoopParts& parts, const LoopOptions& options,
                             const AttemptsOptions& attempts,
-                            const std::function<void(const tools::Workspace& winner)>& apply,
+                            const std::function<void(const Winner& winner)>& apply,
                             std::stop_token stop);
+
+// What the attempts say together: "verified", "unverified" (some pass, but only with changed
+// tests), "denied" (no check, and a step was denied), "failed", "limit" (none failed, some reached
+// a limit), "error".
+std::string attempts_status(const AttemptsResult& result);
+
+// The outcome that `best` names; null where nothing ran.
+const AttemptOutcome* best_outcome(const AttemptsResult& result);
 
 }  // namespace corvid::runtime

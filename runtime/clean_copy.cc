@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <set>
+#include <cstdlib>
 
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -10,14 +10,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <git2.h>
-
+#include "policies/git_folders.h"
 #include "runtime/base/error.h"
+#include "runtime/base/files.h"
 
 namespace corvid::runtime {
 namespace {
 
 namespace fs = std::filesystem;
+
+// What zip files begin with, too: 1980-01-01.
+constexpr time_t kOldTime = 315532800;
 
 struct Descriptor {
   int fd = -1;
@@ -26,7 +29,41 @@ struct Descriptor {
   }
 };
 
-void copy_content(int from, int to, const fs::path& name) {
+bool is_readable(const fs::path& path, const struct stat& status) {
+  return !S_ISREG(status.st_mode) || ::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) == 0;
+}
+
+void make_folders(const fs::path& root, const std::vector<std::string>& folders) {
+  for (const std::string& folder : folders) fs::create_directories(root / folder);
+}
+
+}  // namespace
+
+ScratchFolder::ScratchFolder(const std::string& prefix, const fs::path& base) {
+  if (!base.empty()) fs::create_directories(base);
+  const fs::path below = base.empty() ? fs::temp_directory_path() : base;
+  std::string name = (below / (prefix + "-XXXXXX")).string();
+  if (::mkdtemp(name.data()) == nullptr) fail_errno("cannot create the folder " + name);
+  path_ = fs::canonical(name);
+}
+
+ScratchFolder::~ScratchFolder() {
+  std::error_code error;
+  fs::remove_all(path_, error);
+  if (!error) return;
+  // A command may have taken the right to write from folders.
+  const auto options = fs::directory_options::skip_permission_denied;
+  std::error_code ignored;
+  for (fs::recursive_directory_iterator it(path_, options, error), end; !error && it != end;
+       it.increment(error)) {
+    if (fs::is_directory(it->symlink_status(ignored))) {
+      fs::permissions(it->path(), fs::perms::owner_all, ignored);
+    }
+  }
+  fs::remove_all(path_, ignored);
+}
+
+void copy_content(int from, int to, const std::string& name) {
   if (::ioctl(to, FICLONE, from) == 0) return;
   for (;;) {
     const ssize_t count = ::copy_file_range(from, nullptr, to, nullptr, size_t{1} << 30, 0);
@@ -39,58 +76,14 @@ void copy_content(int from, int to, const fs::path& name) {
   for (;;) {
     const ssize_t count = ::read(from, buffer, sizeof buffer);
     if (count == 0) return;
-    if (count < 0) fail_errno("cannot read " + name.string());
+    if (count < 0) fail_errno("cannot read " + name);
     for (ssize_t done = 0; done < count;) {
       const ssize_t written = ::write(to, buffer + done, size_t(count - done));
-      if (written < 0) fail_errno("cannot copy " + name.string());
+      if (written < 0) fail_errno("cannot copy " + name);
       done += written;
     }
   }
 }
-
-// Every file and link beneath the workspace except .git, as relative paths.
-void walk(const fs::path& root, const fs::path& relative, std::vector<std::string>& paths) {
-  std::error_code error;
-  for (fs::directory_iterator it(root / relative, error), end; it != end; it.increment(error)) {
-    const fs::path path = relative / it->path().filename();
-    if (path.filename() == ".git") continue;
-    const fs::file_status status = it->symlink_status();
-    if (fs::is_directory(status)) {
-      walk(root, path, paths);
-    } else if (fs::is_regular_file(status) || fs::is_symlink(status)) {
-      paths.push_back(path.string());
-    }
-  }
-  if (error) fail(Code::io, "cannot list " + (root / relative).string() + ": " + error.message());
-}
-
-// Paths in the index of the repository whose work tree is `root`.
-std::vector<std::string> tracked_files(const fs::path& root) {
-  std::vector<std::string> paths;
-  git_libgit2_init();
-  git_repository* repository = nullptr;
-  git_index* index = nullptr;
-  if (git_repository_open_ext(&repository, root.c_str(), 0, nullptr) == 0 &&
-      git_repository_index(&index, repository) == 0) {
-    const char* work = git_repository_workdir(repository);
-    const std::string prefix =
-        work == nullptr ? "" : fs::relative(root, work).lexically_normal().string();
-    for (size_t i = 0; i < git_index_entrycount(index); ++i) {
-      const std::string path = git_index_get_byindex(index, i)->path;
-      if (prefix == "." || prefix.empty()) {
-        paths.push_back(path);
-      } else if (path.starts_with(prefix + "/")) {
-        paths.push_back(path.substr(prefix.size() + 1));
-      }
-    }
-  }
-  git_index_free(index);
-  git_repository_free(repository);
-  git_libgit2_shutdown();
-  return paths;
-}
-
-}  // namespace
 
 void copy_file_exact(const fs::path& from, const fs::path& to) {
   struct stat status;
@@ -104,80 +97,115 @@ void copy_file_exact(const fs::path& from, const fs::path& to) {
     if (in.fd < 0) fail_errno("cannot open " + from.string());
     const Descriptor out{::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
     if (out.fd < 0) fail_errno("cannot create " + to.string());
-    copy_content(in.fd, out.fd, from);
+    copy_content(in.fd, out.fd, from.string());
     if (::fchmod(out.fd, status.st_mode & 0777) != 0)
       fail_errno("cannot set mode of " + to.string());
   }
   ::utimensat(AT_FDCWD, to.c_str(), times, AT_SYMLINK_NOFOLLOW);
 }
 
-std::vector<std::string> kept_files(const tools::Workspace& workspace) {
-  std::set<std::string> paths;
-  for (std::string& path : workspace.files()) paths.insert(std::move(path));
-  for (std::string& path : tracked_files(workspace.root())) {
-    std::error_code error;
-    if (fs::exists(fs::symlink_status(workspace.root() / path, error)))
-      paths.insert(std::move(path));
+void clear_way(const fs::path& root, const std::string& path) {
+  struct stat status;
+  for (size_t slash = path.find('/'); slash != std::string::npos;
+       slash = path.find('/', slash + 1)) {
+    const fs::path folder = root / path.substr(0, slash);
+    if (::lstat(folder.c_str(), &status) != 0) return;
+    if (!S_ISDIR(status.st_mode)) {
+      fs::remove(folder);
+      return;
+    }
   }
-  return {paths.begin(), paths.end()};
+  if (::lstat((root / path).c_str(), &status) == 0) fs::remove_all(root / path);
 }
 
-IgnoredFiles::IgnoredFiles(const tools::Workspace& workspace, int64_t bytes_max)
-    : folder_("corvid-ignored") {
-  const std::vector<std::string> kept = kept_files(workspace);
-  std::vector<std::string> all;
-  walk(workspace.root(), "", all);
+IgnoredFiles::IgnoredFiles(const tools::Workspace& workspace, int64_t bytes_max,
+                           const fs::path& base)
+    : folder_("corvid-ignored", base), rule_(workspace) {
+  const std::vector<std::string> kept = rule_.files(workspace);
+  Tree tree = list_tree(workspace.root());
+  folders_ = std::move(tree.folders);
   int64_t total = 0;
-  for (const std::string& path : all) {
+  for (const std::string& path : tree.files) {
     if (std::binary_search(kept.begin(), kept.end(), path)) continue;
+    const fs::path source = workspace.root() / path;
     struct stat status;
-    if (::lstat((workspace.root() / path).c_str(), &status) != 0) continue;
-    if (total + status.st_size > bytes_max) {
+    if (::lstat(source.c_str(), &status) != 0) continue;
+    if (total + status.st_size > bytes_max || !is_readable(source, status)) {
       left_out_.push_back(path);
       continue;
     }
     total += status.st_size;
-    copy_file_exact(workspace.root() / path, folder_.path() / path);
+    copy_file_exact(source, folder_.path() / path);
+    paths_.push_back(path);
+  }
+}
+
+IgnoredFiles::IgnoredFiles(const tools::Workspace& workspace, const SnapshotStore& store,
+                           const Snapshot& start, const fs::path& base)
+    : folder_("corvid-ignored", base), rule_(workspace), left_out_(start.left_out) {
+  const fs::path& root = folder_.path();
+  store.write_to(start, root);
+  folders_ = list_tree(root).folders;
+  // The ignore rules of the start decide.
+  stand_in_for_git(workspace.root(), root);
+  const std::vector<std::string> kept = rule_.files(tools::Workspace(root));
+  fs::remove_all(root / ".git");
+  for (const auto& [path, entry] : start.files) {
+    if (std::binary_search(kept.begin(), kept.end(), path)) {
+      fs::remove(root / path);
+      continue;
+    }
+    const timespec times[2] = {{kOldTime, 0}, {kOldTime, 0}};
+    ::utimensat(AT_FDCWD, (root / path).c_str(), times, AT_SYMLINK_NOFOLLOW);
     paths_.push_back(path);
   }
 }
 
 void IgnoredFiles::copy_to(const fs::path& folder) const {
+  make_folders(folder, folders_);
   for (const std::string& path : paths_) copy_file_exact(folder_.path() / path, folder / path);
 }
 
-CleanCopy::CleanCopy(const tools::Workspace& workspace, const IgnoredFiles& ignored)
-    : folder_("corvid-check") {
+CleanCopy::CleanCopy(const tools::Workspace& workspace, const IgnoredFiles& ignored,
+                     const fs::path& base)
+    : folder_("corvid-check", base), kept_(ignored.rule().files(workspace)) {
   ignored.copy_to(folder_.path());
-  for (const std::string& path : kept_files(workspace)) {
-    std::error_code error;
-    fs::remove(folder_.path() / path, error);
+  for (const std::string& path : kept_) {
+    clear_way(folder_.path(), path);
     copy_file_exact(workspace.root() / path, folder_.path() / path);
   }
 }
 
-WorkingCopy::WorkingCopy(const tools::Workspace& workspace) : folder_("corvid-attempt") {
-  std::vector<std::string> all;
-  walk(workspace.root(), "", all);
-  for (const std::string& path : all) {
-    copy_file_exact(workspace.root() / path, folder_.path() / path);
+WorkingCopy::WorkingCopy(const tools::Workspace& workspace, const fs::path& base)
+    : folder_("corvid-attempt", base) {
+  const Tree tree = list_tree(workspace.root());
+  make_folders(folder_.path(), tree.folders);
+  for (const std::string& path : tree.files) {
+    const fs::path source = workspace.root() / path;
+    struct stat status;
+    if (::lstat(source.c_str(), &status) != 0 || !is_readable(source, status)) continue;
+    copy_file_exact(source, folder_.path() / path);
   }
+  stand_in_for_git(workspace.root(), folder_.path());
 }
 
 sandbox::Profile show_at(sandbox::Profile profile, const fs::path& root, const fs::path& shown_as) {
-  if (root != shown_as) {
-    const bool writable = std::erase(profile.write_roots, shown_as) != 0;
-    std::erase(profile.read_roots, shown_as);
-    profile.mounts.push_back({root, shown_as, writable});
-    if (fs::exists(shown_as / ".git")) {
-      // The mount needs something to stand on.
-      if (fs::is_directory(shown_as / ".git")) {
-        fs::create_directories(root / ".git");
-      } else if (!fs::exists(root / ".git")) {
-        write_file_atomic(root / ".git", "");
-      }
-      profile.mounts.push_back({shown_as / ".git", shown_as / ".git", false});
+  if (root == shown_as) return profile;
+  const bool writable = std::erase(profile.write_roots, shown_as) != 0;
+  std::erase(profile.read_roots, shown_as);
+  profile.mounts.push_back({root, shown_as, writable});
+  if (fs::exists(shown_as / ".git")) {
+    // The mount needs something to stand on.
+    if (fs::is_directory(shown_as / ".git")) {
+      fs::create_directories(root / ".git");
+    } else if (!fs::exists(root / ".git")) {
+      write_file_atomic(root / ".git", "");
     }
+    profile.mounts.push_back({shown_as / ".git", shown_as / ".git", false});
+  }
+  for (const fs::path& folder : policies::git_folders_outside(shown_as)) {
+    auto& roots = profile.read_roots;
+    if (std::find(roots.begin(), roots.end(), folder) == roots.end()) roots.push_back(folder);
   }
   return profile;
 }

@@ -1,60 +1,96 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "runtime/base/files.h"
+#include "runtime/copy_changes.h"
+#include "runtime/kept_files.h"
+#include "runtime/snapshot.h"
 #include "sandbox/profile.h"
 #include "tools/workspace.h"
 
 namespace corvid::runtime {
 
-// Copies one file with its mode and modification time (build tools compare times); shares blocks
-// where the file system can. Symbolic links are copied as links.
+// A new folder below `base` (made where it is missing; empty: the system's temporary folder),
+// removed with everything in it on destruction.
+class ScratchFolder {
+ public:
+  explicit ScratchFolder(const std::string& prefix, const std::filesystem::path& base = {});
+  ~ScratchFolder();
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// The rest of one open file to another; shares blocks where the file system can. Throws io.
+void copy_content(int from, int to, const std::string& name);
+
+// Copies one file with its mode and modification time (build tools compare times). Symbolic links
+// are copied as links. `to` must not exist.
 void copy_file_exact(const std::filesystem::path& from, const std::filesystem::path& to);
+
+// Makes room for a file at `path` beneath `root`: what stands there goes, and so do files and links
+// where its folders belong.
+void clear_way(const std::filesystem::path& root, const std::string& path);
 
 // The workspace's files at the start of a run that git ignores, kept aside: build caches and
 // virtual environments that a check may need, as they were before anything ran.
 class IgnoredFiles {
  public:
-  explicit IgnoredFiles(const tools::Workspace& workspace, int64_t bytes_max = int64_t{1} << 30);
-  const std::vector<std::string>& left_out() const { return left_out_; }  // above the limit
-  void copy_to(const std::filesystem::path& folder) const;
+  explicit IgnoredFiles(const tools::Workspace& workspace, int64_t bytes_max = int64_t{1} << 30,
+                        const std::filesystem::path& base = {});
+
+  // For a run that is resumed: from the snapshot of its start. Their times are lost; they get an
+  // old one, so that build tools take the sources for newer.
+  IgnoredFiles(const tools::Workspace& workspace, const SnapshotStore& store, const Snapshot& start,
+               const std::filesystem::path& base = {});
+
+  // Above the limit, or unreadable.
+  const std::vector<std::string>& left_out() const { return left_out_; }
+  const KeptRule& rule() const { return rule_; }
+  void copy_to(const std::filesystem::path& folder) const;  // also the folders of the start
 
  private:
-  TempDir folder_;
+  ScratchFolder folder_;
+  KeptRule rule_;
   std::vector<std::string> paths_;
+  std::vector<std::string> folders_;  // all, also empty ones
   std::vector<std::string> left_out_;
 };
 
-// Tracked and unignored files of a workspace, sorted.
-std::vector<std::string> kept_files(const tools::Workspace& workspace);
-
 // A folder with the kept files of `workspace` as they are now and the ignored ones as they were at
-// the start; commands see it at the workspace's own path.
+// the start; commands see it at the workspace's own path. `workspace` may be an attempt's copy.
 class CleanCopy {
  public:
-  CleanCopy(const tools::Workspace& workspace, const IgnoredFiles& ignored);
+  CleanCopy(const tools::Workspace& workspace, const IgnoredFiles& ignored,
+            const std::filesystem::path& base = {});
   const std::filesystem::path& root() const { return folder_.path(); }
+  const std::vector<std::string>& kept() const { return kept_; }  // sorted
 
  private:
-  TempDir folder_;
+  ScratchFolder folder_;
+  std::vector<std::string> kept_;
 };
 
-// A folder with every file of the workspace as it is now, for an attempt to work in.
+// A folder with every file and folder of the workspace as it is now, for an attempt to work in; a
+// stand-in takes the place of .git. Files that cannot be read are missing.
 class WorkingCopy {
  public:
-  explicit WorkingCopy(const tools::Workspace& workspace);
+  explicit WorkingCopy(const tools::Workspace& workspace, const std::filesystem::path& base = {});
   const std::filesystem::path& root() const { return folder_.path(); }
 
  private:
-  TempDir folder_;
+  ScratchFolder folder_;
 };
 
 // `profile` with `root` shown at the path `shown_as`, writable when `profile` lets commands write
-// there, and the workspace's .git (if any) read-only inside.
+// there, and the workspace's .git (if any) read-only inside; what git keeps outside of a worktree
+// is readable.
 sandbox::Profile show_at(sandbox::Profile profile, const std::filesystem::path& root,
                          const std::filesystem::path& shown_as);
 

@@ -1,13 +1,22 @@
 #include "runtime/erase.h"
 
-#include <algorithm>
+#include <sys/resource.h>
 
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "memory/memory.h"
+#include "runtime/base/check.h"
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
-#include "runtime/snapshot.h"
+#include "runtime/erase_event.h"
 #include "runtime/session.h"
+#include "runtime/snapshot.h"
 #include "runtime/workspace_history.h"
 
 namespace corvid::runtime {
@@ -15,105 +24,316 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kForgotten = "[forgotten]";
+constexpr size_t kTreesMax = 2000;                       // looked at, per session
+constexpr int64_t kSnapshotBytesMax = int64_t{4} << 30;  // looked at, in all
+constexpr size_t kRemainingMax = 200;
 
-bool replace_all(std::string& text, const std::string& what) {
-  bool found = false;
-  for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += kForgotten.size()) {
-    text.replace(at, what.size(), kForgotten);
-    found = true;
-  }
-  return found;
-}
+struct Line {
+  std::string raw;
+  std::optional<Event> event;  // none: a damaged line
+  bool is_torn = false;        // cut off by a crash: the next opening drops it
+};
 
-// Every string beneath `json`, also JSON text that stands in a string (options, results).
-bool erase_strings(Json& json, const std::vector<std::string>& texts) {
-  bool found = false;
-  if (json.is_string()) {
-    std::string value = json.get<std::string>();
-    for (const std::string& text : texts) found = replace_all(value, text) || found;
-    const Json inner = value.starts_with('{') || value.starts_with('[')
-                           ? Json::parse(value, nullptr, false)
-                           : Json();
-    if (inner.is_structured()) {
-      Json changed = inner;
-      if (erase_strings(changed, texts)) {
-        value = dump_json(changed);
-        found = true;
-      }
-    }
-    if (found) json = value;
-  } else if (json.is_structured()) {
-    for (Json& item : json) found = erase_strings(item, texts) || found;
-  }
-  return found;
-}
-
-bool erase_from_log(const fs::path& log, const std::vector<std::string>& texts) {
+std::vector<Line> read_lines(const fs::path& log) {
+  std::vector<Line> lines;
+  if (!fs::exists(log)) return lines;
   const std::string content = read_file(log);
-  std::string rewritten;
-  bool found = false;
-  for (const std::string_view line : split_lines(content)) {
-    Json json = Json::parse(line, nullptr, false);
-    if (json.is_discarded() || !erase_strings(json, texts)) {
-      rewritten.append(line);
-    } else {
-      rewritten += dump_json(json);
-      found = true;
+  for (const std::string_view raw : split_lines(content)) {
+    Line line{std::string(raw), std::nullopt};
+    try {
+      line.event = event_from_line(raw);
+    } catch (const Error&) {  // edge: one damaged line must not keep the others from being erased
     }
-    rewritten += '\n';
+    lines.push_back(std::move(line));
   }
-  if (found) write_file_atomic(log, rewritten);
-  return found;
+  if (!content.empty() && !content.ends_with('\n')) {
+    lines.back().event.reset();
+    lines.back().is_torn = true;
+  }
+  return lines;
 }
 
-void name_snapshots(const Paths& paths, const fs::path& log, const std::vector<std::string>& texts,
-                    Erased& erased) {
-  const std::vector<Event> events = read_events(log);
-  const auto start = session_start(events);
-  if (!start.has_value() || !fs::exists(snapshot_folder(paths, start->workspace))) return;
-  const SnapshotStore store(snapshot_folder(paths, start->workspace), start->workspace);
-  for (const std::string& tree : {start_tree(events), last_tree(events)}) {
-    if (tree.empty()) continue;
-    for (const auto& [path, entry] : store.load(tree).files) {
-      const std::string content = store.content(entry);
-      for (const std::string& text : texts) {
-        if (content.find(text) == std::string::npos) continue;
-        const std::string name =
-            start->workspace + "/" + path + " (workspace snapshot " + tree.substr(0, 12) + ")";
-        if (std::find(erased.remaining.begin(), erased.remaining.end(), name) ==
-            erased.remaining.end()) {
-          erased.remaining.push_back(name);
-        }
-      }
-    }
+std::vector<Event> events_of(const std::vector<Line>& lines) {
+  std::vector<Event> events;
+  for (const Line& line : lines) {
+    if (line.event.has_value()) events.push_back(*line.event);
   }
+  return events;
+}
+
+// The log without what `orders` name; nullopt: it holds nothing of it.
+std::optional<std::string> rewritten(std::vector<Line> lines, const EraseOrders& orders) {
+  std::string content;
+  bool is_changed = false;
+  for (Line& line : lines) {
+    if (line.is_torn) {
+      is_changed = orders.needles.are_in(line.raw) || is_changed;
+      continue;
+    }
+    if (!line.event.has_value()) {
+      is_changed = orders.needles.erase(line.raw) || is_changed;
+    } else if (erase_from_event(*line.event, orders)) {
+      line.raw = event_to_line(*line.event);
+      is_changed = true;
+    }
+    content += line.raw + "\n";
+  }
+  if (!is_changed) return std::nullopt;
+  return content;
+}
+
+std::set<std::string> trees_of(const std::vector<Event>& events) {
+  std::set<std::string> trees;
+  for (const Event& event : events) {
+    if (const auto* taken = std::get_if<SnapshotTaken>(&event.body)) trees.insert(taken->tree);
+    if (const auto* back = std::get_if<WorkspaceRestored>(&event.body)) trees.insert(back->tree);
+    if (const auto* resumed = std::get_if<Resumed>(&event.body)) trees.insert(resumed->found_tree);
+  }
+  trees.erase("");
+  return trees;
+}
+
+void raise_open_files_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace
 
-Erased erase_from_sessions(const Paths& paths, const std::vector<std::string>& texts) {
-  std::vector<std::string> wanted;
-  for (const std::string& text : texts) {
-    if (!trim(text).empty()) wanted.push_back(text);
-  }
-  // Longest first, so that a text that contains another goes as a whole.
-  std::sort(wanted.begin(), wanted.end(),
-            [](const auto& a, const auto& b) { return a.size() > b.size(); });
-  Erased erased;
-  if (wanted.empty() || !fs::exists(paths.sessions())) return erased;
+struct SessionEraser::Impl {
+  Paths paths;
+  Forgetting what;
+  Needles text;
+  EraseOrders shared;                                             // for every session
+  std::map<std::string, std::vector<const memory::Turn*>> turns;  // by session
+  std::vector<std::unique_ptr<FileLock>> locks;
+  bool is_locked = false;
+  std::map<std::string, bool> blobs;  // does it hold what all sessions are searched for?
+  std::set<std::string> named;        // files in `remaining`
+  int64_t bytes_left = kSnapshotBytesMax;
+
+  // Of a turn that was found by its text, the text is all that other places are searched for.
+  bool is_found_by_text(std::string_view content) const { return text.are_in(content); }
+
+  std::vector<fs::path> folders() const;
+  EraseOrders orders_for(const std::string& id, const std::vector<Event>& events) const;
+  void order_turn(const memory::Turn& turn, const std::vector<Event>& events,
+                  EraseOrders& orders) const;
+  void order_event(const Event& event, const std::vector<Event>& events, EraseOrders& orders) const;
+  void name_snapshots(const std::vector<Event>& events, const EraseOrders& orders, bool has_own,
+                      Erased& erased);
+  void name_file(const SnapshotStore& store, const SessionStarted& start, const std::string& tree,
+                 const Needles& needles, const std::pair<const std::string, SnapshotEntry>& file,
+                 std::map<std::string, bool>& known, Erased& erased);
+  void remove_caches(const fs::path& folder, Erased& erased) const;
+};
+
+std::vector<fs::path> SessionEraser::Impl::folders() const {
+  std::vector<fs::path> found;
+  if (!fs::exists(paths.sessions())) return found;
   for (const auto& entry : fs::directory_iterator(paths.sessions())) {
-    const fs::path log = entry.path() / "events.jsonl";
-    if (!fs::exists(log)) continue;
-    const std::string id = entry.path().filename().string();
-    const FileLock lock(entry.path() / "lock", "session " + id + " is in use: stop it first");
-    name_snapshots(paths, log, wanted, erased);
-    if (!erase_from_log(log, wanted)) continue;
-    erased.files.push_back(log.string());
-    for (const fs::path& cache : {entry.path() / "tokens.jsonl", paths.state() / (id + ".state")}) {
-      if (fs::remove(cache)) erased.files.push_back(cache.string());
+    if (!entry.is_directory() || entry.is_symlink()) continue;
+    if (!what.workspace.empty()) {
+      const auto start = session_start(events_of(read_lines(entry.path() / "events.jsonl")));
+      if (start.has_value() && start->workspace != what.workspace) continue;
+    }
+    found.push_back(entry.path());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+EraseOrders SessionEraser::Impl::orders_for(const std::string& id,
+                                            const std::vector<Event>& events) const {
+  EraseOrders orders = shared;
+  const auto own = turns.find(id);
+  if (own == turns.end()) return orders;
+  for (const memory::Turn* turn : own->second) order_turn(*turn, events, orders);
+  return orders;
+}
+
+// A turn's id at its source is SESSION/SEQUENCE, or SESSION/result/TIME of how a run ended.
+void SessionEraser::Impl::order_turn(const memory::Turn& turn, const std::vector<Event>& events,
+                                     EraseOrders& orders) const {
+  if (!is_found_by_text(turn.text)) orders.needles.add_lines(turn.text);
+  constexpr std::string_view kResult = "result/";
+  if (!turn.external_id.starts_with(turn.session + "/")) return;
+  const std::string_view rest = std::string_view(turn.external_id).substr(turn.session.size() + 1);
+  const Event* source = nullptr;
+  if (rest.starts_with(kResult)) {
+    for (const Event& event : events) {
+      if (std::holds_alternative<RunEnded>(event.body) && event.at <= turn.said_at) source = &event;
+    }
+  } else {
+    int64_t sequence = -1;
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), sequence);
+    if (error != std::errc() || end != rest.data() + rest.size()) return;
+    for (const Event& event : events) {
+      if (event.sequence == sequence) source = &event;
     }
   }
+  if (source != nullptr) order_event(*source, events, orders);
+}
+
+// What the log says may be more than what memory kept: it leaves secrets out, and cuts.
+void SessionEraser::Impl::order_event(const Event& event, const std::vector<Event>& events,
+                                      EraseOrders& orders) const {
+  orders.sequences.insert(event.sequence);
+  if (const auto* ended = std::get_if<RunEnded>(&event.body)) {
+    const Json json = Json::parse(ended->result, nullptr, false);
+    if (!json.is_object()) return;
+    for (const char* name : {"message", "diff"}) {
+      const std::string part = json_string_or(json, name, "");
+      if (!is_found_by_text(part)) orders.needles.add_lines(part);
+    }
+    return;
+  }
+  const auto* added = std::get_if<MessageAdded>(&event.body);
+  if (added == nullptr) return;
+  const Message& message = added->message;
+  if (!is_found_by_text(message.content) &&
+      message.content.find(memory::kRecallBegin) == std::string::npos) {
+    orders.needles.add_lines(message.content);
+  }
+  for (const ToolCall& call : message.calls) {
+    orders.calls.insert(call.id);
+    orders.call_results.insert(call.id);
+  }
+  if (message.role == Role::tool) orders.call_results.insert(message.call_id);
+  const auto start = session_start(events);
+  if (message.role == Role::user && start.has_value() && !trim(start->task).empty()) {
+    orders.has_task = orders.has_task || message.content.starts_with(start->task);
+  }
+}
+
+void SessionEraser::Impl::name_file(const SnapshotStore& store, const SessionStarted& start,
+                                    const std::string& tree, const Needles& needles,
+                                    const std::pair<const std::string, SnapshotEntry>& file,
+                                    std::map<std::string, bool>& known, Erased& erased) {
+  const auto& [path, entry] = file;
+  auto held = known.find(entry.blob);
+  if (held == known.end()) {
+    if (bytes_left <= 0) return;
+    const std::string content = store.content(entry);
+    bytes_left -= int64_t(content.size());
+    held = known.emplace(entry.blob, needles.are_in(content)).first;
+  }
+  const fs::path there = fs::path(start.workspace) / path;
+  if (!held->second || !named.insert(there.string() + "\n" + entry.blob).second) return;
+  if (erased.remaining.size() >= kRemainingMax) return;
+  erased.remaining.push_back(there.string() + " (workspace snapshot " + tree.substr(0, 12) + ")");
+  std::error_code ignored;
+  if (!fs::is_regular_file(fs::symlink_status(there, ignored)) || !named.insert(there).second)
+    return;
+  if (needles.are_in(read_file(there))) erased.remaining.push_back(there.string());
+}
+
+void SessionEraser::Impl::name_snapshots(const std::vector<Event>& events,
+                                         const EraseOrders& orders, bool has_own, Erased& erased) {
+  const auto start = session_start(events);
+  if (!start.has_value()) return;
+  const fs::path folder = snapshot_folder(paths, start->workspace);
+  if (!fs::exists(folder)) return;
+  if (orders.needles.are_in(start->workspace) && named.insert(start->workspace).second) {
+    erased.remaining.push_back(start->workspace + " (name of a workspace)");
+  }
+  const SnapshotStore store(folder, start->workspace);
+  std::map<std::string, bool> own_blobs;
+  size_t count = 0;
+  for (const std::string& tree : trees_of(events)) {
+    if (++count > kTreesMax || bytes_left <= 0) {
+      erased.remaining.push_back(folder.string() + " (snapshots that were not looked at)");
+      return;
+    }
+    try {
+      for (const auto& file : store.load(tree).files) {
+        name_file(store, *start, tree, orders.needles, file, has_own ? own_blobs : blobs, erased);
+      }
+    } catch (const Error&) {  // edge: a damaged snapshot must not keep the logs from being erased
+      erased.remaining.push_back(folder.string() + " (snapshot " + tree.substr(0, 12) +
+                                 " cannot be read)");
+    }
+  }
+}
+
+void SessionEraser::Impl::remove_caches(const fs::path& folder, Erased& erased) const {
+  const std::string id = folder.filename().string();
+  for (const fs::path& cache : {folder / "tokens.jsonl", paths.state() / (id + ".state")}) {
+    if (fs::remove(cache)) erased.files.push_back(cache.string());
+  }
+}
+
+SessionEraser::SessionEraser(Paths paths, Forgetting what) : impl_(std::make_unique<Impl>()) {
+  impl_->paths = std::move(paths);
+  impl_->what = std::move(what);
+  const std::string& session = impl_->what.session;
+  if (session.find('/') != std::string::npos || session == "." || session == "..") {
+    impl_->what.session.clear();  // no name of a folder
+  }
+  impl_->text.add(impl_->what.text);
+  impl_->shared.needles.add(impl_->what.text);
+  for (const memory::Turn& turn : impl_->what.turns) {
+    impl_->turns[turn.session].push_back(&turn);
+    impl_->shared.recalled.insert("[" + memory::turn_name(turn.id) + " ");
+    // What a tool said stands in many places of its own right.
+    if (turn.role != "tool" && !impl_->is_found_by_text(turn.text)) {
+      impl_->shared.needles.add_lines(turn.text);
+    }
+  }
+}
+
+SessionEraser::~SessionEraser() = default;
+
+std::vector<std::string> SessionEraser::holding() const {
+  std::vector<std::string> ids;
+  for (const fs::path& folder : impl_->folders()) {
+    const std::string id = folder.filename().string();
+    const std::vector<Line> lines = read_lines(folder / "events.jsonl");
+    if (id == impl_->what.session ||
+        rewritten(lines, impl_->orders_for(id, events_of(lines))).has_value()) {
+      ids.push_back(id);
+    }
+  }
+  return ids;
+}
+
+void SessionEraser::lock() {
+  raise_open_files_limit();
+  for (const fs::path& folder : impl_->folders()) {
+    impl_->locks.push_back(std::make_unique<FileLock>(
+        folder / "lock", "session " + folder.filename().string() +
+                             " is in use: nothing was erased; stop it, then forget again"));
+  }
+  impl_->is_locked = true;
+}
+
+Erased SessionEraser::erase() {
+  CHECK(impl_->is_locked);
+  Erased erased;
+  for (const fs::path& folder : impl_->folders()) {
+    const std::string id = folder.filename().string();
+    const std::vector<Line> lines = read_lines(folder / "events.jsonl");
+    const std::vector<Event> events = events_of(lines);
+    const EraseOrders orders = impl_->orders_for(id, events);
+    const bool has_own = impl_->turns.contains(id);
+    impl_->name_snapshots(events, orders, has_own, erased);
+    const auto content = rewritten(lines, orders);
+    const bool is_whole = id == impl_->what.session;
+    // The log goes last: while it holds the text, a failed erasure is found again.
+    if (is_whole || has_own || content.has_value()) impl_->remove_caches(folder, erased);
+    if (is_whole) {
+      erased.files.push_back(folder.string());
+      fs::remove_all(folder);
+    } else if (content.has_value()) {
+      erased.files.push_back((folder / "events.jsonl").string());
+      write_file_atomic(folder / "events.jsonl", *content);
+    }
+  }
+  // Its folder may be gone since an erasure that failed later.
+  const std::string& whole = impl_->what.session;
+  if (!whole.empty()) impl_->remove_caches(impl_->paths.sessions() / whole, erased);
   return erased;
 }
 

@@ -1,22 +1,55 @@
 #pragma once
 // Forgetting beyond the memory store: session logs, token logs and model-state files.
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "memory/types.h"
 #include "runtime/paths.h"
 
 namespace corvid::runtime {
 
-struct Erased {
-  std::vector<std::string> files;  // rewritten or removed
-  std::vector<std::string>
-      remaining;  // not Corvid's own to change: workspace snapshots that hold it
+struct Forgetting {
+  std::string text{};                 // every occurrence, ASCII letter case ignored; empty: none
+  std::string session{};              // the whole session; empty: none
+  std::vector<memory::Turn> turns{};  // what memory forgets
+  std::string workspace{};            // only sessions of this workspace; empty: of all
 };
 
-// Erases every occurrence of `texts` from all of Corvid's session logs (replaced by "[forgotten]"),
-// drops the token logs and state files of sessions that held one, and names the workspace snapshots
-// that still do. Each file is replaced atomically; a session that is in use is refused (denied).
-Erased erase_from_sessions(const Paths& paths, const std::vector<std::string>& texts);
+struct Erased {
+  std::vector<std::string> files;      // rewritten or removed
+  std::vector<std::string> remaining;  // not Corvid's own to change: workspace snapshots and files
+};
+
+// Erases from Corvid's session logs. What is erased reads "[forgotten]"; only contents are touched
+// (messages, arguments, outputs, diffs, tasks), never what a log needs to be read.
+//   * Of a forgotten turn: the event that it came from, the call's action, diff and result, the
+//     recalled lines of it in any session, and its text and longer lines wherever they stand.
+//   * Of `text`: every occurrence.
+//   * Of `session`: its folder.
+// The token log and the state file of every session that held any of it are removed. Calling
+// erase() again after a failure finishes what was begun.
+class SessionEraser {
+ public:
+  SessionEraser(Paths paths, Forgetting what);
+  ~SessionEraser();
+  SessionEraser(const SessionEraser&) = delete;
+  SessionEraser& operator=(const SessionEraser&) = delete;
+
+  // Sessions that hold any of it, by id. Changes and locks nothing.
+  std::vector<std::string> holding() const;
+
+  // Takes the locks of all sessions until destruction. Throws denied, naming the session, when one
+  // is in use; nothing is erased then.
+  void lock();
+
+  // Needs lock(). Each file is replaced atomically.
+  Erased erase();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
 
 }  // namespace corvid::runtime

@@ -49,7 +49,7 @@ void fields(V&& v, T& e) {
   } else if constexpr (std::is_same_v<B, MessageAdded>) {
     v("message", e.message);
   } else if constexpr (std::is_same_v<B, TurnEnded>) {
-    v("turn", e.turn), v("tokens", e.tokens);
+    v("turn", e.turn), v("tokens", e.tokens), v("lineage", e.lineage);
   } else if constexpr (std::is_same_v<B, ActionDecided>) {
     v("call_id", e.call_id), v("tool", e.tool), v("action", e.action);
     v("verdict", e.verdict), v("reason", e.reason);

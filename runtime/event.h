@@ -30,6 +30,7 @@ struct MessageAdded {
 struct TurnEnded {
   int turn = 0;
   TokenCounts tokens;
+  std::string lineage;  // whose tokens: "main", or an attempt's
 };
 // A call that is about to run: what it would do and what the policies say of it.
 struct ActionDecided {
@@ -57,7 +58,7 @@ struct CallInterrupted {
 struct SnapshotTaken {
   int turn = 0;
   std::string tree;                   // id in the shadow repository
-  std::vector<std::string> left_out;  // too large, with sizes
+  std::vector<std::string> left_out;  // "path (why)"
   bool after = false;
 };
 struct CheckRan {

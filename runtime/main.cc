@@ -44,6 +44,7 @@ class SignalThread {
 };
 
 int exit_code_of(const Error& error) {
+  if (error.code() == Code::device) return 5;
   return error.code() == Code::invalid || error.code() == Code::not_found ? 1 : 6;
 }
 

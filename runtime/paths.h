@@ -15,6 +15,7 @@ struct Paths {
   std::filesystem::path memory() const { return data / "memory"; }
   std::filesystem::path models() const { return data / "models"; }
   std::filesystem::path snapshots() const { return data / "snapshots"; }
+  std::filesystem::path scratch() const { return cache / "tmp"; }  // copies of a run under way
   std::filesystem::path state() const { return cache / "state"; }
 };
 

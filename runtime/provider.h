@@ -66,7 +66,8 @@ struct Reply {
 
 // Tokens that a local model evaluated, as the session's token log keeps them.
 struct EvaluatedTokens {
-  std::string lineage;  // "main"; a fork of it is "main.1"
+  std::string lineage;           // "main", or the name that fork() was given
+  int32_t position = 0;          // where they stand; what was logged from there on is void
   std::vector<int32_t> tokens;
   std::vector<int32_t> segments;  // their lengths, as they were evaluated; sum = tokens.size()
 };
@@ -95,8 +96,9 @@ class Provider {
   // io or device when the model fails. Never throws for what the model wrote.
   virtual Reply complete(const Request& request, std::stop_token stop) = 0;
 
-  // The same conversation from here on, independent of this one.
-  virtual std::unique_ptr<Provider> fork() const = 0;
+  // The same conversation from here on, independent of this one, under a name of its own.
+  virtual std::unique_ptr<Provider> fork(const std::string& lineage) const = 0;
+  virtual std::string lineage() const = 0;  // "main", or the name that fork() was given
 
   // The model's state on disk, a cache. restore() is called after start() on a new instance with
   // all messages that the log holds. What the file does not cover is evaluated again along the

@@ -19,7 +19,8 @@ std::unique_ptr<memory::Memory> open_memory(const Paths& paths,
 std::string recall_for(const memory::Memory& memory, const RunOptions& options,
                        const std::string& session);
 
-// Writes an event's message as a turn; other events are not remembered. Idempotent per event.
+// Writes an event's message as a turn; other events are not remembered, nor are attempts: the
+// result carries what the winner did. Idempotent per event.
 void remember_event(memory::Memory& memory, const std::string& session, const Event& event);
 
 // Writes how a run ended, with its diff.

@@ -16,8 +16,8 @@ namespace fs = std::filesystem;
 
 std::string new_id(Time now) {
   std::random_device random;
-  std::string stamp = format_time(now).substr(0, 19);  // 2026-11-21T14:03:07
-  std::erase_if(stamp, [](char c) { return c == '-' || c == ':'; });
+  std::string stamp = format_time(now).substr(0, 23);  // 2026-11-21T14:03:07.250
+  std::erase_if(stamp, [](char c) { return c == '-' || c == ':' || c == '.'; });
   char tail[8];
   std::snprintf(tail, sizeof tail, "-%04x", random() & 0xffff);
   return stamp + tail;
@@ -108,6 +108,7 @@ std::vector<Event> Session::events() const {
 void Session::append_tokens(const EvaluatedTokens& evaluated) {
   if (evaluated.tokens.empty()) return;
   const Json json = {{"lineage", evaluated.lineage},
+                     {"position", evaluated.position},
                      {"tokens", evaluated.tokens},
                      {"segments", evaluated.segments}};
   const std::scoped_lock guard(mutex_);
@@ -119,7 +120,8 @@ std::vector<EvaluatedTokens> Session::token_log() const {
   const std::string content = read_file(folder_ / "tokens.jsonl");
   for (const std::string_view line : split_lines(whole_lines(content))) {
     const Json json = parse_json(line, "token log of session " + id_);
-    log.push_back({json_string(json, "lineage"), json.at("tokens").get<std::vector<int32_t>>(),
+    log.push_back({json_string(json, "lineage"), int32_t(json_int_or(json, "position", 0)),
+                   json.at("tokens").get<std::vector<int32_t>>(),
                    json.at("segments").get<std::vector<int32_t>>()});
   }
   return log;
@@ -127,29 +129,40 @@ std::vector<EvaluatedTokens> Session::token_log() const {
 
 std::vector<Event> read_events(const fs::path& log) { return parse_events(read_file(log), log); }
 
+static SessionSummary summarise(const fs::path& folder) {
+  SessionSummary summary;
+  summary.id = folder.filename().string();
+  summary.status = "interrupted";
+  for (const Event& event : read_events(folder / "events.jsonl")) {
+    if (summary.started == Time{}) summary.started = event.at;
+    summary.ended = event.at;
+    if (const auto* start = std::get_if<SessionStarted>(&event.body)) {
+      summary.workspace = start->workspace;
+      summary.task = start->task;
+    } else if (std::holds_alternative<TurnEnded>(event.body)) {
+      ++summary.turn_count;
+    } else if (std::holds_alternative<Resumed>(event.body)) {
+      summary.status = "interrupted";
+    } else if (const auto* end = std::get_if<RunEnded>(&event.body)) {
+      summary.status = json_string_or(parse_json(end->result, "result"), "status", "?");
+    }
+  }
+  return summary;
+}
+
 std::vector<SessionSummary> list_sessions(const fs::path& sessions_folder) {
   std::vector<SessionSummary> sessions;
   if (!fs::exists(sessions_folder)) return sessions;
   for (const auto& entry : fs::directory_iterator(sessions_folder)) {
     if (!fs::exists(entry.path() / "events.jsonl")) continue;
-    SessionSummary summary;
-    summary.id = entry.path().filename().string();
-    summary.status = "interrupted";
-    for (const Event& event : read_events(entry.path() / "events.jsonl")) {
-      if (summary.started == Time{}) summary.started = event.at;
-      summary.ended = event.at;
-      if (const auto* start = std::get_if<SessionStarted>(&event.body)) {
-        summary.workspace = start->workspace;
-        summary.task = start->task;
-      } else if (std::holds_alternative<TurnEnded>(event.body)) {
-        ++summary.turn_count;
-      } else if (std::holds_alternative<Resumed>(event.body)) {
-        summary.status = "interrupted";
-      } else if (const auto* end = std::get_if<RunEnded>(&event.body)) {
-        summary.status = json_string_or(parse_json(end->result, "result"), "status", "?");
-      }
+    try {
+      sessions.push_back(summarise(entry.path()));
+    } catch (const Error&) {  // one damaged log must not hide the others
+      SessionSummary damaged;
+      damaged.id = entry.path().filename().string();
+      damaged.status = "corrupt";
+      sessions.push_back(std::move(damaged));
     }
-    sessions.push_back(std::move(summary));
   }
   std::sort(sessions.begin(), sessions.end(),
             [](const auto& a, const auto& b) { return a.id > b.id; });

@@ -2,16 +2,17 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <git2.h>
 
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
+#include "runtime/kept_files.h"
 #include "tools/diff.h"
 
 namespace corvid::runtime {
@@ -54,6 +55,109 @@ struct Seen {
   SnapshotEntry entry;
 };
 
+// The tree's entry that lists what was left out, each path ended by a zero byte. No file of a
+// snapshot has this name.
+constexpr const char* kLeftOutName = ".git";
+
+int64_t nanoseconds(const timespec& time) {
+  return int64_t(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+}
+
+// File systems stamp changes with a clock that stands still for some milliseconds: of two changes
+// in one of its steps the second cannot be seen.
+bool is_stamp_settled(int64_t ctime_ns) {
+  constexpr int64_t kStepNs = 50'000'000;
+  timespec now;
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return ctime_ns + kStepNs < nanoseconds(now);
+}
+
+// At most `bytes_max` bytes of a file or of a link's target; errno on failure.
+std::optional<std::string> read_content(const fs::path& path, const struct stat& status,
+                                        int64_t bytes_max) {
+  std::string content(size_t(status.st_size) + 1, '\0');
+  if (S_ISLNK(status.st_mode)) {
+    content.resize(std::max(content.size(), size_t{4096}));  // some systems give links no size
+    const ssize_t size = ::readlink(path.c_str(), content.data(), content.size());
+    if (size < 0) return std::nullopt;
+    content.resize(size_t(size));
+    return content;
+  }
+  const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return std::nullopt;
+  size_t size = 0;
+  int error = 0;
+  for (;;) {
+    if (size == content.size()) content.resize(size * 2);
+    const ssize_t count = ::read(fd, content.data() + size, content.size() - size);
+    if (count == 0) break;
+    if (count < 0 && errno == EINTR) continue;
+    error = count < 0 ? errno : 0;
+    if (count > 0) size += size_t(count);
+    if (int64_t(size) > bytes_max) error = EFBIG;
+    if (error != 0) break;
+  }
+  ::close(fd);
+  errno = error;
+  if (error != 0) return std::nullopt;
+  content.resize(size);
+  return content;
+}
+
+bool remove_if_without_files(const fs::path& folder) {
+  std::error_code error;
+  for (const auto& item : fs::recursive_directory_iterator(folder, error)) {
+    if (!fs::is_directory(item.symlink_status(error))) return false;
+  }
+  if (error) return false;
+  fs::remove_all(folder, error);
+  return !error;
+}
+
+// Whether `path` beneath `root` can be written as a file: only folders above it, and neither a
+// folder with files nor a device in its place. With `by_force` what is in the way is removed.
+bool clear_way(const fs::path& root, const fs::path& path, bool by_force) {
+  std::error_code error;
+  fs::path above = root;
+  for (const fs::path& part : path.parent_path()) {
+    above /= part;
+    const fs::file_status status = fs::symlink_status(above, error);
+    if (!fs::exists(status)) break;
+    if (fs::is_directory(status)) continue;
+    if (!by_force) return false;
+    fs::remove(above, error);
+    break;
+  }
+  const fs::path place = root / path;
+  const fs::file_status status = fs::symlink_status(place, error);
+  if (!fs::exists(status) || fs::is_regular_file(status) || fs::is_symlink(status)) return true;
+  if (!by_force) return fs::is_directory(status) && remove_if_without_files(place);
+  fs::remove_all(place, error);
+  return !error;
+}
+
+struct TreeItem {
+  uint32_t mode;
+  git_oid id;
+};
+
+// A tree object as git defines it. libgit2's own builder refuses names such as ".GIT" and "git~1",
+// which are names like any other here.
+git_oid write_tree_object(git_odb* odb, const std::map<std::string, TreeItem>& items) {
+  std::string content;
+  for (const auto& [key, item] : items) {
+    const bool is_folder = item.mode == GIT_FILEMODE_TREE;
+    char mode[16];
+    std::snprintf(mode, sizeof mode, "%o ", item.mode);
+    content += mode + (is_folder ? key.substr(0, key.size() - 1) : key) + '\0';
+    content.append(reinterpret_cast<const char*>(item.id.id), GIT_OID_RAWSZ);
+  }
+  git_oid id;
+  check_git(git_odb_write(&id, odb, content.data(), content.size(), GIT_OBJECT_TREE),
+            "cannot write a tree");
+  return id;
+}
+
 }  // namespace
 
 struct SnapshotStore::Impl {
@@ -70,102 +174,133 @@ struct SnapshotStore::Impl {
     git_libgit2_shutdown();
   }
 
-  SnapshotEntry store_file(const std::string& path, const struct stat& status) {
+  std::string store(const std::string& content, const std::string& what) {
+    git_oid id;
+    check_git(git_odb_write(&id, odb, content.data(), content.size(), GIT_OBJECT_BLOB),
+              "cannot store " + what);
+    return id_text(id);
+  }
+
+  // Nothing when it cannot be read, with errno.
+  std::optional<SnapshotEntry> store_file(const std::string& path, const struct stat& status) {
     const auto known = seen.find(path);
-    const int64_t ctime_ns =
-        int64_t(status.st_ctim.tv_sec) * 1'000'000'000 + status.st_ctim.tv_nsec;
+    const int64_t ctime_ns = nanoseconds(status.st_ctim);
     if (known != seen.end() && known->second.size == status.st_size &&
         known->second.ctime_ns == ctime_ns && known->second.inode == status.st_ino) {
       return known->second.entry;
     }
-    std::string content;
+    const bool is_settled = is_stamp_settled(ctime_ns);
+    const auto content = read_content(workspace / path, status, limits.file_bytes_max);
+    if (!content.has_value()) return std::nullopt;
     SnapshotEntry entry;
-    if (S_ISLNK(status.st_mode)) {
-      content = fs::read_symlink(workspace / path).string();
-      entry.mode = GIT_FILEMODE_LINK;
+    entry.mode = S_ISLNK(status.st_mode)        ? GIT_FILEMODE_LINK
+                 : (status.st_mode & 0111) != 0 ? GIT_FILEMODE_BLOB_EXECUTABLE
+                                                : GIT_FILEMODE_BLOB;
+    entry.blob = store(*content, path);
+    if (is_settled) {
+      seen[path] = {status.st_size, ctime_ns, status.st_ino, entry};
     } else {
-      content = read_file(workspace / path);
-      entry.mode = (status.st_mode & 0111) != 0 ? GIT_FILEMODE_BLOB_EXECUTABLE : GIT_FILEMODE_BLOB;
+      seen.erase(path);
     }
-    git_oid id;
-    check_git(git_odb_write(&id, odb, content.data(), content.size(), GIT_OBJECT_BLOB),
-              "cannot store " + path);
-    entry.blob = id_text(id);
-    seen[path] = {status.st_size, ctime_ns, status.st_ino, entry};
     return entry;
   }
 
-  void walk(const fs::path& relative, Snapshot& snapshot, int64_t& total) {
-    std::vector<fs::directory_entry> entries;
+  static void leave_out(Snapshot& snapshot, const std::string& path, const std::string& why) {
+    snapshot.left_out.push_back(path);
+    snapshot.left_out_texts.push_back(path + " (" + why + ")");
+  }
+
+  // Files and links beneath `relative`; what cannot be recorded is left out.
+  void walk(const fs::path& relative, std::map<std::string, struct stat>& found,
+            Snapshot& snapshot) {
     std::error_code error;
-    for (fs::directory_iterator it(workspace / relative, error), end; it != end;
+    std::vector<fs::path> names;
+    for (fs::directory_iterator it(workspace / relative, error), end; !error && it != end;
          it.increment(error)) {
-      entries.push_back(*it);
+      names.push_back(it->path().filename());
     }
-    if (error)
-      fail(Code::io, "cannot list " + (workspace / relative).string() + ": " + error.message());
-    for (const fs::directory_entry& item : entries) {
-      const fs::path path = relative / item.path().filename();
-      if (path.filename() == ".git") continue;  // also a worktree's .git file
+    if (error && relative.empty()) {
+      fail(Code::io, "cannot list " + workspace.string() + ": " + error.message());
+    }
+    if (error && error.value() != ENOENT) leave_out(snapshot, relative.string(), error.message());
+    if (error) return;
+    for (const fs::path& name : names) {
+      const fs::path path = relative / name;
+      if (name == ".git") continue;  // also a worktree's .git file
       struct stat status;
-      if (::lstat((workspace / path).c_str(), &status) != 0) continue;  // it vanished meanwhile
-      if (S_ISDIR(status.st_mode)) {
-        walk(path, snapshot, total);
-      } else if (S_ISREG(status.st_mode) || S_ISLNK(status.st_mode)) {
-        if (status.st_size > limits.file_bytes_max ||
-            total + status.st_size > limits.total_bytes_max) {
-          snapshot.left_out.push_back(path.string() + " (" + std::to_string(status.st_size) +
-                                      " bytes)");
-          continue;
-        }
-        total += status.st_size;
-        snapshot.files[path.string()] = store_file(path.string(), status);
+      if (::lstat((workspace / path).c_str(), &status) != 0) {
+        if (errno != ENOENT) leave_out(snapshot, path.string(), std::strerror(errno));
+      } else if (S_ISDIR(status.st_mode)) {
+        walk(path, found, snapshot);
+      } else if (!S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode)) {
+        leave_out(snapshot, path.string(), "not a file");
+      } else if (status.st_size > limits.file_bytes_max) {
+        leave_out(snapshot, path.string(), std::to_string(status.st_size) + " bytes");
+      } else {
+        found.emplace(path.string(), status);
       }
     }
+  }
+
+  void leave_out_ignored(std::map<std::string, struct stat>& found, Snapshot& snapshot) const {
+    int64_t total = 0;
+    for (const auto& [path, status] : found) total += status.st_size;
+    if (total <= limits.total_bytes_max) return;
+    const std::vector<std::string> kept = kept_files(tools::Workspace(workspace));
+    total = 0;
+    std::erase_if(found, [&](const auto& file) {
+      const auto& [path, status] = file;
+      if (std::binary_search(kept.begin(), kept.end(), path)) return false;
+      if (total + status.st_size <= limits.total_bytes_max) {
+        total += status.st_size;
+        return false;
+      }
+      leave_out(snapshot, path, std::to_string(status.st_size) + " bytes, ignored by git");
+      return true;
+    });
   }
 
   // Builds the tree of the files whose paths begin with `prefix`, from `it` on.
   git_oid write_tree(std::map<std::string, SnapshotEntry>::const_iterator& it,
                      std::map<std::string, SnapshotEntry>::const_iterator end,
-                     const std::string& prefix) {
-    Handle<git_treebuilder, git_treebuilder_free> builder;
-    check_git(git_treebuilder_new(&builder.pointer, repository, nullptr), "cannot build a tree");
+                     const std::string& prefix, const std::string& left_out) {
+    std::map<std::string, TreeItem> items;  // folders sort as if their names ended in '/'
+    if (!left_out.empty()) items[kLeftOutName] = {GIT_FILEMODE_BLOB, parse_id(left_out)};
     while (it != end && it->first.starts_with(prefix)) {
       const std::string rest = it->first.substr(prefix.size());
       const size_t slash = rest.find('/');
-      git_oid id;
       if (slash == std::string::npos) {
-        id = parse_id(it->second.blob);
-        check_git(git_treebuilder_insert(nullptr, builder.pointer, rest.c_str(), &id,
-                                         git_filemode_t(it->second.mode)),
-                  "cannot snapshot '" + it->first + "'");
+        items[rest] = {it->second.mode, parse_id(it->second.blob)};
         ++it;
       } else {
-        const std::string name = rest.substr(0, slash);
-        id = write_tree(it, end, prefix + name + "/");
-        check_git(
-            git_treebuilder_insert(nullptr, builder.pointer, name.c_str(), &id, GIT_FILEMODE_TREE),
-            "cannot snapshot '" + prefix + name + "'");
+        const std::string name = rest.substr(0, slash + 1);
+        items[name] = {GIT_FILEMODE_TREE, write_tree(it, end, prefix + name, "")};
       }
     }
-    git_oid tree;
-    check_git(git_treebuilder_write(&tree, builder.pointer), "cannot write a tree");
-    return tree;
+    return write_tree_object(odb, items);
   }
 
-  void write_entry(const SnapshotEntry& entry, const std::string& bytes, const fs::path& target) {
-    fs::create_directories(target.parent_path());
-    std::error_code ignored;
+  // False when something is in the way that is not removed without `by_force`.
+  static bool write_entry(const SnapshotEntry& entry, const std::string& bytes,
+                          const fs::path& root, const std::string& path, bool by_force) {
+    if (!clear_way(root, path, by_force)) return false;
+    const fs::path target = root / path;
+    std::error_code error_code;
+    fs::create_directories(target.parent_path(), error_code);
+    const bool was_link = fs::is_symlink(fs::symlink_status(target, error_code));
+    if (entry.mode == GIT_FILEMODE_LINK || was_link) fs::remove(target, error_code);
     if (entry.mode == GIT_FILEMODE_LINK) {
-      fs::remove_all(target, ignored);
-      fs::create_symlink(bytes, target);
-      return;
+      fs::create_symlink(bytes, target, error_code);
+      if (error_code) {
+        fail(Code::io, "cannot write " + target.string() + ": " + error_code.message());
+      }
+      return true;
     }
-    if (fs::is_symlink(target) || fs::is_directory(fs::symlink_status(target))) {
-      fs::remove_all(target, ignored);
+    const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    int fd = ::open(target.c_str(), flags, 0644);
+    if (fd < 0 && errno == EACCES && ::unlink(target.c_str()) == 0) {  // a read-only file
+      fd = ::open(target.c_str(), flags, 0644);
     }
-    const int fd =
-        ::open(target.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0) fail_errno("cannot write " + target.string());
     const char* data = bytes.data();
     size_t left = bytes.size();
@@ -185,6 +320,21 @@ struct SnapshotStore::Impl {
     ::close(fd);
     errno = error;
     if (!is_ok) fail_errno("cannot write " + target.string());
+    return true;
+  }
+
+  bool remove_entry(const std::string& path) const {
+    std::error_code error;
+    if (!clear_way(workspace, path, false)) return false;
+    if (!fs::remove(workspace / path, error)) {
+      if (error) fail(Code::io, "cannot remove " + path + ": " + error.message());
+      return false;
+    }
+    for (fs::path folder = fs::path(path).parent_path(); !folder.empty();
+         folder = folder.parent_path()) {
+      if (!fs::remove(workspace / folder, error)) break;  // not empty
+    }
+    return true;
   }
 };
 
@@ -204,12 +354,23 @@ SnapshotStore::~SnapshotStore() = default;
 Snapshot SnapshotStore::take() {
   const std::scoped_lock guard(impl_->mutex);
   Snapshot snapshot;
-  int64_t total = 0;
-  impl_->walk("", snapshot, total);
+  std::map<std::string, struct stat> found;
+  impl_->walk("", found, snapshot);
+  impl_->leave_out_ignored(found, snapshot);
+  for (const auto& [path, status] : found) {
+    if (const auto entry = impl_->store_file(path, status)) {
+      snapshot.files.emplace(path, *entry);
+    } else if (errno != ENOENT) {  // else it vanished meanwhile
+      Impl::leave_out(snapshot, path, std::strerror(errno));
+    }
+  }
+  std::sort(snapshot.left_out.begin(), snapshot.left_out.end());
+  std::sort(snapshot.left_out_texts.begin(), snapshot.left_out_texts.end());
+  std::string left_out;
+  for (const std::string& path : snapshot.left_out) left_out += path + '\0';
+  if (!left_out.empty()) left_out = impl_->store(left_out, "what was left out");
   auto it = snapshot.files.cbegin();
-  // Folders sort as if their name ended in '/': the map's order groups one folder's files together,
-  // and the tree builder sorts for itself.
-  snapshot.tree = id_text(impl_->write_tree(it, snapshot.files.cend(), ""));
+  snapshot.tree = id_text(impl_->write_tree(it, snapshot.files.cend(), "", left_out));
   return snapshot;
 }
 
@@ -229,6 +390,12 @@ Snapshot SnapshotStore::load(const std::string& tree) const {
     return 0;
   };
   check_git(git_tree_walk(root.pointer, GIT_TREEWALK_PRE, visit, &snapshot), "cannot read " + tree);
+  if (const auto listed = snapshot.files.extract(kLeftOutName); !listed.empty()) {
+    const std::string text = content(listed.mapped());
+    for (size_t at = 0, stop; (stop = text.find('\0', at)) != std::string::npos; at = stop + 1) {
+      snapshot.left_out.push_back(text.substr(at, stop - at));
+    }
+  }
   return snapshot;
 }
 
@@ -243,27 +410,33 @@ std::string SnapshotStore::content(const SnapshotEntry& entry) const {
 std::vector<std::string> SnapshotStore::restore(const Snapshot& target) {
   const Snapshot now = take();
   const std::vector<std::string> changed = changed_paths(now, target);
-  // Removals first, so that a file may take the place of a folder.
-  for (const std::string& path : changed) {
-    if (target.files.contains(path)) continue;
-    fs::remove(impl_->workspace / path);
-    for (fs::path folder = fs::path(path).parent_path(); !folder.empty();
-         folder = folder.parent_path()) {
-      std::error_code not_empty;
-      if (!fs::remove(impl_->workspace / folder, not_empty)) break;
-    }
-  }
+  WantedFiles wanted;
   for (const std::string& path : changed) {
     const auto found = target.files.find(path);
-    if (found == target.files.end()) continue;
-    impl_->write_entry(found->second, content(found->second), impl_->workspace / path);
+    wanted[path] = found == target.files.end() ? std::nullopt : std::optional(found->second);
   }
+  return put_back(wanted);
+}
+
+std::vector<std::string> SnapshotStore::put_back(const WantedFiles& wanted) {
+  std::vector<std::string> changed;
+  // Removals first, so that a file may take the place of a folder.
+  for (const auto& [path, entry] : wanted) {
+    if (!entry.has_value() && impl_->remove_entry(path)) changed.push_back(path);
+  }
+  for (const auto& [path, entry] : wanted) {
+    if (!entry.has_value()) continue;
+    if (Impl::write_entry(*entry, content(*entry), impl_->workspace, path, false)) {
+      changed.push_back(path);
+    }
+  }
+  std::sort(changed.begin(), changed.end());
   return changed;
 }
 
 void SnapshotStore::write_to(const Snapshot& snapshot, const fs::path& folder) const {
   for (const auto& [path, entry] : snapshot.files) {
-    impl_->write_entry(entry, content(entry), folder / path);
+    Impl::write_entry(entry, content(entry), folder, path, true);
   }
 }
 
@@ -276,6 +449,17 @@ void SnapshotStore::pin(const std::string& tree, const std::string& name) {
             "cannot pin " + tree);
 }
 
+bool is_left_out(const Snapshot& snapshot, const std::string& path) {
+  if (snapshot.left_out.empty()) return false;
+  for (size_t end = path.find('/');; end = path.find('/', end + 1)) {
+    if (std::binary_search(snapshot.left_out.begin(), snapshot.left_out.end(),
+                           path.substr(0, end))) {
+      return true;
+    }
+    if (end == std::string::npos) return false;
+  }
+}
+
 std::vector<std::string> changed_paths(const Snapshot& before, const Snapshot& after) {
   std::vector<std::string> changed;
   for (const auto& [path, entry] : before.files) {
@@ -285,6 +469,9 @@ std::vector<std::string> changed_paths(const Snapshot& before, const Snapshot& a
   for (const auto& [path, entry] : after.files) {
     if (!before.files.contains(path)) changed.push_back(path);
   }
+  std::erase_if(changed, [&](const std::string& path) {
+    return is_left_out(before, path) || is_left_out(after, path);
+  });
   std::sort(changed.begin(), changed.end());
   return changed;
 }

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,8 @@ namespace corvid::runtime {
 
 struct SnapshotLimits {
   int64_t file_bytes_max = int64_t{16} << 20;
-  int64_t total_bytes_max = int64_t{512}
-                            << 20;  // of ignored files; tracked and unignored always fit
+  // Of what git ignores, in the order of the paths; tracked and unignored files always fit.
+  int64_t total_bytes_max = int64_t{512} << 20;
 };
 
 // One file of a snapshot.
@@ -28,8 +29,16 @@ struct SnapshotEntry {
 struct Snapshot {
   std::string tree;                            // id in the repository
   std::map<std::string, SnapshotEntry> files;  // relative path -> what it is
-  std::vector<std::string> left_out;           // "path (size)": above a limit
+  // Relative paths, sorted: above a limit, unreadable, or no file (a pipe); a folder stands for all
+  // beneath it. What they hold is unknown: nothing that is done with the snapshot touches them.
+  std::vector<std::string> left_out;
+  std::vector<std::string> left_out_texts;  // "path (why)" for people; only take() fills it
 };
+
+bool is_left_out(const Snapshot& snapshot, const std::string& path);
+
+// What files are to be: nothing stands for "not there".
+using WantedFiles = std::map<std::string, std::optional<SnapshotEntry>>;
 
 // The shadow repository of one workspace. Thread-safe.
 class SnapshotStore {
@@ -43,9 +52,14 @@ class SnapshotStore {
 
   Snapshot load(const std::string& tree) const;  // throws not_found
 
-  // Makes the workspace equal to `target` where it differs from it; files that `target` left out
-  // for their size stay. Returns the paths that were changed.
+  // Makes the workspace equal to `target` where it differs from it; what either left out stays.
+  // Returns the paths that were changed.
   std::vector<std::string> restore(const Snapshot& target);
+
+  // Makes these files what they are to be, touches no other, and returns those that it changed. A
+  // path that other things stand in the way of (a link or a file for a folder above it, a folder
+  // with files in its place) is left alone. Throws io.
+  std::vector<std::string> put_back(const WantedFiles& wanted);
 
   // Writes the files of `snapshot` beneath `folder`.
   void write_to(const Snapshot& snapshot, const std::filesystem::path& folder) const;
@@ -60,7 +74,7 @@ class SnapshotStore {
   std::unique_ptr<Impl> impl_;
 };
 
-// Paths that differ between two snapshots.
+// Paths that differ between two snapshots, sorted, without those that one of them left out.
 std::vector<std::string> changed_paths(const Snapshot& before, const Snapshot& after);
 
 // Unified diff of all changes, for people and the log; binary files by name only.

@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
-#include <map>
 #include <mutex>
-#include <set>
 #include <thread>
 
 #include "policies/policy.h"
@@ -15,6 +13,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
+#include "runtime/cut_off.h"
 #include "runtime/prompt.h"
 #include "runtime/recollect.h"
 #include "runtime/workspace_history.h"
@@ -57,6 +56,9 @@ class TaskRun {
         lock_(take_lock()),
         sandbox_(sandbox::make_sandbox(environment.sandbox)),
         store_(snapshot_folder(environment.paths, workspace_.root()), workspace_.root()) {
+    if (options_.attempts > 1 && options_.verify.empty()) {
+      fail(Code::invalid, "--attempts needs --verify: the check decides which attempt wins");
+    }
     ProviderOptions provider;
     provider.models_folder = environment_.paths.models();
     provider.on_tokens = [this](const EvaluatedTokens& evaluated) {
@@ -65,7 +67,12 @@ class TaskRun {
     const std::string model = options_.model.empty()
                                   ? find_shared_file(environment_.paths, "fledgling.gguf").string()
                                   : options_.model;
-    provider_ = make_provider(model, provider);
+    try {
+      provider_ = make_provider(model, provider);
+    } catch (const Error& error) {
+      if (error.code() == Code::not_found || error.code() == Code::invalid) throw;
+      fail(Code::device, std::string("cannot use the model: ") + error.what());
+    }
     profile_ = provider_->profile();
     opinion_ = provider_->edit_opinion();
     toolbox_ = std::make_unique<tools::Toolbox>(profile_.tools);
@@ -79,34 +86,39 @@ class TaskRun {
   RunResult start(std::stop_token stop) {
     session_ = Session::create(environment_.paths.sessions(), environment_.clock,
                                [this](const Event& event) { observe(event); });
-    session_->append(SessionStarted{kSessionFormat, session_->id(), workspace_.root().string(),
-                                    options_.task, dump_json(options_to_json(options_)),
-                                    sandbox_->describe()});
-    begin_provider();
-    start_snapshot_ = store_.take();
-    record_snapshot(0, start_snapshot_, false);
-    StartPoint from;
-    from.added.push_back(first_message());
-    return conduct(std::move(from), stop);
+    append_start();
+    const auto prepare = [this] {
+      begin_provider();
+      start_snapshot_ = store_.take();
+      record_snapshot(0, start_snapshot_, false);
+      StartPoint from;
+      from.added.push_back(first_message());
+      return from;
+    };
+    return conduct(prepare, stop);
   }
 
   RunResult resume(const ResumeOptions& resume, std::unique_ptr<Session> session,
                    std::stop_token stop);
 
   void observe(const Event& event) {
-    if (memory_) remember_event(*memory_, session_id(), event);
+    if (memory_) remember_event(*memory_, session_->id(), event);
     if (environment_.on_event) environment_.on_event(event);
   }
 
  private:
+  void append_start() {
+    session_->append(SessionStarted{kSessionFormat, session_->id(), workspace_.root().string(),
+                                    options_.task, dump_json(options_to_json(options_)),
+                                    sandbox_->describe()});
+  }
+
   std::unique_ptr<FileLock> take_lock() const {
     fs::create_directories(environment_.paths.data / "locks");
     return std::make_unique<FileLock>(workspace_lock_path(environment_.paths, workspace_.root()),
                                       "another run is under way in " + workspace_.root().string() +
                                           ": wait for it, or stop it first");
   }
-
-  std::string session_id() const { return session_ ? session_->id() : resumed_id_; }
 
   std::unique_ptr<policies::Policy> make_policy() const {
     policies::PolicyConfig config;
@@ -137,22 +149,23 @@ class TaskRun {
 
   void record_snapshot(int turn, const Snapshot& snapshot, bool after) {
     store_.pin(snapshot.tree, session_->id() + "/" + snapshot.tree.substr(0, 12));
-    session_->append(SnapshotTaken{turn, snapshot.tree, snapshot.left_out, after});
+    session_->append(SnapshotTaken{turn, snapshot.tree, snapshot.left_out_texts, after});
     recorded_tree_ = snapshot.tree;
+    change_is_open_ = !after && turn > 0;
   }
 
   LoopParts parts();
   LoopOptions loop_options(int turns_done) const;
-  RunResult conduct(StartPoint from, std::stop_token stop);
+  RunResult conduct(const std::function<StartPoint()>& prepare, std::stop_token stop);
+  StartPoint pick_up(const ResumeOptions& resume, TokenCounts& rebuilt);
   void make_checker();
   const tools::Evidence& evidence();
-  void apply(const tools::Workspace& winner);
+  void apply(const Winner& winner);
   void drive(RunResult& result, StartPoint from, std::stop_token stop);
   void run_fork(RunResult& result, AgentLoop& loop, int count, std::stop_token stop);
   void settle(RunResult& result, StopReason reason, AgentLoop& loop);
   void finish(RunResult& result);
   void save_state(const Provider& provider) const;
-  StartPoint cut_off(const std::vector<Event>& events);
 
   RunOptions options_;
   const RunEnvironment& environment_;
@@ -161,7 +174,6 @@ class TaskRun {
   std::unique_ptr<sandbox::Sandbox> sandbox_;
   SnapshotStore store_;
   std::unique_ptr<memory::Memory> memory_;
-  std::string resumed_id_;
   std::unique_ptr<Session> session_;
   std::unique_ptr<Provider> provider_;
   ModelProfile profile_;
@@ -173,7 +185,11 @@ class TaskRun {
   Snapshot start_snapshot_;
   std::string recorded_tree_;
   int changing_turn_ = 0;
-  std::vector<int> finished_attempts_;
+  bool change_is_open_ =
+      false;  // a step began to change the workspace, and its end is not recorded
+  bool is_resumed_ = false;
+  std::stop_token stop_;
+  std::vector<int> failed_attempts_;
   std::mutex evidence_mutex_;
   std::optional<tools::Evidence> evidence_;
 };
@@ -216,7 +232,12 @@ void TaskRun::make_checker() {
   for (const std::string& folder : options_.allow_read) {
     check.profile.read_roots.push_back(fs::canonical(folder));
   }
-  auto ignored = std::make_shared<const IgnoredFiles>(workspace_);
+  check.scratch = environment_.paths.scratch();
+  const auto ignored = is_resumed_
+                           ? std::make_shared<const IgnoredFiles>(
+                                 workspace_, store_, start_snapshot_, environment_.paths.scratch())
+                           : std::make_shared<const IgnoredFiles>(workspace_, int64_t{1} << 30,
+                                                                  environment_.paths.scratch());
   for (const std::string& path : ignored->left_out()) {
     log::warning("verify", "ignored file too large for the clean copy", {{"path", path}});
   }
@@ -228,31 +249,39 @@ const tools::Evidence& TaskRun::evidence() {
   const std::scoped_lock guard(evidence_mutex_);
   if (!evidence_.has_value()) {
     CheckRan run;
-    evidence_ = checker_->evidence(workspace_, options_.task, run, {});
+    evidence_ = checker_->evidence(workspace_, options_.task, run, stop_);
     if (!run.command.empty()) session_->append(run);
   }
   return *evidence_;
 }
 
-RunResult TaskRun::conduct(StartPoint from, std::stop_token outer) {
+// From here on every failure is a result.
+RunResult TaskRun::conduct(const std::function<StartPoint()>& prepare, std::stop_token outer) {
   RunResult result;
   result.session = session_->id();
   result.session_log = session_->log_path().string();
   std::stop_source source;
   const std::stop_callback forward(outer, [&source] { source.request_stop(); });
   const Deadline deadline(source, options_.time_max_s);
+  stop_ = source.get_token();
   try {
+    StartPoint from = prepare();
     make_checker();
-    drive(result, std::move(from), source.get_token());
+    drive(result, std::move(from), stop_);
   } catch (const Error& error) {
     result.status = "error";
+    result.message = error.what();
     if (error.code() == Code::cancelled) {
       result.status = deadline.is_over() ? "limit" : "interrupted";
     }
+    if (deadline.is_over()) {
+      result.message =
+          "stopped after " + std::to_string(options_.time_max_s) + " seconds (--time-max)";
+    }
     result.exit_code = error.code() == Code::device ? 5 : exit_code_of(result.status, false);
-    result.message = deadline.is_over() ? "stopped after " + std::to_string(options_.time_max_s) +
-                                              " seconds (--time-max)"
-                                        : error.what();
+  } catch (const std::exception& error) {  // the standard library or a third party
+    result.status = "error";
+    result.message = error.what();
   }
   finish(result);
   return result;
@@ -262,22 +291,24 @@ void TaskRun::drive(RunResult& result, StartPoint from, std::stop_token stop) {
   const int count = options_.attempts > 0     ? options_.attempts
                     : options_.verify.empty() ? 1
                                               : profile_.attempts;
+  const bool is_forked = !options_.verify.empty() && (options_.attempts > 0 || count > 1);
   LoopParts shared = parts();
   LoopOptions loop_settings = loop_options(from.turns_done);
-  if (loop_settings.checks_max == 0) loop_settings.checks_max = count > 1 ? 1 : kChecksAlone;
-  loop_settings.stop_before_write = count > 1;
-  if (count > 1) loop_settings.temperature = 0;
+  if (loop_settings.checks_max == 0) loop_settings.checks_max = is_forked ? 1 : kChecksAlone;
+  loop_settings.stop_before_write = is_forked;
+  if (is_forked) loop_settings.temperature = 0;
   int snapshot_turn = -1;
   AgentLoop* loop_pointer = nullptr;
   shared.before_change = [&] {
     if (snapshot_turn == loop_pointer->turns()) return;
     snapshot_turn = loop_pointer->turns();
-    const Snapshot now = store_.take();
-    record_snapshot(snapshot_turn, now, false);
+    record_snapshot(snapshot_turn, store_.take(), false);
+    changing_turn_ = snapshot_turn;
   };
   shared.after_change = [&] {
-    const Snapshot now = store_.take();
-    if (now.tree != recorded_tree_) record_snapshot(loop_pointer->turns(), now, true);
+    record_snapshot(loop_pointer->turns(), store_.take(), true);
+    const std::scoped_lock guard(evidence_mutex_);
+    evidence_.reset();  // it was about the state before
   };
   AgentLoop loop(shared, loop_settings, std::move(provider_));
   loop_pointer = &loop;
@@ -290,7 +321,6 @@ void TaskRun::drive(RunResult& result, StartPoint from, std::stop_token stop) {
     }
   } bookkeeping{result, loop};
   const StopReason reason = loop.run(std::move(from), stop);
-  changing_turn_ = loop.turns();
   if (reason == StopReason::before_write) {
     run_fork(result, loop, count, stop);
   } else {
@@ -303,37 +333,40 @@ void TaskRun::run_fork(RunResult& result, AgentLoop& loop, int count, std::stop_
   AttemptsOptions attempts;
   attempts.count = count;
   attempts.parallel_max = int(std::max(1u, std::thread::hardware_concurrency()));
-  attempts.finished = finished_attempts_;
+  attempts.finished = failed_attempts_;
+  attempts.scratch = environment_.paths.scratch();
+  changing_turn_ = loop.turns() + 1;
   LoopOptions settings = loop_options(loop.turns());
   if (settings.checks_max == 0) settings.checks_max = 1;
   settings.temperature = 0;
   const AttemptsResult tried = run_attempts(
-      loop, parts(), settings, attempts, [this](const tools::Workspace& winner) { apply(winner); },
-      stop);
+      loop, parts(), settings, attempts, [this](const Winner& winner) { apply(winner); }, stop);
   result.tokens += tried.tokens;
   result.attempts_tried = tried.tried;
   result.attempts_winner = tried.winner;
-  const AttemptOutcome* last = nullptr;
   for (const AttemptOutcome& outcome : tried.outcomes) {
-    if (tried.winner.has_value() ? outcome.index == *tried.winner : outcome.index == 0) {
-      last = &outcome;
-    }
     result.turns += outcome.turns - loop.turns();
   }
-  result.status = tried.winner.has_value() ? "verified" : "failed";
-  if (last != nullptr && last->check.has_value()) result.check = last->check->run;
+  result.status = attempts_status(tried);
+  const AttemptOutcome* best = best_outcome(tried);
+  if (best != nullptr && best->check.has_value()) {
+    result.check = best->check->run;
+    result.changed_tests = best->check->changed_tests;
+  }
+  const std::string diffs =
+      "; the workspace is as it was, the attempts' diffs are shown by: corvid sessions show " +
+      session_->id();
   if (tried.winner.has_value()) {
     result.message = "verified: attempt " + std::to_string(*tried.winner) + " of " +
                      std::to_string(count) + " passes the check";
-    return;
+  } else if (result.status == "unverified") {
+    result.message =
+        "unverified: an attempt passes only with changed or added test or build files: " +
+        join(result.changed_tests, ", ") + diffs;
+  } else {
+    result.message =
+        "none of " + std::to_string(tried.tried) + " attempts passes the check" + diffs;
   }
-  if (last != nullptr && options_.verify.empty()) {
-    result.status = last->was_denied ? "denied" : "unverified";
-  }
-  result.message = "none of " + std::to_string(tried.tried) +
-                   " attempts passes the check; the workspace is as it was. Their diffs are in the "
-                   "session's log: corvid sessions show " +
-                   session_->id();
 }
 
 void TaskRun::settle(RunResult& result, StopReason reason, AgentLoop& loop) {
@@ -373,34 +406,28 @@ void TaskRun::settle(RunResult& result, StopReason reason, AgentLoop& loop) {
   }
 }
 
-// The winner's changes, file by file; a workspace that others changed meanwhile is left alone.
-void TaskRun::apply(const tools::Workspace& winner) {
-  const Snapshot now = store_.take();
-  if (now.tree != recorded_tree_) {
-    const std::vector<std::string> changed = changed_paths(store_.load(recorded_tree_), now);
-    fail(Code::denied, "the workspace changed during the run (" + join(changed, ", ") +
-                           "): the verified change was not applied; its diff is in the session");
+// The winner's changes; what others changed meanwhile in the same files stands in the way.
+void TaskRun::apply(const Winner& winner) {
+  const std::vector<std::string> clashes = conflicts(winner.fork, workspace_, winner.changed);
+  if (!clashes.empty()) {
+    fail(Code::denied,
+         "these files changed during the run, so the verified change was not "
+         "applied: " +
+             join(clashes, ", ") + "; its diff is in the session");
   }
-  record_snapshot(changing_turn_ + 1, now, false);
-  std::vector<std::string> paths = kept_files(workspace_), others = kept_files(winner);
-  paths.insert(paths.end(), others.begin(), others.end());
-  std::sort(paths.begin(), paths.end());
-  paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
-  for (const std::string& path : paths) {
-    const auto before = workspace_.read(path), after = winner.read(path);
-    if (before == after) continue;
-    if (after.has_value()) {
-      workspace_.write(path, *after);
-    } else {
-      fs::remove(workspace_.root() / path);
-    }
-  }
-  record_snapshot(changing_turn_ + 1, store_.take(), true);
+  record_snapshot(changing_turn_, store_.take(), false);
+  apply_changes(winner.copy, workspace_, winner.changed);
+  record_snapshot(changing_turn_, store_.take(), true);
 }
 
+// A cache: what cannot be written is evaluated again by a resume.
 void TaskRun::save_state(const Provider& provider) const {
-  fs::create_directories(environment_.paths.state());
-  provider.save(environment_.paths.state() / (session_->id() + ".state"));
+  try {
+    fs::create_directories(environment_.paths.state());
+    provider.save(environment_.paths.state() / (session_->id() + ".state"));
+  } catch (const std::exception& error) {
+    log::warning("run", "cannot keep the model's state", {{"reason", error.what()}});
+  }
 }
 
 void TaskRun::finish(RunResult& result) {
@@ -408,125 +435,92 @@ void TaskRun::finish(RunResult& result) {
     result.exit_code = exit_code_of(result.status, result.check.has_value());
   }
   if (opinion_.tokens) result.ranking_tokens = opinion_.tokens();
+  if (change_is_open_) record_snapshot(changing_turn_, store_.take(), true);
   const std::vector<Event> events = session_->events();
   for (const Event& event : events) {
     const auto* check = std::get_if<CheckRan>(&event.body);
     if (check != nullptr && check->purpose == "verify") ++result.checks_run;
   }
-  const std::string first = start_tree(events), last = last_tree(events);
-  if (!first.empty() && first != last) {
-    // What git ignores is no change of the run's: caches come and go.
-    Snapshot before = store_.load(first), after = store_.load(last);
-    const std::vector<std::string> kept = kept_files(workspace_);
-    const std::vector<std::string> all_changed = changed_paths(before, after);
-    for (const std::string& path : all_changed) {
-      if (std::binary_search(kept.begin(), kept.end(), path) || !after.files.contains(path)) {
-        result.changed_files.push_back(path);
-      }
-    }
-    for (Snapshot* side : {&before, &after}) {
-      std::erase_if(side->files, [&](const auto& file) {
-        return !std::binary_search(result.changed_files.begin(), result.changed_files.end(),
-                                   file.first);
-      });
-    }
-    result.diff = snapshot_diff(store_, before, after);
-  }
+  std::vector<ChangedPath> changes =
+      session_changes(events, store_, {.since_event = last_run_event(events)});
+  const std::vector<std::string> kept = kept_files(workspace_);
+  // What git ignores is no change of the run's: caches come and go.
+  std::erase_if(changes, [&](const ChangedPath& change) {
+    return !change.is_certain || (fs::exists(fs::symlink_status(workspace_.root() / change.path)) &&
+                                  !std::binary_search(kept.begin(), kept.end(), change.path));
+  });
+  for (const ChangedPath& change : changes) result.changed_files.push_back(change.path);
+  result.diff = changes_diff(store_, changes);
   session_->append(RunEnded{dump_json(result_to_json(result))});
-  if (memory_) remember_result(*memory_, result, environment_.clock());
+  try {
+    if (memory_) remember_result(*memory_, result, environment_.clock());
+  } catch (const Error& error) {  // the run itself is over and recorded
+    log::warning("run", "the outcome was not remembered", {{"reason", error.what()}});
+  }
 }
 
 RunResult TaskRun::resume(const ResumeOptions& resume, std::unique_ptr<Session> session,
                           std::stop_token stop) {
   session_ = std::move(session);
-  std::vector<Event> events = session_->events();
-  StartPoint from = cut_off(events);
-  if (!resume.task.empty()) finished_attempts_.clear();
+  is_resumed_ = true;
+  TokenCounts rebuilt;
+  RunResult result = conduct([&] { return pick_up(resume, rebuilt); }, stop);
+  result.tokens += rebuilt;
+  return result;
+}
+
+// Where an earlier run of this session ended; a further task begins there anew.
+StartPoint TaskRun::pick_up(const ResumeOptions& resume, TokenCounts& rebuilt) {
+  const std::vector<Event> events = session_->events();
+  if (memory_) {  // what was logged, and not remembered before the end; again is no harm
+    for (const Event& event : events) remember_event(*memory_, session_->id(), event);
+  }
+  CutOff end = find_cut_off(events);
+  const bool is_new_task = !resume.task.empty();
+  if (is_new_task) {
+    options_.task = resume.task;
+    append_start();
+    for (const ToolCall& call : end.from.unstarted.calls) end.interrupted.push_back(call.id);
+    end.from = StartPoint{{}, {}, end.from.turns_done, {}, false};
+  } else {
+    failed_attempts_ = end.failed_attempts;
+  }
+  for (const std::string& id : end.interrupted) {
+    session_->append(CallInterrupted{id});
+    session_->append(MessageAdded{{Role::tool, "interrupted: the call was cut off", {}, id}});
+  }
   Snapshot found = store_.take();
-  const std::string last = last_tree(session_->events());
+  const std::string last = last_tree(events), first = start_tree(events);
   Resumed resumed{{}, found.tree};
   store_.pin(found.tree, session_->id() + "/found-" + found.tree.substr(0, 12));
   if (!last.empty() && last != found.tree) {
     resumed.changed_files = changed_paths(store_.load(last), found);
   }
   session_->append(resumed);
-  session_->append(SnapshotTaken{-1, found.tree, found.left_out, false});
-  if (resume.restore && !last.empty() && last != found.tree) {
+  session_->append(SnapshotTaken{-1, found.tree, found.left_out_texts, false});
+  if (resume.restore && !resumed.changed_files.empty()) {
     store_.restore(store_.load(last));
-    session_->append(WorkspaceRestored{last, "restore", from.turns_done});
+    session_->append(WorkspaceRestored{last, "restore", end.from.turns_done});
     found = store_.take();
     resumed.changed_files.clear();
   }
-  const std::string first = start_tree(events);
+  recorded_tree_ = found.tree;
   start_snapshot_ = first.empty() ? found : store_.load(first);
-  if (first.empty() || !resume.task.empty()) {
-    start_snapshot_ = found;
-    record_snapshot(0, found, false);
-  } else {
-    record_snapshot(from.turns_done, found, true);
-  }
+  if (first.empty() || is_new_task) record_snapshot(0, found, false);
   begin_provider();
-  const std::vector<Message> messages = session_messages(session_->events(), -1, from.unstarted);
+  const std::vector<Message> messages =
+      session_messages(session_->events(), -1, end.from.unstarted);
   const fs::path saved = environment_.paths.state() / (session_->id() + ".state");
-  const TokenCounts rebuilt = provider_->restore(saved, messages, session_->token_log());
-  if (messages.empty()) {
-    from.added.push_back(first_message());
-  } else if (!resume.task.empty()) {
-    options_.task = resume.task;
-    const std::string recalled = memory_ ? recall_for(*memory_, options_, session_->id()) : "";
-    from.added.push_back(
-        {Role::user, task_message(options_.task, options_.verify, recalled), {}, {}});
-    from.check_is_owed = false;
+  rebuilt = provider_->restore(saved, messages, session_->token_log());
+  if (messages.empty() || is_new_task) {
+    end.from.added.push_back(first_message());
   } else if (!resumed.changed_files.empty()) {
     const std::string note = "The run was interrupted; since then these files changed: " +
                              join(resumed.changed_files, ", ") + ".";
-    from.added.push_back({Role::user, note, {}, {}});
-    from.check_is_owed = false;
+    end.from.added.push_back({Role::user, note, {}, {}});
+    end.from.check_is_owed = false;
   }
-  RunResult result = conduct(std::move(from), stop);
-  result.tokens += rebuilt;
-  return result;
-}
-
-// Where the log ends. Calls that were decided but have no result were cut off in the middle, and
-// are closed as interrupted; those that nothing was done about are left to the loop.
-StartPoint TaskRun::cut_off(const std::vector<Event>& events) {
-  StartPoint from;
-  std::map<std::string, ToolCall> open;
-  std::set<std::string> decided;
-  for (const Event& event : events) {
-    if (event.attempt >= 0) {
-      const auto* ended = std::get_if<AttemptEnded>(&event.body);
-      if (ended != nullptr && ended->status == "failed")
-        finished_attempts_.push_back(event.attempt);
-    } else if (std::holds_alternative<TurnEnded>(event.body)) {
-      ++from.turns_done;
-    } else if (std::holds_alternative<CheckRan>(event.body)) {
-      from.check_is_owed = false;
-    } else if (const auto* action = std::get_if<ActionDecided>(&event.body)) {
-      decided.insert(action->call_id);
-    } else if (const auto* finished = std::get_if<ToolFinished>(&event.body)) {
-      if (!finished->state.empty()) from.state = tool_state_from_json(finished->state);
-      from.check_is_owed = finished->tool == "finish" && !finished->is_error;
-    } else if (const auto* added = std::get_if<MessageAdded>(&event.body)) {
-      const Message& message = added->message;
-      if (message.role == Role::tool) open.erase(message.call_id);
-      for (const ToolCall& call : message.calls) open.emplace(call.id, call);
-      if (message.role == Role::user) from.check_is_owed = false;
-      if (message.role == Role::assistant && message.calls.empty()) {
-        from.check_is_owed = !message.content.empty();
-      }
-    }
-  }
-  for (const auto& [id, call] : open) {
-    if (decided.contains(id)) {
-      session_->append(CallInterrupted{id});
-      session_->append(MessageAdded{{Role::tool, "interrupted: the call was cut off", {}, id}});
-    } else {
-      from.unstarted.calls.push_back(call);
-    }
-  }
-  return from;
+  return end.from;
 }
 
 }  // namespace
@@ -546,7 +540,10 @@ RunResult resume_task(const ResumeOptions& resume, const RunEnvironment& environ
         if (run_pointer != nullptr) run_pointer->observe(event);
       });
   const std::vector<Event> events = session->events();
-  const auto start = session_start(events);
+  std::optional<SessionStarted> start;  // of the last task
+  for (const Event& event : events) {
+    if (const auto* started = std::get_if<SessionStarted>(&event.body)) start = *started;
+  }
   if (!start.has_value()) {
     fail(Code::invalid, "session " + id + " ended before it began: start a new run");
   }

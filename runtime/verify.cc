@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+
+#include <sys/stat.h>
 
 #include "runtime/base/error.h"
+#include "runtime/base/files.h"
 #include "runtime/base/text.h"
 #include "tools/python_trace.h"
 
@@ -14,14 +18,72 @@ namespace fs = std::filesystem;
 
 constexpr size_t kOutputBytesKept = 64 << 10;
 
-// A file's blob in a snapshot against its content now.
+// A file of a snapshot against what is there now.
 bool differs(const SnapshotStore& store, const SnapshotEntry& entry, const fs::path& path) {
-  std::error_code error;
-  if (fs::is_symlink(fs::symlink_status(path, error))) {
-    return store.content(entry) != fs::read_symlink(path).string();
+  constexpr uint32_t kLink = 0120000, kExecutable = 0100755;
+  struct stat status;
+  if (::lstat(path.c_str(), &status) != 0) return true;
+  if (S_ISLNK(status.st_mode) != (entry.mode == kLink)) return true;
+  if (S_ISLNK(status.st_mode)) return store.content(entry) != fs::read_symlink(path).string();
+  if (!S_ISREG(status.st_mode)) return true;
+  if (((status.st_mode & 0111) != 0) != (entry.mode == kExecutable)) return true;
+  const std::string before = store.content(entry);
+  return before.size() != size_t(status.st_size) || before != read_file(path);
+}
+
+// Modules that Python programs, and above all test runners, import by themselves.
+constexpr std::string_view kModules =  // a space around each
+    " _pytest abc argparse array ast asyncio atexit base64 bdb bisect bz2 calendar cmath cmd"
+    " code codecs collections colorsys configparser contextlib contextvars copy copyreg coverage"
+    " csv ctypes dataclasses datetime decimal difflib dis doctest email encodings enum errno"
+    " faulthandler filecmp fnmatch fractions functools gc genericpath getopt getpass gettext"
+    " glob graphlib gzip hashlib heapq hmac html http hypothesis importlib inspect io ipaddress"
+    " itertools json keyword linecache locale logging lzma marshal math mimetypes mock"
+    " multiprocessing nose nose2 ntpath numbers opcode operator optparse os pathlib pdb pickle"
+    " pkgutil platform pluggy posixpath pprint profile pstats py pydoc pytest queue quopri"
+    " random re reprlib runpy sched secrets select selectors shelve shlex shutil signal site"
+    " sitecustomize socket socketserver sqlite3 sre_compile sre_parse ssl stat statistics string"
+    " stringprep struct subprocess symtable sys sysconfig tarfile tempfile textwrap threading"
+    " time timeit token tokenize tomllib trace traceback tracemalloc types typing unicodedata"
+    " unittest urllib usercustomize uuid warnings weakref xml zipfile zipimport zlib zoneinfo"
+    " ";
+
+// The programs of a shell command and the arguments of -m: "cd a && python3 -m unittest" gives cd,
+// python3, unittest. Quoted text is one word.
+std::vector<std::string> programs_and_modules(std::string_view command) {
+  std::vector<std::string> found;
+  std::string word;
+  bool is_program = true, is_module = false, has_word = false;
+  char quote = '\0';
+  const auto end_word = [&] {
+    if (!has_word) return;
+    const bool is_assignment = is_program && word.find('=') != std::string::npos;
+    if ((is_program && !is_assignment) || is_module) found.push_back(word);
+    if (!is_assignment && word != "env" && word != "exec" && word != "time") is_program = false;
+    is_module = word == "-m";
+    word.clear();
+    has_word = false;
+  };
+  for (const char c : command) {
+    if (quote != '\0') {
+      if (c == quote) {
+        quote = '\0';
+      } else {
+        word += c;
+      }
+    } else if (c == '\'' || c == '"') {
+      quote = c;
+      has_word = true;
+    } else if (std::string_view(" \t\n;&|()").find(c) != std::string_view::npos) {
+      end_word();
+      if (c != ' ' && c != '\t') is_program = true, is_module = false;
+    } else {
+      word += c;
+      has_word = true;
+    }
   }
-  if (!fs::is_regular_file(path, error)) return true;
-  return store.content(entry) != read_file(path);
+  end_word();
+  return found;
 }
 
 }  // namespace
@@ -42,25 +104,60 @@ bool is_test_or_build_file(std::string_view path) {
       stem.ends_with("_spec") || (stem.ends_with("Test") && stem.size() > 4)) {
     return true;
   }
-  static constexpr std::array<std::string_view, 30> kBuild = {
-      "conftest.py",      "setup.py",
-      "setup.cfg",        "pyproject.toml",
-      "tox.ini",          "pytest.ini",
-      "noxfile.py",       "Makefile",
-      "makefile",         "GNUmakefile",
-      "CMakeLists.txt",   "CMakePresets.json",
-      "meson.build",      "BUILD",
-      "BUILD.bazel",      "WORKSPACE",
-      "package.json",     "package-lock.json",
-      "tsconfig.json",    "Cargo.toml",
-      "Cargo.lock",       "build.rs",
-      "go.mod",           "go.sum",
-      "configure",        "configure.ac",
-      "sitecustomize.py", "usercustomize.py",
-      "requirements.txt", "justfile"};
-  return std::find(kBuild.begin(), kBuild.end(), name) != kBuild.end() ||
+  static constexpr std::string_view kBuild[] = {"conftest.py",      "setup.py",
+                                                "setup.cfg",        "pyproject.toml",
+                                                "tox.ini",          "pytest.ini",
+                                                "noxfile.py",       "Makefile",
+                                                "makefile",         "GNUmakefile",
+                                                "CMakeLists.txt",   "CMakePresets.json",
+                                                "meson.build",      "BUILD",
+                                                "BUILD.bazel",      "WORKSPACE",
+                                                "package.json",     "package-lock.json",
+                                                "tsconfig.json",    "Cargo.toml",
+                                                "Cargo.lock",       "build.rs",
+                                                "go.mod",           "go.sum",
+                                                "configure",        "configure.ac",
+                                                "sitecustomize.py", "usercustomize.py",
+                                                "requirements.txt", "justfile",
+                                                ".pytest.ini",      ".coveragerc",
+                                                "build.gradle",     "settings.gradle",
+                                                "pom.xml",          "Rakefile",
+                                                "Gemfile",          ".rspec",
+                                                ".bazelrc",         ".npmrc",
+                                                "phpunit.xml",      "rust-toolchain.toml"};
+  return std::find(std::begin(kBuild), std::end(kBuild), name) != std::end(kBuild) ||
          name.ends_with(".cmake") || name.ends_with(".mk") || name.starts_with("jest.config") ||
-         name.starts_with("vitest.config");
+         name.starts_with("vitest.config") || name.starts_with(".mocharc") ||
+         name.starts_with("babel.config") || path.find(".cargo/config") != std::string_view::npos;
+}
+
+bool stands_in(std::string_view path, std::string_view command,
+               const std::function<bool(const std::string& folder)>& is_package) {
+  const std::vector<std::string> used = programs_and_modules(command);
+  const auto is_taken = [&](std::string_view name) {
+    const std::string_view module = name.substr(0, name.find('.'));
+    const std::string spaced = " " + std::string(module) + " ";
+    if (!module.empty() && kModules.find(spaced) != std::string_view::npos) return true;
+    return std::any_of(used.begin(), used.end(), [&](const std::string& word) {
+      const fs::path file = fs::path(word).lexically_normal();
+      return file == name || file.native().substr(0, file.native().find('.')) == module;
+    });
+  };
+  const fs::path file(path);
+  fs::path folder;
+  for (const fs::path& part : file.parent_path()) {
+    folder /= part;
+    if (is_package(folder.string())) return is_taken(part.native());
+  }
+  static constexpr std::string_view kLoaded[] = {".py", ".pyc", ".so", ".pyd"};
+  const std::string ending = file.extension().string();
+  const bool is_loaded =
+      std::find(std::begin(kLoaded), std::end(kLoaded), ending) != std::end(kLoaded);
+  if ((is_loaded || folder.empty()) && is_taken(file.filename().native())) return true;
+  // A program that is called by its path.
+  return std::any_of(used.begin(), used.end(), [&](const std::string& word) {
+    return fs::path(word).lexically_normal() == path;
+  });
 }
 
 Checker::Checker(sandbox::Sandbox& sandbox, CheckerOptions options, const SnapshotStore& store,
@@ -99,26 +196,58 @@ CheckRan Checker::run_in(const fs::path& root, const tools::Workspace& workspace
   return run;
 }
 
-CheckResult Checker::verify(const tools::Workspace& workspace, std::stop_token stop) const {
-  CheckResult result;
-  const CleanCopy copy(workspace, *ignored_);
+std::vector<std::string> Checker::changed_tests(const CleanCopy& copy) const {
+  std::vector<std::string> changed;
   for (const auto& [path, entry] : start_.files) {
     if (is_test_or_build_file(path) && differs(store_, entry, copy.root() / path)) {
-      result.changed_tests.push_back(path);
+      changed.push_back(path);
     }
   }
-  result.run = run_in(copy.root(), workspace, "verify", options_.profile, stop);
+  const auto is_package = [&](const std::string& folder) {
+    std::error_code error;
+    return fs::exists(copy.root() / folder / "__init__.py", error);
+  };
+  const auto is_stand_in = [&](const std::string& path) {
+    for (fs::path folder = fs::path(path).parent_path(); !folder.empty();
+         folder = folder.parent_path()) {
+      if (start_.files.contains((folder / "__init__.py").string())) return false;
+    }
+    return stands_in(path, options_.command, is_package);
+  };
+  for (const std::string& path : copy.kept()) {
+    if (start_.files.contains(path)) continue;
+    if (is_left_out(start_, path)) continue;
+    if (is_test_or_build_file(path) || is_stand_in(path)) {
+      changed.push_back(path);
+    }
+  }
+  std::sort(changed.begin(), changed.end());
+  return changed;
+}
+
+CheckResult Checker::verify(const tools::Workspace& workspace, std::stop_token stop) const {
+  CheckResult result;
+  {
+    const CleanCopy copy(workspace, *ignored_, options_.scratch);
+    result.changed_tests = changed_tests(copy);
+    result.run = run_in(copy.root(), workspace, "verify", options_.profile, stop);
+  }
   if (result.run.exit_code != 0) return result;
   if (result.changed_tests.empty()) {
     result.status = CheckStatus::verified;
     return result;
   }
-  const CleanCopy original(workspace, *ignored_);
-  Snapshot tests;
-  for (const std::string& path : result.changed_tests) tests.files[path] = start_.files.at(path);
-  store_.write_to(tests, original.root());
-  const CheckRan second = run_in(original.root(), workspace, "originals", options_.profile, stop);
-  result.status = second.exit_code == 0 ? CheckStatus::verified : CheckStatus::unverified;
+  const CleanCopy copy(workspace, *ignored_, options_.scratch);
+  Snapshot originals;
+  for (const std::string& path : result.changed_tests) {
+    clear_way(copy.root(), path);
+    const auto found = start_.files.find(path);
+    if (found != start_.files.end()) originals.files.insert(*found);
+  }
+  store_.write_to(originals, copy.root());
+  result.originals = run_in(copy.root(), workspace, "originals", options_.profile, stop);
+  result.status =
+      result.originals->exit_code == 0 ? CheckStatus::verified : CheckStatus::unverified;
   return result;
 }
 
@@ -126,7 +255,7 @@ tools::Evidence Checker::evidence(const tools::Workspace& workspace, const std::
                                   CheckRan& run, std::stop_token stop) const {
   tools::Evidence evidence;
   if (!options_.command.empty()) {
-    const CleanCopy copy(workspace, *ignored_);
+    const CleanCopy copy(workspace, *ignored_, options_.scratch);
     const TempDir trace_folder("corvid-trace");
     const tools::PythonTrace trace =
         tools::prepare_trace(trace_folder.path(), workspace.shown_as());

@@ -22,14 +22,18 @@ enum class CheckStatus { verified, unverified, failed };
 
 struct CheckResult {
   CheckStatus status = CheckStatus::failed;
-  CheckRan run;                            // of the final state
-  std::vector<std::string> changed_tests;  // test or build files that differ from the start
+  CheckRan run;                       // of the final state
+  std::optional<CheckRan> originals;  // the second check, if there was one
+  // Files that differ from the start and that the check reads as tests or build files, or that
+  // take the place of a module or program that it uses; sorted.
+  std::vector<std::string> changed_tests;
 };
 
 struct CheckerOptions {
   std::string command;  // run by /bin/sh -c in the workspace's own path
   std::chrono::milliseconds time_max = std::chrono::seconds(600);
-  sandbox::Profile profile;  // system files; the workspace is added here
+  sandbox::Profile profile;       // system files; the workspace is added here
+  std::filesystem::path scratch;  // where the copies are made; empty: the temporary folder
 };
 
 // Runs the check that decides: in a clean copy, in the sandbox, discarded afterwards (design.md
@@ -43,8 +47,10 @@ class Checker {
 
   const std::string& command() const { return options_.command; }
 
-  // The check over the present state of `workspace`. Where files that existed at the start and that
-  // a check reads as tests or build files were changed, it runs again with the originals.
+  // The check over the present state of `workspace`. Where files that a check reads as tests or
+  // build files were changed, removed or added, or files were added that stand in for a module or
+  // program of the check, it runs again with the originals and without the added ones: verified
+  // only if both pass.
   CheckResult verify(const tools::Workspace& workspace, std::stop_token stop) const;
 
   // The check over `workspace`, traced where it runs Python: where it fails and what it executes.
@@ -53,6 +59,7 @@ class Checker {
                            CheckRan& run, std::stop_token stop) const;
 
  private:
+  std::vector<std::string> changed_tests(const CleanCopy& copy) const;
   CheckRan run_in(const std::filesystem::path& root, const tools::Workspace& workspace,
                   const std::string& purpose, const sandbox::Profile& profile,
                   std::stop_token stop) const;
@@ -67,5 +74,11 @@ class Checker {
 // True for files that checks read as tests or build instructions, by name: test_*.py, tests/,
 // conftest.py, *_test.cc, Makefile, CMakeLists.txt, pyproject.toml, package.json, ...
 bool is_test_or_build_file(std::string_view path);
+
+// True for a file that Python or the shell would take for something of their own that `command`
+// uses: in the workspace's root or in a folder that is no package (`is_package` tells), a module
+// named like one of the standard library, like the argument of -m, or like a program of `command`.
+bool stands_in(std::string_view path, std::string_view command,
+               const std::function<bool(const std::string& folder)>& is_package);
 
 }  // namespace corvid::runtime

@@ -1,12 +1,172 @@
 #include "runtime/workspace_history.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "runtime/base/error.h"
+#include "runtime/base/json.h"
 #include "runtime/base/text.h"
 
 namespace corvid::runtime {
 namespace {
+
+using Entry = std::optional<SnapshotEntry>;
+
+Entry entry_in(const Snapshot& snapshot, const std::string& path) {
+  const auto found = snapshot.files.find(path);
+  return found == snapshot.files.end() ? Entry() : Entry(found->second);
+}
+
+void collect_strings(const Json& json, std::set<std::string>& strings) {
+  if (json.is_string()) strings.insert(json.get<std::string>());
+  if (!json.is_structured()) return;
+  for (const Json& item : json) collect_strings(item, strings);
+}
+
+// What one step changed in one file.
+struct StepChange {
+  ChangedPath change;
+  int64_t begin = 0;  // event
+  int turn = 0;
+};
+
+// Reads the log once, in order.
+class StepReader {
+ public:
+  explicit StepReader(const SnapshotStore& store) : store_(store) {}
+
+  void read(const Event& event) {
+    if (event.attempt >= 0) return;
+    if (const auto* start = std::get_if<SessionStarted>(&event.body)) {
+      workspace_ = start->workspace;
+    } else if (const auto* taken = std::get_if<SnapshotTaken>(&event.body)) {
+      if (taken->turn >= 0) read(*taken, event.sequence);
+    } else if (const auto* action = std::get_if<ActionDecided>(&event.body)) {
+      action_ = action->action;
+    } else if (const auto* resumed = std::get_if<Resumed>(&event.body)) {
+      cut_off_from_ = changes_.size();
+      if (is_cut_off()) add(store_.load(resumed->found_tree), false);
+      begin_.reset();
+    } else if (const auto* restored = std::get_if<WorkspaceRestored>(&event.body)) {
+      read(*restored);
+    }
+  }
+
+  void end(const Snapshot& present) {
+    if (is_cut_off()) add(present, false);
+  }
+
+  const std::vector<StepChange>& changes() const { return changes_; }
+
+ private:
+  struct Begin {
+    std::string tree;
+    int64_t event = 0;
+    int turn = 0;
+    bool has_end = false;
+  };
+
+  bool is_cut_off() const { return begin_.has_value() && !begin_->has_end && begin_->turn > 0; }
+
+  void read(const SnapshotTaken& taken, int64_t sequence) {
+    if (taken.turn == 0) run_event_ = sequence;
+    if (!taken.after) {
+      begin_ = Begin{taken.tree, sequence, taken.turn, false};
+    } else if (begin_.has_value() && begin_->turn == taken.turn) {
+      if (begin_->tree != taken.tree) add(store_.load(taken.tree), true);
+      begin_->tree = taken.tree;  // a turn's further calls go on from here
+      begin_->has_end = true;
+    }
+  }
+
+  void read(const WorkspaceRestored& restored) {
+    begin_.reset();
+    if (restored.reason == "restore") {
+      changes_.resize(std::min(changes_.size(), cut_off_from_));
+      return;
+    }
+    const bool is_undo = restored.reason == "undo";
+    if (!is_undo && restored.reason != "rewind") return;
+    const Snapshot state = store_.load(restored.tree);
+    const auto is_covered = [&](const StepChange& step) {
+      return is_undo ? step.begin >= run_event_ : step.turn >= restored.turn;
+    };
+    std::map<std::string, Entry> targets;
+    for (const StepChange& step : changes_) {
+      if (is_covered(step)) targets.emplace(step.change.path, step.change.before);
+    }
+    std::erase_if(changes_, [&](const StepChange& step) {
+      const auto target = targets.find(step.change.path);
+      return target != targets.end() && is_covered(step) &&
+             entry_in(state, step.change.path) == target->second;
+    });
+  }
+
+  void add(const Snapshot& after, bool is_certain) {
+    const Snapshot before = store_.load(begin_->tree);
+    std::set<std::string> named;
+    const Json action = Json::parse(is_certain ? "" : action_, nullptr, false);
+    if (!action.is_discarded()) collect_strings(action, named);
+    for (const std::string& path : changed_paths(before, after)) {
+      const bool is_named = named.contains(path) || named.contains(workspace_ + "/" + path);
+      changes_.push_back(
+          {{path, entry_in(before, path), entry_in(after, path), is_certain || is_named},
+           begin_->event,
+           begin_->turn});
+    }
+  }
+
+  const SnapshotStore& store_;
+  std::string workspace_, action_;
+  std::optional<Begin> begin_;
+  int64_t run_event_ = 0;
+  size_t cut_off_from_ = 0;
+  std::vector<StepChange> changes_;
+};
+
+Restored put_back(const Paths& paths, Session& session, ChangesOptions options,
+                  const WorkspaceRestored& step, bool force) {
+  const std::vector<Event> events = session.events();
+  const auto start = session_start(events);
+  if (!start.has_value()) fail(Code::corrupt, "corrupt: session " + session.id() + " has no start");
+  if (last_tree(events).empty()) {
+    fail(Code::not_found, "session " + session.id() + " has recorded no state of the workspace");
+  }
+  std::filesystem::create_directories(paths.data / "locks");
+  const FileLock lock(workspace_lock_path(paths, start->workspace),
+                      "a run is under way in " + start->workspace);
+  SnapshotStore store(snapshot_folder(paths, start->workspace), start->workspace);
+  const Snapshot found = store.take();
+  store.pin(found.tree, session.id() + "/found-" + found.tree.substr(0, 12));
+  session.append(SnapshotTaken{-1, found.tree, found.left_out_texts, false});
+  options.present = &found;
+
+  Restored result;
+  result.found_tree = found.tree;
+  WantedFiles wanted;
+  for (const ChangedPath& change : session_changes(events, store, options)) {
+    const Entry now = entry_in(found, change.path);
+    if (is_left_out(found, change.path)) {
+      result.conflicts.push_back(change.path);
+    } else if (now == change.before) {
+      continue;
+    } else if (force || (change.is_certain && now == change.after)) {
+      wanted[change.path] = change.before;
+    } else {
+      result.conflicts.push_back(change.path);
+    }
+  }
+  store.put_back(wanted);
+  const Snapshot left = store.take();
+  for (const auto& [path, entry] : wanted) {
+    (entry_in(left, path) == entry ? result.files : result.conflicts).push_back(path);
+  }
+  std::sort(result.conflicts.begin(), result.conflicts.end());
+  store.pin(left.tree, session.id() + "/" + left.tree.substr(0, 12));
+  session.append(WorkspaceRestored{left.tree, step.reason, step.turn});
+  return result;
+}
 
 std::string workspace_key(const std::filesystem::path& workspace) {
   return sha256_hex(workspace.string()).substr(0, 16);
@@ -51,57 +211,66 @@ std::string last_tree(std::span<const Event> events) {
   return tree;
 }
 
-std::string tree_before_turn(std::span<const Event> events, int turn) {
-  std::string before;
-  for (const Event& event : events) {
-    const auto* taken = std::get_if<SnapshotTaken>(&event.body);
-    if (taken == nullptr || event.attempt >= 0 || taken->turn < 0 || taken->after) continue;
-    if (taken->turn >= turn) return taken->tree;
-    before = taken->tree;
+std::vector<ChangedPath> session_changes(std::span<const Event> events, const SnapshotStore& store,
+                                         const ChangesOptions& options) {
+  StepReader reader(store);
+  for (const Event& event : events) reader.read(event);
+  if (options.present != nullptr) reader.end(*options.present);
+  std::map<std::string, ChangedPath> by_path;
+  for (const StepChange& step : reader.changes()) {
+    if (step.begin < options.since_event || step.turn < options.since_turn) continue;
+    const auto [it, is_new] = by_path.emplace(step.change.path, step.change);
+    if (is_new) continue;
+    it->second.after = step.change.after;
+    it->second.is_certain = it->second.is_certain && step.change.is_certain;
   }
-  return before;
+  std::vector<ChangedPath> changes;
+  for (auto& [path, change] : by_path) {
+    if (change.before != change.after) changes.push_back(std::move(change));
+  }
+  return changes;
 }
 
-Restored restore_workspace(const Paths& paths, Session& session, const std::string& tree,
-                           const std::string& reason, bool force) {
-  const std::vector<Event> events = session.events();
-  const auto start = session_start(events);
-  if (!start.has_value()) fail(Code::corrupt, "corrupt: session " + session.id() + " has no start");
-  const std::string last = last_tree(events);
-  if (tree.empty() || last.empty()) {
-    fail(Code::not_found, "session " + session.id() + " has recorded no state of the workspace");
+int64_t last_run_event(std::span<const Event> events) {
+  int64_t sequence = 0;
+  for (const Event& event : events) {
+    const auto* taken = std::get_if<SnapshotTaken>(&event.body);
+    if (taken != nullptr && taken->turn == 0) sequence = event.sequence;
   }
-  std::filesystem::create_directories(paths.data / "locks");
-  const FileLock lock(workspace_lock_path(paths, start->workspace),
-                      "a run is under way in " + start->workspace);
-  SnapshotStore store(snapshot_folder(paths, start->workspace), start->workspace);
-  const Snapshot found = store.take();
-  const Snapshot recorded = store.load(last);
-  const Snapshot target = store.load(tree);
-  store.pin(found.tree, session.id() + "/found");
-  session.append(SnapshotTaken{-1, found.tree, found.left_out, false});
+  return sequence;
+}
 
-  Restored result;
-  result.found_tree = found.tree;
-  Snapshot next = found;
-  for (const std::string& path : changed_paths(recorded, target)) {
-    const auto entry_in = [&](const Snapshot& side) {
-      const auto it = side.files.find(path);
-      return it == side.files.end() ? SnapshotEntry{} : it->second;
-    };
-    if (!force && entry_in(found) != entry_in(recorded) && entry_in(found) != entry_in(target)) {
-      result.conflicts.push_back(path);
-      continue;
-    }
-    if (target.files.contains(path)) {
-      next.files[path] = target.files.at(path);
-    } else {
-      next.files.erase(path);
-    }
+std::string changes_diff(const SnapshotStore& store, std::span<const ChangedPath> changes) {
+  Snapshot before, after;
+  for (const ChangedPath& change : changes) {
+    if (change.before.has_value()) before.files.emplace(change.path, *change.before);
+    if (change.after.has_value()) after.files.emplace(change.path, *change.after);
   }
-  result.files = store.restore(next);
-  session.append(WorkspaceRestored{store.take().tree, reason, 0});
-  return result;
+  return snapshot_diff(store, before, after);
+}
+
+Restored undo_last_run(const Paths& paths, Session& session, bool force) {
+  ChangesOptions options;
+  options.since_event = last_run_event(session.events());
+  return put_back(paths, session, options, {{}, "undo", 0}, force);
+}
+
+Restored rewind_to_turn(const Paths& paths, Session& session, int turn, bool force) {
+  ChangesOptions options;
+  options.since_turn = turn;
+  return put_back(paths, session, options, {{}, "rewind", turn}, force);
+}
+
+std::string newest_session_in(const Paths& paths, const std::filesystem::path& folder) {
+  std::error_code error;
+  const std::filesystem::path workspace = std::filesystem::canonical(folder, error);
+  if (error) fail(Code::invalid, "no such folder: " + folder.string());
+  for (const SessionSummary& session : list_sessions(paths.sessions())) {
+    if (session.workspace == workspace) return session.id;
+  }
+  fail(Code::not_found, "no session in " + workspace.string() +
+                            ": give the id of one (corvid sessions list), or its folder with "
+                            "--workspace");
 }
 
 }  // namespace corvid::runtime

@@ -81,6 +81,7 @@ const std::set<std::string> kMayCatch = {
     "runtime/attempts.cc",          // one attempt's failure is its outcome; worker threads
     "runtime/task_run.cc",          // a run's failure is its result
     "runtime/session.cc",           // names the damaged line
+    "runtime/cli/run.cc",           // a failure before the session is a result for programs, too
     "runtime/cli/doctor.cc",        // a failure is a finding
     "memory/manage/import_turns.cc",  // adds file and line to what is wrong with it
     "runtime/model_profile.cc",     // nlohmann's exceptions become ours

@@ -1,10 +1,14 @@
 """Measures Fledgling on held-out packages.
 
     python3 evaluate.py drive [--count N] [--checkpoint FILE]
+    python3 evaluate.py paths --outputs FILE [--checkpoint FILE]
     python3 evaluate.py rank  [--count N] [--checkpoint FILE] [--fit FILE] [--test FILE] [--write]
 
 drive: each call of composed trajectories, decided as the product decides it: greedy, among the calls that are allowed at
 that point (names, existing paths, offered choices). A call counts when every decision on its way is right.
+
+paths: which file is read after real outputs of checks. FILE has JSON lines {check, code, out, files}: the command, its exit
+code and output, the project's Python files. Right is the last frame in the project and no test; else the last test frame.
 
 rank: tables alone against tables and network on the same candidates (output of fledgling_dump --candidates; --fit of the
 role ranker, --test of heldout). The two weights of the network, of its token log-odds and of its verdict, are fitted on the
@@ -191,6 +195,54 @@ def rank(model, codec, options):
         print(profile["rank"])
 
 
+@torch.no_grad()
+def chosen_path(model, codec, messages, files):
+    """The path that greedy decoding among `files` reads after the messages."""
+    ids = trajectories.encode(codec, trajectories.rendered(messages, trajectories.PROFILE["tools"]))[0]
+    ids += codec.parsed("<|im_start|>assistant\n")
+    alive = {f: codec.parsed(text_of(trajectories.call("read_file", path=f))) for f in files}
+    k = 0
+    while len(alive) > 1:
+        offered = {o[k] for o in alive.values()}
+        best = next(iter(offered))
+        if len(offered) > 1:
+            row = model.logits(model.hidden(torch.tensor([ids]))[0, -1])
+            best = max(offered, key=lambda t: row[t])
+        alive = {f: o for f, o in alive.items() if o[k] == best}
+        ids.append(best)
+        k += 1
+    return next(iter(alive))
+
+
+def is_test(path):
+    return re.search(r"(^|/)(tests?|test_[^/]*|[^/]*_test)(/|\.py$)", path) is not None
+
+
+def paths(model, codec, options):
+    counts = collections.defaultdict(lambda: [0, 0])
+    for line in options.outputs.read_text().splitlines():
+        r = json.loads(line)
+        shown = trajectories.head_and_tail(f"exit code {r['code']}\n" + r["out"])
+        named = re.findall(r'(?:File "|^)([\w./-]+\.py)(?:", line|:\d+:)', shown, re.M)
+        frames = [f for f in (next((f for f in r["files"] if n.endswith(f)), None) for n in named) if f]
+        if r["code"] == 0 or not frames:
+            continue
+        code = [f for f in frames if not is_test(f)]
+        task = "The tests fail. Find the bug and repair it."
+        messages = [{"role": "system", "content": trajectories.PROFILE["system"]}, {"role": "user", "content": f"{task}\n\nCheck: {r['check']}"},
+                    trajectories.assistant(trajectories.call("shell", command=r["check"])), {"role": "tool", "content": shown}]
+        got = chosen_path(model, codec, messages, r["files"])
+        score(counts, "all", got == (code or frames)[-1])
+        score(counts, "frame of the project" if code else "test frames only", got == (code or frames)[-1])
+        score(counts, "some file of a frame", got in frames)
+    report(counts)
+
+
+def report(counts):
+    for kind, (right, count) in sorted(counts.items()):
+        print(f"{kind:24} {right:5} of {count:5}  {100 * right / count:5.1f} %")
+
+
 def score(counts, kind, good):
     counts[kind][0] += good
     counts[kind][1] += 1
@@ -198,11 +250,12 @@ def score(counts, kind, good):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    arguments.add_argument("what", choices=["drive", "rank"])
+    arguments.add_argument("what", choices=["drive", "paths", "rank"])
     arguments.add_argument("--work", type=pathlib.Path, default=tokenizer.DEFAULT_WORK)
     arguments.add_argument("--checkpoint", type=pathlib.Path, default=CHECKPOINT)
     arguments.add_argument("--count", type=int, default=150)
     arguments.add_argument("--seed", type=int, default=99)
+    arguments.add_argument("--outputs", type=pathlib.Path)
     arguments.add_argument("--fit", type=pathlib.Path, default=tokenizer.DEFAULT_WORK / "rank" / "ranker.jsonl")
     arguments.add_argument("--test", type=pathlib.Path, default=tokenizer.DEFAULT_WORK / "rank" / "heldout.jsonl")
     arguments.add_argument("--write", action="store_true")
@@ -214,11 +267,12 @@ def main():
     codec = tokenizer.Codec(options.work)
     if options.what == "rank":
         rank(model, codec, options)
+    elif options.what == "paths":
+        paths(model, codec, options)
     else:
         began = time.time()
         counts, lengths = drive(model, codec, options.work, options.count, options.seed)
-        for kind, (right, count) in sorted(counts.items()):
-            print(f"{kind:24} {right:5} of {count:5}  {100 * right / count:5.1f} %")
+        report(counts)
         print(f"{len(lengths)} trajectories, {sum(lengths) / len(lengths):.0f} tokens on average, at most {max(lengths)}; {time.time() - began:.0f} s")
 
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ namespace {
 
 using namespace corvid;
 using namespace corvid::tools;
+using namespace corvid::tools::edits;
 namespace fs = std::filesystem;
 
 constexpr const char* kUsage =
@@ -37,7 +39,7 @@ commands:
   rank               prints JSON lines: id, function and repository (the rank of the right repair,
                      from 1, 0 where it is not among the first --limit), the function being named
                      in the task or not; --tables FILE
-  features           writes --out PREFIX.{cand,line,jsonl} for fit_place.py; --tables FILE
+  features           writes --out PREFIX.{groups,cand,jsonl} for fit_place.py; --tables FILE
 )";
 
 using Options = std::map<std::string, std::string>;
@@ -149,7 +151,7 @@ class Right {
   // `line` from 1. An insertion may stand on the other side of blank lines and comments.
   bool is(int line, bool is_insertion, const std::string& text) const {
     if (is_insertion != deleted_) return false;
-    if (edits::line_hash(text) != edits::line_hash(correct_)) return false;
+    if (line_hash(text) != line_hash(correct_)) return false;
     if (!deleted_) return line == line_;
     if (text.find_first_not_of(" \t") != correct_.find_first_not_of(" \t")) return false;
     for (int i = std::min(line, line_); i < std::max(line, line_); ++i) {
@@ -194,6 +196,112 @@ void rank(const Task& task, const EditRanker& ranker, int limit) {
   std::fflush(stdout);
 }
 
+constexpr size_t kUnitsMax = 80;
+
+// PREFIX.groups holds one row per line of a unit (its terms), PREFIX.cand one per candidate (its
+// score in the unit and the row of its line in this task), PREFIX.jsonl one line per task.
+class Writer {
+ public:
+  Writer(const Options& options) : limit_(kUnitsMax) {
+    const TableFile file = unpack_tables(read_file(options.at("--tables")), "the tables");
+    table_ = NgramTable(file.ngrams, "the tables");
+    weights_ = unpack_weights(file.weights, "the tables");
+    const std::string& prefix = options.at("--out");
+    groups_.open(prefix + ".groups", std::ios::binary);
+    candidates_.open(prefix + ".cand", std::ios::binary);
+    tasks_.open(prefix + ".jsonl");
+  }
+
+  void write(const Task& task) {
+    const Workspace workspace(task.folder);
+    const std::vector<SourceFile> files = sources_of(workspace);
+    const Right right(task, files);
+    const Evidence evidence = read_stored(task.evidence);
+    if (evidence.check_passed || evidence.executed.empty()) return;
+    const Place place(evidence, files);
+    std::vector<std::unique_ptr<Source>> sources;
+    std::vector<Seen> units;
+    for (const SourceFile& file : files) {
+      if (is_test_file(file.path)) continue;
+      sources.push_back(std::make_unique<Source>(file.text));
+      for (const Unit& unit : sources.back()->units()) {
+        Seen seen{&file, sources.back().get(), &unit, place.unit(file.path, unit), false};
+        seen.is_right = file.path == right.file() && right.line() >= unit.first_line + 1 &&
+                        right.line() <= unit.last_line + 2;
+        // What no failing test runs keeps a weight that is set by judgement.
+        if (place.unit_terms(file.path, unit)[static_cast<size_t>(UnitTerm::not_executed)] > 0)
+          continue;
+        units.push_back(seen);
+      }
+    }
+    std::stable_sort(units.begin(), units.end(), [](const Seen& a, const Seen& b) {
+      return a.is_right != b.is_right ? a.is_right : a.weight > b.weight;
+    });
+    if (units.size() > limit_) units.resize(limit_);
+    group_count_ = candidate_count_ = 0;
+    label_ = -1;
+    for (const Seen& seen : units) write_unit(seen, place, right);
+    models_.clear();
+    const Json out = {{"id", task.id},
+                      {"package", json_string_or(task.record, "package", "")},
+                      {"units", units.size()},
+                      {"groups", group_count_},
+                      {"candidates", candidate_count_},
+                      {"label", label_}};
+    tasks_ << dump_json(out) << std::endl;
+  }
+
+ private:
+  struct Seen {
+    const SourceFile* file;
+    const Source* source;
+    const Unit* unit;
+    float weight;
+    bool is_right;
+  };
+
+  void write_unit(const Seen& seen, const Place& place, const Right& right) {
+    const Unit& unit = *seen.unit;
+    std::unique_ptr<FileModel>& kept = models_[seen.source];
+    if (kept == nullptr) kept = std::make_unique<FileModel>(*seen.source, table_);
+    FileModel& model = *kept;
+    const UnitFacts facts(*seen.source, unit, model.facts);
+    Candidates candidates(*seen.source, model.vocabulary);
+    generate({*seen.source, unit, model.facts, facts, candidates});
+    const std::vector<Candidate>& all = candidates.all();
+    const auto features = features_of(model, unit, facts, candidates);
+    const UnitTerms unit_terms = place.unit_terms(seen.file->path, unit);
+    const auto lines = place.line_terms(seen.file->path, *seen.source, unit);
+    for (const LineTerms& line : lines) {
+      put(groups_, unit_terms);
+      put(groups_, line);
+    }
+    for (size_t i = 0; i < all.size(); ++i) {
+      const Candidate& c = all[i];
+      const bool is_right =
+          seen.file->path == right.file() &&
+          right.is(c.line + 1, c.operation == Operation::insert, c.text);
+      if (is_right && label_ < 0) label_ = static_cast<int64_t>(candidate_count_ + i);
+      put(candidates_, std::array{weights_.score(&features[i * kFeatureCount], c.kind),
+                                  static_cast<float>(group_count_ + line_of(c, unit, lines))});
+    }
+    group_count_ += lines.size();
+    candidate_count_ += all.size();
+  }
+
+  template <size_t N>
+  static void put(std::ofstream& out, const std::array<float, N>& row) {
+    out.write(reinterpret_cast<const char*>(row.data()), N * sizeof(float));
+  }
+
+  size_t limit_, group_count_ = 0, candidate_count_ = 0;
+  int64_t label_ = -1;
+  NgramTable table_;
+  Weights weights_;
+  std::map<const Source*, std::unique_ptr<FileModel>> models_;
+  std::ofstream groups_, candidates_, tasks_;
+};
+
 int run(const std::string& command, const Options& options) {
   const std::vector<Task> tasks = read_tasks(options);
   if (command == "trace") {
@@ -208,6 +316,13 @@ int run(const std::string& command, const Options& options) {
     const int limit = options.contains("--limit") ? std::stoi(options.at("--limit")) : 1 << 20;
     for (const Task& task : tasks) {
       if (fs::exists(task.evidence)) rank(task, *ranker, limit);
+    }
+    return 0;
+  }
+  if (command == "features") {
+    Writer writer(options);
+    for (const Task& task : tasks) {
+      if (fs::exists(task.evidence)) writer.write(task);
     }
     return 0;
   }

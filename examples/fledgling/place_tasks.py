@@ -29,7 +29,7 @@ import extract  # noqa: E402
 import fetch  # noqa: E402
 import mutate  # noqa: E402
 
-SECONDS, TRIED = 60, 40
+SECONDS, TRIED = 120, 60
 
 
 def goes_on(check):
@@ -37,20 +37,29 @@ def goes_on(check):
     return re.sub(r" -[xf]\b", "", check, count=1)
 
 
+def made(work):
+    """The tasks that are there."""
+    file = work / "tasks.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
 def tasks_of(entry, work, count, seed):
-    """The tasks of one package; each is left broken in its folder."""
+    """Tasks of one package beside those that are there; each is left broken in its folder."""
     name = entry["name"]
+    before = [t for t in made(work) if t["package"] == name]
     source = prepare.sdist(name, entry["version"], work / "sdists")
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary) / "task"
         prepare.lay_out(source, folder)
-        suite = make_tasks.suite_of(folder, 30.0)
+        # The first task of a package has its check as suite_of made it.
+        suite = (before[0]["check"], before[0]["tests"]) if before else make_tasks.suite_of(folder)
         if suite is None:
             return
         records = list(extract.extract(source, source.parent))
         records = [r for r in records if (folder / prepare.path_in_task(r["path"])).exists()]
         random.Random(f"{seed} {name}").shuffle(records)
         kinds, started = set(), time.monotonic()
+        used = {(t["file"], t["line"]) for t in before}
         for record in records[:TRIED]:
             if len(kinds) == count or time.monotonic() - started > SECONDS:
                 break
@@ -61,10 +70,13 @@ def tasks_of(entry, work, count, seed):
                     "place", name, entry["version"], entry["licence"],
                     prepare.path_in_task(record["path"]), suite, record["qualname"], bug,
                 )
+                if (task["file"], task["line"]) in used:
+                    continue
                 if make_tasks.killed(folder, task)[0]:
                     kinds.add(bug["kind"])
-                    task["id"] = f"place-{name}-{len(kinds)}"
-                    if len(kinds) % 2 == 0:
+                    number = len(before) + len(kinds)
+                    task["id"] = f"place-{name}-{number}"
+                    if number % 2 == 0:
                         task["check"] = goes_on(task["check"])
                     target = work / "tasks" / task["id"]
                     shutil.rmtree(target, ignore_errors=True)

@@ -1,6 +1,6 @@
 """Trains Fledgling on one CPU thread and resumes from its own checkpoint.
 
-    python3 train.py --minutes M [--work DIR] [--checkpoint FILE] [--mix STAGE=SHARE,...] [--seed S]
+    python3 train.py --minutes M [--work DIR] [--checkpoint FILE] [--mix STAGE=SHARE,...] [--rate F] [--seed S]
 
 Streams of samples share the tokens as SCHEDULE (or --mix) says: `recite` (verbatim copying), `multi`, `single` and `resid`
 (ranking.py), `drive` (trajectories.py). The learning rate is constant and falls to a tenth over the last fifth of M.
@@ -259,6 +259,7 @@ def main():
     arguments.add_argument("--checkpoint", type=pathlib.Path, default=DEFAULT_CHECKPOINT)
     arguments.add_argument("--minutes", type=float, required=True)
     arguments.add_argument("--mix", help="for example recite=0.4,multi=0.4,drive=0.2")
+    arguments.add_argument("--rate", type=float, default=1.0, help="factor on the learning rates")
     arguments.add_argument("--seed", type=int, default=1)
     options = arguments.parse_args()
     keep_memory()
@@ -296,7 +297,7 @@ def main():
         if done:
             break
         name, batch = batches.draw(shares_at(counters["tokens"], override))
-        rate = max(0.1, min(1.0, (options.minutes - elapsed) / (0.2 * options.minutes)))
+        rate = options.rate * max(0.1, min(1.0, (options.minutes - elapsed) / (0.2 * options.minutes)))
         trainer.step(batch, rate, statistics)
         tokens = sum(len(s.ids) for s in batch)
         counters["tokens"] += tokens

@@ -1,5 +1,8 @@
+#include <poll.h>
+#include <unistd.h>
+
 #include <filesystem>
-#include <iostream>
+#include <optional>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -17,8 +20,9 @@
 namespace corvid::runtime {
 namespace {
 
-// Shorter lines of a forgotten turn are too common to be told apart from other people's text.
-constexpr size_t kLineBytesErased = 12;
+constexpr size_t kAnswerBytesMax = 1 << 10;
+constexpr int kPollMs = 100;
+constexpr int kExitInterrupted = 130;
 
 struct MemoryArguments {
   std::string store;      // empty: Corvid's own
@@ -195,66 +199,104 @@ void why(const MemoryArguments& arguments) {
   }
 }
 
-// Shows what would be erased; erases it with --yes, or after a "yes" on the terminal.
-void forget(const MemoryArguments& arguments, CommandContext& context) {
-  Opened memory(arguments);
-  memory::ForgetRequest request{arguments.ids, arguments.text, arguments.session};
-  if (request.ids.empty() && request.text.empty() && request.session.empty()) {
-    fail(Code::invalid, "what to forget? Give ids (t12, c3), --text TEXT or --session ID");
+// A line from standard input without its newline; nullopt when the user wishes to stop. Signals are
+// taken by another thread, so that a read would not be interrupted.
+std::optional<std::string> read_answer(std::stop_token stop) {
+  std::string answer;
+  while (answer.size() < kAnswerBytesMax) {
+    pollfd input{STDIN_FILENO, POLLIN, 0};
+    const int ready = ::poll(&input, 1, kPollMs);
+    if (stop.stop_requested()) return std::nullopt;
+    if (ready <= 0) continue;
+    char c = 0;
+    if (::read(STDIN_FILENO, &c, 1) != 1 || c == '\n') break;
+    answer += c;
   }
-  const memory::ForgetPreview preview = memory->find_to_forget(request, memory.filter());
-  if (preview.turns.empty()) {
-    if (arguments.json)
-      print({{"forgotten", 0}});
-    else
-      write_text(stdout, "nothing in memory matches\n");
-    return;
+  return answer;
+}
+
+struct Found {
+  memory::ForgetPreview preview;
+  std::vector<std::string> sessions;  // whose logs hold it
+};
+
+void show_found(const Found& found) {
+  for (const memory::Turn& turn : found.preview.turns) {
+    write_text(stdout,
+               fmt::format("[{} {} {}] {}\n", memory::turn_name(turn.id), day_of(turn.said_at),
+                           turn.speaker, truncate_utf8(printable(turn.text), 200)));
   }
-  if (!arguments.json) {
-    for (const memory::Turn& turn : preview.turns) {
-      write_text(stdout,
-                 fmt::format("[{} {} {}] {}\n", memory::turn_name(turn.id), day_of(turn.said_at),
-                             turn.speaker, truncate_utf8(printable(turn.text), 200)));
-    }
+  for (const std::string& id : found.sessions) {
+    write_text(stdout, "log of session " + printable(id) + "\n");
   }
-  if (!arguments.yes) {
-    write_text(stderr, fmt::format("erase these {} turns for good? yes/no ", preview.turns.size()));
-    std::string answer;
-    std::getline(std::cin, answer);
-    if (answer != "yes") {
-      write_text(stderr, "nothing was erased (--yes erases without asking)\n");
-      context.exit_code = 1;
-      return;
-    }
-  }
-  const memory::Forgotten done = memory->forget(preview, arguments.reason);
-  Erased erased;
-  if (arguments.store.empty()) {
-    // A turn stands in the logs whole and in parts: the task without its check, a line of a recall.
-    std::vector<std::string> texts = done.texts;
-    for (const std::string& text : done.texts) {
-      for (const std::string_view line : split_lines(text)) {
-        if (trim(line).size() >= kLineBytesErased) texts.emplace_back(trim(line));
-      }
-    }
-    if (!arguments.text.empty()) texts.push_back(arguments.text);
-    erased = erase_from_sessions(find_paths(), texts);
-  }
+}
+
+// True: erase.
+bool ask(const Found& found, CommandContext& context) {
+  write_text(stderr, fmt::format("erase these {} turns, and it from {} session logs, for good? "
+                                 "yes/no ",
+                                 found.preview.turns.size(), found.sessions.size()));
+  const std::optional<std::string> answer = read_answer(context.stop);
+  if (answer == "yes") return true;
+  write_text(stderr, "nothing was erased (--yes erases without asking)\n");
+  context.exit_code = answer.has_value() ? 1 : kExitInterrupted;
+  return false;
+}
+
+void report(const MemoryArguments& arguments, const memory::Forgotten& done, const Found& found,
+            const Erased& erased) {
   if (arguments.json) {
     return print({{"forgotten", done.turn_count},
                   {"ids", done.ids},
                   {"file_is_clean", done.file_is_clean},
+                  {"sessions", found.sessions},
                   {"rewritten", erased.files},
                   {"remaining", erased.remaining}});
   }
-  write_text(stdout, fmt::format("forgot {} turns; rewrote {} other files\n", done.turn_count,
-                                 erased.files.size()));
+  write_text(stdout, fmt::format("forgot {} turns; erased it from {} session logs, {} files "
+                                 "rewritten or removed\n",
+                                 done.turn_count, found.sessions.size(), erased.files.size()));
   if (!done.file_is_clean) {
     write_text(stderr, "another process reads the store: its next opening erases the rest\n");
   }
   for (const std::string& name : erased.remaining) {
-    write_text(stderr, "still holds it, yours to decide: " + name + "\n");
+    write_text(stderr, "still holds it, yours to decide: " + printable(name) + "\n");
   }
+}
+
+// Shows what would be erased; erases it with --yes, or after a "yes" on the terminal. The logs go
+// first: what memory still holds can be asked for again when something fails.
+void forget(const MemoryArguments& arguments, CommandContext& context) {
+  Opened memory(arguments);
+  memory::ForgetRequest request{arguments.ids, arguments.text, arguments.session};
+  if (request.ids.empty() && trim(request.text).empty() && request.session.empty()) {
+    fail(Code::invalid, "what to forget? Give ids (t12, c3), --text TEXT or --session ID");
+  }
+  Found found;
+  found.preview = memory->find_to_forget(request, memory.filter());
+  std::optional<SessionEraser> logs;  // another store has none
+  if (arguments.store.empty()) {
+    Forgetting what{arguments.text, arguments.session, found.preview.turns, ""};
+    if (!memory.filter().all_projects) what.workspace = memory.filter().scope.project;
+    logs.emplace(find_paths(), std::move(what));
+    found.sessions = logs->holding();
+  }
+  if (found.preview.turns.empty() && found.sessions.empty()) {
+    if (!arguments.json) write_text(stdout, "nothing in memory and no session log matches\n");
+    // What was taken from the logs before a failure may still stand in snapshots: they are named.
+    if (arguments.json && !arguments.yes)
+      return print({{"forgotten", 0}, {"sessions", found.sessions}});
+    if (!arguments.yes) return;
+  } else {
+    if (!arguments.json) show_found(found);
+    if (!arguments.yes && !ask(found, context)) return;
+  }
+  Erased erased;
+  if (logs.has_value()) {
+    logs->lock();
+    erased = logs->erase();
+  }
+  report(arguments, memory->forget(found.preview, arguments.reason), found, erased);
 }
 
 }  // namespace

@@ -33,11 +33,29 @@ int kill_after_events() {
 // The lines of --json: every event, with the names that programs rely on.
 std::string json_line(const Event& event) {
   if (const auto* turn = std::get_if<TurnEnded>(&event.body)) {
-    Json json = {{"type", "turn"}, {"turn", turn->turn}, {"tokens", counts_to_json(turn->tokens)}};
+    Json json = {{"type", "turn"},
+                 {"turn", turn->turn},
+                 {"lineage", turn->lineage},
+                 {"tokens", counts_to_json(turn->tokens)}};
     if (event.attempt >= 0) json["attempt"] = event.attempt;
     return dump_json(json);
   }
   return event_to_line(event);
+}
+
+RunResult dispatch(RunArguments& arguments, const RunEnvironment& environment,
+                   std::stop_token stop) {
+  RunOptions& options = arguments.options;
+  if (!arguments.resume.empty()) {
+    return resume_task({arguments.resume, options.task, arguments.restore}, environment, stop);
+  }
+  if (options.task.empty()) {
+    fail(Code::invalid, "no task: corvid run \"TASK\", or --resume ID to go on with a session");
+  }
+  std::error_code error;
+  options.workspace = std::filesystem::canonical(arguments.workspace, error);
+  if (error) fail(Code::invalid, "no such folder: " + arguments.workspace);
+  return run_task(options, environment, stop);
 }
 
 void execute(RunArguments& arguments, CommandContext& context) {
@@ -60,17 +78,13 @@ void execute(RunArguments& arguments, CommandContext& context) {
   options.edit_ranking = parse_ranking(arguments.ranking);
   options.use_memory = !arguments.no_memory;
   RunResult result;
-  if (!arguments.resume.empty()) {
-    result =
-        resume_task({arguments.resume, options.task, arguments.restore}, environment, context.stop);
-  } else {
-    if (options.task.empty()) {
-      fail(Code::invalid, "no task: corvid run \"TASK\", or --resume ID to go on with a session");
-    }
-    std::error_code error;
-    options.workspace = std::filesystem::canonical(arguments.workspace, error);
-    if (error) fail(Code::invalid, "no such folder: " + arguments.workspace);
-    result = run_task(options, environment, context.stop);
+  try {
+    result = dispatch(arguments, environment, context.stop);
+  } catch (const Error& error) {  // before a session began
+    const bool is_usage = error.code() == Code::invalid || error.code() == Code::not_found;
+    if (is_usage || !arguments.json) throw;
+    result.exit_code = error.code() == Code::device ? 5 : 6;
+    result.message = error.what();
   }
   if (arguments.json) {
     write_text(stdout, dump_json(result_to_json(result)) + "\n");
@@ -115,9 +129,18 @@ void add_run(CLI::App& app, CommandContext& context) {
                   "Order of suggested edits: random, tables, or model (tables and model, default)")
       ->check(CLI::IsMember({"random", "tables", "model"}));
   run->add_flag("--no-memory", arguments->no_memory, "Neither recall nor remember");
-  run->add_option("--resume", arguments->resume, "Go on with this session");
-  run->add_flag("--restore", arguments->restore,
-                "With --resume: put the last recorded state of the workspace back first");
+  CLI::Option* resume = run->add_option("--resume", arguments->resume, "Go on with this session");
+  CLI::Option* restore =
+      run->add_flag("--restore", arguments->restore,
+                    "With --resume: put the last recorded state of the workspace back first");
+  restore->needs(resume);
+  // A resumed run goes on with the options it was started with.
+  for (CLI::Option* option : run->get_options()) {
+    const std::string name = option->get_name();
+    if (name != "--resume" && name != "--restore" && name != "task" && name != "--help") {
+      resume->excludes(option);
+    }
+  }
   run->add_flag("--json", arguments->json, "One JSON object per line on stdout");
   run->footer(
       "Examples:\n"

@@ -13,6 +13,7 @@ namespace {
 
 struct SessionArguments {
   std::string id;
+  std::string workspace = ".";
   int turn = 0;
   int limit = 20;
   bool json = false;
@@ -70,12 +71,12 @@ void show(const SessionArguments& arguments) {
 
 int put_back(const SessionArguments& arguments, bool is_undo) {
   const Paths paths = find_paths();
-  const std::string id = find_session(paths.sessions(), arguments.id);
+  const std::string id = arguments.id.empty() ? newest_session_in(paths, arguments.workspace)
+                                              : find_session(paths.sessions(), arguments.id);
   auto session = Session::open(paths.sessions(), id, system_now);
-  const std::vector<Event> events = session->events();
-  const std::string tree = is_undo ? start_tree(events) : tree_before_turn(events, arguments.turn);
-  const Restored restored =
-      restore_workspace(paths, *session, tree, is_undo ? "undo" : "rewind", arguments.force);
+  const Restored restored = is_undo
+                                ? undo_last_run(paths, *session, arguments.force)
+                                : rewind_to_turn(paths, *session, arguments.turn, arguments.force);
   if (arguments.json) {
     write_text(stdout, dump_json({{"session", id},
                                   {"files", restored.files},
@@ -83,13 +84,14 @@ int put_back(const SessionArguments& arguments, bool is_undo) {
                                   {"found", restored.found_tree}}) +
                            "\n");
   } else {
-    for (const std::string& path : restored.files) write_text(stdout, "put back " + path + "\n");
+    for (const std::string& path : restored.files)
+      write_text(stdout, "put back " + printable(path) + "\n");
     if (restored.files.empty() && restored.conflicts.empty()) {
       write_text(stdout, "nothing to put back: the workspace is as it was\n");
     }
     for (const std::string& path : restored.conflicts) {
-      write_text(stderr, "left alone: " + path +
-                             " changed after the run; --force puts it back "
+      write_text(stderr, "left alone: " + printable(path) +
+                             " is not as the session left it; --force puts it back "
                              "(what is there now is saved)\n");
     }
   }
@@ -115,10 +117,13 @@ void add_sessions(CLI::App& app, CommandContext& context) {
   rewind->add_option("--to", arguments->turn, "Turn, as 'sessions show --json' numbers them")
       ->required();
   rewind->callback([arguments, &context] { context.exit_code = put_back(*arguments, false); });
-  for (CLI::App* command : {show_command, undo, rewind}) {
-    command->add_option("id", arguments->id, "Session, or the beginning of one (default: newest)");
-  }
+  show_command->add_option("id", arguments->id,
+                           "Session, or the beginning of one (default: newest)");
   for (CLI::App* command : {undo, rewind}) {
+    command->add_option("id", arguments->id,
+                        "Session, or the beginning of one (default: newest in the workspace)");
+    command->add_option("-w,--workspace", arguments->workspace,
+                        "Folder whose newest session is meant (default: this one)");
     command->add_flag("--force", arguments->force, "Also files that changed after the run");
   }
   for (CLI::App* command : {list_command, show_command, undo, rewind}) {

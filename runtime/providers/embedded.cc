@@ -2,7 +2,6 @@
 // new is evaluated.
 
 #include <algorithm>
-#include <mutex>
 
 #include <fmt/format.h>
 
@@ -31,7 +30,7 @@ constexpr int64_t kSnapshotBytesMax = int64_t{64} << 20;
 constexpr std::string_view kMarkBegin = "\xee\x83\xb0";  // U+E0F0
 constexpr std::string_view kMarkEnd = "\xee\x83\xb1";    // U+E0F1
 
-// What all forks of one conversation share. Const after construction but for the counter.
+// What all forks of one conversation share. Const after construction.
 struct Shared {
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<engine::ChatTemplate> chat_template;
@@ -39,8 +38,6 @@ struct Shared {
   std::unique_ptr<EditScorer> scorer;
   std::vector<std::string> specials;  // texts of special tokens and of the marks themselves
   TokenSink on_tokens;
-  std::mutex mutex;
-  int fork_count = 0;
 };
 
 std::string default_template() {
@@ -76,7 +73,11 @@ class Embedded final : public Provider {
     if (!full.starts_with(text_)) counts.rebuilt = rewind_to_common(full);
     counts.reused = int64_t(sequence_->tokens().size());
     const std::vector<Token> tokens = encode(std::string_view(full).substr(text_.size()));
-    if (!tokens.empty()) evaluate(tokens, stop);
+    if (!tokens.empty()) {
+      evaluate(tokens, stop);
+    } else if (logits_.empty()) {
+      counts.rebuilt += evaluate_last_again(stop);
+    }
     text_ = full;
     // What had been evaluated before the rewind and is evaluated again is not new.
     const int64_t again = std::min<int64_t>(dropped_, int64_t(tokens.size()));
@@ -118,47 +119,44 @@ class Embedded final : public Provider {
     return reply;
   }
 
-  std::unique_ptr<Provider> fork() const override {
+  std::unique_ptr<Provider> fork(const std::string& lineage) const override {
     auto copy = std::make_unique<Embedded>(shared_);
     copy->messages_ = messages_;
     copy->tools_ = tools_;
     copy->sequence_ = sequence_->fork();
     copy->logits_ = logits_;
     copy->text_ = text_;
-    const std::scoped_lock guard(shared_->mutex);
-    copy->lineage_ = lineage_ + "." + std::to_string(++shared_->fork_count);
+    copy->lineage_ = lineage;
     return copy;
   }
+  std::string lineage() const override { return lineage_; }
 
   void save(const std::filesystem::path& path) const override { sequence_->save(path); }
 
   TokenCounts restore(const std::filesystem::path& path, std::span<const Message> messages,
                       std::span<const EvaluatedTokens> log) override {
     messages_.insert(messages_.end(), messages.begin(), messages.end());
-    std::vector<Token> logged;
-    std::vector<int32_t> segments;
-    for (const EvaluatedTokens& evaluated : log) {
-      if (evaluated.lineage != lineage_) continue;
-      logged.insert(logged.end(), evaluated.tokens.begin(), evaluated.tokens.end());
-      segments.insert(segments.end(), evaluated.segments.begin(), evaluated.segments.end());
-    }
     TokenCounts counts;
+    const Logged logged = join_log(log);
     try {
       if (std::filesystem::exists(path)) sequence_->load(path);
     } catch (const Error&) {
       // A cache: what cannot be used is made anew from the log.
     }
     const auto have = sequence_->tokens();
-    if (have.size() > logged.size() || !std::equal(have.begin(), have.end(), logged.begin())) {
+    const bool is_boundary =
+        have.empty() || std::count(logged.ends.begin(), logged.ends.end(), have.size()) != 0;
+    if (!is_boundary || have.size() > logged.tokens.size() ||
+        !std::equal(have.begin(), have.end(), logged.tokens.begin())) {
       sequence_ = shared_->engine->open();
     }
-    size_t at = 0;
-    for (const int32_t length : segments) {
-      const std::span<const Token> segment(logged.data() + at, size_t(length));
-      at += size_t(length);
-      if (at <= sequence_->tokens().size()) continue;
+    size_t begin = 0;
+    for (const size_t end : logged.ends) {
+      const std::span<const Token> segment(logged.tokens.data() + begin, end - begin);
+      begin = end;
+      if (end <= sequence_->tokens().size()) continue;
       shared_->engine->append(*sequence_, segment, {}, false, {});
-      counts.rebuilt += length;
+      counts.rebuilt += int64_t(segment.size());
     }
     text_ = shared_->engine->tokenizer().decode(sequence_->tokens(), true);
     return counts;
@@ -173,6 +171,38 @@ class Embedded final : public Provider {
   }
 
  private:
+  // The token log of this lineage as it stands, with the ends of its segments.
+  struct Logged {
+    std::vector<Token> tokens;
+    std::vector<size_t> ends;
+  };
+
+  Logged join_log(std::span<const EvaluatedTokens> log) const {
+    Logged joined;
+    for (const EvaluatedTokens& evaluated : log) {
+      if (evaluated.lineage != lineage_) continue;
+      const size_t position = std::min(size_t(evaluated.position), joined.tokens.size());
+      joined.tokens.resize(position);
+      while (!joined.ends.empty() && joined.ends.back() > position) joined.ends.pop_back();
+      if (position != 0 && (joined.ends.empty() || joined.ends.back() != position)) {
+        joined.ends.push_back(position);
+      }
+      joined.tokens.insert(joined.tokens.end(), evaluated.tokens.begin(), evaluated.tokens.end());
+      size_t end = position;
+      for (const int32_t length : evaluated.segments) joined.ends.push_back(end += size_t(length));
+    }
+    return joined;
+  }
+
+  // For a reply that needs the logits of the last token, which a restored state does not hold.
+  int64_t evaluate_last_again(std::stop_token stop) {
+    CHECK(!sequence_->tokens().empty());
+    const Token last = sequence_->tokens().back();
+    const int64_t again = sequence_->truncate(int(sequence_->tokens().size()) - 1);
+    evaluate({&last, 1}, stop);
+    return again + 1;
+  }
+
   float default_temperature() const {
     return float(shared_->engine->file().real("general.sampling.temp").value_or(0));
   }
@@ -271,7 +301,7 @@ class Embedded final : public Provider {
   void log_tokens(size_t before) const {
     if (!shared_->on_tokens) return;
     const auto tokens = sequence_->tokens().subspan(before);
-    EvaluatedTokens evaluated{lineage_, {tokens.begin(), tokens.end()}, {}};
+    EvaluatedTokens evaluated{lineage_, int32_t(before), {tokens.begin(), tokens.end()}, {}};
     int32_t at = int32_t(before);
     for (const int32_t end : sequence_->segments()) {
       if (end <= at) continue;

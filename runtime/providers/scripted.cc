@@ -63,7 +63,12 @@ class Scripted final : public Provider {
     return reply;
   }
 
-  std::unique_ptr<Provider> fork() const override { return std::make_unique<Scripted>(*this); }
+  std::unique_ptr<Provider> fork(const std::string& lineage) const override {
+    auto copy = std::make_unique<Scripted>(*this);
+    copy->lineage_ = lineage;
+    return copy;
+  }
+  std::string lineage() const override { return lineage_; }
 
   void save(const std::filesystem::path& path) const override {
     write_file_atomic(path, dump_json({{"next", next_}, {"tokens", tokens_}}));
@@ -95,6 +100,7 @@ class Scripted final : public Provider {
   ModelProfile profile_;
   std::vector<std::string> replies_;
   size_t next_ = 0;
+  std::string lineage_ = "main";
   int64_t tokens_ = 0;
 };
 

@@ -41,3 +41,147 @@ TEST_CASE("a fact from run one is used in run two, and after forgetting it is no
   CHECK(third.out.find(secret) == std::string::npos);
   CHECK(scene.files_with(secret).empty());
 }
+
+namespace {
+
+ProcessResult run(const Scene& scene, const std::string& task, const std::string& model,
+                  bool no_memory = false) {
+  std::vector<std::string> arguments = {"run",     task,  "--workspace", scene.workspace().string(),
+                                        "--model", model, "--json"};
+  if (no_memory) arguments.push_back("--no-memory");
+  const ProcessResult done = scene.corvid(arguments);
+  INFO(done.out << done.err);
+  REQUIRE(done.exit_code == 0);
+  return done;
+}
+
+Json forget(const Scene& scene, std::vector<std::string> what) {
+  what.insert(what.begin(), {"memory", "forget"});
+  what.insert(what.end(), {"--yes", "--json"});
+  const ProcessResult done = scene.corvid(what);
+  INFO(done.out << done.err);
+  REQUIRE(done.exit_code == 0);
+  return parse_json(done.out, "forget");
+}
+
+// Every log can be read, also by the program.
+void expect_sound(const Scene& scene, size_t count) {
+  const ProcessResult listed = scene.corvid({"sessions", "list", "--json"});
+  REQUIRE(listed.exit_code == 0);
+  const Json sessions = parse_json(listed.out, "sessions");
+  CHECK(sessions.size() == count);
+  for (const Json& session : sessions) {
+    CHECK(session.at("status") != "corrupt");
+    CHECK(scene.corvid({"sessions", "show", session.at("id")}).exit_code == 0);
+  }
+}
+
+std::string noting_script(const Scene& scene, const std::string& secret) {
+  return scene.script(
+      {call("write_file", {{"path", "notes.txt"}, {"content", "is:\n\"" + secret + "\"\n"}}),
+       call("finish", {{"summary", "noted"}})});
+}
+
+}  // namespace
+
+TEST_CASE("forgetting by id takes arguments, diffs and what memory had redacted") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  const std::string secret = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
+  run(scene, "Keep the token " + secret + " in mind", noting_script(scene, secret));
+  CHECK_FALSE(scene.files_with(secret).empty());
+  std::vector<std::string> ids;
+  const ProcessResult cells = scene.corvid({"memory", "list", "--json"});
+  for (const Json& cell : parse_json(cells.out, "cells")) {
+    ids.push_back("c" + std::to_string(cell.value("number", 0)));
+    if (cell.contains("id") && cell.at("id").is_string()) ids.back() = cell.at("id");
+  }
+  REQUIRE_FALSE(ids.empty());
+  const Json done = forget(scene, ids);
+  CHECK(done.at("forgotten").get<int>() > 0);
+  INFO(done.dump());
+  CHECK(scene.files_with(secret) == std::vector<std::string>{});
+  bool is_named = false;
+  for (const Json& name : done.at("remaining")) {
+    is_named = is_named ||
+               name.get<std::string>().find("notes.txt (workspace snapshot") != std::string::npos;
+  }
+  CHECK(is_named);
+  expect_sound(scene, 1);
+}
+
+TEST_CASE("forgetting a session takes its log and its memories, and only those") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  const std::string secret = "quixotic-4711", other = "plain-4712";
+  const std::string id =
+      result_of(run(scene, "Note it", noting_script(scene, secret))).at("session");
+  run(scene, "The code name is " + other, scene.script({call("finish", {{"summary", "ok"}})}));
+  forget(scene, {"--session", id});
+  CHECK_FALSE(std::filesystem::exists(scene.data() / "sessions" / id));
+  CHECK(scene.files_with(secret) == std::vector<std::string>{});
+  CHECK_FALSE(scene.files_with(other).empty());
+  expect_sound(scene, 1);
+}
+
+TEST_CASE("a run without memory is forgotten from its log, in any letter case") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  const std::string secret = "Quixotic-4711";
+  run(scene, "Note it", noting_script(scene, secret), true);
+  const ProcessResult asked = scene.corvid({"memory", "forget", "--text", "quixotic-4711"});
+  CHECK(asked.exit_code == 1);
+  CHECK(asked.out.find("log of session") != std::string::npos);
+  const Json done = forget(scene, {"--text", "QUIXOTIC-4711"});
+  CHECK(done.at("forgotten") == 0);
+  CHECK(done.at("sessions").size() == 1);
+  CHECK(done.at("remaining").size() >= 1);
+  CHECK(scene.files_with(secret) == std::vector<std::string>{});
+  expect_sound(scene, 1);
+}
+
+TEST_CASE("forgetting a word of the log's own form leaves logs that can be read") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  run(scene, "Greet the user", noting_script(scene, "user"));
+  for (const char* word : {"user", "tool", "finish", "message"}) forget(scene, {"--text", word});
+  CHECK(scene.files_with("Greet the user") == std::vector<std::string>{});
+  expect_sound(scene, 1);
+}
+
+TEST_CASE("while a session is in use nothing is forgotten, and afterwards all of it is") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  const std::string secret = "quixotic-4711";
+  const std::string id =
+      result_of(run(scene, "It is " + secret, noting_script(scene, secret))).at("session");
+  {
+    const FileLock busy(scene.data() / "sessions" / id / "lock", "");
+    const ProcessResult refused = scene.corvid({"memory", "forget", "--text", secret, "--yes"});
+    CHECK(refused.exit_code == 6);
+    CHECK(refused.err.find(id) != std::string::npos);
+    CHECK(scene.corvid({"memory", "search", "quixotic", "--json"}).out.find(secret) !=
+          std::string::npos);
+  }
+  CHECK(forget(scene, {"--text", secret}).at("forgotten").get<int>() > 0);
+  CHECK(scene.files_with(secret) == std::vector<std::string>{});
+}
+
+TEST_CASE("a signal ends the question whether to forget, and nothing is erased") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  const std::string secret = "quixotic-4711";
+  run(scene, "It is " + secret, scene.script({call("finish", {{"summary", "ok"}})}));
+  const ProcessResult stopped = run_process(
+      {"bash", "-c",
+       "mkfifo \"$1/in\"; exec 3<>\"$1/in\"; exec timeout --preserve-status -s INT -k 20 2 "
+       "\"$2\" memory forget --text " +
+           secret + " <&3",
+       "bash", scene.root().string(), std::string(CORVID_BINARY_DIR) + "/corvid"},
+      {{"XDG_DATA_HOME", (scene.root() / "data").string()},
+       {"XDG_CACHE_HOME", (scene.root() / "cache").string()},
+       {"XDG_CONFIG_HOME", (scene.root() / "config").string()}});
+  INFO(stopped.out << stopped.err);
+  CHECK(stopped.exit_code == 130);
+  CHECK_FALSE(scene.files_with(secret).empty());
+}

@@ -15,19 +15,18 @@ const std::string kCheck = "python3 -m unittest -q";
 
 // The second half is for a run in which a step was cut off: the check fails, and it is done again.
 std::string repair_script(const Scene& scene) {
-  return scene.script({call("shell", {{"command", "echo reading; ls"}}),
-                       call("read_file", {{"path", "calc.py"}}),
-                       call("edit_file", {{"path", "calc.py"},
-                                          {"old_text", "    return a - b"},
-                                          {"new_text", "    return a + b"}}),
-                       call("write_file", {{"path", "notes.md"}, {"content", "repaired\n"}}),
-                       call("finish", {{"summary", "add adds"}}),
-                       call("read_file", {{"path", "calc.py"}}),
-                       call("edit_file", {{"path", "calc.py"},
-                                          {"old_text", "    return a - b"},
-                                          {"new_text", "    return a + b"}}),
-                       call("write_file", {{"path", "notes.md"}, {"content", "repaired\n"}}),
-                       call("finish", {{"summary", "add adds"}})});
+  return scene.script(
+      {call("shell", {{"command", "echo reading; ls"}}), call("read_file", {{"path", "calc.py"}}),
+       call("edit_file", {{"path", "calc.py"},
+                          {"old_text", "    return a - b"},
+                          {"new_text", "    return a + b"}}),
+       call("write_file", {{"path", "notes.md"}, {"content", "repaired\n"}}),
+       call("finish", {{"summary", "add adds"}}), call("read_file", {{"path", "calc.py"}}),
+       call("edit_file", {{"path", "calc.py"},
+                          {"old_text", "    return a - b"},
+                          {"new_text", "    return a + b"}}),
+       call("write_file", {{"path", "notes.md"}, {"content", "repaired\n"}}),
+       call("finish", {{"summary", "add adds"}})});
 }
 
 std::vector<std::string> arguments_for(const Scene& scene, const std::string& model) {
@@ -88,6 +87,34 @@ TEST_CASE("a run that is killed after any event goes on and ends as if it had no
     REQUIRE(killed.signal == SIGKILL);
     CHECK(runtime::read_events(only_log(scene)).size() == after);
     expect_resumes(scene, killed);
+  }
+}
+
+TEST_CASE("a run with the default model that is killed goes on from its token log") {
+  if (!sandbox_works()) return;
+  const auto arguments = [](const Scene& scene) {
+    return std::vector<std::string>{"run",         "The tests fail. Repair it.",
+                                    "--workspace", scene.workspace().string(),
+                                    "--verify",    kCheck,
+                                    "--json"};
+  };
+  size_t count = 0;
+  {
+    const Scene scene;
+    REQUIRE(result_of(scene.corvid(arguments(scene))).at("status") == "verified");
+    count = runtime::read_events(only_log(scene)).size();
+  }
+  for (size_t after = 4; after < count; after += 3) {
+    const Scene scene;
+    CAPTURE(after, count);
+    const ProcessResult killed =
+        scene.corvid(arguments(scene), {{"CORVID_TEST_KILL_AFTER_EVENTS", std::to_string(after)}});
+    if (killed.signal == 0) continue;  // attempts end in another order each time
+    const std::string id = only_log(scene).parent_path().filename().string();
+    const ProcessResult resumed = scene.corvid({"run", "--resume", id, "--json"});
+    INFO(resumed.err);
+    REQUIRE(result_of(resumed).at("status") == "verified");
+    CHECK(scene.get("calc.py") == "def add(a, b):\n    return a + b\n");
   }
 }
 

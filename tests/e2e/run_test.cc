@@ -43,7 +43,7 @@ TEST_CASE("a task is done, verified in a clean copy, remembered and undone") {
       scene.corvid({"memory", "search", "how did the repair end", "--json"});
   CHECK(found.out.find("Outcome of the run: verified") != std::string::npos);
 
-  CHECK(scene.corvid({"sessions", "undo"}).exit_code == 0);
+  CHECK(scene.corvid({"sessions", "undo", "-w", scene.workspace().string()}).exit_code == 0);
   CHECK(scene.get("calc.py") == "def add(a, b):\n    return a - b\n");
 }
 
@@ -113,7 +113,7 @@ TEST_CASE("the lowest attempt that passes wins, whatever their number") {
     REQUIRE(result.at("status") == "verified");
     CHECK(scene.get("calc.py") == "def add(a, b):\n    return a + b\n");
     CHECK(result.at("attempts").at("winner").get<int>() < 4);
-    CHECK(scene.corvid({"sessions", "undo"}).exit_code == 0);
+    CHECK(scene.corvid({"sessions", "undo", "-w", scene.workspace().string()}).exit_code == 0);
     CHECK(scene.get("calc.py") == "def add(a, b):\n    return a - b\n");
   }
 }

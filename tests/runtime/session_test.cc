@@ -17,7 +17,7 @@ TEST_CASE("every kind of event survives a line of JSON") {
   const std::vector<EventBody> bodies = {
       SessionStarted{1, "id", "/w", "task \"quoted\"\n", "{\"a\":1}", "none"},
       MessageAdded{{Role::assistant, "text", {{"call_1", "shell", "{\"command\":\"x\"}"}}, ""}},
-      TurnEnded{3, {10, 20, 30, 40}},
+      TurnEnded{3, {10, 20, 30, 40}, "main"},
       ActionDecided{"call_1", "shell", "{}", "deny", "why"},
       ToolFinished{"call_1", "shell", true, 7, "diff", 12, "{}"},
       CallInterrupted{"call_1"},
@@ -48,8 +48,8 @@ TEST_CASE("a torn tail is cut off on open, and the log goes on after it") {
     const auto session = Session::create(dir.path(), fixed_time);
     id = session->id();
     session->append(SessionStarted{1, id, "/w", "t", "{}", ""});
-    session->append(TurnEnded{1, {}});
-    session->append_tokens({"main", {1, 2, 3}, {3}});
+    session->append(TurnEnded{1, {}, "main"});
+    session->append_tokens({"main", 0, {1, 2, 3}, {3}});
   }
   const auto log = dir.path() / id / "events.jsonl";
   const std::string whole = read_file(log);
@@ -58,7 +58,7 @@ TEST_CASE("a torn tail is cut off on open, and the log goes on after it") {
     const auto session = Session::open(dir.path(), id, fixed_time);
     CHECK(session->events().size() == 2);
     CHECK(session->token_log().at(0).tokens == std::vector<int32_t>{1, 2, 3});
-    session->append(TurnEnded{2, {}});
+    session->append(TurnEnded{2, {}, "main"});
   }
   CHECK(read_events(log).size() == 3);
   CHECK(read_events(log).back().sequence == 2);

@@ -2,11 +2,15 @@
 
 #include <random>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
 #include "runtime/clean_copy.h"
 #include "runtime/snapshot.h"
 #include "runtime/verify.h"
+#include "runtime/workspace_history.h"
 
 using namespace corvid;
 using namespace corvid::runtime;
@@ -63,11 +67,186 @@ TEST_CASE("files above the limit are named and left alone") {
   SnapshotStore store(shadow.path() / "s.git", dir.path(), {.file_bytes_max = 50});
   const Snapshot before = store.take();
   REQUIRE(before.left_out.size() == 1);
-  CHECK(before.left_out[0].starts_with("big "));
+  CHECK(before.left_out[0] == "big");
+  CHECK(before.left_out_texts[0] == "big (100 bytes)");
+  CHECK(store.load(before.tree).left_out == before.left_out);
   put(dir.path() / "small", "z");
-  store.restore(before);
+  put(dir.path() / "big", "small enough to be recorded now");
+  store.restore(store.load(before.tree));
   CHECK(read_file(dir.path() / "small") == "y");
-  CHECK(fs::exists(dir.path() / "big"));
+  CHECK(read_file(dir.path() / "big") == "small enough to be recorded now");
+  put(dir.path() / "small", std::string(100, 'z'));
+  store.restore(store.load(before.tree));
+  CHECK(read_file(dir.path() / "small").size() == 100);
+}
+
+TEST_CASE("the limit of a whole snapshot counts ignored files only, in the order of their paths") {
+  const TempDir dir, shadow;
+  put(dir.path() / ".git" / "HEAD", "ref: refs/heads/main\n");
+  put(dir.path() / ".gitignore", "build/\n");
+  for (const char* name : {"z", "m", "a", "q"}) {
+    put(dir.path() / "build" / name, std::string(40, 'x'));
+    put(dir.path() / "src" / name, std::string(400, 'y'));
+  }
+  SnapshotStore store(shadow.path() / "s.git", dir.path(), {.total_bytes_max = 100});
+  const Snapshot taken = store.take();
+  CHECK(taken.left_out == std::vector<std::string>{"build/q", "build/z"});
+  CHECK(taken.files.size() == 7);
+  // A new file in front takes the place of another; nothing of that may reach the workspace.
+  put(dir.path() / "build" / "b", std::string(40, 'x'));
+  put(dir.path() / "src" / "a", "changed");
+  CHECK(changed_paths(store.load(taken.tree), store.take()) ==
+        std::vector<std::string>{"build/b", "src/a"});
+  store.restore(store.load(taken.tree));
+  for (const char* name : {"z", "m", "a", "q"}) CHECK(fs::exists(dir.path() / "build" / name));
+  CHECK(read_file(dir.path() / "src" / "a") == std::string(400, 'y'));
+}
+
+TEST_CASE("names that git refuses are recorded, and what cannot be recorded is left out") {
+  const TempDir dir, shadow;
+  const fs::path root = dir.path();
+  const std::vector<std::string> odd = {"git~1", ".GIT",     "a/.Git/x", "new\nline",
+                                        "b\\c",  "\xff\xfe", "CON"};
+  for (const std::string& name : odd) put(root / name, "as it was");
+  put(root / "secret" / "file", "x");
+  put(root / "closed", "x");
+  REQUIRE(::mkfifo((root / "pipe").c_str(), 0600) == 0);
+  std::vector<std::string> expected = {"pipe"};
+  if (::geteuid() == 0) {
+    WARN("SKIP: root reads everything, so no file is unreadable");
+  } else {
+    fs::permissions(root / "secret", fs::perms::none);
+    fs::permissions(root / "closed", fs::perms::none);
+    expected = {"closed", "pipe", "secret"};
+  }
+  SnapshotStore store(shadow.path() / "s.git", root);
+  const Snapshot before = store.take();
+  CHECK(before.left_out == expected);
+  CHECK(is_left_out(before, "pipe"));
+  CHECK_FALSE(is_left_out(before, "pip"));
+  for (const std::string& name : odd) {
+    REQUIRE(before.files.contains(name));
+    put(root / name, "changed");
+  }
+  store.restore(store.load(before.tree));
+  for (const std::string& name : odd) CHECK(read_file(root / name) == "as it was");
+  CHECK(store.take().tree == before.tree);
+  CHECK(fs::exists(root / "pipe"));
+  fs::permissions(root / "secret", fs::perms::owner_all);
+}
+
+TEST_CASE("nothing is written through a link, nor over a folder with files") {
+  const TempDir dir, shadow, elsewhere;
+  const fs::path root = dir.path();
+  put(root / "a" / "x", "recorded");
+  put(root / "b", "recorded");
+  SnapshotStore store(shadow.path() / "s.git", root);
+  const Snapshot before = store.take();
+  fs::remove_all(root / "a");
+  fs::create_symlink(elsewhere.path(), root / "a");
+  fs::remove(root / "b");
+  put(root / "b" / "mine", "x");
+  CHECK(store.put_back({{"a/x", before.files.at("a/x")}, {"b", before.files.at("b")}}).empty());
+  CHECK(fs::is_empty(elsewhere.path()));
+  CHECK(fs::exists(root / "b" / "mine"));
+}
+
+namespace {
+
+// A session's log in the making, with the workspace it is about.
+struct Story {
+  TempDir dir, shadow;
+  SnapshotStore store{shadow.path() / "s.git", dir.path()};
+  std::vector<Event> events;
+
+  Story() { add(SessionStarted{1, "s", dir.path().string(), "", "", ""}); }
+  void add(EventBody body) { events.push_back({int64_t(events.size()), {}, -1, std::move(body)}); }
+  void write(const std::string& path, const std::string& text) { put(dir.path() / path, text); }
+  void taken(int turn, bool after) { add(SnapshotTaken{turn, store.take().tree, {}, after}); }
+  void step(int turn, const std::string& path, const std::string& text) {
+    taken(turn, false);
+    write(path, text);
+    taken(turn, true);
+  }
+  std::vector<std::string> changed(const ChangesOptions& options = {}) const {
+    std::vector<std::string> paths;
+    for (const ChangedPath& change : session_changes(events, store, options)) {
+      paths.push_back(change.path + (change.is_certain ? "" : "?"));
+    }
+    return paths;
+  }
+};
+
+using Names = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("a session's changes are those of its steps, not what others do between them") {
+  Story story;
+  story.write("a", "0");
+  story.taken(0, false);
+  story.step(1, "a", "1");
+  story.write("by-hand", "x");
+  story.step(2, "b", "2");
+  story.write("c", "3");  // the same turn's next call
+  story.taken(2, true);
+  CHECK(story.changed() == Names{"a", "b", "c"});
+  CHECK(story.changed({.since_turn = 2}) == Names{"b", "c"});
+  story.step(3, "a", "0");
+  CHECK(story.changed() == Names{"b", "c"});  // as it was before
+
+  const auto changes = session_changes(story.events, story.store, {.since_turn = 3});
+  REQUIRE(changes.size() == 1);
+  CHECK(story.store.content(*changes[0].before) == "1");
+  CHECK(story.store.content(*changes[0].after) == "0");
+  CHECK(changes_diff(story.store, changes).find("-1\n") != std::string::npos);
+
+  // What was found later is the end of no step.
+  story.write("by-hand", "y");
+  story.add(Resumed{{}, story.store.take().tree});
+  story.taken(-1, false);
+  story.taken(3, true);
+  CHECK(story.changed() == Names{"b", "c"});
+  story.taken(0, false);
+  story.step(4, "d", "4");
+  CHECK(story.changed({.since_event = last_run_event(story.events)}) == Names{"d"});
+}
+
+TEST_CASE("what a step that was cut off has changed is uncertain, but for the file it names") {
+  Story story;
+  story.taken(0, false);
+  story.add(ActionDecided{"call_1", "write_file",
+                          "{\"paths\":[\"" + (story.dir.path() / "named").string() + "\"]}",
+                          "allow", ""});
+  story.taken(1, false);
+  story.write("named", "x");
+  story.write("other", "x");
+  CHECK(story.changed().empty());
+  const Snapshot present = story.store.take();
+  CHECK(story.changed({.present = &present}) == Names{"named", "other?"});
+  story.add(Resumed{{}, present.tree});
+  CHECK(story.changed() == Names{"named", "other?"});
+  story.add(WorkspaceRestored{"", "restore", 1});
+  CHECK(story.changed().empty());
+}
+
+TEST_CASE("what an undo or a rewind put back is done for, and what it left alone is not") {
+  Story story;
+  story.write("a", "0");
+  story.taken(0, false);
+  story.step(1, "a", "1");
+  story.step(2, "b", "2");
+  fs::remove(story.dir.path() / "b");
+  story.add(WorkspaceRestored{story.store.take().tree, "rewind", 2});
+  CHECK(story.changed() == Names{"a"});
+  story.write("a", "by hand");
+  story.add(WorkspaceRestored{story.store.take().tree, "undo", 0});
+  CHECK(story.changed() == Names{"a"});
+  story.write("a", "0");
+  story.add(WorkspaceRestored{story.store.take().tree, "undo", 0});
+  CHECK(story.changed().empty());
+  story.step(3, "a", "3");
+  CHECK(story.changed() == Names{"a"});
 }
 
 TEST_CASE("random trees survive take and restore") {

@@ -164,6 +164,13 @@ TEST_CASE("The generators undo the common one-line bugs") {
       {"raise KeyError(name)", "raise ValueError(name)"},
       {"total = 'value'", "total = 'value '"},
       {"total = -count", "total = count"},
+      {"total.sort(key=lambda i: (i.size, name))", "total.sort(key=lambda i: (-i.size, name))"},
+      {"total.sort(key=lambda i: (count, name))", "total.sort(key=lambda i: (-count, name))"},
+      {"total -= count", "total += count"},
+      {"total = max(items, count)", "total = min(items, count)"},
+      {"total = any(items)", "total = all(items)"},
+      {"total = sorted(items)", "total = reversed(items)"},
+      {"total = name.startswith(items)", "total = name.endswith(items)"},
   };
   for (const Case& c : cases) {
     const std::string text =
@@ -238,11 +245,31 @@ TEST_CASE("A traceback and executed lines draw candidates to their lines") {
   };
   Evidence traceback;
   traceback.tracebacks = {{{"test_shape.py", 3, "test"}, {"shape.py", 15, "grow"}}};
-  CHECK(mean_line_share(traceback, 10, 16) > 2 * mean_line_share({}, 10, 16));
+  CHECK(2 * mean_line_share(traceback, 10, 16) > 3 * mean_line_share({}, 10, 16));
   Evidence executed;
   executed.failing_test_count = 1;
   executed.executed["shape.py"] = {{20, {1, 0}}, {22, {1, 0}}, {11, {0, 3}}};
   CHECK(mean_line_share(executed, 19, 22) >= 45);
+}
+
+TEST_CASE("Of two functions that ran the one that passing tests spare comes first") {
+  const Tables tables;
+  const auto ranker = tables.load();
+  const auto share = [&](const Evidence& evidence, int first, int last) {
+    double sum = 0;
+    for (const EditCandidate& c : rank(*ranker, kShape, evidence)) {
+      if (c.line >= first && c.line <= last) sum += std::exp(c.score);
+    }
+    return sum;
+  };
+  Evidence evidence;
+  evidence.failing_test_count = 2;
+  evidence.passing_test_count = 8;
+  evidence.executed["shape.py"] = {{8, {2, 8}}, {20, {2, 0}}, {22, {2, 0}}};
+  const double spared = share(evidence, 19, 22);
+  CHECK(spared > 0.5);
+  evidence.executed["shape.py"] = {{8, {2, 0}}, {20, {2, 8}}, {22, {2, 8}}};
+  CHECK(share(evidence, 19, 22) < spared);
 }
 
 TEST_CASE("Random order is drawn by its seed from the same candidates") {

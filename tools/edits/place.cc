@@ -74,7 +74,6 @@ float weigh_with(std::span<const float> terms, std::span<const float> weights) {
 
 #define PLACE_UNIT(id, weight) weight,
 #define PLACE_LINE(id, weight)
-#define PLACE_OWN(id, weight)
 constexpr UnitTerms kUnitWeights = {
 #include "tools/edits/place.inc"
 };
@@ -85,13 +84,8 @@ constexpr UnitTerms kUnitWeights = {
 constexpr LineTerms kLineWeights = {
 #include "tools/edits/place.inc"
 };
+#undef PLACE_UNIT
 #undef PLACE_LINE
-#undef PLACE_OWN
-#define PLACE_LINE(id, weight)
-#define PLACE_OWN(id, weight) weight,
-constexpr OwnTerms kOwnWeights = {
-#include "tools/edits/place.inc"
-};
 
 template <typename Term, size_t N>
 float& at(std::array<float, N>& terms, Term term) {
@@ -102,7 +96,6 @@ float& at(std::array<float, N>& terms, Term term) {
 
 float weigh(const UnitTerms& terms) { return weigh_with(terms, kUnitWeights); }
 float weigh(const LineTerms& terms) { return weigh_with(terms, kLineWeights); }
-float weigh(const OwnTerms& terms) { return weigh_with(terms, kOwnWeights); }
 
 bool is_test_file(std::string_view path) {
   const size_t slash = path.rfind('/');
@@ -314,28 +307,6 @@ size_t line_of(const Candidate& candidate, const Unit& unit, std::span<const Lin
   if (candidate.operation != Operation::insert || own == 0) return own;
   constexpr auto kNotRun = static_cast<size_t>(LineTerm::line_not_executed);
   return lines[own - 1][kNotRun] > lines[own][kNotRun] ? own : own - 1;
-}
-
-std::vector<OwnTerms> own_terms(std::span<const Candidate> candidates,
-                                std::span<const float> scores) {
-  using enum OwnTerm;
-  std::vector<OwnTerms> out(candidates.size());
-  if (candidates.empty()) return out;
-  std::vector<size_t> order(candidates.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return scores[a] > scores[b]; });
-  const float top = scores[order.front()];
-  double sum = 0;
-  for (const float score : scores) sum += std::exp(static_cast<double>(score - top));
-  std::map<int, int> of_line, of_site;
-  for (const size_t i : order) {
-    at(out[i], within) = scores[i];
-    at(out[i], unit_sum) = top + static_cast<float>(std::log(sum));
-    at(out[i], line_rank) = std::log(static_cast<float>(++of_line[candidates[i].line]));
-    at(out[i], site_rank) = std::log(static_cast<float>(++of_site[candidates[i].first]));
-  }
-  return out;
 }
 
 }  // namespace corvid::tools::edits

@@ -1,6 +1,6 @@
 #pragma once
-// Where a bug may be, as far as a check that ran and the task's text say: terms of units, of the
-// lines in them and of single candidates, whose weights stand in place.inc.
+// Where a bug may be, as far as a check that ran and the task's text say: terms of units and of
+// the lines in them, whose weights stand in place.inc.
 
 #include <array>
 #include <map>
@@ -28,7 +28,6 @@ bool is_test_file(std::string_view path);
 enum class UnitTerm : uint8_t {
 #define PLACE_UNIT(id, weight) id,
 #define PLACE_LINE(id, weight)
-#define PLACE_OWN(id, weight)
 #include "tools/edits/place.inc"
   count
 };
@@ -45,29 +44,14 @@ enum class LineTerm : uint8_t {
   count
 };
 
-// within: the candidate's score. unit_sum: log of the sum of exp(within) over its unit (weight
-// -within: every unit shares out the same probability; 0: each candidate stands for itself).
-// line_rank, site_rank: log of its rank by score among those of its line, of its first token; a
-// negative weight keeps near-identical edits from crowding the first places.
-enum class OwnTerm : uint8_t {
-#undef PLACE_LINE
-#undef PLACE_OWN
-#define PLACE_LINE(id, weight)
-#define PLACE_OWN(id, weight) id,
-#include "tools/edits/place.inc"
-  count
-};
 #undef PLACE_UNIT
 #undef PLACE_LINE
-#undef PLACE_OWN
 
 using UnitTerms = std::array<float, static_cast<size_t>(UnitTerm::count)>;
 using LineTerms = std::array<float, static_cast<size_t>(LineTerm::count)>;
-using OwnTerms = std::array<float, static_cast<size_t>(OwnTerm::count)>;
 
 float weigh(const UnitTerms& terms);
 float weigh(const LineTerms& terms);
-float weigh(const OwnTerms& terms);
 
 class Place {
  public:
@@ -116,9 +100,5 @@ class Place {
 // The line (index as of line_terms) whose terms a candidate takes: its own; for an insertion the
 // one before, which runs before it, unless only its own was executed.
 size_t line_of(const Candidate& candidate, const Unit& unit, std::span<const LineTerms> lines);
-
-// Terms of all candidates of a unit from their scores within it.
-std::vector<OwnTerms> own_terms(std::span<const Candidate> candidates,
-                                std::span<const float> scores);
 
 }  // namespace corvid::tools::edits

@@ -137,12 +137,8 @@ void EditRanker::Impl::enumerate(Visit& visit, const edits::Place& place,
     const auto features = edits::features_of(*file.model, *visit.unit, facts, candidates);
     const auto lines = place.line_terms(file.file->path, *file.source, *visit.unit);
     for (size_t i = 0; i < all.size(); ++i) {
-      logits[i] = weights.score(&features[i * edits::kFeatureCount], all[i].kind);
-    }
-    const std::vector<edits::OwnTerms> own = edits::own_terms(all, logits);
-    for (size_t i = 0; i < all.size(); ++i) {
-      logits[i] = visit.weight + edits::weigh(own[i]) +
-                  edits::weigh(lines[edits::line_of(all[i], *visit.unit, lines)]);
+      logits[i] = visit.weight + edits::weigh(lines[edits::line_of(all[i], *visit.unit, lines)]) +
+                  weights.score(&features[i * edits::kFeatureCount], all[i].kind);
     }
   }
   for (size_t i = 0; i < all.size(); ++i) {

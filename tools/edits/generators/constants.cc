@@ -52,6 +52,19 @@ void change_value(const Context& context, int first, int last, Kind kind) {
   if (text == "True" || text == "False") offer({"None", "0"});
 }
 
+// Whether a name stands by itself in a tuple or as the value of a lambda, as keys of orders do.
+bool is_sorting(const Source& source, int i) {
+  const int open = source.opener(i);
+  if (open < 0) return false;
+  if (source.is(open, "(") && source.primary_begin(open - 1) < 0 && !source.is(open - 2, "def")) {
+    return source.is(i + 1, ",") || source.is(i - 1, ",");
+  }
+  for (int k = i - 1; k > open; --k) {
+    if (source.is(k, "lambda")) return source.is(i - 1, ":");
+  }
+  return false;
+}
+
 void change_sign(const Context& context, int i) {
   const Source& source = context.source;
   const bool unary = source.is(i, "-") && source.primary_begin(i - 1) < 0;
@@ -59,9 +72,14 @@ void change_sign(const Context& context, int i) {
   const std::string_view before = source.str(i - 1);
   const bool operand = before == "*" || before == "+" || before == "return" || before == "(" ||
                        before == "," || before == "=" || before == "[";
-  if (source.is_plain_name(i) && operand && source.primary_end(i) == i + 1) {
+  const bool element = operand || before == ":" || before == "/";
+  if (!source.is_plain_name(i) || !element) return;
+  const int end = source.primary_end(i);
+  if (operand && end == i + 1) {
     const bool follows_math = before == "*" || before == "+" || precedence(source.str(i + 1)) >= 10;
-    if (follows_math) context.out.replace(i, i, "-", Kind::minus);
+    if (follows_math || is_sorting(source, i)) context.out.replace(i, i, "-", Kind::minus);
+  } else if (end > i + 1 && source.is(i + 1, ".") && !source.is(end - 1, ")")) {
+    context.out.replace(i, i, "-", Kind::minus);
   }
 }
 

@@ -1,5 +1,6 @@
 #include <array>
 #include <string>
+#include <utility>
 
 #include "tools/edits/generators/generators.h"
 
@@ -20,6 +21,24 @@ constexpr std::array<std::string_view, 22> kMethods = {
     "strip",   "split",  "lower",      "upper",    "close", "extend", "add", "remove",
     "replace", "format", "startswith", "endswith", "copy",  "insert"};
 
+// Opposites, offered for each other although the file may call only one of them.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 18> kOpposites = {{
+    {"sorted", "reversed"},       {"floor", "ceil"},        {"append", "extend"},
+    {"startswith", "endswith"},   {"lower", "upper"},       {"lstrip", "rstrip"},
+    {"ljust", "rjust"},           {"find", "rfind"},        {"index", "rindex"},
+    {"split", "rsplit"},          {"partition", "rpartition"}, {"keys", "values"},
+    {"issubset", "issuperset"},   {"union", "intersection"}, {"encode", "decode"},
+    {"popleft", "pop"},           {"appendleft", "append"}, {"remove", "discard"},
+}};
+
+void change_to_opposite(const Context& context, int i, Kind kind) {
+  const std::string_view name = context.source.str(i);
+  for (const auto& [a, b] : kOpposites) {
+    if (name == a) context.out.replace(i, i + 1, b, kind);
+    if (name == b) context.out.replace(i, i + 1, a, kind);
+  }
+}
+
 bool is_keyword_name(const Source& source, int i) {
   return source.is(i + 1, "=") && source.opener(i) >= 0 && source.is(source.opener(i), "(");
 }
@@ -38,6 +57,7 @@ void change_name(const Context& context, int i) {
          choices(context.file.functions, name, facts, kFunctionsMax)) {
       context.out.replace(i, i + 1, other, Kind::function);
     }
+    change_to_opposite(context, i, Kind::function);
     for (const std::string_view other : kFunctions) {
       context.out.replace(i, i + 1, other, Kind::function);
     }
@@ -67,6 +87,7 @@ void change_attribute(const Context& context, int i) {
   for (const std::string_view other : choices(offered, name, context.facts, kAttributesMax)) {
     context.out.replace(i, i + 1, other, kind);
   }
+  if (called) change_to_opposite(context, i, kind);
   for (const std::string_view other : kMethods) {
     if (called) context.out.replace(i, i + 1, other, kind);
   }

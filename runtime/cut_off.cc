@@ -1,0 +1,58 @@
+#include "runtime/cut_off.h"
+
+#include <algorithm>
+#include <set>
+
+namespace corvid::runtime {
+namespace {
+
+void note_message(const Message& message, CutOff& end, std::vector<ToolCall>& open) {
+  end.has_messages = true;
+  if (message.role == Role::tool) {
+    std::erase_if(open, [&](const ToolCall& call) { return call.id == message.call_id; });
+  }
+  open.insert(open.end(), message.calls.begin(), message.calls.end());
+  if (message.role == Role::user) end.from.check_is_owed = false;
+  if (message.role == Role::assistant && message.calls.empty()) {
+    end.from.check_is_owed = !message.content.empty();
+  }
+}
+
+}  // namespace
+
+CutOff find_cut_off(std::span<const Event> events) {
+  CutOff end;
+  std::vector<ToolCall> open;
+  std::set<std::string> decided;
+  for (const Event& event : events) {
+    if (event.attempt >= 0) {
+      const auto* ended = std::get_if<AttemptEnded>(&event.body);
+      if (ended != nullptr && ended->status == "failed") {
+        end.failed_attempts.push_back(event.attempt);
+      }
+    } else if (const auto* taken = std::get_if<SnapshotTaken>(&event.body)) {
+      if (taken->turn == 0 && !taken->after) end.failed_attempts.clear();  // a new task begins
+    } else if (std::holds_alternative<TurnEnded>(event.body)) {
+      ++end.from.turns_done;
+    } else if (std::holds_alternative<CheckRan>(event.body)) {
+      end.from.check_is_owed = false;
+    } else if (const auto* action = std::get_if<ActionDecided>(&event.body)) {
+      decided.insert(action->call_id);
+    } else if (const auto* finished = std::get_if<ToolFinished>(&event.body)) {
+      if (!finished->state.empty()) end.from.state = tool_state_from_json(finished->state);
+      end.from.check_is_owed = finished->tool == "finish" && !finished->is_error;
+    } else if (const auto* added = std::get_if<MessageAdded>(&event.body)) {
+      note_message(added->message, end, open);
+    }
+  }
+  for (const ToolCall& call : open) {
+    if (decided.contains(call.id)) {
+      end.interrupted.push_back(call.id);
+    } else {
+      end.from.unstarted.calls.push_back(call);
+    }
+  }
+  return end;
+}
+
+}  // namespace corvid::runtime

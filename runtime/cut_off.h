@@ -1,0 +1,23 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/agent_loop.h"
+#include "runtime/event.h"
+
+namespace corvid::runtime {
+
+// Where a session's log ends, and what is owed there.
+struct CutOff {
+  StartPoint from;
+  std::vector<std::string> interrupted;  // calls that were decided, and cut off in the middle
+  std::vector<int> failed_attempts;      // of the last task
+  bool has_messages = false;
+};
+
+// Calls that nothing was done about yet are left to the loop (StartPoint::unstarted).
+CutOff find_cut_off(std::span<const Event> events);
+
+}  // namespace corvid::runtime

@@ -1,0 +1,179 @@
+#include <catch2/catch.hpp>
+
+#include "runtime/session.h"
+#include "tests/e2e/fixture.h"
+
+using namespace corvid;
+using namespace corvid::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string kWrong = "def add(a, b):\n    return a - b\n";
+const std::string kRight = "def add(a, b):\n    return a + b\n";
+
+Json edit() {
+  return call(
+      "edit_file",
+      {{"path", "calc.py"}, {"old_text", "    return a - b"}, {"new_text", "    return a + b"}});
+}
+
+Json finish() { return call("finish", {{"summary", "done"}}); }
+
+std::string run(const Scene& scene, const std::vector<Json>& replies) {
+  const ProcessResult process =
+      scene.corvid({"run", "repair it", "--workspace", scene.workspace().string(), "--model",
+                    scene.script(replies), "--json"});
+  REQUIRE(process.exit_code == 0);
+  return result_of(process).at("session");
+}
+
+struct Undone {
+  int exit_code = -1;
+  std::vector<std::string> files, conflicts;
+};
+
+Undone undo(const Scene& scene, std::vector<std::string> more = {}) {
+  std::vector<std::string> arguments = {"sessions", "undo", "--json", "--workspace",
+                                        scene.workspace().string()};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  const ProcessResult process = scene.corvid(arguments);
+  INFO(process.err);
+  const std::vector<Json> lines = json_lines(process.out);
+  REQUIRE(lines.size() == 1);
+  return {process.exit_code, lines[0].at("files"), lines[0].at("conflicts")};
+}
+
+using Names = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("a second undo does nothing, and nobody's new file goes") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  run(scene, {call("read_file", {{"path", "calc.py"}}), edit(),
+              call("write_file", {{"path", "deep/new.py"}, {"content", "x = 1\n"}}), finish()});
+  CHECK(scene.get("calc.py") == kRight);
+  scene.put("mine.py", "by hand\n");
+  CHECK(undo(scene).files == Names{"calc.py", "deep/new.py"});
+  CHECK(scene.get("calc.py") == kWrong);
+  CHECK_FALSE(fs::exists(scene.workspace() / "deep"));
+  scene.put("calc.py", "by hand\n");
+  scene.put("deep/new.py", "by hand\n");
+  const Undone second = undo(scene);
+  CHECK(second.exit_code == 0);
+  CHECK(second.files.empty());
+  CHECK(scene.get("calc.py") == "by hand\n");
+  CHECK(scene.get("deep/new.py") == "by hand\n");
+  CHECK(scene.get("mine.py") == "by hand\n");
+}
+
+TEST_CASE("what changed after the run is put back by force only, also after a first undo") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  run(scene, {call("read_file", {{"path", "calc.py"}}), edit(),
+              call("write_file", {{"path", "new.py"}, {"content", "x = 1\n"}}), finish()});
+  scene.put("calc.py", "by hand\n");
+  scene.put("mine.py", "by hand\n");
+  const Undone first = undo(scene);
+  CHECK(first.exit_code == 2);
+  CHECK(first.files == Names{"new.py"});
+  CHECK(first.conflicts == Names{"calc.py"});
+  CHECK(scene.get("calc.py") == "by hand\n");
+  const Undone forced = undo(scene, {"--force"});
+  CHECK(forced.exit_code == 0);
+  CHECK(forced.files == Names{"calc.py"});
+  CHECK(scene.get("calc.py") == kWrong);
+  CHECK(scene.get("mine.py") == "by hand\n");
+}
+
+TEST_CASE("an undo after a resume leaves what others changed in between") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  const std::vector<Json> script = {
+      call("read_file", {{"path", "calc.py"}}),
+      edit(),
+      finish(),
+      finish(),
+      call("write_file", {{"path", "new.py"}, {"content", "x = 1\n"}}),
+      finish()};
+  const std::string id = run(scene, script);
+  scene.put("test_calc.py", "# by hand\n");
+  scene.put("mine.py", "by hand\n");
+  // A further task in the same session: only that one is undone.
+  const ProcessResult resumed = scene.corvid({"run", "more", "--resume", id, "--json"});
+  INFO(resumed.err);
+  REQUIRE(result_of(resumed).at("session") == id);
+  undo(scene);
+  CHECK_FALSE(fs::exists(scene.workspace() / "new.py"));
+  CHECK(scene.get("test_calc.py") == "# by hand\n");
+  CHECK(scene.get("mine.py") == "by hand\n");
+  CHECK(scene.get("calc.py") == kRight);
+}
+
+TEST_CASE("an undo of a run that was killed and resumed leaves what others changed in between") {
+  if (!sandbox_works()) return;
+  const std::vector<Json> script = {
+      call("read_file", {{"path", "calc.py"}}), edit(),
+      call("write_file", {{"path", "new.py"}, {"content", "x = 1\n"}}), finish(), finish()};
+  for (const int after : {14, 16, 18, 20}) {
+    const Scene scene;
+    CAPTURE(after);
+    const ProcessResult killed =
+        scene.corvid({"run", "repair it", "--workspace", scene.workspace().string(), "--model",
+                      scene.script(script), "--json"},
+                     {{"CORVID_TEST_KILL_AFTER_EVENTS", std::to_string(after)}});
+    REQUIRE(killed.exit_code == -1);
+    scene.put("test_calc.py", "# by hand\n");
+    scene.put("mine.py", "by hand\n");
+    std::string id;
+    for (const auto& entry : fs::directory_iterator(scene.data() / "sessions")) {
+      id = entry.path().filename().string();
+    }
+    const ProcessResult resumed = scene.corvid({"run", "--resume", id, "--json"});
+    INFO(resumed.err);
+    REQUIRE(result_of(resumed).at("session") == id);
+    undo(scene);
+    CHECK(scene.get("test_calc.py") == "# by hand\n");
+    CHECK(scene.get("mine.py") == "by hand\n");
+    CHECK(scene.get("calc.py") == kWrong);
+    CHECK_FALSE(fs::exists(scene.workspace() / "new.py"));
+    CHECK(undo(scene).files.empty());
+  }
+}
+
+TEST_CASE("a rewind puts back what its turn and later ones changed, and an undo the rest") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  run(scene, {call("read_file", {{"path", "calc.py"}}), edit(),
+              call("write_file", {{"path", "new.py"}, {"content", "x = 1\n"}}), finish()});
+  REQUIRE(scene.corvid({"sessions", "rewind", "--to", "3", "-w", scene.workspace().string()})
+              .exit_code == 0);
+  CHECK(scene.get("calc.py") == kRight);
+  CHECK_FALSE(fs::exists(scene.workspace() / "new.py"));
+  scene.put("new.py", "by hand\n");
+  CHECK(undo(scene).files == Names{"calc.py"});
+  CHECK(scene.get("new.py") == "by hand\n");
+}
+
+TEST_CASE("an undo without an id means the newest session of the folder it is in") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  run(scene, {call("read_file", {{"path", "calc.py"}}), edit(), finish()});
+  const fs::path other = scene.root() / "other";
+  fs::create_directory(other);
+  const std::string model =
+      scene.script({call("write_file", {{"path", "x"}, {"content", "1"}}), finish()});
+  const ProcessResult run_elsewhere =
+      scene.corvid({"run", "write it", "--workspace", other.string(), "--model", model});
+  REQUIRE(run_elsewhere.exit_code == 0);
+  CHECK(undo(scene).files == Names{"calc.py"});
+  CHECK(fs::exists(other / "x"));
+
+  const fs::path empty = scene.root() / "empty";
+  fs::create_directory(empty);
+  const ProcessResult nothing = scene.corvid({"sessions", "undo", "--workspace", empty.string()});
+  CHECK(nothing.exit_code == 1);
+  CHECK(nothing.err.find("give the id") != std::string::npos);
+  CHECK(fs::exists(other / "x"));
+}

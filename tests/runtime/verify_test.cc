@@ -1,0 +1,153 @@
+#include "runtime/verify.h"
+
+#include <catch2/catch.hpp>
+
+#include "runtime/base/files.h"
+#include "tests/support/process.h"
+
+using namespace corvid;
+using namespace corvid::runtime;
+using corvid::test::run_process;
+namespace fs = std::filesystem;
+
+namespace {
+
+void put(const fs::path& path, std::string_view text) {
+  fs::create_directories(path.parent_path());
+  write_file_atomic(path, text);
+}
+
+bool works() {
+  const sandbox::LayerReport report = sandbox::detect_layers();
+  if (!report.complete()) WARN("SKIP: no sandbox here: " << report.missing());
+  return report.complete();
+}
+
+// A workspace whose test fails, and the checker of a run that begins with it.
+struct Bench {
+  explicit Bench(const std::string& command) : root(dir.path() / "w") {
+    put(root / "calc.py", "def add(a, b):\n    return a - b\n");
+    put(root / "test_calc.py",
+        "import unittest\nfrom calc import add\n\n\nclass AddTest(unittest.TestCase):\n"
+        "    def test_add(self):\n        self.assertEqual(add(2, 3), 5)\n");
+    begin(command);
+  }
+
+  void begin(const std::string& command) {
+    workspace.emplace(root);
+    store = std::make_unique<SnapshotStore>(dir.path() / "s.git", root);
+    CheckerOptions options;
+    options.command = command;
+    options.profile = sandbox::system_profile();
+    options.scratch = dir.path() / "scratch";
+    checker = std::make_unique<Checker>(*sandbox, options, *store, store->take(),
+                                        std::make_shared<const IgnoredFiles>(*workspace));
+  }
+
+  CheckResult verify() const { return checker->verify(*workspace, {}); }
+
+  TempDir dir;
+  fs::path root;
+  std::unique_ptr<sandbox::Sandbox> sandbox = sandbox::make_sandbox("linux");
+  std::optional<tools::Workspace> workspace;
+  std::unique_ptr<SnapshotStore> store;
+  std::unique_ptr<Checker> checker;
+};
+
+const std::string kCheck = "PYTHONPATH=. python3 -m unittest -q";
+
+}  // namespace
+
+TEST_CASE("a module that stands in for the test runner does not verify") {
+  if (!works()) return;
+  for (const char* path : {"unittest.py", "unittest/__main__.py", "sitecustomize.py"}) {
+    const Bench bench(kCheck);
+    put(bench.root / path, "import os\nos._exit(0)\n");
+    if (std::string(path).find('/') != std::string::npos) {
+      put(bench.root / "unittest" / "__init__.py", "");
+    }
+    const CheckResult result = bench.verify();
+    INFO(path << ": " << result.run.output);
+    CHECK(result.run.exit_code == 0);
+    CHECK(result.status == CheckStatus::unverified);
+    CHECK(std::find(result.changed_tests.begin(), result.changed_tests.end(), path) !=
+          result.changed_tests.end());
+    REQUIRE(result.originals.has_value());
+    CHECK(result.originals->exit_code != 0);
+    CHECK(result.originals->purpose == "originals");
+  }
+}
+
+TEST_CASE("new tests that pass along with the old ones verify") {
+  if (!works()) return;
+  const Bench bench(kCheck);
+  put(bench.root / "calc.py", "def add(a, b):\n    return a + b\n");
+  put(bench.root / "test_more.py",
+      "import unittest\n\n\nclass MoreTest(unittest.TestCase):\n"
+      "    def test_more(self):\n        pass\n");
+  const CheckResult result = bench.verify();
+  CHECK(result.status == CheckStatus::verified);
+  CHECK(result.changed_tests == std::vector<std::string>{"test_more.py"});
+  REQUIRE(result.originals.has_value());
+  CHECK(result.originals->exit_code == 0);
+}
+
+TEST_CASE("a removed test comes back for the second check") {
+  if (!works()) return;
+  const Bench bench(kCheck + " && ls test_*.py");
+  fs::remove(bench.root / "test_calc.py");
+  put(bench.root / "test_easy.py",
+      "import unittest\n\n\nclass EasyTest(unittest.TestCase):\n"
+      "    def test_easy(self):\n        pass\n");
+  const CheckResult result = bench.verify();
+  CHECK(result.status == CheckStatus::unverified);
+  CHECK(result.changed_tests == std::vector<std::string>{"test_calc.py", "test_easy.py"});
+}
+
+TEST_CASE("a script of the check that the run wrote itself does not verify") {
+  if (!works()) return;
+  const Bench bench("./check.sh");
+  put(bench.root / "check.sh", "#!/bin/sh\nexit 0\n");
+  fs::permissions(bench.root / "check.sh", fs::perms(0755));
+  CHECK(bench.verify().status == CheckStatus::unverified);
+}
+
+TEST_CASE("what stands in for a module or program is known by its name and place") {
+  const auto is_package = [](const std::string& folder) { return folder == "pkg"; };
+  for (const char* path : {"unittest.py", "json.so", "src/random.py", "runner.py"}) {
+    CHECK(stands_in(path, "cd src && python3 -m runner", is_package));
+  }
+  for (const char* path :
+       {"calc.py", "pkg/types.py", "json/data.txt", "fizz.py", "docs/time.md", "hello.c"}) {
+    CHECK_FALSE(stands_in(path, "gcc hello.c && python3 -c 'import fizz'", is_package));
+  }
+}
+
+TEST_CASE("a check in a worktree, also of an attempt's copy, can ask git") {
+  if (!works()) return;
+  if (run_process({"git", "--version"}, {}).exit_code != 0) {
+    WARN("SKIP: no git here");
+    return;
+  }
+  Bench bench("true");
+  const auto git = [&](const fs::path& folder, std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(),
+                     {"git", "-C", folder.string(), "-c", "user.name=a", "-c", "user.email=a@b"});
+    return run_process(arguments, {{"GIT_CONFIG_GLOBAL", "/dev/null"}}).exit_code == 0;
+  };
+  const fs::path main = bench.root, side = bench.dir.path() / "side";
+  REQUIRE(git(main, {"init", "-q"}));
+  REQUIRE(git(main, {"add", "."}));
+  REQUIRE(git(main, {"commit", "-q", "-m", "x"}));
+  REQUIRE(git(main, {"worktree", "add", "-q", side.string()}));
+  bench.root = side;
+  bench.begin("git ls-files --error-unmatch calc.py && git log -1");
+  const CheckResult result = bench.verify();
+  INFO(result.run.output);
+  CHECK(result.status == CheckStatus::verified);
+  const WorkingCopy working(*bench.workspace);
+  const CheckResult attempt =
+      bench.checker->verify(tools::Workspace(working.root(), bench.workspace->shown_as()), {});
+  INFO(attempt.run.output);
+  CHECK(attempt.status == CheckStatus::verified);
+}
