@@ -345,7 +345,7 @@ void TaskRun::run_fork(RunResult& result, AgentLoop& loop, int count, std::stop_
   result.attempts_tried = tried.tried;
   result.attempts_winner = tried.winner;
   for (const AttemptOutcome& outcome : tried.outcomes) {
-    result.turns += outcome.turns - loop.turns();
+    result.turns += std::max(0, outcome.turns - loop.turns());
   }
   result.status = attempts_status(tried);
   const AttemptOutcome* best = best_outcome(tried);

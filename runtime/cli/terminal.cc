@@ -145,6 +145,11 @@ void RunView::show(const Event& event) {
         : check->timed_out ? palette_.red("ran out of time")
                            : palette_.red(fmt::format("fails, exit code {}", check->exit_code));
     line(fmt::format("check ({}) {} after {:.1f} s", where, verdict, double(check->ms) / 1000));
+  } else if (const auto* taken = std::get_if<SnapshotTaken>(&event.body)) {
+    if (taken->turn == 0 && !taken->after && !taken->left_out.empty()) {
+      line("left out of snapshots, so undo cannot put them back: " +
+           printable(join(taken->left_out, ", ")));
+    }
   } else if (const auto* resumed = std::get_if<Resumed>(&event.body)) {
     line("resumed; files changed by others since: " +
          (resumed->changed_files.empty() ? "none" : join(resumed->changed_files, ", ")));

@@ -174,5 +174,7 @@ TEST_CASE("one run at a time in a workspace") {
   const ProcessResult second =
       scene.corvid(run_arguments(scene, scene.script({call("finish", {{"summary", "done"}})})));
   CHECK(second.exit_code != 0);
-  CHECK(second.err.find("another run is under way") != std::string::npos);
+  CHECK(second.exit_code == 6);
+  CHECK(result_of(second).at("message").get<std::string>().find("another run is under way") !=
+        std::string::npos);
 }
