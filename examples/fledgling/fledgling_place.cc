@@ -218,7 +218,7 @@ class Writer {
     const Right right(task, files);
     const Evidence evidence = read_stored(task.evidence);
     if (evidence.check_passed || evidence.executed.empty()) return;
-    const Place place(evidence, files);
+    const Place place(evidence);
     std::vector<std::unique_ptr<Source>> sources;
     std::vector<Seen> units;
     for (const SourceFile& file : files) {

@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <utility>
-
-#include "runtime/base/text.h"
 
 namespace corvid::tools::edits {
 
@@ -15,7 +12,6 @@ namespace {
 constexpr float kMentionedPath = 1.5f, kMentionedClass = 1.5f;
 constexpr float kMentionedName = 16.0f, kMentionedWord = 2.0f;
 constexpr float kLinesBeforeMax = 15;
-constexpr int kTestLinesMax = 80;
 
 std::string_view last_part(std::string_view name) {
   const size_t dot = name.rfind('.');
@@ -31,41 +27,6 @@ bool names_unit(std::string_view name, std::string_view qualname) {
 bool same_path(std::string_view mentioned, std::string_view path) {
   return path == mentioned || path.ends_with("/" + std::string(mentioned)) ||
          mentioned.ends_with("/" + std::string(path));
-}
-
-// "sortedList_of" -> "sorted", "list", "of".
-std::set<std::string, std::less<>> words_of(std::string_view name) {
-  std::set<std::string, std::less<>> out;
-  std::string word;
-  for (const char c : name) {
-    const bool is_upper = c >= 'A' && c <= 'Z';
-    const bool is_letter = is_upper || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-    if ((!is_letter || is_upper) && !word.empty()) out.insert(std::exchange(word, {}));
-    if (is_letter) word += is_upper ? static_cast<char>(c - 'A' + 'a') : c;
-  }
-  if (!word.empty()) out.insert(word);
-  for (const std::string_view plain : {"test", "tests", "init", "get", "set", "is", "to"}) {
-    if (const auto at = out.find(plain); at != out.end()) out.erase(at);
-  }
-  return out;
-}
-
-std::string_view stem_of(std::string_view path) {
-  const size_t slash = path.rfind('/');
-  if (slash != std::string_view::npos) path.remove_prefix(slash + 1);
-  return path.substr(0, path.rfind('.'));
-}
-
-void add_identifiers(std::string_view line, std::set<std::string, std::less<>>& out) {
-  size_t begin = 0;
-  for (size_t i = 0; i <= line.size(); ++i) {
-    const char c = i < line.size() ? line[i] : ' ';
-    const bool is_part = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-                         (c >= '0' && c <= '9');
-    if (is_part) continue;
-    if (i > begin) out.emplace(line.substr(begin, i - begin));
-    begin = i + 1;
-  }
 }
 
 float weigh_with(std::span<const float> terms, std::span<const float> weights) {
@@ -114,14 +75,11 @@ bool is_test_file(std::string_view path) {
   return false;
 }
 
-Place::Place(const Evidence& evidence, std::span<const SourceFile> files) : evidence_(evidence) {
+Place::Place(const Evidence& evidence) : evidence_(evidence) {
   for (const std::vector<Frame>& traceback : evidence.tracebacks) {
     int distance = 0;
     for (auto frame = traceback.rbegin(); frame != traceback.rend(); ++frame) {
-      if (is_test_file(frame->path)) {
-        read_test(*frame, files);
-        continue;
-      }
+      if (is_test_file(frame->path)) continue;
       std::vector<Mark>& marks = marks_[frame->path];
       const auto same = std::find_if(marks.begin(), marks.end(), [&](const Mark& m) {
         return m.line == frame->line && m.distance == distance;
@@ -155,29 +113,6 @@ int Place::hint(const std::string& path, const Unit& unit) const {
   return mark == nullptr ? 0 : mark->line;
 }
 
-void Place::read_test(const Frame& frame, std::span<const SourceFile> files) {
-  const std::string_view stem = stem_of(frame.path);
-  std::string file(stem.starts_with("test_") ? stem.substr(5) : stem);
-  if (file.ends_with("_test")) file.resize(file.size() - 5);
-  tested_files_.insert(file);
-  tested_words_.merge(words_of(frame.function));
-  const auto same = std::find_if(files.begin(), files.end(),
-                                 [&](const SourceFile& f) { return f.path == frame.path; });
-  if (same == files.end() || frame.line < 1) return;
-  const std::vector<std::string_view> lines = split_lines(same->text);
-  const std::string head = "def " + frame.function + "(";
-  int first = std::min(frame.line, static_cast<int>(lines.size()));
-  const int lowest = std::max(1, first - kTestLinesMax);
-  const auto is_head = [&](int number) {
-    return lines[static_cast<size_t>(number - 1)].find(head) != std::string_view::npos;
-  };
-  while (first > lowest && !is_head(first)) --first;
-  if (first < 1 || !is_head(first)) first = frame.line;
-  for (int i = first; i <= std::min(frame.line, static_cast<int>(lines.size())); ++i) {
-    add_identifiers(lines[static_cast<size_t>(i - 1)], tested_names_);
-  }
-}
-
 Place::Spectrum Place::spectrum(const std::string& path, int first_line, int last_line) const {
   const auto file = evidence_.executed.find(path);
   Spectrum best;
@@ -192,7 +127,7 @@ Place::Spectrum Place::spectrum(const std::string& path, int first_line, int las
     const float ochiai = failing / std::sqrt(all * (failing + passing));
     if (ochiai <= highest) continue;
     highest = ochiai;
-    best = {failing / all, failing / (failing + passing), passing};
+    best = {failing / all, failing / (failing + passing)};
   }
   return best;
 }
@@ -216,8 +151,6 @@ UnitTerms Place::unit_terms(const std::string& path, const Unit& unit) const {
   if (const Mark* mark = innermost(path, unit)) {
     constexpr std::array<UnitTerm, 4> kFrames = {frame_0, frame_1, frame_2, frame_far};
     at(out, kFrames[static_cast<size_t>(std::min(mark->distance, 3))]) = 1;
-    at(out, log_frame_share) = std::log(static_cast<float>(mark->count) /
-                                        static_cast<float>(evidence_.tracebacks.size()));
   }
   if (!evidence_.executed.empty()) {
     // A `def` line runs when its module is imported, whatever the test.
@@ -227,24 +160,8 @@ UnitTerms Place::unit_terms(const std::string& path, const Unit& unit) const {
     if (s.share > 0) {
       at(out, log_share) = std::log(s.share);
       at(out, log_purity) = std::log(s.purity);
-      at(out, log_passing) = std::log1p(s.passing);
-      at(out, never_passing) = s.passing > 0 ? 0 : 1;
     } else {
       at(out, unit.is_function ? not_executed : outside_not_executed) = 1;
-    }
-  }
-  const std::string_view name = last_part(unit.name);
-  const std::string_view owner =
-      name.size() == unit.name.size()
-          ? ""
-          : last_part(std::string_view(unit.name).substr(0, unit.name.size() - name.size() - 1));
-  if (unit.is_function && tested_names_.contains(name)) at(out, tested_name) = 1;
-  if (!owner.empty() && tested_names_.contains(owner)) at(out, tested_class) = 1;
-  if (tested_files_.contains(stem_of(path))) at(out, tested_file) = 1;
-  const auto words = words_of(name);
-  for (const std::string& word : words) {
-    if (tested_words_.contains(word)) {
-      at(out, tested_words) += 1.0f / static_cast<float>(words.size());
     }
   }
   return out;
@@ -274,13 +191,11 @@ std::vector<LineTerms> Place::line_terms(const std::string& path, const Source& 
     if (s.first_line < unit.first_line || s.first_line > unit.last_line) continue;
     LineTerms terms{};
     const bool is_head = unit.is_function && s.first_line == unit.first_line;
-    if (is_head) at(terms, head) = 1;
     if (is_executed && !is_head) {
       const Spectrum value = spectrum(path, s.first_line, s.last_line);
       at(terms, line_not_executed) = value.share > 0 ? 0 : 1;
       at(terms, line_log_share) = value.share > 0 ? std::log(value.share) : 0;
       at(terms, line_log_purity) = value.share > 0 ? std::log(value.purity) : 0;
-      at(terms, line_never_passing) = value.share > 0 && value.passing <= 0 ? 1 : 0;
     }
     if (mark != nullptr) {
       const int line = mark->line - 1;

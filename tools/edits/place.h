@@ -10,7 +10,6 @@
 #include <string_view>
 #include <vector>
 
-#include "tools/edit_candidates.h"
 #include "tools/edits/candidates.h"
 #include "tools/evidence.h"
 
@@ -20,11 +19,9 @@ namespace corvid::tools::edits {
 bool is_test_file(std::string_view path);
 
 // outside: no function. log_lines: lines of the unit. frame_*: in a traceback, so many frames of
-// the project above its innermost one; log_frame_share: of the tracebacks. not_executed,
-// outside_not_executed: by no failing test, of functions and of other units. log_share: of the
-// failing tests that run its most suspicious line (Ochiai), log_purity: of the tests that run it,
-// those that fail; log_passing: how many that pass; never_passing: none. tested_*: whether the
-// failing tests name the unit, its class, its file, and the share of its name's words in theirs.
+// the project above its innermost one. not_executed, outside_not_executed: by no failing test, of
+// functions and of other units. log_share: of the failing tests, those that run its most suspicious
+// line (Ochiai); log_purity: of the tests that run it, those that fail.
 enum class UnitTerm : uint8_t {
 #define PLACE_UNIT(id, weight) id,
 #define PLACE_LINE(id, weight)
@@ -32,9 +29,9 @@ enum class UnitTerm : uint8_t {
   count
 };
 
-// head: the line of the `def`. line_*: as those of the unit. failing_line: the traceback's line in
-// the unit; later: behind it; before: how far above it (1 at 15 lines); *_far: the same where the
-// unit's frame is not the innermost one.
+// line_*: as those of the unit. failing_line: the traceback's line in the unit; later: behind it;
+// before: how far above it (1 at 15 lines); *_far: the same where the unit's frame is not the
+// innermost one.
 enum class LineTerm : uint8_t {
 #undef PLACE_UNIT
 #undef PLACE_LINE
@@ -55,9 +52,8 @@ float weigh(const LineTerms& terms);
 
 class Place {
  public:
-  // `evidence` must outlive this. `files` holds the tests as well, whose texts tell what the
-  // failing ones are about.
-  Place(const Evidence& evidence, std::span<const SourceFile> files);
+  // `evidence` must outlive this.
+  explicit Place(const Evidence& evidence);
 
   UnitTerms unit_terms(const std::string& path, const Unit& unit) const;
 
@@ -82,19 +78,14 @@ class Place {
   };
   struct Spectrum {
     float share = 0;   // of the failing tests
-    float purity = 0;  // of the tests
-    float passing = 0;
+    float purity = 0;  // of the tests that run the line
   };
   const Mark* innermost(const std::string& path, const Unit& unit) const;
   Spectrum spectrum(const std::string& path, int first_line, int last_line) const;  // 0-based
-  void read_test(const Frame& frame, std::span<const SourceFile> files);
 
   const Evidence& evidence_;
   std::map<std::string, std::vector<Mark>> marks_;
   std::set<std::string> paths_;
-  std::set<std::string, std::less<>> tested_names_;  // identifiers in the failing tests
-  std::set<std::string, std::less<>> tested_words_;  // in the names of the failing tests
-  std::set<std::string, std::less<>> tested_files_;  // "orders" of test_orders.py
 };
 
 // The line (index as of line_terms) whose terms a candidate takes: its own; for an insertion the

@@ -244,7 +244,7 @@ std::vector<EditCandidate> EditRanker::rank(std::span<const SourceFile> files,
                                             const Evidence& evidence, const EditOptions& options,
                                             const RankEdits& model) const {
   std::vector<File> opened = impl_->open(files, options);
-  const edits::Place place(evidence, files);
+  const edits::Place place(evidence);
   std::vector<Visit> visits = impl_->plan(opened, place, options);
   size_t count = 0;
   for (Visit& visit : visits) {

@@ -35,6 +35,10 @@ class OrderTest(unittest.TestCase):
         self.assertEqual([o.number for o in self.book.open_orders()], [1])
         self.assertEqual(self.book.serve(5, Quantity), [])
 
+    def test_can_serve(self):
+        self.assertTrue(self.book.can_serve(Order(6, "Fay", {"BX-100": 20, "RP-200": 1}, day=1)))
+        self.assertFalse(self.book.can_serve(Order(7, "Gus", {"BX-100": 1, "RP-200": 11}, day=1)))
+
     def test_available(self):
         self.assertEqual(self.book.reserved("BX-100"), 27)
         self.assertEqual(self.book.available("BX-100"), 0)
