@@ -6,9 +6,10 @@ L-BFGS with a pull towards the weights that stand in place.inc. Prints ranks as 
 the denominator: of the weights as they stand, of the fit, and of a fit on other packages than those
 it is tested on (four folds).
 
-    python3 fit_place.py --fit PREFIX... [--pull 0.02] [--write]
+    python3 fit_place.py --fit PREFIX... [--pull 0.03] [--write]
 
-PREFIX is what `fledgling_place features` wrote. Needs numpy only.
+With --write the weights also go into place.inc, and the next fit is pulled towards them. PREFIX is
+what `fledgling_place features` wrote. Needs numpy only.
 """
 
 import argparse
@@ -137,7 +138,7 @@ def row(name, found):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     arguments.add_argument("--fit", nargs="+", required=True)
-    arguments.add_argument("--pull", type=float, default=0.003)
+    arguments.add_argument("--pull", type=float, default=0.03)
     arguments.add_argument("--without", nargs="*", default=[], help="terms that keep weight 0")
     arguments.add_argument("--write", action="store_true", help="into place.inc")
     options = arguments.parse_args()
@@ -148,11 +149,12 @@ def main():
     free = numpy.array([n not in FIXED and n not in options.without for n in names])
     tasks = read(options.fit, len(terms))
     reach = sum(t.label >= 0 for t in tasks)
-    print(f"{len(tasks)} tasks, {reach} reachable, {len({t.record['package'] for t in tasks})} packages,"
-          f" {numpy.mean([t.record['candidates'] for t in tasks]):.0f} candidates each")
+    packages = sorted({t.record["package"] for t in tasks})
+    mean = numpy.mean([t.record["candidates"] for t in tasks])
+    print(f"{len(tasks)} tasks of {len(packages)} packages, {reach} of them reachable,")
+    print(f"{mean:.0f} candidates each")
     print("| weights | " + " | ".join(f"@{k}" for k in EXACT) + " |\n|---|" + "---|" * len(EXACT))
     row("as they stand", ranks(tasks, start))
-    packages = sorted({t.record["package"] for t in tasks})
     found = []
     for fold in range(4):
         test = {p for i, p in enumerate(packages) if i % 4 == fold}

@@ -202,7 +202,7 @@ def mean(values):
 
 def rates(group, rows, cuts):
     """The Markdown table of solve rates and costs; group: {row: {id: result}}."""
-    head = ["ranking", "n", *(f"solved @{k}, %" for k in cuts), "exact line, %", "checks_run", "tokens"]
+    head = ["ranking", "n", *(f"solved @{k}, %" for k in cuts), "exact line, %", "checks", "tokens"]
     head += ["seconds", "false successes", "no result or bad lines"]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for row in rows:
@@ -218,7 +218,7 @@ def rates(group, rows, cuts):
         tokens = [r["tokens"] or {} for r in found]
         cells += [
             f"{100 * sum(r['exact'] for r in found) / n:.1f}",
-            f"{mean([r["checks_run"] for r in found]):.1f}",
+            f"{mean([r['checks_run'] for r in found]):.1f}",
             f"{mean([(t.get('prefilled') or 0) + (t.get('generated') or 0) for t in tokens]):.0f}",
             f"{mean([r['seconds'] for r in found]):.1f}",
             str(sum(r["claimed"] and not r["solved"] for r in found)),
