@@ -1,10 +1,10 @@
 """Fits the weights of place (tools/edits/place.inc) and prints them.
 
 A conditional logit over all candidates of a project: score = score within the unit + unit terms . u
-+ line terms . l. Tasks count the same; the right repair's probability is maximised by
-L-BFGS with a pull towards the weights that stand in place.inc. Prints ranks as exact@K, all tasks in
-the denominator: of the weights as they stand, of the fit, and of a fit on other packages than those
-it is tested on (four folds).
++ line terms . l. Tasks count the same; the right repair's probability is maximised by L-BFGS with a
+pull towards the weights that stand in place.inc. Prints ranks as exact@K, all tasks in the
+denominator: of the weights as they stand, of a fit on other packages than those it is tested on
+(four folds), and of the fit.
 
     python3 fit_place.py --fit PREFIX... [--pull 0.03] [--write]
 

@@ -30,6 +30,7 @@ import fetch  # noqa: E402
 import mutate  # noqa: E402
 
 SECONDS, TRIED = 120, 60
+FAILURES = (OSError, ValueError, LookupError, StopIteration, subprocess.SubprocessError)
 
 
 def goes_on(check):
@@ -106,7 +107,7 @@ def main():
                 count += 1
                 with open(work / "tasks.jsonl", "a") as out:
                     out.write(json.dumps(task) + "\n")
-        except (OSError, ValueError, IndexError, StopIteration, subprocess.SubprocessError) as error:
+        except FAILURES as error:
             print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr)
         print(f"{name}: {count} tasks", file=sys.stderr, flush=True)
 

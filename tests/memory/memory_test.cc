@@ -128,9 +128,9 @@ TEST_CASE("Who said it and when it was said raise a turn") {
 TEST_CASE("Scopes do not leak into one another") {
   const TempDir folder;
   MemoryConfig one = in_folder(folder.path());
-  one.scope.project = "/work/one";
+  one.scope.project = "/project/one";
   MemoryConfig two = one;
-  two.scope.project = "/work/two";
+  two.scope.project = "/project/two";
   MemoryConfig other = one;
   other.scope.tenant = "other";
   Memory first(one);

@@ -80,20 +80,20 @@ TEST_CASE("The profile is what all rules allow") {
 TEST_CASE("Intersecting profiles never widens either") {
   Profile a;
   a.read_roots = {"/usr", "/data"};
-  a.write_roots = {"/work/a", "/work/b/deep"};
-  a.protected_paths = {"/work/a/.git"};
+  a.write_roots = {"/project/a", "/project/b/deep"};
+  a.protected_paths = {"/project/a/.git"};
   a.environment = {"A=1", "B=2"};
   a.memory_bytes_max = 10;
   Profile b;
-  b.read_roots = {"/usr/lib", "/work/a"};
-  b.write_roots = {"/work/b"};
+  b.read_roots = {"/usr/lib", "/project/a"};
+  b.write_roots = {"/project/b"};
   b.hidden_paths = {"/data/secret"};
   b.environment = {"B=2", "A=2"};
   b.time_max = std::chrono::milliseconds(5);
   const Profile both = intersect(a, b);
   using Paths = std::vector<std::filesystem::path>;
-  CHECK(both.write_roots == Paths{"/work/b/deep"});
-  CHECK(both.read_roots == Paths{"/work/a", "/usr/lib"});
+  CHECK(both.write_roots == Paths{"/project/b/deep"});
+  CHECK(both.read_roots == Paths{"/project/a", "/usr/lib"});
   CHECK(both.protected_paths == a.protected_paths);
   CHECK(both.hidden_paths == b.hidden_paths);
   CHECK(both.environment == std::vector<std::string>{"B=2"});

@@ -143,9 +143,9 @@ TEST_CASE("A plan survives its text form, and damaged text is refused") {
   jail::Plan plan;
   plan.argv = {"sh", "-c", "echo 'a,b:3' \n\xff"};
   plan.environment = {"A=1", "EMPTY="};
-  plan.cwd = "/work";
+  plan.cwd = "/project";
   plan.mounts = {{Kind::read, "/usr", "/usr", 0}, {Kind::tmpfs, "", "/tmp", 4096}};
-  plan.placeholders = {"/work/.git"};
+  plan.placeholders = {"/project/.git"};
   plan.allow_network = true;
   plan.memory_bytes_max = 1;
   plan.processes_max = 2;
