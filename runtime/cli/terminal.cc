@@ -122,8 +122,6 @@ void RunView::show(const Event& event) {
     return;
   }
   if (const auto* start = std::get_if<SessionStarted>(&event.body)) {
-    const Json options = parse_json(start->options, "options");
-    check_command_ = json_string_or(options, "verify", "");
     line(palette_.bold("workspace ") + start->workspace);
     line(palette_.bold("sandbox   ") + start->sandbox);
   } else if (const auto* added = std::get_if<MessageAdded>(&event.body)) {

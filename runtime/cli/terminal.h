@@ -42,7 +42,6 @@ class RunView {
 
   std::FILE* stream_;
   Palette palette_;
-  std::string check_command_;
   bool diff_was_shown_ = false;
 };
 
