@@ -115,6 +115,7 @@ class Embedded final : public Provider {
     if (generation.finish == engine::FinishReason::length) reply.end = ReplyEnd::length;
     reply.tokens.generated = int64_t(sequence_->tokens().size() - before);
     messages_.push_back(reply.message);
+    counted_ = sequence_->tokens().size();
     if (request.on_text && !reply.message.content.empty()) request.on_text(reply.message.content);
     return reply;
   }
@@ -127,11 +128,19 @@ class Embedded final : public Provider {
     copy->logits_ = logits_;
     copy->text_ = text_;
     copy->lineage_ = lineage;
+    copy->counted_ = counted_;
     return copy;
   }
   std::string lineage() const override { return lineage_; }
 
-  void save(const std::filesystem::path& path) const override { sequence_->save(path); }
+  // As it was after the last whole reply: what came later is in no recorded turn.
+  void save(const std::filesystem::path& path) const override {
+    if (counted_ == 0) return;
+    if (sequence_->tokens().size() <= counted_) return sequence_->save(path);
+    const auto copy = sequence_->fork();
+    copy->truncate(int(counted_));
+    copy->save(path);
+  }
 
   TokenCounts restore(const std::filesystem::path& path, std::span<const Message> messages,
                       std::span<const EvaluatedTokens> log) override {
@@ -159,6 +168,7 @@ class Embedded final : public Provider {
       counts.rebuilt += int64_t(segment.size());
     }
     text_ = shared_->engine->tokenizer().decode(sequence_->tokens(), true);
+    counted_ = sequence_->tokens().size();
     return counts;
   }
 
@@ -337,6 +347,7 @@ class Embedded final : public Provider {
   std::vector<ToolDeclaration> tools_;
   std::string text_;           // rendered text that the sequence holds
   std::vector<float> logits_;  // of the last token read; empty after a reply
+  size_t counted_ = 0;         // tokens after the last whole reply
   int64_t dropped_ = 0;        // tokens that the last rewind gave up
 };
 

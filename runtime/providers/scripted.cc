@@ -3,6 +3,8 @@
 // or {"profile": {...}} as the first line. A call's argument "$choice" stands for the first value
 // that the request offers for it. Forks go on at the same line. When the file ends it replies with
 // the text "done" and no call.
+//   {"fail": "TEXT"} makes the model fail. A line with "lineage": NAME is for that conversation
+//   alone ("main.a2" is attempt 2); the others go past it.
 
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
@@ -47,10 +49,12 @@ class Scripted final : public Provider {
     if (stop.stop_requested()) fail(Code::cancelled, "cancelled");
     Reply reply;
     reply.message.role = Role::assistant;
+    skip_foreign();
     if (next_ >= replies_.size()) {
       reply.message.content = "done";
     } else {
       const Json json = parse_json(replies_[next_++], "scripted reply");
+      if (json.contains("fail")) fail(Code::device, json_string(json, "fail"));
       reply.message.content = json_string_or(json, "text", "");
       if (json.contains("calls")) {
         for (const Json& call : json.at("calls"))
@@ -76,11 +80,22 @@ class Scripted final : public Provider {
   TokenCounts restore(const std::filesystem::path&, std::span<const Message> messages,
                       std::span<const EvaluatedTokens>) override {
     next_ = 0;
-    for (const Message& message : messages) next_ += message.role == Role::assistant ? 1 : 0;
+    for (const Message& message : messages) {
+      if (message.role != Role::assistant) continue;
+      skip_foreign();
+      ++next_;
+    }
     return {};
   }
 
  private:
+  void skip_foreign() {
+    for (; next_ < replies_.size(); ++next_) {
+      const Json json = parse_json(replies_[next_], "scripted reply");
+      if (json_string_or(json, "lineage", lineage_) == lineage_) return;
+    }
+  }
+
   static ToolCall read_call(const Json& call, const Request& request) {
     ToolCall made;
     made.name = json_string(call, "name");

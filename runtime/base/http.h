@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace corvid {
+
+struct HttpRequest {
+  std::string url;                   // http or https
+  std::vector<std::string> headers;  // "Name: value"
+  std::string body;                  // sent by POST
+  bool is_post = true;
+  int64_t connect_ms_max = 20'000;
+  int64_t silent_ms_max = 600'000;  // without a byte from the server
+  int64_t response_bytes_max = 64 << 20;
+};
+
+struct HttpResponse {
+  int status = 0;                              // 0: the connection ended before a status
+  std::map<std::string, std::string> headers;  // names in lower case
+  std::string body;                            // what `on_data` did not take
+  std::string problem;  // empty; else why the exchange did not end as it should: "timed out"
+};
+
+// One exchange; redirects are not followed. The body of a 2xx answer goes to `on_data` piece by
+// piece where it is given, other bodies are kept. Proxy variables and SSL_CERT_FILE, SSL_CERT_DIR,
+// CURL_CA_BUNDLE are honoured. libcurl is loaded at the first call. A failure on the way is an
+// outcome (`problem`). Throws cancelled; unsupported when libcurl is missing; invalid for a bad
+// URL. Blocking; thread-safe.
+HttpResponse http_exchange(const HttpRequest& request,
+                           const std::function<void(std::string_view)>& on_data,
+                           std::stop_token stop);
+
+}  // namespace corvid

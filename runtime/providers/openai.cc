@@ -1,0 +1,279 @@
+// Any server that speaks OpenAI's chat completions (platform.openai.com/docs/api-reference/chat):
+// OPENAI_BASE_URL (default https://api.openai.com/v1), OPENAI_API_KEY. The server keeps nothing:
+// the conversation is this object's list of messages, sent whole each time, so that its beginning
+// is the same bytes every time and the server's prefix cache can serve it.
+
+#include <algorithm>
+#include <map>
+
+#include "runtime/base/error.h"
+#include "runtime/base/json.h"
+#include "runtime/base/text.h"
+#include "runtime/provider.h"
+#include "runtime/providers/support/remote.h"
+
+namespace corvid::runtime {
+namespace {
+
+constexpr size_t kCallsMax = 64;
+
+// One answer, put together from the pieces of a stream.
+class Completion {
+ public:
+  explicit Completion(const std::function<void(std::string_view)>& on_text) : on_text_(on_text) {}
+
+  void begin() {
+    if (!text_.empty() && on_text_) on_text_("\n[the answer broke off; asked again]\n");
+    text_.clear();
+    calls_.clear();
+    finish_.clear();
+    counts_ = {};
+  }
+
+  void take(std::string_view data, const char* message_key) {
+    const Json json = parse_json(data, "the server's answer");
+    if (!json.is_object()) fail(Code::invalid, "the server's answer is no JSON object");
+    if (json.contains("error") && !json.at("error").is_null()) {
+      fail(Code::invalid, error_text(data));
+    }
+    take_usage(json);
+    if (!json.contains("choices") || !json.at("choices").is_array()) return;
+    for (const Json& choice : json.at("choices")) {
+      if (!choice.is_object() || json_int_or(choice, "index", 0) != 0) continue;
+      if (choice.contains(message_key) && choice.at(message_key).is_object()) {
+        take_message(choice.at(message_key));
+      }
+      if (choice.contains("finish_reason") && choice.at("finish_reason").is_string()) {
+        finish_ = choice.at("finish_reason").get<std::string>();
+      }
+    }
+  }
+
+  bool is_complete() const { return !finish_.empty(); }
+
+  Reply reply() const {
+    Reply reply;
+    reply.message.role = Role::assistant;
+    reply.message.content = text_;
+    for (const auto& [index, call] : calls_) {
+      if (!call.name.empty()) reply.message.calls.push_back(call);
+    }
+    reply.end = finish_ == "length" ? ReplyEnd::length : ReplyEnd::end;
+    if (finish_ == "content_filter" && text_.empty() && calls_.empty()) {
+      fail(Code::io, "the server's content filter withheld the answer");
+    }
+    reply.tokens = counts_;
+    return reply;
+  }
+
+ private:
+  void take_usage(const Json& json) {
+    if (!json.contains("usage") || !json.at("usage").is_object()) return;
+    const Json& usage = json.at("usage");
+    const int64_t prompt = number(usage, "prompt_tokens");
+    int64_t cached = 0;
+    if (usage.contains("prompt_tokens_details") && usage.at("prompt_tokens_details").is_object()) {
+      cached = number(usage.at("prompt_tokens_details"), "cached_tokens");
+    }
+    counts_.reused = std::min(cached, prompt);
+    counts_.prefilled = prompt - counts_.reused;
+    counts_.generated = number(usage, "completion_tokens");
+  }
+
+  static int64_t number(const Json& object, const char* key) {
+    if (!object.contains(key) || !object.at(key).is_number()) return 0;
+    return std::max<int64_t>(0, object.at(key).get<int64_t>());
+  }
+
+  static std::string text_of(const Json& object, const char* key) {
+    if (!object.contains(key) || !object.at(key).is_string()) return {};
+    return object.at(key).get<std::string>();
+  }
+
+  void take_message(const Json& message) {
+    const std::string piece = text_of(message, "content");
+    text_ += piece;
+    if (!piece.empty() && on_text_) on_text_(piece);
+    if (!message.contains("tool_calls") || !message.at("tool_calls").is_array()) return;
+    int64_t position = 0;
+    for (const Json& part : message.at("tool_calls")) {
+      if (!part.is_object()) fail(Code::invalid, "the server's tool call is no JSON object");
+      take_call(part, position++);
+    }
+  }
+
+  // Servers number the calls, repeat their ids, or send each call whole.
+  void take_call(const Json& part, int64_t position) {
+    const std::string id = text_of(part, "id");
+    int64_t index = position;
+    if (part.contains("index") && part.at("index").is_number_integer()) {
+      index = part.at("index").get<int64_t>();
+    } else if (!id.empty()) {
+      const auto same = std::find_if(calls_.begin(), calls_.end(),
+                                     [&](const auto& entry) { return entry.second.id == id; });
+      index = same != calls_.end() ? same->first : calls_.empty() ? 0 : calls_.rbegin()->first + 1;
+    }
+    if (calls_.size() >= kCallsMax && !calls_.contains(index)) {
+      fail(Code::invalid, "the server's answer has more than 64 tool calls");
+    }
+    ToolCall& call = calls_[index];
+    if (!id.empty()) call.id = id;
+    if (!part.contains("function") || !part.at("function").is_object()) return;
+    const Json& function = part.at("function");
+    if (call.name.empty()) call.name = text_of(function, "name");
+    if (!function.contains("arguments")) return;
+    const Json& arguments = function.at("arguments");
+    if (arguments.is_string()) call.arguments += arguments.get<std::string>();
+    if (arguments.is_object()) call.arguments = dump_json(arguments);
+  }
+
+  const std::function<void(std::string_view)>& on_text_;
+  std::string text_;
+  std::map<int64_t, ToolCall> calls_;  // by the server's index
+  std::string finish_;
+  TokenCounts counts_;
+};
+
+// A parameter that a server does not know is left out, or goes by its other name.
+bool mend_request(std::string_view error, std::string& body) {
+  Json json = parse_json(body, "request");
+  const auto names = [&](std::string_view name) { return error.find(name) != error.npos; };
+  const auto rename = [&](const char* from, const char* to) {
+    if (!json.contains(from)) return false;
+    json[to] = json.at(from);
+    json.erase(from);
+    return true;
+  };
+  bool is_mended = false;
+  if (names("max_completion_tokens") && names("max_tokens")) {
+    is_mended = rename("max_tokens", "max_completion_tokens") ||
+                rename("max_completion_tokens", "max_tokens");
+  } else if (names("max_completion_tokens")) {
+    is_mended = rename("max_completion_tokens", "max_tokens");
+  } else {
+    for (const char* key : {"stream_options", "seed", "temperature", "max_tokens"}) {
+      if (!is_mended && names(key) && json.contains(key)) {
+        json.erase(key);
+        is_mended = true;
+      }
+    }
+  }
+  if (is_mended) body = dump_json(json);
+  return is_mended;
+}
+
+class OpenAi final : public Provider {
+ public:
+  explicit OpenAi(std::string_view model) : model_(model) {
+    if (model_.empty()) fail(Code::invalid, "openai: no model named; write openai:NAME");
+    const std::string url = base_url("OPENAI_BASE_URL", "https://api.openai.com/v1");
+    endpoint_.name = host_of(url);
+    endpoint_.url = url + "/chat/completions";
+    endpoint_.key = api_key("OPENAI_API_KEY", "openai");
+    if (!endpoint_.key.empty()) {
+      endpoint_.headers.push_back("Authorization: Bearer " + endpoint_.key);
+    } else if (url.starts_with("https://api.openai.com")) {
+      fail(
+          Code::not_found,
+          "no key for api.openai.com: set OPENAI_API_KEY, or write it to keys/openai (mode 600) in "
+          "Corvid's configuration folder; OPENAI_BASE_URL names another server");
+    }
+  }
+
+  std::string describe() const override { return model_ + " at " + endpoint_.name; }
+
+  void start(const std::string& system, std::span<const ToolDeclaration> tools) override {
+    messages_.push_back({Role::system, system, {}, {}});
+    Json list = Json::array();
+    for (const ToolDeclaration& tool : tools) {
+      list.push_back({{"type", "function"},
+                      {"function",
+                       {{"name", tool.name},
+                        {"description", tool.description},
+                        {"parameters", parse_json(tool.schema, "schema of " + tool.name)}}}});
+    }
+    tools_ = dump_json(list);
+  }
+
+  TokenCounts read(std::span<const Message> added, std::stop_token) override {
+    take(added);
+    return {};
+  }
+
+  Reply complete(const Request& request, std::stop_token stop) override {
+    Completion completion(request.on_text);
+    AnswerReader reader;
+    reader.begin = [&] { completion.begin(); };
+    reader.take_event = [&](std::string_view data) { completion.take(data, "delta"); };
+    reader.take_whole = [&](std::string_view body) { completion.take(body, "message"); };
+    reader.is_complete = [&] { return completion.is_complete(); };
+    ask(endpoint_, body_of(request), reader, mend_request, stop);
+    Reply reply = completion.reply();
+    messages_.push_back(reply.message);
+    for (ToolCall& call : reply.message.calls) call.id.clear();
+    return reply;
+  }
+
+  std::unique_ptr<Provider> fork(const std::string& lineage) const override {
+    auto copy = std::make_unique<OpenAi>(*this);
+    copy->lineage_ = lineage;
+    return copy;
+  }
+  std::string lineage() const override { return lineage_; }
+
+  void save(const std::filesystem::path&) const override {}  // the session's log holds it all
+  TokenCounts restore(const std::filesystem::path&, std::span<const Message> messages,
+                      std::span<const EvaluatedTokens>) override {
+    take(messages);
+    return {};
+  }
+
+ private:
+  void take(std::span<const Message> added) {
+    for (const Message& message : added) {
+      if (message.role == Role::tool) give_id(messages_, message.call_id);
+      messages_.push_back(message);
+    }
+  }
+
+  std::string body_of(const Request& request) const {
+    Json json = {
+        {"model", model_}, {"stream", true}, {"stream_options", {{"include_usage", true}}}};
+    json["messages"] = Json::array();
+    for (const Message& message : messages_) json["messages"].push_back(to_wire(message));
+    if (tools_ != "[]") json["tools"] = parse_json(tools_, "tools");
+    const bool is_openai = endpoint_.name == "api.openai.com";
+    json[is_openai ? "max_completion_tokens" : "max_tokens"] = request.tokens_max;
+    if (request.temperature >= 0) json["temperature"] = request.temperature;
+    if (request.seed != 0) json["seed"] = int64_t(request.seed % (uint64_t{1} << 31));
+    return dump_json(json);
+  }
+
+  static Json to_wire(const Message& message) {
+    Json json = {{"role", role_name(message.role)}, {"content", to_utf8(message.content)}};
+    if (message.role == Role::tool) json["tool_call_id"] = message.call_id;
+    if (message.calls.empty()) return json;
+    if (message.content.empty()) json["content"] = nullptr;
+    for (const ToolCall& call : message.calls) {
+      json["tool_calls"].push_back(
+          {{"id", call.id},
+           {"type", "function"},
+           {"function", {{"name", call.name}, {"arguments", object_text(call.arguments)}}}});
+    }
+    return json;
+  }
+
+  std::string model_;
+  Endpoint endpoint_;
+  std::string tools_;  // JSON array
+  std::vector<Message> messages_;
+  std::string lineage_ = "main";
+};
+
+}  // namespace
+
+std::unique_ptr<Provider> make_openai(std::string_view model, const ProviderOptions&) {
+  return std::make_unique<OpenAi>(model);
+}
+
+}  // namespace corvid::runtime

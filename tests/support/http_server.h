@@ -1,0 +1,47 @@
+#pragma once
+// A scripted HTTP server on 127.0.0.1: the n-th request gets the n-th answer, byte for byte, and
+// the connection is closed.
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace corvid::test {
+
+struct ReceivedRequest {
+  std::string head;  // request line and headers
+  std::string body;
+};
+
+class HttpServer {
+ public:
+  // An empty answer closes the connection without a word. After the last one it goes on with it.
+  explicit HttpServer(std::vector<std::string> answers);
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  std::string url() const;  // "http://127.0.0.1:PORT"
+  std::vector<ReceivedRequest> requests() const;
+
+ private:
+  void serve();
+
+  std::vector<std::string> answers_;
+  mutable std::mutex mutex_;
+  std::vector<ReceivedRequest> requests_;
+  int socket_ = -1;
+  int port_ = 0;
+  std::thread thread_;
+};
+
+// "HTTP/1.1 STATUS ..." with headers and a body of known length.
+std::string http_answer(int status, const std::string& body,
+                        const std::string& content_type = "application/json",
+                        const std::string& more_headers = "");
+// A 200 answer of server-sent events, one per line of `data`.
+std::string sse_answer(const std::vector<std::string>& data);
+
+}  // namespace corvid::test
