@@ -102,7 +102,7 @@ size_t take_body(char* data, size_t size, size_t count, void* context) {
   }
   try {
     exchange.on_data(piece);
-  } catch (const std::exception&) {
+  } catch (const std::exception&) {  // edge: libcurl is C
     exchange.error = std::current_exception();
     return 0;
   }

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <bitset>
+#include <span>
 
 #include "runtime/base/text.h"
+#include "tools/support/line_match.h"
 #include "tools/support/text_file.h"
 
 namespace corvid::tools {
@@ -41,14 +43,54 @@ TextEdit replace_in(std::string_view content, std::string_view old_text,
   for (size_t at = 0; (at = content.find(old_text, at)) != std::string_view::npos; ++at) {
     if (edit.match_count++ == 0) place = at;
     if (int(edit.match_lines.size()) == kMatchLinesMax) continue;
-    line += int(std::count(content.begin() + ptrdiff_t(counted_to), content.begin() + ptrdiff_t(at),
-                           '\n'));
+    line += int(
+        std::count(content.begin() + ptrdiff_t(counted_to), content.begin() + ptrdiff_t(at), '\n'));
     counted_to = at;
     edit.match_lines.push_back(line);
   }
   if (edit.match_count != 1) return edit;
   edit.content = std::string(content.substr(0, place));
   edit.content.append(new_text).append(content.substr(place + old_text.size()));
+  return edit;
+}
+
+std::vector<std::string_view> texts_of(std::string_view text) {
+  std::vector<std::string_view> texts;
+  for (const TextLine& line : text_lines(text)) texts.push_back(line.text);
+  return texts;
+}
+
+// The passage as whole lines that say the same.
+TextEdit replace_lines(std::string_view content, std::string_view old_text,
+                       std::string_view new_text) {
+  TextEdit edit;
+  const std::vector<TextLine> lines = text_lines(content);
+  const std::vector<std::string_view> texts = texts_of(content), wanted = texts_of(old_text);
+  if (trim(old_text).empty()) return edit;
+  std::vector<size_t> found;
+  for (const LineFit fit : kLineFits) {
+    if (found.empty()) found = find_lines(texts, wanted, fit);
+  }
+  edit.match_count = int(found.size());
+  for (const size_t at : found) {
+    if (int(edit.match_lines.size()) < kMatchLinesMax) edit.match_lines.push_back(int(at) + 1);
+  }
+  if (found.size() != 1) return edit;
+  const size_t place = found.front(), end = place + wanted.size();
+  const auto replaced = std::span<const std::string_view>(texts).subspan(place, wanted.size());
+  const Indentation indentation(replaced, wanted);
+  const std::string_view ending = usual_ending(content);
+  for (size_t i = 0; i < place; ++i) edit.content.append(lines[i].text).append(lines[i].ending);
+  for (const std::string_view line : texts_of(new_text)) {
+    edit.content.append(indentation.of(line)).append(ending);
+  }
+  for (size_t i = end; i < lines.size(); ++i) {
+    edit.content.append(lines[i].text).append(lines[i].ending);
+  }
+  const bool is_at_end = end == lines.size() && !content.ends_with('\n');
+  if (is_at_end && edit.content.ends_with(ending)) {
+    edit.content.resize(edit.content.size() - ending.size());
+  }
   return edit;
 }
 
@@ -74,7 +116,7 @@ TextEdit replace_once(std::string_view content, std::string_view old_text,
       edit.content += with_endings(new_text, ending);
     }
   }
-  return edit;
+  return edit.match_count == 0 ? replace_lines(content, old_text, new_text) : edit;
 }
 
 std::string closest_lines(std::string_view content, std::string_view text) {

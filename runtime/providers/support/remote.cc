@@ -101,7 +101,7 @@ std::string one_try(const Endpoint& endpoint, const std::string& body, const Ans
       if (is_stream.value_or(false)) reader.end();
       if (!whole.empty()) answer.take_whole(whole);
     }
-  } catch (const Error& error) {  // damaged data from the server
+  } catch (const Error& error) {  // edge: damaged data from the server
     if (error.code() != Code::invalid) throw;
     response.status = 200;
     return error.what();
