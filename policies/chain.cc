@@ -38,15 +38,17 @@ Mode parse_mode(std::string_view text) {
   for (const Mode mode : {Mode::read_only, Mode::workspace, Mode::full}) {
     if (text == mode_name(mode)) return mode;
   }
-  fail(Code::invalid,
-       "unknown mode '" + std::string(text) + "'; known: read-only workspace full");
+  fail(Code::invalid, "unknown mode '" + std::string(text) + "'; known: read-only workspace full");
 }
 
 std::string_view mode_name(Mode mode) {
   switch (mode) {
-    case Mode::read_only: return "read-only";
-    case Mode::workspace: return "workspace";
-    case Mode::full: return "full";
+    case Mode::read_only:
+      return "read-only";
+    case Mode::workspace:
+      return "workspace";
+    case Mode::full:
+      return "full";
   }
   return "";
 }

@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "policies/action.h"
+#include "policies/policy_file.h"
+#include "policies/verdict.h"
 #include "sandbox/profile.h"
 
 namespace corvid::policies {
-
-enum class Verdict { deny, ask, allow };  // in a chain the smallest wins
 
 struct Decision {
   Verdict verdict = Verdict::deny;
@@ -47,6 +47,7 @@ struct PolicyConfig {
   std::vector<std::filesystem::path> allow_read;  // folders outside of the workspace
   std::vector<std::string> allow_hosts;           // host names; "*.example.org" for all beneath
   sandbox::Profile base;                          // what every command gets: system_profile()
+  PolicyFile file;                                // the user's own rules
 };
 
 // The policy of `corvid run`: every rule of the table in a chain, over `config`; what git keeps

@@ -1,18 +1,19 @@
 // Commands that make no sense in the sandbox or that a person should see first. This is advice for
 // the model, not protection: the sandbox protects, whatever the words of a command.
 #include "policies/rules/rule.h"
+#include "policies/shell_words.h"
 
 namespace corvid::policies {
 namespace {
 
-struct CommandRule {
-  std::vector<std::string> prefix;  // the first words of argv; the first one without its folder
+struct BuiltIn {
+  std::vector<const char*> prefix;
   Verdict verdict;
   const char* reason;
 };
 
-const std::vector<CommandRule>& command_rules() {
-  static const std::vector<CommandRule> rules = {
+std::vector<CommandRule> built_in_rules() {
+  static const std::vector<BuiltIn> rules = {
       {{"sudo"}, Verdict::deny, "privileges cannot be raised in the sandbox; work without sudo"},
       {{"su"}, Verdict::deny, "privileges cannot be raised in the sandbox; work without su"},
       {{"doas"}, Verdict::deny, "privileges cannot be raised in the sandbox"},
@@ -30,52 +31,60 @@ const std::vector<CommandRule>& command_rules() {
       {{"twine", "upload"}, Verdict::ask, "publishing is a person's decision"},
       {{"gh"}, Verdict::ask, "it acts in a person's name"},
   };
-  return rules;
+  std::vector<CommandRule> made;
+  for (const BuiltIn& rule : rules) {
+    CommandRule& added = made.emplace_back();
+    for (const char* word : rule.prefix) added.prefix.push_back({word});
+    added.verdict = rule.verdict;
+    added.reason = std::string(rule.prefix[0]) + ": " + rule.reason;
+    added.origin = "built in";
+  }
+  return made;
 }
 
-bool matches(const CommandRule& rule, const std::vector<std::string>& argv) {
-  if (argv.size() < rule.prefix.size()) return false;
-  for (size_t i = 0; i < rule.prefix.size(); ++i) {
-    const std::string word = i == 0 ? std::filesystem::path(argv[0]).filename().string() : argv[i];
-    if (word != rule.prefix[i]) return false;
-  }
-  return true;
+// A command as the rules see it: `sh -c TEXT` is judged part by part where TEXT is plain words.
+struct Command {
+  std::vector<std::vector<std::string>> parts;
+  std::vector<std::string> loose;  // all words of a text that is more than plain words
+};
+
+Command command_of(const std::vector<std::string>& argv) {
+  const std::string shell = std::filesystem::path(argv[0]).filename().string();
+  const bool is_shell = argv.size() == 3 && argv[1] == "-c" && (shell == "sh" || shell == "bash");
+  if (!is_shell) return {{argv}, {}};
+  if (auto parts = split_shell(argv[2])) return {std::move(*parts), {}};
+  return {{leading_words(argv[2])}, loose_words(argv[2])};
 }
 
 class CommandsRule final : public Policy {
  public:
-  explicit CommandsRule(const PolicyConfig& config) : profile_(widest_profile(config)) {}
+  explicit CommandsRule(const PolicyConfig& config)
+      : own_(built_in_rules()), file_(config.file.commands), profile_(widest_profile(config)) {}
 
   Decision decide(const Action& action) const override {
     Decision decision{Verdict::allow, "", profile_};
     if (action.argv.empty()) return decision;
-    for (const CommandRule& rule : command_rules()) {
-      if (!matches(rule, words(action.argv)) || rule.verdict >= decision.verdict) continue;
-      decision.verdict = rule.verdict;
-      decision.reason = rule.prefix[0] + ": " + rule.reason;
-    }
+    const Command command = command_of(action.argv);
+    for (const CommandRule& rule : own_) judge(rule, command, false, decision);
+    for (const CommandRule& rule : file_) judge(rule, command, true, decision);
     if (decision.verdict == Verdict::deny) decision.profile = {};
     return decision;
   }
 
  private:
-  // `sh -c TEXT` is judged by the words of TEXT up to the first that is more than a word.
-  static std::vector<std::string> words(const std::vector<std::string>& argv) {
-    const std::string shell = std::filesystem::path(argv[0]).filename().string();
-    if (argv.size() != 3 || argv[1] != "-c" || (shell != "sh" && shell != "bash")) return argv;
-    std::vector<std::string> result;
-    for (size_t from = 0; from < argv[2].size();) {
-      from = argv[2].find_first_not_of(" \t\n", from);
-      if (from == std::string::npos) break;
-      const size_t to = std::min(argv[2].find_first_of(" \t\n", from), argv[2].size());
-      const std::string word = argv[2].substr(from, to - from);
-      if (word.find_first_of("\"'`$;&|<>(){}\\") != std::string::npos) break;
-      result.push_back(word);
-      from = to;
-    }
-    return result.empty() ? argv : result;
+  // A person's rule holds wherever its words stand in a text that cannot be taken apart.
+  static void judge(const CommandRule& rule, const Command& command, bool is_from_file,
+                    Decision& decision) {
+    if (rule.verdict >= decision.verdict) return;
+    bool holds = is_from_file && stands_in(rule, command.loose);
+    for (const auto& argv : command.parts) holds = holds || matches(rule, argv);
+    if (!holds) return;
+    decision.verdict = rule.verdict;
+    decision.reason = rule.reason.empty() ? "forbidden" : rule.reason;
+    if (is_from_file) decision.reason += " (" + rule.origin + ")";
   }
 
+  std::vector<CommandRule> own_, file_;
   sandbox::Profile profile_;
 };
 

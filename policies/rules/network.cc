@@ -13,7 +13,7 @@ std::string lower(std::string text) {
 }
 
 // "*.example.org" stands for all hosts beneath example.org, not for itself.
-bool matches(const std::string& pattern, const std::string& host) {
+bool fits(const std::string& pattern, const std::string& host) {
   if (!pattern.starts_with("*.")) return pattern == host;
   return host.size() > pattern.size() - 1 && host.ends_with(pattern.substr(1));
 }
@@ -23,6 +23,8 @@ class NetworkRule final : public Policy {
   explicit NetworkRule(const PolicyConfig& config)
       : mode_(config.mode), profile_(widest_profile(config)) {
     for (const std::string& host : config.allow_hosts) hosts_.push_back(lower(host));
+    for (const std::string& host : config.file.allow_hosts) hosts_.push_back(lower(host));
+    for (const std::string& host : config.file.deny_hosts) denied_.push_back(lower(host));
   }
 
   Decision decide(const Action& action) const override {
@@ -37,15 +39,18 @@ class NetworkRule final : public Policy {
  private:
   bool is_allowed(const std::string& host) const {
     if (host.empty()) return false;
+    for (const std::string& pattern : denied_) {
+      if (fits(pattern, host)) return false;
+    }
     if (mode_ == Mode::full) return true;
     for (const std::string& pattern : hosts_) {
-      if (matches(pattern, host)) return true;
+      if (fits(pattern, host)) return true;
     }
     return false;
   }
 
   Mode mode_;
-  std::vector<std::string> hosts_;
+  std::vector<std::string> hosts_, denied_;
   sandbox::Profile profile_;
 };
 

@@ -21,10 +21,26 @@ class PathsRule final : public Policy {
     for (const fs::path& path : action.reads) {
       if (std::string why = why_not_read(path); !why.empty()) return deny(std::move(why));
     }
-    return {Verdict::allow, "", profile_};
+    Decision decision{Verdict::allow, "", profile_};
+    for (const PathRule& rule : config_.file.paths) {
+      if (rule.covers_writes) judge(rule, action.writes, decision);
+      if (rule.covers_reads) judge(rule, action.reads, decision);
+    }
+    if (decision.verdict == Verdict::deny) decision.profile = {};
+    return decision;
   }
 
  private:
+  void judge(const PathRule& rule, const std::vector<fs::path>& paths, Decision& decision) const {
+    for (const fs::path& path : paths) {
+      const std::string relative = path.lexically_relative(config_.workspace).string();
+      if (rule.verdict >= decision.verdict || !matches(rule, relative)) continue;
+      decision.verdict = rule.verdict;
+      decision.reason = path.string() + ": " + (rule.reason.empty() ? "forbidden" : rule.reason) +
+                        " (" + rule.origin + ")";
+    }
+  }
+
   static bool is_clean(const fs::path& path) {
     return path.is_absolute() && path == path.lexically_normal();
   }

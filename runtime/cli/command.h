@@ -21,6 +21,7 @@ void add_run(CLI::App& app, CommandContext& context);
 void add_sessions(CLI::App& app, CommandContext& context);
 void add_memory(CLI::App& app, CommandContext& context);
 void add_model(CLI::App& app, CommandContext& context);
+void add_policy(CLI::App& app, CommandContext& context);
 void add_doctor(CLI::App& app, CommandContext& context);
 
 }  // namespace corvid::runtime

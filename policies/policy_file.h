@@ -1,0 +1,63 @@
+#pragma once
+// A person's own rules, in TOML. The strictest of all that match wins, Corvid's own rules among
+// them: a file narrows what is allowed, and only [[host]] with "allow" widens it.
+//
+//   [[command]]
+//   prefix = ["git", ["push", "fetch"]]    # words; a list stands for alternatives
+//   decision = "ask"                       # allow, ask or deny; ask is deny without a terminal
+//   reason = "publishing is a person's decision"
+//   match = ["git push origin main"]       # examples, checked when the file is read
+//   not_match = ["git status"]
+//
+//   [[path]]
+//   pattern = "secrets/**"                 # beneath the workspace; * within a folder, ** any depth
+//   access = "any"                         # read, write or any
+//   decision = "deny"
+//
+//   [[host]]
+//   host = "*.example.org"
+//   decision = "allow"
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "policies/verdict.h"
+
+namespace corvid::policies {
+
+struct CommandRule {
+  std::vector<std::vector<std::string>> prefix;  // each word: its alternatives
+  Verdict verdict = Verdict::deny;
+  std::string reason;
+  std::string origin;  // "policy.toml line 3", or "built in"
+};
+
+struct PathRule {
+  std::string pattern;
+  bool covers_reads = true, covers_writes = true;
+  Verdict verdict = Verdict::deny;
+  std::string reason;
+  std::string origin;
+};
+
+struct PolicyFile {
+  std::vector<CommandRule> commands;
+  std::vector<PathRule> paths;
+  std::vector<std::string> allow_hosts, deny_hosts;
+};
+
+// Throws invalid, "FILE line N: ...", for what is not well-formed: an unknown key too, and an
+// example that does not come out as it says.
+PolicyFile parse_policy_file(std::string_view text, const std::string& name);
+// An absent file is an empty one.
+PolicyFile read_policy_file(const std::filesystem::path& path);
+
+// Whether the first words of `argv` are those of the rule; the program counts without its folder.
+bool matches(const CommandRule& rule, const std::vector<std::string>& argv);
+// Whether the rule's words stand anywhere in `words`, in a row.
+bool stands_in(const CommandRule& rule, const std::vector<std::string>& words);
+bool matches(const PathRule& rule, std::string_view relative_path);
+
+}  // namespace corvid::policies

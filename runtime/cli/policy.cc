@@ -1,0 +1,152 @@
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "policies/policy.h"
+#include "runtime/base/error.h"
+#include "runtime/base/json.h"
+#include "runtime/base/text.h"
+#include "runtime/cli/command.h"
+#include "runtime/paths.h"
+
+namespace corvid::runtime {
+namespace {
+
+struct PolicyArguments {
+  std::string command;
+  std::string read, write, host;
+  std::string mode = "workspace";
+  std::string workspace = ".";
+  std::string file;
+  std::vector<std::string> allow_host;
+  bool json = false;
+};
+
+std::filesystem::path rules_file(const PolicyArguments& arguments) {
+  return arguments.file.empty() ? find_paths().config / "policy.toml" : std::filesystem::path(arguments.file);
+}
+
+const char* name_of(policies::Verdict verdict) {
+  switch (verdict) {
+    case policies::Verdict::allow:
+      return "allow";
+    case policies::Verdict::ask:
+      return "ask";
+    case policies::Verdict::deny:
+      return "deny";
+  }
+  return "deny";
+}
+
+std::filesystem::path absolute(const std::filesystem::path& workspace, const std::string& path) {
+  return (workspace / path).lexically_normal();
+}
+
+policies::Action action_of(const PolicyArguments& arguments,
+                           const std::filesystem::path& workspace) {
+  policies::Action action;
+  action.tool = "shell";
+  if (!arguments.command.empty()) action.argv = {"/bin/sh", "-c", arguments.command};
+  if (!arguments.read.empty()) action.reads = {absolute(workspace, arguments.read)};
+  if (!arguments.write.empty()) action.writes = {absolute(workspace, arguments.write)};
+  if (!arguments.host.empty()) action.hosts = {arguments.host};
+  if (action == policies::Action{"shell", {}, {}, {}, {}}) {
+    fail(Code::invalid, "name a command, --read PATH, --write PATH or --host HOST");
+  }
+  return action;
+}
+
+int check(const PolicyArguments& arguments) {
+  std::error_code error;
+  policies::PolicyConfig config;
+  config.mode = policies::parse_mode(arguments.mode);
+  config.workspace = std::filesystem::canonical(arguments.workspace, error);
+  if (error) fail(Code::not_found, "no such folder: " + arguments.workspace);
+  config.allow_hosts = arguments.allow_host;
+  config.base = sandbox::system_profile();
+  config.file = policies::read_policy_file(rules_file(arguments));
+  const auto chain = policies::make_policy_chain(config);
+  const policies::Decision decision = chain->decide(action_of(arguments, config.workspace));
+  if (arguments.json) {
+    std::cout << dump_json({{"decision", name_of(decision.verdict)}, {"reason", decision.reason}})
+              << "\n";
+  } else {
+    std::cout << name_of(decision.verdict)
+              << (decision.reason.empty() ? "" : ": " + printable(decision.reason)) << "\n";
+  }
+  return decision.verdict == policies::Verdict::allow ? 0 : 3;
+}
+
+std::string text_of(const policies::CommandRule& rule) {
+  std::string text;
+  for (const auto& word : rule.prefix) {
+    text += (text.empty() ? "" : " ") + (word.size() == 1 ? word[0] : "{" + join(word, ",") + "}");
+  }
+  return text;
+}
+
+int explain(const PolicyArguments& arguments) {
+  const std::filesystem::path path = rules_file(arguments);
+  const policies::PolicyFile file = policies::read_policy_file(path);
+  std::string text =
+      "mode read-only: commands run, nothing in the workspace changes\n"
+      "mode workspace (default): the workspace is writable, no network\n"
+      "mode full: other files are readable, the host's network\n"
+      "always: .git, .corvid and .agents of the workspace are read-only, "
+      "credentials are invisible, the sandbox is on\n"
+      "'ask' is 'deny' where nobody can be asked\n";
+  text += fmt::format("rules of {}: {} of commands, {} of paths, {} of hosts\n", path.string(),
+                      file.commands.size(), file.paths.size(),
+                      file.allow_hosts.size() + file.deny_hosts.size());
+  for (const auto& rule : file.commands) {
+    text += fmt::format("  {:5}  command  {}\n", name_of(rule.verdict), printable(text_of(rule)));
+  }
+  for (const auto& rule : file.paths) {
+    text += fmt::format("  {:5}  path     {}\n", name_of(rule.verdict), printable(rule.pattern));
+  }
+  for (const auto& host : file.allow_hosts) text += "  allow  host     " + printable(host) + "\n";
+  for (const auto& host : file.deny_hosts) text += "  deny   host     " + printable(host) + "\n";
+  std::cout << text;
+  return 0;
+}
+
+}  // namespace
+
+void add_policy(CLI::App& app, CommandContext& context) {
+  auto arguments = std::make_shared<PolicyArguments>();
+  CLI::App* policy = app.add_subcommand("policy",
+                                        "What an agent may do\n\n"
+                                        "  corvid policy check \"git push origin main\"\n"
+                                        "  corvid policy check --write src/a.py --mode read-only\n"
+                                        "  corvid policy test --file policy.toml\n"
+                                        "  corvid policy explain");
+  policy->require_subcommand(1);
+  CLI::App* checked = policy->add_subcommand(
+      "check", "The decision on one action, and the rule; exit code 0 when allowed, else 3");
+  checked->add_option("command", arguments->command, "A shell command");
+  checked->add_option("--read", arguments->read, "A path that a tool would read");
+  checked->add_option("--write", arguments->write, "A path that a tool would write");
+  checked->add_option("--host", arguments->host, "A host that a tool would reach");
+  checked->add_option("--allow-host", arguments->allow_host, "As for run");
+  checked->add_option("--mode", arguments->mode, "read-only, workspace or full");
+  checked->add_option("-w,--workspace", arguments->workspace, "The workspace (default: this one)");
+  checked->add_flag("--json", arguments->json, "One JSON object");
+  CLI::App* tested = policy->add_subcommand("test", "Reads the rules and checks their examples");
+  CLI::App* explained = policy->add_subcommand("explain", "The modes and the rules in words");
+  for (CLI::App* command : {checked, tested, explained}) {
+    command->add_option("--file", arguments->file,
+                        "Rules in TOML (default: policy.toml in Corvid's configuration folder)");
+  }
+  checked->callback([arguments, &context] { context.exit_code = check(*arguments); });
+  explained->callback([arguments, &context] { context.exit_code = explain(*arguments); });
+  tested->callback([arguments] {
+    const policies::PolicyFile file = policies::read_policy_file(rules_file(*arguments));
+    std::cout << fmt::format("{}: {} rules, all examples as they say\n",
+                             rules_file(*arguments).string(),
+                             file.commands.size() + file.paths.size() + file.allow_hosts.size() +
+                                 file.deny_hosts.size());
+  });
+}
+
+}  // namespace corvid::runtime

@@ -1,0 +1,142 @@
+#include "policies/policy_file.h"
+
+#include <catch2/catch.hpp>
+
+#include "policies/policy.h"
+#include "policies/shell_words.h"
+#include "runtime/base/error.h"
+
+namespace corvid::policies {
+namespace {
+
+using Argvs = std::vector<std::vector<std::string>>;
+
+constexpr const char* kFile = R"(
+[[command]]
+prefix = ["git", ["push", "fetch"]]
+decision = "ask"
+reason = "a person's decision"
+match = ["git push origin main", "make && git fetch"]
+not_match = ["git status", "echo git push"]
+
+[[command]]
+prefix = [["rm", "shred"]]
+decision = "deny"
+
+[[path]]
+pattern = "secrets/**"
+decision = "deny"
+
+[[path]]
+pattern = "**/*.lock"
+access = "write"
+decision = "deny"
+reason = "generated"
+
+[[host]]
+host = "*.example.org"
+decision = "allow"
+
+[[host]]
+host = "evil.example.org"
+decision = "deny"
+)";
+
+std::unique_ptr<Policy> chain() {
+  PolicyConfig config;
+  config.workspace = "/w";
+  config.file = parse_policy_file(kFile, "policy.toml");
+  return make_policy_chain(config);
+}
+
+Decision run(const std::string& text) {
+  return chain()->decide({"shell", {"/bin/sh", "-c", text}, {}, {}, {}});
+}
+
+TEST_CASE("plain shell texts are taken apart, others are not") {
+  CHECK(split_shell("a b && c 'd e';f|g & h\ni") ==
+        Argvs{{"a", "b"}, {"c", "d e"}, {"f"}, {"g"}, {"h"}, {"i"}});
+  CHECK(split_shell("A=1 B='x y' make -j2") == Argvs{{"make", "-j2"}});
+  CHECK(split_shell("echo \"a;b\"") == Argvs{{"echo", "a;b"}});
+  for (const char* text : {"", "a $(b)", "a > b", "a `b`", "(a)", "for x in a; do b; done",
+                           "a \"$x\"", "'open", "a\\ b", "ls *", "~/a", "eval x", "! a", "a # b"}) {
+    INFO(text);
+    CHECK_FALSE(split_shell(text).has_value());
+  }
+  CHECK(loose_words("x=$(r'm' -rf \"a\")") == std::vector<std::string>{"x", "rm", "-rf", "a"});
+}
+
+TEST_CASE("a person's rules narrow what commands may be run, wherever they stand") {
+  CHECK(run("git status").verdict == Verdict::allow);
+  CHECK(run("git push").verdict == Verdict::ask);
+  CHECK(run("make && /usr/bin/git fetch").verdict == Verdict::ask);
+  CHECK(run("make; rm -rf build").verdict == Verdict::deny);
+  CHECK(run("make; rm -rf build").reason == "forbidden (policy.toml line 9)");
+  CHECK(run("for f in a b; do rm $f; done").verdict == Verdict::deny);
+  CHECK(run("echo `shred x`").verdict == Verdict::deny);
+  CHECK(run("true | sudo tee x").verdict == Verdict::deny);
+  CHECK(run("ls -l").verdict == Verdict::allow);
+}
+
+TEST_CASE("a person's rules narrow paths and name hosts") {
+  const auto policy = chain();
+  const auto writes = [&](const char* path) {
+    return policy->decide({"write_file", {}, {}, {path}, {}}).verdict;
+  };
+  const auto reads = [&](const char* path) {
+    return policy->decide({"read_file", {}, {path}, {}, {}}).verdict;
+  };
+  const auto calls = [&](const char* host) {
+    return policy->decide({"fetch_url", {}, {}, {}, {host}}).verdict;
+  };
+  CHECK(reads("/w/secrets/a/b") == Verdict::deny);
+  CHECK(writes("/w/secrets/a") == Verdict::deny);
+  CHECK(reads("/w/secretsfile") == Verdict::allow);
+  CHECK(writes("/w/a/b/c.lock") == Verdict::deny);
+  CHECK(writes("/w/c.lock") == Verdict::deny);
+  CHECK(reads("/w/c.lock") == Verdict::allow);
+  CHECK(writes("/w/c.locked") == Verdict::allow);
+  CHECK(calls("api.example.org") == Verdict::allow);
+  CHECK(calls("evil.example.org") == Verdict::deny);
+  CHECK(calls("other.org") == Verdict::deny);
+}
+
+TEST_CASE("patterns of paths match in linear time and to the letter") {
+  const auto fits = [](const char* pattern, const std::string& path) {
+    PathRule rule;
+    rule.pattern = pattern;
+    return matches(rule, path);
+  };
+  CHECK(fits("a", "a"));
+  CHECK(fits("a", "a/b"));  // a folder's rule
+  CHECK_FALSE(fits("a", "ab"));
+  CHECK(fits("*.py", "x.py"));
+  CHECK_FALSE(fits("*.py", "d/x.py"));
+  CHECK(fits("**/x?.py", "d/e/x1.py"));
+  CHECK(fits("**/x?.py", "x1.py"));
+  CHECK_FALSE(fits("**/x.py", "dx.py"));
+  CHECK(fits("d/**", "d/e/f"));
+  CHECK_FALSE(fits("*a*a*a*a*a*a*a*a*b", std::string(3000, 'a')));
+}
+
+TEST_CASE("a damaged policy file is refused, naming the line") {
+  const auto refused = [](const char* text, const char* what) {
+    INFO(text);
+    CHECK_THROWS_WITH(parse_policy_file(text, "f"), Catch::Contains(what));
+  };
+  refused("[[command]\n", "f line 1");
+  refused("[[command]]\nprefix = [\"a\"]\n", "f line 1: 'decision' is missing");
+  refused("[[command]]\nprefix = []\ndecision = \"deny\"\n", "'prefix' must be a list");
+  refused("[[command]]\nprefix = [\"a\"]\ndecision = \"never\"\n", "f line 3: 'never' is no");
+  refused("[[command]]\nprefix = [\"a\"]\ndecision = \"deny\"\nmatch = [\"b a\"]\n",
+          "f line 4: the example 'b a' does not match the rule");
+  refused("[[command]]\nprefix = [\"a\"]\ndecision = \"deny\"\nnot_match = [\"x; a b\"]\n",
+          "matches the rule");
+  refused("[[commands]]\nprefix = [\"a\"]\n", "unknown key 'commands'; known: command path host");
+  refused("[[path]]\npattern = \"/etc\"\ndecision = \"deny\"\n", "relative to the workspace");
+  refused("[[host]]\nhost = \"http://x\"\ndecision = \"allow\"\n", "no host name");
+  CHECK(read_policy_file("/nonexistent/policy.toml").commands.empty());
+}
+
+}  // namespace
+}  // namespace corvid::policies
