@@ -67,7 +67,7 @@ class Splitter {
   bool end_word() {
     if (!has_word_) return true;
     const bool is_first = words_.empty();
-    const bool is_keyword = is_first && !was_quoted_ &&
+    const bool is_keyword = is_first && plain_size_ == kAllPlain &&
                             std::find(kKeywords.begin(), kKeywords.end(), word_) != kKeywords.end();
     if (is_keyword) return false;
     const bool sets_variable = is_first && is_assignment(word_) && word_.find('=') < plain_size_;
