@@ -7,6 +7,8 @@
 
 #include <curl/curl.h>
 #include <dlfcn.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
@@ -67,8 +69,49 @@ struct Exchange {
   HttpResponse response;
   int64_t received = 0;
   bool is_too_long = false;
+  bool is_private = false;
   std::exception_ptr error;
 };
+
+struct Range {
+  uint32_t first;
+  int bits;
+};
+// IANA's special-purpose registry, what is not globally reachable.
+constexpr Range kPrivate4[] = {
+    {0x00000000, 8},  {0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},  {0xa9fe0000, 16},
+    {0xac100000, 12}, {0xc0000000, 24}, {0xc0000200, 24}, {0xc0a80000, 16}, {0xc6120000, 15},
+    {0xc6336400, 24}, {0xcb007100, 24}, {0xe0000000, 4},  {0xf0000000, 4}};
+
+bool is_private4(uint32_t address) {
+  return std::any_of(std::begin(kPrivate4), std::end(kPrivate4), [&](const Range& range) {
+    return (address >> (32 - range.bits)) == (range.first >> (32 - range.bits));
+  });
+}
+
+bool is_public(const sockaddr& address) {
+  if (address.sa_family == AF_INET) {
+    return !is_private4(ntohl(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr));
+  }
+  if (address.sa_family != AF_INET6) return false;
+  const uint8_t* bytes = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr.s6_addr;
+  // Only 2000::/3 is global unicast; 6to4 and Teredo in it carry an IPv4 address.
+  const bool is_global = (bytes[0] & 0xe0) == 0x20;
+  const bool is_6to4 = bytes[0] == 0x20 && bytes[1] == 0x02;
+  const bool is_teredo = bytes[0] == 0x20 && bytes[1] == 0x01 && bytes[2] == 0 && bytes[3] == 0;
+  const bool is_documentation =
+      bytes[0] == 0x20 && bytes[1] == 0x01 && bytes[2] == 0x0d && bytes[3] == 0xb8;
+  return is_global && !is_6to4 && !is_teredo && !is_documentation;
+}
+
+curl_socket_t open_socket(void* context, curlsocktype, curl_sockaddr* address) {
+  auto& exchange = *static_cast<Exchange*>(context);
+  if (exchange.request.public_only && !is_public(address->addr)) {
+    exchange.is_private = true;
+    return CURL_SOCKET_BAD;
+  }
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
 
 size_t take_header(char* data, size_t size, size_t count, void* context) {
   auto& exchange = *static_cast<Exchange*>(context);
@@ -133,6 +176,9 @@ void set_options(CURL* handle, const HttpRequest& request, curl_slist* headers, 
   set(handle, CURLOPT_XFERINFODATA, &exchange);
   set(handle, CURLOPT_NOPROGRESS, 0L);
   set(handle, CURLOPT_ERRORBUFFER, problem);
+  set(handle, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+  set(handle, CURLOPT_OPENSOCKETDATA, &exchange);
+  if (request.public_only) set(handle, CURLOPT_PROXY, "");  // a proxy would hide the address
   if (request.is_post) {
     set(handle, CURLOPT_POST, 1L);
     set(handle, CURLOPT_POSTFIELDS, request.body.c_str());
@@ -168,7 +214,7 @@ HttpResponse http_exchange(const HttpRequest& request,
   const std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(list,
                                                                             curl().slist_free_all);
   char problem[CURL_ERROR_SIZE] = "";
-  Exchange exchange{request, on_data, stop, handle.get(), {}, 0, false, {}};
+  Exchange exchange{request, on_data, stop, handle.get(), {}, 0, false, false, {}};
   set_options(handle.get(), request, headers.get(), exchange, problem);
   const CURLcode code = curl().easy_perform(handle.get());
   long status = 0;
@@ -177,7 +223,9 @@ HttpResponse http_exchange(const HttpRequest& request,
   if (exchange.error) std::rethrow_exception(exchange.error);
   if (stop.stop_requested()) fail(Code::cancelled, "cancelled");
   if (code == CURLE_URL_MALFORMAT) fail(Code::invalid, "'" + request.url + "' is no address");
-  if (exchange.is_too_long) {
+  if (exchange.is_private) {
+    exchange.response.problem = "its address is private, local or reserved";
+  } else if (exchange.is_too_long) {
     exchange.response.problem =
         "the answer is longer than " + std::to_string(request.response_bytes_max) + " bytes";
   } else if (code != CURLE_OK) {

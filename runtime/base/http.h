@@ -15,6 +15,7 @@ struct HttpRequest {
   std::vector<std::string> headers;  // "Name: value"
   std::string body;                  // sent by POST
   bool is_post = true;
+  bool public_only = false;  // refuse names whose address is private, local or reserved
   int64_t connect_ms_max = 20'000;
   int64_t silent_ms_max = 600'000;  // without a byte from the server
   int64_t response_bytes_max = 64 << 20;
