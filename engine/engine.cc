@@ -27,6 +27,7 @@ ModelSummary summarise(const Evaluator& evaluator) {
   summary.layer_count = config.layer_count;
   summary.dim = config.dim;
   summary.context_max = config.context_max;
+  summary.backend = evaluator.backend_text();
   summary.hash = evaluator.hash();
   return summary;
 }

@@ -25,6 +25,9 @@ struct EngineOptions {
   std::string cpu_level;        // "scalar" or "avx2"; empty: CORVID_CPU, else the best this CPU has
   int thread_count = 0;         // 0: as many as there are cores
   int chunk_tokens = 64;        // prefill chunk; its borders sit at absolute positions
+  // Multiplies quantized weights with activations rounded to 8 bits (per 32 values): faster, and as
+  // far from the exact product as llama.cpp is.
+  bool int8_activations = false;
 };
 
 // One conversation's memory in the model: the token log, KV pages and recurrent state. Forks share
@@ -71,6 +74,7 @@ struct ModelSummary {
   std::string architecture, name, file;
   int64_t parameter_count = 0, file_bytes = 0;
   int32_t vocab_size = 0, layer_count = 0, dim = 0, context_max = 0;
+  std::string backend;  // for people: "cpu avx2, 2 threads"
   std::string hash;  // GgufFile::data_hash(); what state files are bound to
 };
 

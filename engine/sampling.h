@@ -25,6 +25,9 @@ struct SamplingParams {
   std::vector<std::string> stop;  // generation ends before any of these strings
 };
 
+// What the file's `general.sampling.*` say, else the defaults above (greedy).
+SamplingParams sampling_defaults(const GgufFile& file);
+
 enum class FinishReason { end, stop_string, length, cancelled };
 
 struct Generation {

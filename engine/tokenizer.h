@@ -37,11 +37,14 @@ class Tokenizer {
   int32_t vocab_size() const;
   bool is_special(Token token) const;        // control or user-defined
   bool is_control(Token token) const;        // never part of message text
+  bool is_unused(Token token) const;         // padding of the vocabulary: stands for nothing
+  std::span<const Token> unused() const;     // all of these
   bool is_end(Token token) const;            // any end-of-generation token
   Token find(std::string_view piece) const;  // id of a token that stands for these bytes; -1: none
   Token bos() const;                         // -1: none
   Token eos() const;                         // -1: none
   bool add_bos() const;
+  bool add_eos() const;
   // The vocabulary as constrained decoding walks it; built at first use.
   const TokenTrie& trie() const;
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/backends/common/plain_ops.h"
+#include "engine/backends/common/weight_groups.h"
 #include "engine/backends/cpu/kernels.h"
 #include "engine/backends/cpu/thread_pool.h"
 #include "engine/backends/ops.h"
@@ -26,7 +27,8 @@ class CpuOps final : public Ops {
   explicit CpuOps(const OpsOptions& options)
       : kernels_(find_kernels(options.cpu_level)),
         pool_(thread_count(options.thread_count)),
-        scratch_(static_cast<size_t>(pool_.thread_count())) {}
+        scratch_(static_cast<size_t>(pool_.thread_count())),
+        int8_activations_(options.int8_activations) {}
 
   std::string description() const override {
     return "cpu " + std::string(kernels_.name) + ", " + std::to_string(pool_.thread_count()) +
@@ -34,8 +36,10 @@ class CpuOps final : public Ops {
   }
 
   void matmul(const Matrix& w, const float* x, int64_t rows, float* y) override {
-    share(w.in * w.out * rows, w.out, kColumns, [&](int, int64_t begin, int64_t end) {
-      kernels_.matmul({w, x, rows, y}, begin, end);
+    if (int8_activations_ && find_unpack(w.type) != nullptr) return int8_matmul(w, x, rows, y);
+    reserve(matmul_scratch(w));
+    share(w.in * w.out * rows, w.out, kColumns, [&](int worker, int64_t begin, int64_t end) {
+      kernels_.matmul({w, x, rows, y}, begin, end, scratch(worker));
     });
   }
 
@@ -90,6 +94,13 @@ class CpuOps final : public Ops {
   }
 
  private:
+  void int8_matmul(const Matrix& w, const float* x, int64_t rows, float* y) {
+    rounded_.round(x, rows, w.in);
+    share(w.in * w.out * rows, w.out, kColumns, [&](int, int64_t begin, int64_t end) {
+      kernels_.int8_matmul({w, rounded_.view(), rows, y}, begin, end);
+    });
+  }
+
   template <typename Body>
   void share(int64_t work, int64_t count, int64_t grain, const Body& body) {
     if (work < kParallelWork) return body(0, 0, count);
@@ -107,6 +118,8 @@ class CpuOps final : public Ops {
   const Kernels& kernels_;
   ThreadPool pool_;
   std::vector<std::vector<float>> scratch_;
+  RoundedBuffer rounded_;
+  bool int8_activations_;
 };
 
 }  // namespace

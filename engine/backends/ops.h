@@ -38,12 +38,14 @@ struct NormArgs {
   bool l2 = false;
 };
 
-// Rotates pairs (i, i + dims/2) of the first `dims` values of every head by position *
-// base^(-2i/dims).
+// Rotates pairs (i, i + n) of every head, n = frequencies.size(), by position * frequencies[i], and
+// multiplies them by `magnitude`. `interleaved`: pairs (2i, 2i + 1). 2 n <= head_dim.
 struct RopeArgs {
   float* x = nullptr;  // (rows, heads, head_dim)
-  int64_t rows = 0, heads = 0, head_dim = 0, dims = 0;
-  double base = 10000;
+  int64_t rows = 0, heads = 0, head_dim = 0;
+  std::span<const double> frequencies;
+  float magnitude = 1;
+  bool interleaved = false;
   const int32_t* positions = nullptr;  // (rows)
 };
 
@@ -63,7 +65,7 @@ struct AttentionArgs {
   int64_t key_offset = 0, value_offset = 0;
 };
 
-// Causal depthwise convolution over one sequence, then SiLU.
+// Causal depthwise convolution over one sequence, then SiLU where `silu`.
 struct ConvArgs {
   const float* x = nullptr;  // (rows, x_stride), the first `channels` of each row
   int64_t x_stride = 0;
@@ -72,6 +74,7 @@ struct ConvArgs {
   const float* weight = nullptr;  // (taps, channels); the last tap is the current token's
   const float* bias = nullptr;    // (channels) or null
   float* state = nullptr;         // (taps - 1, channels): the last inputs, oldest first; updated
+  bool silu = true;
 };
 
 // The gated delta rule with per-channel gates over one sequence (arXiv 2605.22791). Per token and
@@ -129,6 +132,7 @@ class Ops {
 struct OpsOptions {
   std::string cpu_level;  // empty: CORVID_CPU, else the best one
   int thread_count = 0;   // 0: as many as there are cores
+  bool int8_activations = false;  // see EngineOptions
 };
 
 // Throws not_found for an unknown backend or level, naming the known ones; unsupported for a level

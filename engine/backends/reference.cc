@@ -6,6 +6,7 @@
 
 #include "engine/backends/common/dequantize.h"
 #include "engine/backends/common/plain_ops.h"
+#include "engine/backends/common/weight_groups.h"
 #include "engine/backends/ops.h"
 
 namespace corvid::engine {
@@ -97,7 +98,18 @@ class ReferenceOps final : public Ops {
  public:
   std::string description() const override { return "reference"; }
 
+  explicit ReferenceOps(bool int8_activations) : int8_activations_(int8_activations) {}
+
   void matmul(const Matrix& w, const float* x, int64_t rows, float* y) override {
+    std::vector<float> rounded;
+    if (int8_activations_ && find_unpack(w.type) != nullptr) {
+      RoundedBuffer buffer;
+      buffer.round(x, rows, w.in);
+      for (int64_t i = 0; i < rows * w.in; ++i) {
+        rounded.push_back(buffer.view().d[i / kGroup] * buffer.view().q[i]);
+      }
+      x = rounded.data();
+    }
     std::vector<float> row(static_cast<size_t>(w.in));
     for (int64_t o = 0; o < w.out; ++o) {
       dequantize_row(w.type, w.data + o * w.row_bytes(), w.in, row.data());
@@ -163,7 +175,8 @@ class ReferenceOps final : public Ops {
         }
         const float now = args.x[row * args.x_stride + c];
         sum += static_cast<double>(args.weight[(args.taps - 1) * args.channels + c]) * now;
-        args.y[row * args.channels + c] = static_cast<float>(apply(Activation::silu, sum));
+        args.y[row * args.channels + c] =
+            static_cast<float>(args.silu ? apply(Activation::silu, sum) : sum);
         for (int64_t tap = 0; tap + 2 < args.taps; ++tap) {
           args.state[tap * args.channels + c] = args.state[(tap + 1) * args.channels + c];
         }
@@ -183,10 +196,15 @@ class ReferenceOps final : public Ops {
       for (int64_t head = 0; head < args.heads; ++head) ssd_token(args, row, head);
     }
   }
+
+ private:
+  bool int8_activations_;
 };
 
 }  // namespace
 
-std::unique_ptr<Ops> make_reference(const OpsOptions&) { return std::make_unique<ReferenceOps>(); }
+std::unique_ptr<Ops> make_reference(const OpsOptions& options) {
+  return std::make_unique<ReferenceOps>(options.int8_activations);
+}
 
 }  // namespace corvid::engine

@@ -12,7 +12,7 @@
 namespace corvid::engine {
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
     if (errno == ENOENT) fail(Code::not_found, "no such file: " + path.string());
     fail_errno("cannot open " + path.string());

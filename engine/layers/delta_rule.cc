@@ -4,11 +4,10 @@
 #include <memory>
 
 #include "engine/layers/short_conv.h"
+#include "engine/layers/spread.h"
 
 namespace corvid::engine {
 namespace {
-
-constexpr float kL2Eps = 1e-6f;
 
 using Floats = std::vector<float>;
 
@@ -51,8 +50,8 @@ DeltaRule::DeltaRule(const ModelReader& reader, const std::string& block, const 
   v = reader.linear(block + "attn_v", c.dim, value_width);
   decay_down = reader.linear(block + "ssm_f_a", c.dim, decay_rank);
   decay_up = reader.linear(block + "ssm_f_b", decay_rank, key_width);
-  erase = reader.linear(block + "ssm_beta", c.dim, key_width);
-  write = reader.linear(block + "ssm_write", c.dim, value_width);
+  erase = reader.linear(block + "ssm_beta", c.dim, c.shared_beta ? c.value_head_count : key_width);
+  if (!c.shared_beta) write = reader.linear(block + "ssm_write", c.dim, value_width);
   gate_down = reader.linear(block + "ssm_g_a", c.dim, gate_rank);
   gate_up = reader.linear(block + "ssm_g_b", gate_rank, value_width);
   output = reader.linear(block + "attn_output", value_width, c.dim);
@@ -116,13 +115,19 @@ void DeltaRule::operator()(const Batch& batch, const float* x, float* y) const {
     const float scale =
         heads == &queries ? 1 / std::sqrt(static_cast<float>(config.key_dim)) : 1.0f;
     ops.norm({.x = heads->data(), .y = heads->data(), .rows = rows * config.head_count,
-              .width = config.key_dim, .eps = kL2Eps, .scale = scale, .l2 = true});
+              .width = config.key_dim, .eps = config.l2_eps, .scale = scale, .l2 = true});
   }
   const Floats g = log_decay(x, rows);
-  Floats b = projected(erase, x, rows), w = projected(write, x, rows);
-  ops.activate(Activation::sigmoid, b.data(), rows * key_width);
+  Floats b = projected(erase, x, rows), w;
+  ops.activate(Activation::sigmoid, b.data(), static_cast<int64_t>(b.size()));
+  if (config.shared_beta) {
+    w = spread(b, config.value_dim);
+    b = spread(b, config.key_dim);
+  } else {
+    w = projected(write, x, rows);
+    ops.activate(Activation::sigmoid, w.data(), rows * value_width);
+  }
   if (!erase_scale.empty()) ops.affine(erase_scale.data(), nullptr, b.data(), rows, key_width);
-  ops.activate(Activation::sigmoid, w.data(), rows * value_width);
 
   Floats mixed(values.size());
   for (const BatchItem& item : batch.items) {
@@ -149,6 +154,8 @@ Layer make_delta_rule(const ModelReader& reader, const std::string& block,
                       const DeltaRuleConfig& config, MemorySpec& memory, Ops& ops) {
   reader.require(config.value_head_count % config.head_count == 0,
                  reader.key("ssm.time_step_rank") + " is no multiple of the key heads");
+  reader.require(!config.shared_beta || config.value_head_count == config.head_count,
+                 "KDA with value heads of another number than key heads");
   const auto layer = std::make_shared<DeltaRule>(reader, block, config, memory, ops);
   return [layer](const Batch& batch, const float* x, float* y) { (*layer)(batch, x, y); };
 }

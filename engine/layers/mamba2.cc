@@ -71,6 +71,13 @@ struct Mamba2 {
 
 }  // namespace
 
+Mamba2Config read_mamba2_config(const ModelReader& reader, int64_t dim, float norm_eps) {
+  return {.dim = dim, .head_count = reader.count("ssm.time_step_rank"),
+          .group_count = reader.count("ssm.group_count"),
+          .inner_dim = reader.count("ssm.inner_size"), .state_dim = reader.count("ssm.state_size"),
+          .conv_taps = reader.count_or("ssm.conv_kernel", 0), .norm_eps = norm_eps};
+}
+
 Layer make_mamba2(const ModelReader& reader, const std::string& block, const Mamba2Config& config,
                   MemorySpec& memory, Ops& ops) {
   reader.require(config.inner_dim % config.head_count == 0 &&

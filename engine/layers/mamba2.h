@@ -13,6 +13,9 @@ struct Mamba2Config {
   float norm_eps = 0;
 };
 
+// What `{a}.ssm.*` say.
+Mamba2Config read_mamba2_config(const ModelReader& reader, int64_t dim, float norm_eps);
+
 // The Mamba-2 mixer (arXiv 2405.21060): ssm_in gives z | x B C | dt; the gate comes before the
 // grouped norm.
 Layer make_mamba2(const ModelReader& reader, const std::string& block, const Mamba2Config& config,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "engine/layers/batch.h"
@@ -7,11 +8,25 @@
 
 namespace corvid::engine {
 
-// ffn_down(silu(ffn_gate x) * ffn_up x)
+// down(silu(gate x) * up x), or without gate down(relu(up x)^2).
+struct FeedForward {
+  std::optional<Linear> gate;
+  Linear up, down;
+  // Above 0: silu(gate x) is cut off above it, up x on both sides.
+  float clamp = 0;
+
+  void run(Ops& ops, const float* x, int64_t rows, float* y) const;
+};
+
+// ffn_gate, ffn_up, ffn_down of a block; `suffix` names others of the kind ("_shexp").
+FeedForward read_swiglu(const ModelReader& reader, const std::string& block, int64_t dim,
+                        int64_t hidden_dim, const std::string& suffix = "");
+FeedForward read_relu_squared(const ModelReader& reader, const std::string& block, int64_t dim,
+                              int64_t hidden_dim, const std::string& suffix = "");
+
+// The same as layers.
 Layer make_swiglu(const ModelReader& reader, const std::string& block, int64_t dim,
                   int64_t hidden_dim, Ops& ops);
-
-// ffn_down(relu(ffn_up x)^2)
 Layer make_relu_squared_mlp(const ModelReader& reader, const std::string& block, int64_t dim,
                             int64_t hidden_dim, Ops& ops);
 

@@ -18,7 +18,26 @@ std::vector<int64_t> without_ones(std::span<const int64_t> shape) {
   return result;
 }
 
+std::string evaluated_types() {
+  std::string names;
+  for (uint32_t id = 0; id < 256; ++id) {
+    const TypeInfo* info = find_type(id);
+    if (info != nullptr && info->evaluated) names.append(" ").append(info->name);
+  }
+  return names;
+}
+
 }  // namespace
+
+Linear slice(const Linear& all, int64_t first, int64_t count) {
+  Linear part = all;
+  part.weight.out = count;
+  part.weight.data += first * all.weight.row_bytes();
+  if (!all.bias.empty()) {
+    part.bias.assign(all.bias.begin() + first, all.bias.begin() + first + count);
+  }
+  return part;
+}
 
 ModelReader::ModelReader(const GgufFile& file)
     : file_(file), prefix_(file.string("general.architecture").value_or("") + ".") {}
@@ -65,6 +84,12 @@ std::vector<int64_t> ModelReader::counts(std::string_view name, int64_t block_co
   return *values;
 }
 
+std::vector<int64_t> ModelReader::counts_or(std::string_view name,
+                                            std::vector<int64_t> fallback) const {
+  if (!file_.has(key(name))) return fallback;
+  return counts(name, static_cast<int64_t>(fallback.size()));
+}
+
 std::vector<bool> ModelReader::flags(std::string_view name, int64_t block_count) const {
   std::optional<std::vector<bool>> values = file_.bool_array(key(name));
   require(values.has_value(), "no key " + key(name));
@@ -90,7 +115,7 @@ const TensorView& ModelReader::shaped(const std::string& name,
   const TypeInfo& info = type_info(view.type);
   if (!info.evaluated) {
     fail(Code::unsupported, file_.path() + ": tensor '" + name + "' is " + std::string(info.name) +
-                                ", which cannot be computed with (F32, F16, BF16, Q8_0 can)");
+                                ", which cannot be computed with; known:" + evaluated_types());
   }
   return view;
 }
@@ -104,6 +129,31 @@ Matrix ModelReader::matrix(const std::string& name, int64_t in, int64_t out) con
 Linear ModelReader::linear(const std::string& name, int64_t in, int64_t out) const {
   Linear result{matrix(name + ".weight", in, out), {}};
   if (has(name + ".bias")) result.bias = values(name + ".bias", {out});
+  if (has(name + ".scale")) result.scale = values(name + ".scale", {1}).front();
+  return result;
+}
+
+std::vector<Linear> ModelReader::linears(const std::string& name, int64_t in, int64_t out,
+                                         int64_t count) const {
+  const TensorView& view = shaped(name + ".weight", {in, out, count});
+  require(view.shape[0] == in && view.shape[1] == out,
+          "tensor '" + name + ".weight' has its dimensions exchanged");
+  std::vector<float> bias, scale;
+  if (has(name + ".bias")) bias = values(name + ".bias", {out, count});
+  if (has(name + ".scale")) {
+    const bool each = tensor(name + ".scale").element_count() == count;
+    scale = values(name + ".scale", {each ? count : 1});
+  }
+  std::vector<Linear> result;
+  for (int64_t i = 0; i < count; ++i) {
+    Linear slice{{view.type, in, out, view.data}, {}};
+    slice.weight.data += i * out * slice.weight.row_bytes();
+    if (!bias.empty()) {
+      slice.bias.assign(bias.begin() + i * out, bias.begin() + (i + 1) * out);
+    }
+    if (!scale.empty()) slice.scale = scale[scale.size() == 1 ? 0 : static_cast<size_t>(i)];
+    result.push_back(std::move(slice));
+  }
   return result;
 }
 

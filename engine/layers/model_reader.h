@@ -16,12 +16,17 @@ namespace corvid::engine {
 struct Linear {
   Matrix weight;
   std::vector<float> bias;  // (out) or empty
+  float scale = 1;          // of the product: NVFP4 weights have one
 
   void run(Ops& ops, const float* x, int64_t rows, float* y) const {
     ops.matmul(weight, x, rows, y);
+    for (int64_t i = 0; scale != 1 && i < rows * weight.out; ++i) y[i] *= scale;
     if (!bias.empty()) ops.affine(nullptr, bias.data(), y, rows, weight.out);
   }
 };
+
+// The outputs [first, first + count) of `all` as a projection of their own.
+Linear slice(const Linear& all, int64_t first, int64_t count);
 
 // Reads a model's configuration and tensors, with every size checked. Keys are given without the
 // architecture's prefix. Throws corrupt naming key or tensor, with the shape expected and the one
@@ -39,12 +44,17 @@ class ModelReader {
   double real_or(std::string_view name, double fallback) const;
   // One entry per block; a single value stands for all.
   std::vector<int64_t> counts(std::string_view name, int64_t block_count) const;
+  // The same; the fallback where the key is absent.
+  std::vector<int64_t> counts_or(std::string_view name, std::vector<int64_t> fallback) const;
   std::vector<bool> flags(std::string_view name, int64_t block_count) const;
 
   bool has(const std::string& tensor) const { return file_.tensor(tensor) != nullptr; }
   Matrix matrix(const std::string& tensor, int64_t in, int64_t out) const;
-  // `name`.weight and, where present, `name`.bias.
+  // `name`.weight and, where present, `name`.bias and `name`.scale.
   Linear linear(const std::string& name, int64_t in, int64_t out) const;
+  // The `count` slices of `name`.weight {in, out, count}, each with its bias and scale.
+  std::vector<Linear> linears(const std::string& name, int64_t in, int64_t out,
+                              int64_t count) const;
   // A tensor of this shape (dimensions of 1 do not count) as float32.
   std::vector<float> values(const std::string& tensor, std::initializer_list<int64_t> shape) const;
   int64_t dimension(const std::string& tensor, int index) const;

@@ -8,7 +8,11 @@ namespace corvid::engine {
 
 ResidualStack::ResidualStack(const ModelReader& reader, Ops& ops)
     : ops_(ops),
-      norm_eps_(static_cast<float>(reader.real("attention.layer_norm_rms_epsilon"))) {
+      norm_eps_(static_cast<float>(
+          reader.file().has(reader.key("attention.layer_norm_rms_epsilon"))
+              ? reader.real("attention.layer_norm_rms_epsilon")
+              : reader.real("attention.layer_norm_epsilon"))) {
+  reader.require(norm_eps_ >= 0, "impossible " + reader.key("attention.layer_norm_rms_epsilon"));
   const int64_t dim = reader.count("embedding_length");
   const std::string embedding = "token_embd.weight";
   const int64_t vocab_size = reader.has(embedding) ? reader.dimension(embedding, 1) : 0;

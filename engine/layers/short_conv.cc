@@ -5,8 +5,8 @@
 namespace corvid::engine {
 
 ShortConv::ShortConv(const ModelReader& reader, const std::string& name, int64_t taps,
-                     int64_t channels, MemorySpec& memory)
-    : taps_(taps), channels_(channels) {
+                     int64_t channels, MemorySpec& memory, bool silu)
+    : taps_(taps), channels_(channels), silu_(silu) {
   if (taps == 0) return;
   const std::vector<float> stored = reader.values(name + ".weight", {taps, channels});
   weight_.resize(stored.size());
@@ -26,7 +26,7 @@ void ShortConv::run(Ops& ops, const Batch& batch, const float* x, int64_t x_stri
     for (int64_t row = 0; row < batch.rows(); ++row) {
       std::copy_n(x + row * x_stride, channels_, y + row * channels_);
     }
-    ops.activate(Activation::silu, y, batch.rows() * channels_);
+    if (silu_) ops.activate(Activation::silu, y, batch.rows() * channels_);
     return;
   }
   for (const BatchItem& item : batch.items) {
@@ -37,6 +37,7 @@ void ShortConv::run(Ops& ops, const Batch& batch, const float* x, int64_t x_stri
     args.rows = item.rows;
     args.channels = channels_;
     args.taps = taps_;
+    args.silu = silu_;
     args.weight = weight_.data();
     args.bias = bias_.empty() ? nullptr : bias_.data();
     args.state = item.memory->state().data() + state_offset_;

@@ -7,19 +7,20 @@
 
 namespace corvid::engine {
 
-// A causal depthwise convolution with SiLU that keeps its last inputs in the sequence's state.
-// Without taps it is SiLU alone.
+// A causal depthwise convolution, with SiLU or without, that keeps its last inputs in the state of
+// the sequence. Without taps it is SiLU alone, or nothing.
 class ShortConv {
  public:
   // `name`.weight {taps, channels} and, where present, `name`.bias. `taps` may be 0.
   ShortConv(const ModelReader& reader, const std::string& name, int64_t taps, int64_t channels,
-            MemorySpec& memory);
+            MemorySpec& memory, bool silu = true);
 
   // x: rows `x_stride` apart, the first `channels` of each; y (rows, channels). x and y differ.
   void run(Ops& ops, const Batch& batch, const float* x, int64_t x_stride, float* y) const;
 
  private:
   int64_t taps_, channels_, state_offset_ = 0;
+  bool silu_;
   std::vector<float> weight_;  // (taps, channels)
   std::vector<float> bias_;
 };

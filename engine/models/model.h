@@ -31,6 +31,8 @@ class Model {
   virtual void forward(const Batch& batch, std::span<float> logits) const = 0;
 };
 
+bool is_known_architecture(std::string_view name);
+
 // Builds the architecture that `file` names. Throws unsupported for an unknown one, naming the
 // known ones; corrupt for a file whose tensors do not fit its metadata. `file` and `ops` outlive
 // the model.

@@ -1,4 +1,5 @@
 #include "engine/models/model.h"
+#include "runtime/base/error.h"
 #include "runtime/base/registry.h"
 #include "runtime/base/text.h"
 
@@ -16,11 +17,32 @@ static constexpr Entry<MakeModel> kModels[] = {
 #undef X
 };
 
+namespace {
+
+// Small tensors can multiply up to a state that no machine holds.
+std::unique_ptr<Model> checked(const GgufFile& file, std::unique_ptr<Model> model) {
+  constexpr int64_t kStateFloatsMax = int64_t{1} << 31, kPageFloatsMax = int64_t{1} << 29;
+  const MemorySpec& memory = model->memory_spec();
+  if (memory.state_floats <= kStateFloatsMax && memory.page_floats <= kPageFloatsMax) return model;
+  fail(Code::corrupt, "corrupt: " + file.path() + ": impossible sizes: one sequence would need " +
+                          std::to_string((memory.state_floats >> 28) + (memory.page_floats >> 28)) +
+                          " GiB");
+}
+
+}  // namespace
+
+bool is_known_architecture(std::string_view name) {
+  for (const Entry<MakeModel>& entry : kModels) {
+    if (entry.name == name) return true;
+  }
+  return false;
+}
+
 std::unique_ptr<Model> make_model(const GgufFile& file, Ops& ops) {
   const std::string name = file.string("general.architecture").value_or("");
   std::string known;
   for (const Entry<MakeModel>& entry : kModels) {
-    if (entry.name == name) return entry.make(file, ops);
+    if (entry.name == name) return checked(file, entry.make(file, ops));
     known.append(" ").append(entry.name);
   }
   fail(Code::unsupported, file.path() + ": unknown architecture '" + printable(name) +

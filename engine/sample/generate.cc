@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "engine/constraint.h"
@@ -49,10 +50,22 @@ class Loop {
       if (engine_.tokenizer().is_end(token)) return next;
     }
     if (!next.empty()) return next;
+    forbid_unused();
     if (constraint_) constraint_->mask(logits_);
     const Token token = sample(logits_, params_, sequence_.tokens(), made_.tokens.size());
     if (constraint_) constraint_->accept(token);
     return {token};
+  }
+
+  // Rows of the output matrix that stand for no token.
+  void forbid_unused() {
+    constexpr float kForbidden = -std::numeric_limits<float>::infinity();
+    const Tokenizer& tokenizer = engine_.tokenizer();
+    const size_t known = std::min(static_cast<size_t>(tokenizer.vocab_size()), logits_.size());
+    for (const Token token : tokenizer.unused()) {
+      if (static_cast<size_t>(token) < known) logits_[static_cast<size_t>(token)] = kForbidden;
+    }
+    for (float& logit : logits_.subspan(known)) logit = kForbidden;
   }
 
   void evaluate(std::span<const Token> tokens) {

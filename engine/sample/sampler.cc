@@ -3,6 +3,7 @@
 #include <limits>
 #include <unordered_map>
 
+#include "engine/gguf.h"
 #include "engine/sampling.h"
 #include "runtime/base/error.h"
 
@@ -73,6 +74,26 @@ void keep_likely(std::vector<Choice>& choices, const SamplingParams& params) {
 }
 
 }  // namespace
+
+SamplingParams sampling_defaults(const GgufFile& file) {
+  SamplingParams params;
+  const auto real = [&file](const char* name, float otherwise) {
+    const double value = file.real(std::string("general.sampling.") + name).value_or(otherwise);
+    return std::isfinite(value) && value >= 0 ? static_cast<float>(value) : otherwise;
+  };
+  const auto whole = [&file](const char* name, int otherwise) {
+    const int64_t value = file.integer(std::string("general.sampling.") + name).value_or(otherwise);
+    return value >= 0 && value <= INT32_MAX ? static_cast<int>(value) : otherwise;
+  };
+  params.temperature = real("temp", params.temperature);
+  params.top_k = whole("top_k", params.top_k);
+  params.top_p = real("top_p", params.top_p);
+  params.min_p = real("min_p", params.min_p);
+  params.repetition_penalty = real("penalty_repeat", params.repetition_penalty);
+  if (params.repetition_penalty == 0) params.repetition_penalty = 1;
+  params.penalty_window = whole("penalty_last_n", params.penalty_window);
+  return params;
+}
 
 Token sample(std::span<float> logits, const SamplingParams& params, std::span<const Token> recent,
              uint64_t step) {

@@ -12,7 +12,8 @@ constexpr int32_t kLengthMax = 1 << 28;  // tokens of one sequence
 Evaluator::Evaluator(const std::filesystem::path& path, const EngineOptions& options)
     : file_(GgufFile::open(path)),
       hash_(file_->data_hash()),
-      ops_(make_ops(options.backend, {options.cpu_level, options.thread_count})) {
+      ops_(make_ops(options.backend, {options.cpu_level, options.thread_count,
+                                      options.int8_activations})) {
   if (file_->integer("split.count").value_or(1) > 1) {
     fail(Code::unsupported, file_->path() + ": a model split over several files");
   }

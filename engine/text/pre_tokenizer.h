@@ -19,6 +19,9 @@ class PreTokenizer {
   std::vector<std::string_view> split(std::string_view text) const;
   // A piece that is a whole vocabulary entry is taken as it is.
   bool ignore_merges() const { return ignore_merges_; }
+  // What files of this scheme mean that do not say whether text begins with BOS (Llama 3's and
+  // Mistral's rely on it).
+  bool adds_bos() const { return ignore_merges_; }
 
  private:
   struct Pattern;

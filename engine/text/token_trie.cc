@@ -77,7 +77,10 @@ TokenTrie::TokenTrie(const Tokenizer& tokenizer)
   std::vector<std::pair<int64_t, Token>> lengths;
   for (Token token = 0; token < tokenizer.vocab_size(); ++token) {
     const std::string_view bytes = tokenizer.bytes(token);
-    if (bytes.empty() || bytes.size() > kTokenBytesMax || tokenizer.is_control(token)) continue;
+    if (bytes.empty() || bytes.size() > kTokenBytesMax || tokenizer.is_control(token) ||
+        tokenizer.is_unused(token)) {
+      continue;
+    }
     all.push_back({bytes, token});
     text_.add(token);
     if (bytes.find('>') != std::string_view::npos) with_angle_.push_back(token);

@@ -75,12 +75,13 @@ struct Tokenizer::Impl {
   std::vector<std::string> bytes;  // of every token
   std::vector<int64_t> kinds;
   std::vector<bool> ends;
+  std::vector<Token> unused;
   PieceMap vocabulary;  // normal tokens by their bytes
   SpecialSet always, parsed;
   std::optional<BytePairs> pairs;
   std::optional<PreTokenizer> pre;
   Token bos = -1, eos = -1;
-  bool add_bos = false;
+  bool add_bos = false, add_eos = false;
   mutable std::once_flag trie_once;
   mutable std::unique_ptr<TokenTrie> trie;
 
@@ -114,7 +115,9 @@ void Tokenizer::Impl::read_tokens(const GgufFile& file) {
       case kByte: bytes[i] = byte_of(texts[i]); break;
       default: bytes[i] = bytes_of_piece(texts[i]);
     }
-    if (kinds[i] != kControl && kinds[i] != kUserDefined) vocabulary.try_emplace(bytes[i], id);
+    if (kinds[i] == kUnused) unused.push_back(id);
+    const bool is_text = kinds[i] != kControl && kinds[i] != kUserDefined && kinds[i] != kUnused;
+    if (is_text) vocabulary.try_emplace(bytes[i], id);
   }
 }
 
@@ -184,9 +187,8 @@ std::unique_ptr<Tokenizer> Tokenizer::make(const GgufFile& file, std::string_vie
     if (space == std::string::npos) corrupt(file, "merge '" + merge + "' has no space");
   }
   impl->pairs.emplace(impl->vocabulary, merges);
-  // Llama 3's and Mistral's files rely on this where they do not say it.
-  const bool usual = scheme == "llama-bpe" || scheme == "tekken";
-  impl->add_bos = file.boolean("tokenizer.ggml.add_bos_token").value_or(usual);
+  impl->add_bos = file.boolean("tokenizer.ggml.add_bos_token").value_or(impl->pre->adds_bos());
+  impl->add_eos = file.boolean("tokenizer.ggml.add_eos_token").value_or(false);
   return std::unique_ptr<Tokenizer>(new Tokenizer(std::move(impl)));
 }
 
@@ -238,6 +240,12 @@ bool Tokenizer::is_control(Token token) const {
   return kind == kControl || kind == kUnknown;
 }
 
+bool Tokenizer::is_unused(Token token) const {
+  return token < 0 || token >= vocab_size() || impl_->kinds[static_cast<size_t>(token)] == kUnused;
+}
+
+std::span<const Token> Tokenizer::unused() const { return impl_->unused; }
+
 const TokenTrie& Tokenizer::trie() const {
   std::call_once(impl_->trie_once, [&] { impl_->trie = std::make_unique<TokenTrie>(*this); });
   return *impl_->trie;
@@ -257,6 +265,7 @@ Token Tokenizer::find(std::string_view piece) const {
 Token Tokenizer::bos() const { return impl_->bos; }
 Token Tokenizer::eos() const { return impl_->eos; }
 bool Tokenizer::add_bos() const { return impl_->add_bos; }
+bool Tokenizer::add_eos() const { return impl_->add_eos; }
 
 std::string Detokenizer::push(Token token) {
   pending_ += tokenizer_.bytes(token);

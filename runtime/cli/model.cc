@@ -3,6 +3,8 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <map>
+#include <optional>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -11,6 +13,7 @@
 #include "engine/constraint.h"
 #include "engine/engine.h"
 #include "engine/gguf.h"
+#include "engine/outline.h"
 #include "engine/sampling.h"
 #include "engine/tokenizer.h"
 #include "runtime/base/error.h"
@@ -18,6 +21,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
 #include "runtime/cli/command.h"
+#include "runtime/cli/model_bench.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/paths.h"
 
@@ -29,13 +33,13 @@ using engine::Token;
 struct ModelArguments {
   std::string file, tokens, prompt, prompt_file, mode = "batch", out, messages, tools,
                                                  template_file;
-  std::string schema, state_save, state_load, pre;
+  std::string state_save, state_load, pre;
   std::vector<std::string> set, stop;
   std::string prompt_lengths = "512", depths = "0";
-  int count = 128, threads = 0, repeat = 3;
-  float temperature = -1;
-  int top_k = 0;
-  float top_p = 1, min_p = 0;
+  int count = 128, bench_count = 64, threads = 0, repeat = 3;
+  float temperature = -1;  // below 0, here and in the next three: what the file says
+  int top_k = -1;
+  float top_p = -1, min_p = -1;
   uint64_t seed = 0;
   bool json = false, parse_special = false, add_special = false, detokenize = false;
   bool no_generation_prompt = false, chat = false;
@@ -76,6 +80,16 @@ std::vector<int> parse_ints(const std::string& text, const char* option) {
   return values;
 }
 
+int64_t context_of(const engine::GgufFile& file) {
+  const std::string architecture = file.string("general.architecture").value_or("");
+  return file.integer(architecture + ".context_length").value_or(0);
+}
+
+std::string tokenizer_of(const engine::GgufFile& file) {
+  const std::string pre = file.string("tokenizer.ggml.pre").value_or("");
+  return file.string("tokenizer.ggml.model").value_or("none") + (pre.empty() ? "" : " ") + pre;
+}
+
 void info(const ModelArguments& arguments) {
   const auto file = engine::GgufFile::open(model_path(arguments.file));
   std::map<std::string, int64_t> types;
@@ -84,8 +98,20 @@ void info(const ModelArguments& arguments) {
     types[std::string(engine::type_info(tensor.type).name)] += tensor.bytes;
     parameters += tensor.element_count();
   }
+  const engine::ModelOutline outline = engine::outline(*file);
+  const std::optional<engine::MemoryNeeds> needs = engine::memory_needs(*file);
   if (arguments.json) {
-    Json json = {{"file", file->path()},
+    Json json = {{"layers", outline.layers},
+                 {"ffn", outline.ffn},
+                 {"blocks", outline.block_count},
+                 {"draft_blocks", outline.draft_block_count},
+                 {"context", context_of(*file)},
+                 {"tokenizer", tokenizer_of(*file)},
+                 {"has_template", file->has("tokenizer.chat_template")},
+                 {"decode_bytes", outline.decode_bytes},
+                 {"state_bytes", needs ? Json(needs->state_bytes) : Json()},
+                 {"kv_bytes_per_token", needs ? Json(needs->kv_bytes_per_token) : Json()},
+                 {"file", file->path()},
                  {"architecture", file->string("general.architecture").value_or("")},
                  {"name", file->string("general.name").value_or("")},
                  {"parameters", parameters},
@@ -104,6 +130,18 @@ void info(const ModelArguments& arguments) {
                          file->string("general.architecture").value_or("?"),
                          file->string("general.name").value_or("?"), double(parameters) / 1e6,
                          file->tensors().size()));
+  write_text(stdout, fmt::format("layers        {}\n", outline.layers));
+  if (!outline.ffn.empty()) write_text(stdout, fmt::format("  with        {}\n", outline.ffn));
+  if (outline.draft_block_count > 0) {
+    write_text(stdout, fmt::format("draft head    {} blocks\n", outline.draft_block_count));
+  }
+  write_text(stdout, needs ? fmt::format("memory        {} bytes of state per sequence, {} bytes "
+                                         "of keys and values per token\n",
+                                         needs->state_bytes, needs->kv_bytes_per_token)
+                           : std::string("memory        (cannot be computed with here)\n"));
+  write_text(stdout, fmt::format("context       {}\ntokenizer     {}\ntemplate      {}\n",
+                                 context_of(*file), tokenizer_of(*file),
+                                 file->has("tokenizer.chat_template") ? "yes" : "no"));
   for (const auto& [type, bytes] : types) {
     write_text(stdout, fmt::format("  {:<10}  {:.2f} MB\n", type, double(bytes) / 1e6));
   }
@@ -115,22 +153,29 @@ void info(const ModelArguments& arguments) {
 
 void tokenize(const ModelArguments& arguments) {
   const auto file = engine::GgufFile::open(model_path(arguments.file));
-  const auto tokenizer = engine::Tokenizer::make(*file);
+  const auto tokenizer = engine::Tokenizer::make(*file, arguments.pre);
   const std::string input = read_stdin();
   if (arguments.detokenize) {
     const Json ids = parse_json(input, "token ids on stdin");
-    const std::vector<Token> tokens = ids.get<std::vector<Token>>();
-    for (const Token token : tokens) {
-      if (token < 0 || token >= tokenizer->vocab_size()) {
-        fail(Code::invalid, "token " + std::to_string(token) + " is not in the vocabulary");
-      }
+    if (!ids.is_array()) fail(Code::invalid, "token ids on stdin: not a JSON array");
+    std::vector<Token> tokens;
+    for (const Json& id : ids) {
+      const bool known = id.is_number_integer() && id.get<double>() >= 0 &&
+                         id.get<double>() < double(tokenizer->vocab_size());
+      if (!known) fail(Code::invalid, "token " + dump_json(id) + " is not in the vocabulary");
+      tokens.push_back(id.get<Token>());
     }
     write_text(stdout, tokenizer->decode(tokens, arguments.parse_special));
     return;
   }
   std::vector<Token> tokens = tokenizer->encode(input, arguments.parse_special);
   if (arguments.add_special && tokenizer->add_bos() && tokenizer->bos() >= 0) {
-    tokens.insert(tokens.begin(), tokenizer->bos());
+    if (tokens.empty() || tokens.front() != tokenizer->bos()) {
+      tokens.insert(tokens.begin(), tokenizer->bos());
+    }
+  }
+  if (arguments.add_special && tokenizer->add_eos() && tokenizer->eos() >= 0) {
+    tokens.push_back(tokenizer->eos());
   }
   write_text(stdout, dump_json(tokens) + "\n");
 }
@@ -172,22 +217,15 @@ void render(const ModelArguments& arguments) {
   write_text(stdout, engine::ChatTemplate(source).render(context));
 }
 
-std::vector<Token> input_tokens(const ModelArguments& arguments,
-                                const engine::Tokenizer& tokenizer) {
-  if (!arguments.tokens.empty()) {
-    std::vector<Token> tokens;
-    for (const int token : parse_ints(arguments.tokens, "--tokens")) {
-      if (token >= tokenizer.vocab_size()) {
-        fail(Code::invalid, "token " + std::to_string(token) + " is not in the vocabulary");
-      }
-      tokens.push_back(token);
-    }
-    return tokens;
-  }
+// Ids need no tokenizer. Text that goes on from a loaded state gets no second BOS.
+std::vector<Token> input_tokens(const ModelArguments& arguments, const engine::Engine& engine,
+                                bool at_start = true) {
+  if (!arguments.tokens.empty()) return parse_ints(arguments.tokens, "--tokens");
+  const engine::Tokenizer& tokenizer = engine.tokenizer();
   std::string text = arguments.prompt;
   if (!arguments.prompt_file.empty()) text = read_file(arguments.prompt_file);
   std::vector<Token> tokens = tokenizer.encode(text, true);
-  if (tokenizer.add_bos() && tokenizer.bos() >= 0 &&
+  if (at_start && tokenizer.add_bos() && tokenizer.bos() >= 0 &&
       (tokens.empty() || tokens.front() != tokenizer.bos())) {
     tokens.insert(tokens.begin(), tokenizer.bos());
   }
@@ -219,7 +257,7 @@ void logits(const ModelArguments& arguments) {
     fail(Code::invalid, "unknown --mode '" + arguments.mode + "'; known: batch step chunk=N");
   }
   const auto engine = load(arguments, chunk);
-  const std::vector<Token> tokens = input_tokens(arguments, engine->tokenizer());
+  const std::vector<Token> tokens = input_tokens(arguments, *engine);
   const size_t width = size_t(engine->summary().vocab_size);
   std::vector<float> rows(tokens.size() * width);
   const auto sequence = engine->open();
@@ -248,9 +286,9 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-std::vector<Token> generation_prompt(const ModelArguments& arguments,
-                                     const engine::Engine& engine) {
-  if (!arguments.chat) return input_tokens(arguments, engine.tokenizer());
+std::vector<Token> generation_prompt(const ModelArguments& arguments, const engine::Engine& engine,
+                                     bool at_start) {
+  if (!arguments.chat) return input_tokens(arguments, engine, at_start);
   const auto source = engine.file().string("tokenizer.chat_template");
   if (!source.has_value()) fail(Code::not_found, "the model carries no chat template");
   const std::string text =
@@ -266,18 +304,16 @@ void generate(const ModelArguments& arguments, CommandContext& context) {
   const auto sequence = engine->open();
   if (!arguments.state_load.empty()) sequence->load(arguments.state_load);
   const size_t reused = sequence->tokens().size();
-  const std::vector<Token> tokens = generation_prompt(arguments, *engine);
+  const std::vector<Token> tokens = generation_prompt(arguments, *engine, reused == 0);
   std::vector<float> row(size_t(engine->summary().vocab_size));
   const auto begin = std::chrono::steady_clock::now();
   engine->append(*sequence, tokens, row, false, context.stop);
   const double prefill_s = seconds_since(begin);
-  engine::SamplingParams params;
-  params.temperature = arguments.temperature >= 0
-                           ? arguments.temperature
-                           : float(engine->file().real("general.sampling.temp").value_or(0));
-  params.top_k = arguments.top_k;
-  params.top_p = arguments.top_p;
-  params.min_p = arguments.min_p;
+  engine::SamplingParams params = engine::sampling_defaults(engine->file());
+  if (arguments.temperature >= 0) params.temperature = arguments.temperature;
+  if (arguments.top_k >= 0) params.top_k = arguments.top_k;
+  if (arguments.top_p >= 0) params.top_p = arguments.top_p;
+  if (arguments.min_p >= 0) params.min_p = arguments.min_p;
   params.seed = arguments.seed;
   params.tokens_max = arguments.count;
   params.stop = arguments.stop;
@@ -307,55 +343,15 @@ void generate(const ModelArguments& arguments, CommandContext& context) {
 }
 
 void bench(const ModelArguments& arguments) {
-  const auto engine = load(arguments);
-  const int vocab = engine->summary().vocab_size;
-  std::vector<float> row(static_cast<size_t>(vocab));
-  const auto token_at = [&](size_t i) { return Token((i * 7919 + 13) % size_t(vocab)); };
-  const auto report = [&](const std::string& what, int count, std::vector<double> seconds) {
-    std::sort(seconds.begin(), seconds.end());
-    const double median = seconds[seconds.size() / 2];
-    if (arguments.json) {
-      write_text(stdout, dump_json({{"test", what},
-                                    {"tokens", count},
-                                    {"tokens_per_s", count / median},
-                                    {"fastest", count / seconds.front()},
-                                    {"slowest", count / seconds.back()}}) +
-                             "\n");
-    } else {
-      write_text(stdout,
-                 fmt::format("{:<22} {:>10.1f} tokens/s   ({:.1f} to {:.1f})\n", what,
-                             count / median, count / seconds.back(), count / seconds.front()));
-    }
-  };
-  for (const int depth : parse_ints(arguments.depths, "-d")) {
-    std::vector<Token> before(static_cast<size_t>(depth));
-    for (size_t i = 0; i < before.size(); ++i) before[i] = token_at(i);
-    const auto base = engine->open();
-    if (depth > 0) engine->append(*base, before, {}, false, {});
-    for (const int length : parse_ints(arguments.prompt_lengths, "-p")) {
-      std::vector<Token> prompt(static_cast<size_t>(length));
-      for (size_t i = 0; i < prompt.size(); ++i) prompt[i] = token_at(size_t(depth) + i);
-      std::vector<double> seconds;
-      for (int run = 0; run < arguments.repeat; ++run) {
-        const auto sequence = base->fork();
-        const auto begin = std::chrono::steady_clock::now();
-        engine->append(*sequence, prompt, row, false, {});
-        seconds.push_back(seconds_since(begin));
-      }
-      report(fmt::format("prefill {} at {}", length, depth), length, seconds);
-    }
-    std::vector<double> seconds;
-    for (int run = 0; run < arguments.repeat; ++run) {
-      const auto sequence = base->fork();
-      const auto begin = std::chrono::steady_clock::now();
-      for (int i = 0; i < arguments.count; ++i) {
-        const engine::StepItem item{sequence.get(), token_at(size_t(i))};
-        engine->step({&item, 1}, row);
-      }
-      seconds.push_back(seconds_since(begin));
-    }
-    report(fmt::format("decode {} at {}", arguments.count, depth), arguments.count, seconds);
-  }
+  ModelBench bench;
+  bench.file = model_path(arguments.file);
+  bench.prompt_lengths = parse_ints(arguments.prompt_lengths, "-p");
+  bench.depths = parse_ints(arguments.depths, "-d");
+  bench.decode_tokens = arguments.bench_count;
+  bench.repeat = arguments.repeat;
+  bench.threads = arguments.threads;
+  bench.json = arguments.json;
+  run_model_bench(bench);
 }
 
 }  // namespace
@@ -381,6 +377,7 @@ void add_model(CLI::App& app, CommandContext& context) {
   tokenize_command->add_flag("--parse-special", arguments->parse_special,
                              "Special tokens written in the text become their ids");
   tokenize_command->add_flag("--add-special", arguments->add_special, "Begin with BOS");
+  tokenize_command->add_option("--pre", arguments->pre, "Another pre-tokenizer than the file's");
   tokenize_command->add_flag("--detokenize", arguments->detokenize, "The reverse");
   tokenize_command->callback([arguments] { tokenize(*arguments); });
   CLI::App* render_command = command("render", "Messages -> prompt text");
@@ -410,7 +407,8 @@ void add_model(CLI::App& app, CommandContext& context) {
   generate_command->callback([arguments, &context] { generate(*arguments, context); });
   CLI::App* bench_command = command("bench", "Tokens per second");
   bench_command->add_option("-p", arguments->prompt_lengths, "Prefill lengths: 512,4096");
-  bench_command->add_option("-n", arguments->count, "Tokens to decode");
+  bench_command->add_option("-n", arguments->bench_count, "Tokens to decode")
+      ->check(CLI::Range(0, 1 << 20));
   bench_command->add_option("-d", arguments->depths, "Depths at which: 0,4096");
   bench_command->add_option("-t,--threads", arguments->threads, "Threads (default: all cores)");
   bench_command->add_option("-r", arguments->repeat, "Runs")->check(CLI::Range(1, 1000));

@@ -151,6 +151,65 @@ TEST_CASE("the Mamba-2 recurrence agrees with its golden file, by step and in ch
   }
 }
 
+TEST_CASE("long chunks of strong and weak decays agree with the reference") {
+  const auto backends = all_ops();
+  const int64_t rows = 130, heads = 2, dk = 16, dv = 24, groups = 1, width = 16;
+  const auto count = [](int64_t a, int64_t b, int64_t c) { return static_cast<size_t>(a * b * c); };
+  for (const uint64_t seed : {1, 2, 3, 4}) {
+    Random random(seed);
+    // Most tokens keep nearly everything, some forget nearly everything: sums reach -500.
+    const auto decays = [&random](size_t size) {
+      std::vector<float> g(size);
+      for (float& value : g) {
+        value = random.next() < 0.4 ? random.between(-20, -5) : random.between(-0.02, 0);
+      }
+      return g;
+    };
+    const auto q = random.fill(count(rows, heads, dk), -0.4, 0.4);
+    const auto k = random.fill(count(rows, heads, dk), -0.4, 0.4);
+    const auto b = random.fill(count(rows, heads, dk), 0, 1), g = decays(q.size());
+    const auto v = random.fill(count(rows, heads, dv), -2, 2);
+    const auto w = random.fill(count(rows, heads, dv), 0, 1);
+    const auto x = random.fill(count(rows, heads, dv), -2, 2);
+    const auto B = random.fill(count(rows, groups, width), -0.5, 0.5);
+    const auto C = random.fill(count(rows, groups, width), -0.5, 0.5);
+    std::vector<float> dt = decays(count(rows, heads, 1));
+    for (float& value : dt) value = -value;
+    std::vector<float> xbc;
+    for (int64_t t = 0; t < rows; ++t) {
+      xbc.insert(xbc.end(), &x[count(t, heads, dv)], &x[count(t, heads, dv)] + heads * dv);
+      xbc.insert(xbc.end(), &B[count(t, groups, width)], &B[count(t, groups, width)] + width);
+      xbc.insert(xbc.end(), &C[count(t, groups, width)], &C[count(t, groups, width)] + width);
+    }
+    const std::vector<float> a(static_cast<size_t>(heads), -1), d(static_cast<size_t>(heads), 0.5f);
+    std::vector<float> wanted, wanted_ssd;
+    for (const NamedOps& backend : backends) {
+      INFO(backend.name << " seed " << seed);
+      std::vector<float> o(v.size()), y(x.size()), state(count(heads, dk, dv)),
+          ssd_state(count(heads, dv, width));
+      backend.ops->delta({.q = q.data(), .k = k.data(), .g = g.data(), .b = b.data(),
+                          .v = v.data(), .w = w.data(), .o = o.data(), .state = state.data(),
+                          .rows = rows, .heads = heads, .value_heads = heads, .key_dim = dk,
+                          .value_dim = dv});
+      const float* row = xbc.data();
+      backend.ops->ssd({.x = row, .B = row + heads * dv, .C = row + heads * dv + width,
+                        .stride = heads * dv + 2 * width, .dt = dt.data(), .a = a.data(),
+                        .d = d.data(), .y = y.data(), .state = ssd_state.data(), .rows = rows,
+                        .heads = heads, .groups = groups, .head_dim = dv, .state_dim = width});
+      o.insert(o.end(), state.begin(), state.end());
+      y.insert(y.end(), ssd_state.begin(), ssd_state.end());
+      if (wanted.empty()) {
+        wanted = o;
+        wanted_ssd = y;
+      }
+      CHECK(max_difference(o, wanted) < 5e-6f);
+      for (size_t i = 0; i < y.size(); ++i) {
+        CHECK(y[i] == Approx(wanted_ssd[i]).epsilon(1e-5).margin(1e-4));
+      }
+    }
+  }
+}
+
 TEST_CASE("matrix products agree with the reference and a row does not depend on the others") {
   Random random(3);
   const auto backends = all_ops();

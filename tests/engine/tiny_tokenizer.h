@@ -38,6 +38,8 @@ struct TinyOptions {
   std::string pre = "qwen2";
   bool tag_tokens = true;  // <tool_call> and </tool_call> are single control tokens
   int64_t tag_kind = 3;    // 3 control, 4 user-defined
+  bool padded = false;     // ends with two tokens that are not used
+  int says_bos = -1;       // tokenizer.ggml.add_bos_token: 0, 1, or absent
   std::vector<std::string> merges{"t h",  "th e",  "r e",   "re ad",  "a d",  "\xC4\xA0 t", "e r",
                                   "i n",  "\" :",  "} }",   "\" }",   "\" }}", "p a",       "t h",
                                   "pa th", "f i",  "fi le", "l e",    "1 2",  "0 0",        "a a",
@@ -77,7 +79,15 @@ inline std::unique_ptr<Tokenizer> tiny_tokenizer(const TinyOptions& options = {}
       kinds.push_back(options.tag_kind);
     }
   }
+  for (const char* pad : {"[PAD0]", "[PAD1]"}) {
+    if (!options.padded) break;
+    tokens.push_back(pad);
+    kinds.push_back(5);
+  }
   GgufWriter writer;
+  if (options.says_bos >= 0) {
+    writer.set_boolean("tokenizer.ggml.add_bos_token", options.says_bos == 1);
+  }
   writer.set_string("general.architecture", "test");
   writer.set_string("tokenizer.ggml.model", "gpt2");
   writer.set_string("tokenizer.ggml.pre", options.pre);

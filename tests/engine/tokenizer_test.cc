@@ -4,6 +4,7 @@
 
 #include "engine/gguf.h"
 #include "engine/text/pre_tokenizer.h"
+#include "engine/text/token_trie.h"
 #include "engine/tokenizer.h"
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
@@ -123,6 +124,33 @@ TEST_CASE("user-defined tokens are text to the model, wherever they come from") 
   const auto tokenizer = test::tiny_tokenizer(options);
   CHECK(tokenizer->encode("<tool_call>", false) ==
         std::vector<Token>{tokenizer->find("<tool_call>")});
+}
+
+TEST_CASE("tokens that only pad the vocabulary stand for nothing") {
+  test::TinyOptions options;
+  options.padded = true;
+  options.pre = "llama-bpe";
+  const auto tokenizer = test::tiny_tokenizer(options);
+  const Token last = tokenizer->vocab_size() - 1;
+  CHECK(tokenizer->is_unused(last));
+  CHECK(tokenizer->is_unused(last + 1));
+  CHECK_FALSE(tokenizer->is_unused(0));
+  CHECK(std::vector<Token>(tokenizer->unused().begin(), tokenizer->unused().end()) ==
+        std::vector<Token>{last - 1, last});
+  CHECK_FALSE(tokenizer->trie().text().has(last));
+  CHECK(tokenizer->find("[PAD1]") == -1);
+  CHECK(tokenizer->decode(tokenizer->encode("[PAD1]", true)) == "[PAD1]");
+}
+
+TEST_CASE("where a file is silent, Llama 3's and Mistral's schemes begin with BOS") {
+  for (const auto& [pre, says, wanted] :
+       {std::tuple{"llama-bpe", -1, true}, {"pixtral", -1, true}, {"tekken", -1, true},
+        {"qwen2", -1, false}, {"pixtral", 0, false}, {"qwen2", 1, true}}) {
+    test::TinyOptions options;
+    options.pre = pre;
+    options.says_bos = says;
+    CHECK(test::tiny_tokenizer(options)->add_bos() == wanted);
+  }
 }
 
 TEST_CASE("a megabyte of one character is encoded in one piece") {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "engine/backends/common/weight_groups.h"
 #include "runtime/base/check.h"
 
 namespace corvid::engine {
@@ -33,6 +34,23 @@ void quantize_q8_block(const float* x, std::byte* out) {
 uint16_t float_to_bf16(float value) {
   const auto bits = std::bit_cast<uint32_t>(value);
   return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+void dequantize_blocks(TensorType type, const std::byte* row, int64_t count, float* out) {
+  const UnpackBlock unpack = find_unpack(type);
+  CHECK(unpack != nullptr);
+  const TypeInfo& info = type_info(type);
+  WeightGroup groups[kGroupsMax];
+  for (int64_t done = 0; done < count; row += info.block_bytes) {
+    unpack(row, groups);
+    for (int64_t g = 0; g < info.block_elements / kGroup; ++g) {
+      for (int64_t i = 0; i < kGroup; ++i) {
+        out[done + i] = groups[g].scale[i / 16] * static_cast<float>(groups[g].w[i]) -
+                        groups[g].min[i / 16];
+      }
+      done += kGroup;
+    }
+  }
 }
 
 }  // namespace
@@ -73,14 +91,7 @@ void dequantize_row(TensorType type, const std::byte* row, int64_t count, float*
         out[i] = std::bit_cast<float>(static_cast<uint32_t>(load<uint16_t>(row + 2 * i)) << 16);
       }
       return;
-    case TensorType::q8_0:
-      for (int64_t i = 0; i < count; ++i) {
-        const std::byte* block = row + i / kBlock * 34;
-        out[i] = half_to_float(load<uint16_t>(block)) *
-                 static_cast<float>(load<int8_t>(block + 2 + i % kBlock));
-      }
-      return;
-    default: CHECK(false);
+    default: return dequantize_blocks(type, row, count, out);
   }
 }
 

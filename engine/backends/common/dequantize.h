@@ -14,7 +14,7 @@ uint16_t float_to_half(float value);  // rounds to nearest even
 // is one of those that are evaluated.
 void dequantize_row(TensorType type, const std::byte* row, int64_t count, float* out);
 
-// The reverse of dequantize_row for the same types: nearest values.
+// The reverse of dequantize_row for F32, F16, BF16 and Q8_0: nearest values.
 void quantize_row(TensorType type, const float* row, int64_t count, std::byte* out);
 
 }  // namespace corvid::engine

@@ -59,11 +59,11 @@ inline void product(const float* a, const float* b, int64_t count, float* out) {
 
 // out = x * e^(g - base) * kSign, where g - base <= 0; `base` null: 0.
 template <class V, int kSign>
-inline void decayed(const float* x, const float* g, const float* base, int64_t count, float* out) {
+inline void decayed(const float* x, Decays g, const Decays* base, int64_t count, float* out) {
   const auto block = [&](int64_t i, int64_t n) {
-    V exponent = load_some<V>(g + i, n);
-    if (base != nullptr) exponent = exponent - load_some<V>(base + i, n);
-    return load_some<V>(x + i, n) * V::all(kSign) * exp(exponent);
+    const V factor = base == nullptr ? exp(load_some<V>(g.high + i, n))
+                                     : exp_difference<V>(g, *base, i, n);
+    return load_some<V>(x + i, n) * V::all(kSign) * factor;
   };
   for_vectors<V>(
       count, [&](int64_t i) { block(i, V::kLanes).store(out + i); },
@@ -103,7 +103,7 @@ struct DeltaChunk {
   int64_t length;       // rows of the present chunk
   const float *q, *k;   // its first row, of this head; rows `stride` apart
   int64_t stride;
-  float *g;             // (L, dk) cumulative log decay, inclusive
+  Decays g;             // (L, dk) cumulative log decay, inclusive
   float *read;          // (L, dk) b * k
   float *q_in, *r_in;   // (L, dk) q e^g, -(b k) e^g: what reads the state at the chunk's start
   float *k_out;         // (dk, L) k e^(g_last - g): what is left of a write at its end
@@ -124,7 +124,7 @@ inline DeltaChunk carve(const DeltaArgs& args, float* at, int64_t& floats) {
   const int64_t keys = length * args.key_dim;
   const int64_t sub_keys = kSubChunk * args.key_dim, square = length * length;
   DeltaChunk chunk{length, args.q, args.k, args.heads * args.key_dim,
-                   take(keys), take(keys), take(keys), take(keys), take(keys),
+                   {take(keys), take(keys)}, take(keys), take(keys), take(keys), take(keys),
                    take(square), take(square), take(sub_keys), take(sub_keys), take(keys),
                    take(length * args.value_dim)};
   floats = at - begin;
@@ -134,14 +134,15 @@ inline DeltaChunk carve(const DeltaArgs& args, float* at, int64_t& floats) {
 // The scores of row i with the rows [first, i] of its own sub-chunk: the decay inside of the sum.
 template <class V>
 inline void diagonal_scores(const DeltaChunk& chunk, int64_t dk, int64_t first, int64_t i) {
-  const float *g_i = chunk.g + i * dk, *read = chunk.read + i * dk;
+  const Decays g_i = chunk.g.at(i * dk);
+  const float* read = chunk.read + i * dk;
   const float* q_i = chunk.q + i * chunk.stride;
   for (int64_t j = first; j <= i; ++j) {
     V score = V::zero(), solve = V::zero();
-    const float *g_j = chunk.g + j * dk, *k_j = chunk.k + j * chunk.stride;
+    const Decays g_j = chunk.g.at(j * dk);
+    const float* k_j = chunk.k + j * chunk.stride;
     const auto block = [&](int64_t d, int64_t n) {
-      const V key = load_some<V>(k_j + d, n) *
-                    exp(load_some<V>(g_i + d, n) - load_some<V>(g_j + d, n));
+      const V key = load_some<V>(k_j + d, n) * exp_difference<V>(g_i, g_j, d, n);
       score = V::fma(load_some<V>(q_i + d, n), key, score);
       solve = V::fma(load_some<V>(read + d, n), key, solve);
     };
@@ -159,15 +160,15 @@ inline void delta_scores(const DeltaChunk& chunk, int64_t dk) {
   for (int64_t first = 0; first < length; first += kSubChunk) {
     const int64_t end = first + kSubChunk < length ? first + kSubChunk : length;
     if (first > 0) {
-      const float* start = chunk.g + (first - 1) * dk;
+      const Decays start = chunk.g.at((first - 1) * dk);
       for (int64_t i = first; i < end; ++i) {
         const int64_t at = (i - first) * dk;
-        decayed<V, 1>(chunk.q + i * chunk.stride, chunk.g + i * dk, start, dk, chunk.sub_q + at);
-        decayed<V, -1>(chunk.read + i * dk, chunk.g + i * dk, start, dk, chunk.sub_r + at);
+        decayed<V, 1>(chunk.q + i * chunk.stride, chunk.g.at(i * dk), &start, dk, chunk.sub_q + at);
+        decayed<V, -1>(chunk.read + i * dk, chunk.g.at(i * dk), &start, dk, chunk.sub_r + at);
       }
       for (int64_t j = 0; j < first; ++j) {
-        decayed<V, 1>(chunk.k + j * chunk.stride, start, chunk.g + j * dk, dk,
-                      chunk.sub_k + j * dk);
+        const Decays g_j = chunk.g.at(j * dk);
+        decayed<V, 1>(chunk.k + j * chunk.stride, start, &g_j, dk, chunk.sub_k + j * dk);
       }
       const Sizes sizes{end - first, dk, first};
       multiply_transposed<V>({chunk.sub_q, dk}, {chunk.sub_k, dk},
@@ -216,7 +217,7 @@ inline void delta_values(const DeltaArgs& args, const DeltaChunk& chunk, int64_t
     multiply_add<V>({chunk.score + first * length, length}, delta, {o.row(first), stride},
                     {end - first, end, dv});
   }
-  const float* last = chunk.g + (length - 1) * dk;
+  const float* last = chunk.g.high + (length - 1) * dk;
   for (int64_t d = 0; d < dk; ++d) {
     const V keep = exp(V::all(last[d]));
     map<V>(state.row(d), dv, [&](int64_t, V s, int64_t) { return s * keep; });
@@ -230,20 +231,20 @@ inline void delta_keys(const DeltaArgs& args, const DeltaChunk& chunk, int64_t a
   const int64_t dk = args.key_dim, stride = chunk.stride, length = chunk.length;
   const float *g = args.g + at, *b = args.b + at;
   for (int64_t i = 0; i < length; ++i) {
-    for (int64_t d = 0; d < dk; ++d) {
-      chunk.g[i * dk + d] = g[i * stride + d] + (i == 0 ? 0 : chunk.g[(i - 1) * dk + d]);
-    }
+    const Decays before = chunk.g.at((i > 0 ? i - 1 : 0) * dk), now = chunk.g.at(i * dk);
+    for (int64_t d = 0; d < dk; ++d) now.add(d, i == 0 ? nullptr : &before, g[i * stride + d]);
     product<V>(b + i * stride, chunk.k + i * stride, dk, chunk.read + i * dk);
-    decayed<V, 1>(chunk.q + i * stride, chunk.g + i * dk, nullptr, dk, chunk.q_in + i * dk);
-    decayed<V, -1>(chunk.read + i * dk, chunk.g + i * dk, nullptr, dk, chunk.r_in + i * dk);
+    decayed<V, 1>(chunk.q + i * stride, now, nullptr, dk, chunk.q_in + i * dk);
+    decayed<V, -1>(chunk.read + i * dk, now, nullptr, dk, chunk.r_in + i * dk);
     for (int64_t j = 0; j < length; ++j) {
       chunk.score[i * length + j] = 0;
       chunk.solve[i * length + j] = 0;
     }
   }
-  const float* last = chunk.g + (length - 1) * dk;
+  const Decays last = chunk.g.at((length - 1) * dk);
   for (int64_t i = 0; i < length; ++i) {
-    decayed<V, 1>(chunk.k + i * stride, last, chunk.g + i * dk, dk, chunk.sub_k);
+    const Decays g_i = chunk.g.at(i * dk);
+    decayed<V, 1>(chunk.k + i * stride, last, &g_i, dk, chunk.sub_k);
     for (int64_t d = 0; d < dk; ++d) chunk.k_out[d * length + i] = chunk.sub_k[d];
   }
   delta_scores<V>(chunk, dk);

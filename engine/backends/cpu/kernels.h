@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "engine/backends/cpu/int8.h"
 #include "engine/backends/ops.h"
 
 namespace corvid::engine {
@@ -20,7 +21,9 @@ struct MatmulArgs {
 struct Kernels {
   const char* name;
   // Columns [begin, end) of y; begin is a multiple of kColumns.
-  void (*matmul)(const MatmulArgs& args, int64_t begin, int64_t end);
+  void (*matmul)(const MatmulArgs& args, int64_t begin, int64_t end, float* scratch);
+  // The same for x rounded to 8 bits.
+  void (*int8_matmul)(const Int8Args& args, int64_t begin, int64_t end);
   void (*norm)(const NormArgs& args);
   void (*add)(const float* x, float* y, int64_t count);
   void (*activate)(Activation kind, float* x, int64_t count);
@@ -35,6 +38,7 @@ struct Kernels {
 inline constexpr int64_t kColumns = 8;      // matmul computes so many outputs at a time
 inline constexpr int64_t kChunkTokens = 64; // longest chunk of the chunk forms
 
+int64_t matmul_scratch(const Matrix& w);
 int64_t attention_scratch(const AttentionArgs& args);
 int64_t delta_scratch(const DeltaArgs& args);
 int64_t ssd_scratch(const SsdArgs& args);

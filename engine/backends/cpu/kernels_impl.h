@@ -1,6 +1,7 @@
 #pragma once
 // All kernels over a vector class V, and their table. Included by one .cc per instruction set.
 
+#include "engine/backends/common/dequantize.h"
 #include "engine/backends/cpu/delta_impl.h"
 #include "engine/backends/cpu/kernels.h"
 #include "engine/backends/cpu/math_impl.h"
@@ -10,12 +11,27 @@ namespace corvid::engine {
 
 template <class V>
 struct KernelsImpl {
-  static void matmul(const MatmulArgs& args, int64_t begin, int64_t end) {
+  static void matmul(const MatmulArgs& args, int64_t begin, int64_t end, float* scratch) {
     switch (args.w.type) {
       case TensorType::f16: return matmul_as<Row16<V, V::from_f16>>(args, begin, end);
       case TensorType::bf16: return matmul_as<Row16<V, V::from_bf16>>(args, begin, end);
       case TensorType::q8_0: return matmul_as<RowQ8<V>>(args, begin, end);
-      default: return matmul_as<RowF32<V>>(args, begin, end);
+      case TensorType::f32: return matmul_as<RowF32<V>>(args, begin, end);
+      default: return matmul_decoded(args, begin, end, scratch);
+    }
+  }
+
+  // kColumns rows of the weights at a time as floats.
+  static void matmul_decoded(const MatmulArgs& args, int64_t begin, int64_t end, float* scratch) {
+    const Matrix& w = args.w;
+    const auto* bytes = reinterpret_cast<const std::byte*>(scratch);
+    for (int64_t o = begin; o < end; o += kColumns) {
+      const int64_t count = end - o < kColumns ? end - o : kColumns;
+      for (int64_t i = 0; i < count; ++i) {
+        dequantize_row(w.type, w.data + (o + i) * w.row_bytes(), w.in, scratch + i * w.in);
+      }
+      multiply_packed<V, RowF32<V>>({bytes, w.in * 4, count}, {args.x, w.in}, args.rows, w.in,
+                                    {args.y + o, w.out});
     }
   }
 
@@ -150,7 +166,7 @@ struct KernelsImpl {
           sum = V::fma(load_some<V>(args.weight + tap * args.channels + c, n),
                        load_some<V>(input(row - kept + tap) + c, n), sum);
         }
-        return sum * sigmoid(sum);
+        return args.silu ? sum * sigmoid(sum) : sum;
       };
       float* y = args.y + row * args.channels;
       for_vectors<V>(args.channels, [&](int64_t c) { block(c, V::kLanes).store(y + c); },
@@ -163,9 +179,10 @@ struct KernelsImpl {
     }
   }
 
-  static constexpr Kernels table(const char* name) {
-    return {name, matmul, norm, add, activate, gate, affine, attention, conv, delta_head<V>,
-            ssd_group<V>};
+  static constexpr Kernels table(const char* name,
+                                 void (*int8_matmul)(const Int8Args&, int64_t, int64_t)) {
+    return {name, matmul, int8_matmul, norm, add, activate, gate, affine, attention, conv,
+            delta_head<V>, ssd_group<V>};
   }
 };
 

@@ -50,6 +50,27 @@ inline V exp(V x) {
   return p * V::power_of_two(n);
 }
 
+// Sums of log decays as pairs of floats: a chunk's sum is large where single decays are strong, and
+// what counts are small differences between such sums.
+struct Decays {
+  float *high, *low;
+  Decays at(int64_t i) const { return {high + i, low + i}; }
+  void add(int64_t i, const Decays* before, double value) const {
+    if (before != nullptr) {
+      value += static_cast<double>(before->high[i]) + static_cast<double>(before->low[i]);
+    }
+    high[i] = static_cast<float>(value);
+    low[i] = static_cast<float>(value - static_cast<double>(high[i]));
+  }
+};
+
+// e^(a - b) for the elements [i, i + n)
+template <class V>
+inline V exp_difference(Decays a, Decays b, int64_t i, int64_t n) {
+  return exp((load_some<V>(a.high + i, n) - load_some<V>(b.high + i, n)) +
+             (load_some<V>(a.low + i, n) - load_some<V>(b.low + i, n)));
+}
+
 template <class V>
 inline V sigmoid(V x) {
   return V::all(1) / (V::all(1) + exp(V::zero() - x));

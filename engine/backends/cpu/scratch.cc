@@ -6,6 +6,12 @@
 
 namespace corvid::engine {
 
+int64_t matmul_scratch(const Matrix& w) {
+  // Q8_0 has a kernel of its own; other quantized rows are decoded first.
+  const bool decoded = w.type != TensorType::q8_0 && find_unpack(w.type) != nullptr;
+  return decoded ? kColumns * w.in : 0;
+}
+
 int64_t attention_scratch(const AttentionArgs& args) {
   const int64_t length = args.first_position + args.rows;
   return args.window > 0 ? std::min(length, args.window) : length;

@@ -40,7 +40,7 @@ struct SsdChunk {
   int64_t length;  // rows of the present chunk
   float* cb;     // (L, L) C_i . B_j
   float* mixed;  // (L, L) of one head: cb e^(a_i - a_j) dt_j for j <= i, else 0
-  float* decay;  // (L) cumulative dt a, inclusive
+  Decays decay;  // (L) cumulative dt a, inclusive
   float* x_out;  // (head_dim, L) x e^(a_last - a) dt
   float* from_state;  // (L, head_dim) C S^T
 };
@@ -53,7 +53,7 @@ inline SsdChunk carve(const SsdArgs& args, float* at, int64_t& floats) {
     at += (count + 15) / 16 * 16;
     return block;
   };
-  SsdChunk chunk{length, take(length * length), take(length * length), take(length),
+  SsdChunk chunk{length, take(length * length), take(length * length), {take(length), take(length)},
                  take(length * args.head_dim), take(length * args.head_dim)};
   floats = at - begin;
   return chunk;
@@ -68,8 +68,10 @@ inline void ssd_mix(const SsdArgs& args, const SsdChunk& chunk, const float* dt)
     for (int64_t j = 0; j < length; ++j) {
       row[j] = j <= i ? chunk.cb[i * length + j] * dt[j * args.heads] : 0;
     }
+    const V high = V::all(chunk.decay.high[i]), low = V::all(chunk.decay.low[i]);
     map<V>(row, i + 1, [&](int64_t j, V value, int64_t n) {
-      return value * exp(V::all(chunk.decay[i]) - load_some<V>(chunk.decay + j, n));
+      return value * exp((high - load_some<V>(chunk.decay.high + j, n)) +
+                         (low - load_some<V>(chunk.decay.low + j, n)));
     });
   }
 }
@@ -85,14 +87,18 @@ inline void ssd_chunk_head(const SsdArgs& args, const SsdChunk& chunk, int64_t h
   float* state = args.state + head * dim * width;
   float* y = args.y + row * y_stride + head * dim;
   for (int64_t i = 0; i < length; ++i) {
-    chunk.decay[i] = dt[i * args.heads] * args.a[head] + (i == 0 ? 0 : chunk.decay[i - 1]);
+    const Decays before = chunk.decay.at(i > 0 ? i - 1 : 0);
+    chunk.decay.at(i).add(0, i == 0 ? nullptr : &before,
+                          static_cast<double>(dt[i * args.heads]) * args.a[head]);
   }
   ssd_mix<V>(args, chunk, dt);
   multiply_transposed<V>({C, args.stride}, {state, width}, {chunk.from_state, dim},
                          {length, width, dim});
   for (int64_t i = 0; i < length; ++i) {
-    const float keep = exp_one<V>(chunk.decay[i]);
-    const float left = exp_one<V>(chunk.decay[length - 1] - chunk.decay[i]) * dt[i * args.heads];
+    const float keep = exp_one<V>(chunk.decay.high[i]);
+    const float rest = (chunk.decay.high[length - 1] - chunk.decay.high[i]) +
+                       (chunk.decay.low[length - 1] - chunk.decay.low[i]);
+    const float left = exp_one<V>(rest) * dt[i * args.heads];
     for (int64_t p = 0; p < dim; ++p) {
       const float value = x[i * args.stride + p];
       y[i * y_stride + p] = chunk.from_state[i * dim + p] * keep + args.d[head] * value;
@@ -100,7 +106,7 @@ inline void ssd_chunk_head(const SsdArgs& args, const SsdChunk& chunk, int64_t h
     }
   }
   multiply_add<V>({chunk.mixed, length}, {x, args.stride}, {y, y_stride}, {length, length, dim});
-  const V keep = exp(V::all(chunk.decay[length - 1]));
+  const V keep = exp(V::all(chunk.decay.high[length - 1]));
   map<V>(state, dim * width, [&](int64_t, V s, int64_t) { return s * keep; });
   multiply_add<V>({chunk.x_out, length}, {B, args.stride}, {state, width}, {dim, length, width});
 }

@@ -1,0 +1,48 @@
+#pragma once
+// Quantized weights as groups of 32 values, the same form for every type. Layouts from
+// ggml-org/ggml src/ggml-common.h.
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "engine/gguf.h"
+
+namespace corvid::engine {
+
+inline constexpr int64_t kGroup = 32;  // values; every quantized row is a whole number of groups
+
+// Value i is scale[i / 16] * w[i] - min[i / 16], in float and in this order.
+struct WeightGroup {
+  int8_t w[kGroup];
+  float scale[2], min[2];
+};
+
+// Writes the groups of one block: block_elements / kGroup of them. nullptr for types that are not
+// quantized or not known here.
+using UnpackBlock = void (*)(const std::byte* block, WeightGroup* groups);
+UnpackBlock find_unpack(TensorType type);
+
+inline constexpr int64_t kGroupsMax = 8;  // of one block
+
+// Activations rounded to 8 bits: per group of 32 x = d * q with d = max |x| / 127.
+struct RoundedRows {
+  int64_t in = 0;            // values of a row
+  const int8_t* q = nullptr;     // (rows, in)
+  const float* d = nullptr;      // (rows, in / 32)
+  const float* sums = nullptr;   // (rows, in / 16) d times the sum of 16 q
+};
+
+// Rounds rows of `in` values, a whole number of groups, and keeps them until the next time.
+class RoundedBuffer {
+ public:
+  void round(const float* x, int64_t rows, int64_t in);
+  RoundedRows view() const { return {in_, q_.data(), d_.data(), sums_.data()}; }
+
+ private:
+  int64_t in_ = 0;
+  std::vector<int8_t> q_;
+  std::vector<float> d_, sums_;
+};
+
+}  // namespace corvid::engine

@@ -1,0 +1,11 @@
+// Qwen3.5 and 3.6 with experts; value heads stand tiled over the key heads.
+
+#include "engine/models/shared/qwen_hybrid.h"
+
+namespace corvid::engine {
+
+std::unique_ptr<Model> make_qwen35moe(const GgufFile& file, Ops& ops) {
+  return make_qwen_hybrid(file, ops, true);
+}
+
+}  // namespace corvid::engine

@@ -1,0 +1,222 @@
+#include "runtime/cli/model_bench.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <numeric>
+#include <string>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "engine/engine.h"
+#include "engine/gguf.h"
+#include "engine/outline.h"
+#include "runtime/base/json.h"
+#include "runtime/base/text.h"
+#include "runtime/cli/terminal.h"
+
+namespace corvid::runtime {
+namespace {
+
+using engine::Token;
+
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+// Bytes per second that `threads` threads read from memory: the best of some rounds over more than
+// any cache holds.
+double measure_bandwidth(int threads) {
+  constexpr size_t kWords = (size_t{256} << 20) / sizeof(uint64_t);
+  constexpr int kRounds = 4;
+  const std::vector<uint64_t> memory(kWords, 1);
+  double best = 0;
+  uint64_t total = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    std::vector<uint64_t> sums(static_cast<size_t>(threads));
+    const auto begin = std::chrono::steady_clock::now();
+    {
+      std::vector<std::jthread> readers;
+      for (size_t i = 0; i < sums.size(); ++i) {
+        readers.emplace_back([&, i] {
+          const size_t first = kWords * i / sums.size(), last = kWords * (i + 1) / sums.size();
+          // Independent sums, so that the additions do not wait for each other.
+          uint64_t parts[8] = {};
+          for (size_t at = first; at + 8 <= last; at += 8) {
+            for (size_t lane = 0; lane < 8; ++lane) parts[lane] += memory[at + lane];
+          }
+          sums[i] = std::accumulate(std::begin(parts), std::end(parts), uint64_t{0});
+        });
+      }
+    }
+    const double seconds = seconds_since(begin);
+    for (const uint64_t sum : sums) total += sum;
+    best = std::max(best, static_cast<double>(kWords * sizeof(uint64_t)) / seconds);
+  }
+  return total > 0 ? best : 0;
+}
+
+// Linux keeps the highest resident size since the start, or since this.
+void forget_peak_memory() { std::ofstream("/proc/self/clear_refs") << "5"; }
+
+int64_t peak_memory_bytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::strtoll(line.c_str() + 6, nullptr, 10) * 1024;
+  }
+  return 0;
+}
+
+class Bench {
+ public:
+  explicit Bench(const ModelBench& options) : options_(options) {
+    engine::EngineOptions load;
+    load.thread_count = options.threads;
+    threads_ = options.threads > 0
+                   ? options.threads
+                   : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    bandwidth_ = measure_bandwidth(threads_);
+    forget_peak_memory();
+    const auto begin = std::chrono::steady_clock::now();
+    engine_ = engine::Engine::load(options.file, load);
+    load_seconds_ = seconds_since(begin);
+    outline_ = engine::outline(engine_->file());
+    needs_ = engine::memory_needs(engine_->file()).value_or(engine::MemoryNeeds{});
+    row_.resize(static_cast<size_t>(engine_->summary().vocab_size));
+  }
+
+  void run() {
+    print_machine();
+    for (const int depth : options_.depths) {
+      const auto base = engine_->open();
+      if (depth > 0) engine_->append(*base, tokens(0, depth), {}, false, {});
+      for (const int length : options_.prompt_lengths) {
+        if (length > 0) report("prefill", length, depth, prefill(*base, depth, length));
+      }
+      if (options_.decode_tokens > 0) {
+        report("decode", options_.decode_tokens, depth, decode(*base));
+      }
+    }
+    print_end();
+  }
+
+ private:
+  std::vector<Token> tokens(int first, int count) const {
+    std::vector<Token> result;
+    for (int i = first; i < first + count; ++i) {
+      result.push_back(static_cast<Token>((size_t(i) * 7919 + 13) % row_.size()));
+    }
+    return result;
+  }
+
+  std::vector<double> prefill(const engine::Sequence& base, int depth, int length) {
+    std::vector<double> seconds;
+    const std::vector<Token> prompt = tokens(depth, length);
+    for (int run = 0; run < options_.repeat; ++run) {
+      const auto sequence = base.fork();
+      const auto begin = std::chrono::steady_clock::now();
+      engine_->append(*sequence, prompt, row_, false, {});
+      seconds.push_back(seconds_since(begin));
+    }
+    return seconds;
+  }
+
+  std::vector<double> decode(const engine::Sequence& base) {
+    std::vector<double> seconds;
+    for (int run = 0; run < options_.repeat; ++run) {
+      const auto sequence = base.fork();
+      const auto begin = std::chrono::steady_clock::now();
+      for (const Token token : tokens(run, options_.decode_tokens)) {
+        const engine::StepItem item{sequence.get(), token};
+        engine_->step({&item, 1}, row_);
+      }
+      seconds.push_back(seconds_since(begin));
+    }
+    return seconds;
+  }
+
+  // Weights, the state, and the keys and values of the tokens before, on average over the run.
+  double bytes_per_token(int depth) const {
+    return double(outline_.decode_bytes) + double(needs_.state_bytes) +
+           double(needs_.kv_bytes_per_token) * (depth + options_.decode_tokens / 2.0);
+  }
+
+  void report(const char* test, int count, int depth, std::vector<double> seconds) const {
+    std::sort(seconds.begin(), seconds.end());
+    const double speed = count / seconds[seconds.size() / 2];
+    const double fastest = count / seconds.front(), slowest = count / seconds.back();
+    const bool is_decode = std::strcmp(test, "decode") == 0;
+    const double bytes = is_decode ? bytes_per_token(depth) : 0;
+    const double share = bandwidth_ > 0 ? bytes * speed / bandwidth_ : 0;
+    if (options_.json) {
+      Json line = {{"type", "row"},          {"test", test},       {"tokens", count},
+                   {"depth", depth},         {"runs", seconds.size()}, {"tokens_per_s", speed},
+                   {"fastest", fastest},     {"slowest", slowest}};
+      if (is_decode) {
+        line["bytes_per_token"] = bytes;
+        line["bandwidth_share"] = share;
+      }
+      write_text(stdout, dump_json(line) + "\n");
+      return;
+    }
+    std::string text =
+        fmt::format("{:<8}{:>6} at {:<7}{:>10.1f} tokens/s   ({:.1f} to {:.1f})", test, count,
+                    depth, speed, slowest, fastest);
+    if (is_decode) {
+      text += fmt::format("   {:.2f} MB/token, {:.1f} % of the bandwidth", bytes / 1e6,
+                          share * 100);
+    }
+    write_text(stdout, text + "\n");
+  }
+
+  void print_machine() const {
+    const engine::ModelSummary& summary = engine_->summary();
+    if (options_.json) {
+      write_text(stdout, dump_json({{"type", "machine"},
+                                    {"model", summary.file},
+                                    {"architecture", summary.architecture},
+                                    {"parameters", summary.parameter_count},
+                                    {"backend", summary.backend},
+                                    {"threads", threads_},
+                                    {"load_ms", load_seconds_ * 1e3},
+                                    {"bandwidth_bytes_per_s", bandwidth_},
+                                    {"state_bytes", needs_.state_bytes},
+                                    {"kv_bytes_per_token", needs_.kv_bytes_per_token}}) +
+                             "\n");
+      return;
+    }
+    write_text(stdout, fmt::format("{}: {}, {:.3f} M parameters, {:.1f} MB; {}; "
+                                   "loaded in {:.1f} ms\n"
+                                   "memory reads at {:.1f} GB/s with {} threads\n",
+                                   summary.file, summary.architecture,
+                                   double(summary.parameter_count) / 1e6,
+                                   double(summary.file_bytes) / 1e6, summary.backend,
+                                   load_seconds_ * 1e3, bandwidth_ / 1e9, threads_));
+  }
+
+  void print_end() const {
+    const int64_t peak = peak_memory_bytes();
+    if (options_.json) {
+      write_text(stdout, dump_json({{"type", "end"}, {"peak_memory_bytes", peak}}) + "\n");
+    } else {
+      write_text(stdout, fmt::format("peak memory {:.1f} MB\n", double(peak) / 1e6));
+    }
+  }
+
+  const ModelBench& options_;
+  int threads_ = 1;
+  double load_seconds_ = 0, bandwidth_ = 0;
+  std::unique_ptr<engine::Engine> engine_;
+  engine::ModelOutline outline_;
+  engine::MemoryNeeds needs_;
+  std::vector<float> row_;
+};
+
+}  // namespace
+
+void run_model_bench(const ModelBench& bench) { Bench(bench).run(); }
+
+}  // namespace corvid::runtime

@@ -1,0 +1,128 @@
+// Products with quantized weights, exact and with activations rounded to 8 bits.
+
+#include "engine/backends/ops.h"
+#include "runtime/base/error.h"
+#include "tests/engine/random_weights.h"
+#include "tests/engine/support.h"
+
+namespace corvid::test {
+namespace {
+
+using engine::make_ops;
+using engine::Matrix;
+using engine::TensorType;
+
+std::vector<std::string> levels() {
+  std::vector<std::string> result{"scalar"};
+  try {
+    make_ops("cpu", {"avx2", 1});
+    result.push_back("avx2");
+  } catch (const Error& error) {
+    WARN("SKIP: " << error.what());
+  }
+  return result;
+}
+
+void check_product(const Matrix& w, const std::vector<float>& x, int64_t rows, bool int8) {
+  std::vector<float> wanted(static_cast<size_t>(rows * w.out)), y(wanted.size());
+  make_ops("reference", {"", 1, int8})->matmul(w, x.data(), rows, wanted.data());
+  float largest = 0;
+  for (const float value : wanted) largest = std::max(largest, std::fabs(value));
+  for (const std::string& level : levels()) {
+    const auto ops = make_ops("cpu", {level, 2, int8});
+    INFO(level << " " << engine::type_info(w.type).name << " " << w.in << "x" << w.out << " rows "
+               << rows << " int8 " << int8);
+    ops->matmul(w, x.data(), rows, y.data());
+    CHECK(max_difference(y, wanted) < 3e-6f * (1 + largest));
+    for (int64_t some = 1; some < rows; some += 3) {  // a row does not depend on the others
+      std::vector<float> part(static_cast<size_t>(some * w.out));
+      ops->matmul(w, x.data() + (rows - some) * w.in, some, part.data());
+      CHECK(std::equal(part.begin(), part.end(), y.end() - some * w.out));
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("products with every quantized type agree with the reference") {
+  Random random(6);
+  for (const TensorType type : quantized_types()) {
+    const int64_t block = engine::type_info(type).block_elements;
+    for (const int64_t in : {block, 3 * block}) {
+      for (const int64_t out : {1, 8, 21}) {
+        const std::vector<std::byte> packed = random_weights(type, in * out, random);
+        const Matrix w{type, in, out, packed.data()};
+        const std::vector<float> x = random.fill(static_cast<size_t>(in * 9), -1, 1);
+        for (const int64_t rows : {1, 9}) {
+          for (const bool int8 : {false, true}) check_product(w, x, rows, int8);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("the largest weights and activations overflow no 8-bit product") {
+  for (const TensorType type : quantized_types()) {
+    const int64_t in = 256, out = 4;
+    const engine::TypeInfo& info = engine::type_info(type);
+    Random random(7);
+    std::vector<std::byte> packed = random_weights(type, in * out, random);
+    for (const uint8_t fill : {0x00, 0x7f, 0x80, 0xff}) {
+      std::fill(packed.begin(), packed.end(), static_cast<std::byte>(fill));
+      for (size_t at = 0; at < packed.size(); at += static_cast<size_t>(info.block_bytes)) {
+        set_block_scales(type, packed.data() + at, random);
+      }
+      std::vector<float> x(static_cast<size_t>(in), 1.0f);
+      for (size_t i = 0; i < x.size(); i += 3) x[i] = -1;
+      for (size_t i = 0; i < x.size() / 2; ++i) x[i] = 1;
+      check_product({type, in, out, packed.data()}, x, 1, true);
+    }
+  }
+}
+
+TEST_CASE("activations that are all zero give zero") {
+  Random random(8);
+  const std::vector<float> x(256);
+  for (const TensorType type : quantized_types()) {
+    const std::vector<std::byte> packed = random_weights(type, 256 * 3, random);
+    check_product({type, 256, 3, packed.data()}, x, 1, true);
+  }
+}
+
+TEST_CASE("models with 8-bit activations stay as close to the exact logits as the peer's") {
+  const auto path = fixtures();
+  if (path.empty()) return;
+  for (const Json& entry : parse_json(read_file(path / "index.json"), "index.json")) {
+    const std::string name = entry.at("name");
+    const bool quantized = name.find("Q") != name.npos;
+    if (!quantized || !entry.contains("ideal_vs_llama_cpp")) continue;
+    const Array ideal = read_npy(path / "logits" / (name + ".ideal.npy"));
+    const Json golden = parse_json(read_file(path / "logits" / (name + ".json")), name);
+    const auto tokens = golden.at("tokens").get<std::vector<Token>>();
+    for (const std::string& level : levels()) {
+      EngineOptions options;
+      options.cpu_level = level;
+      options.thread_count = 2;
+      options.int8_activations = true;
+      const auto model = Engine::load(path / "models" / (name + ".gguf"), options);
+      const auto sequence = model->open();
+      const std::vector<float> logits = append(*model, *sequence, tokens, true);
+      // The median position: where an expert flips, a whole position moves.
+      std::vector<double> errors;
+      const size_t width = logits.size() / tokens.size();
+      for (size_t row = 0; row < tokens.size(); ++row) {
+        double error = 0, size = 0;
+        for (size_t i = row * width; i < (row + 1) * width; ++i) {
+          error += std::pow(double(logits[i]) - ideal.data[i], 2);
+          size += std::pow(double(ideal.data[i]), 2);
+        }
+        errors.push_back(error / size);
+      }
+      std::nth_element(errors.begin(), errors.begin() + 36, errors.end());
+      INFO(name << " " << level);
+      CHECK(errors[36] <= entry.at("ideal_vs_llama_cpp").at("nmse").get<double>());
+    }
+  }
+}
+
+}  // namespace corvid::test
