@@ -43,7 +43,8 @@ Json options_to_json(const RunOptions& options) {
           {"seed", options.seed},
           {"edit_ranking", ranking_name(options.edit_ranking)},
           {"use_memory", options.use_memory},
-          {"memory_budget_tokens", options.memory_budget_tokens}};
+          {"memory_budget_tokens", options.memory_budget_tokens},
+          {"instructions", options.instructions}};
 }
 
 RunOptions options_from_json(const Json& json) {
@@ -65,6 +66,7 @@ RunOptions options_from_json(const Json& json) {
   options.edit_ranking = parse_ranking(json_string_or(json, "edit_ranking", "model"));
   options.use_memory = json_bool_or(json, "use_memory", true);
   options.memory_budget_tokens = json_int_or(json, "memory_budget_tokens", 800);
+  options.instructions = json_string_or(json, "instructions", "");
   return options;
 }
 

@@ -29,6 +29,7 @@ struct RunOptions {
   tools::EditRanking edit_ranking = tools::EditRanking::model;
   bool use_memory = true;
   int64_t memory_budget_tokens = 800;
+  std::string instructions;  // of AGENTS.md files, as they were when the run began
 };
 
 // What a resume needs of them.
