@@ -39,6 +39,23 @@ void make_folders(const fs::path& root, const std::vector<std::string>& folders)
 
 }  // namespace
 
+void remove_tree(const fs::path& path) {
+  std::error_code error;
+  fs::remove_all(path, error);
+  if (!error) return;
+  // A command may have taken the right to write from folders.
+  const auto options = fs::directory_options::skip_permission_denied;
+  std::error_code ignored;
+  fs::permissions(path, fs::perms::owner_all, ignored);
+  for (fs::recursive_directory_iterator it(path, options, error), end; !error && it != end;
+       it.increment(error)) {
+    if (fs::is_directory(it->symlink_status(ignored))) {
+      fs::permissions(it->path(), fs::perms::owner_all, ignored);
+    }
+  }
+  fs::remove_all(path, ignored);
+}
+
 ScratchFolder::ScratchFolder(const std::string& prefix, const fs::path& base) {
   if (!base.empty()) fs::create_directories(base);
   const fs::path below = base.empty() ? fs::temp_directory_path() : base;
@@ -47,21 +64,7 @@ ScratchFolder::ScratchFolder(const std::string& prefix, const fs::path& base) {
   path_ = fs::canonical(name);
 }
 
-ScratchFolder::~ScratchFolder() {
-  std::error_code error;
-  fs::remove_all(path_, error);
-  if (!error) return;
-  // A command may have taken the right to write from folders.
-  const auto options = fs::directory_options::skip_permission_denied;
-  std::error_code ignored;
-  for (fs::recursive_directory_iterator it(path_, options, error), end; !error && it != end;
-       it.increment(error)) {
-    if (fs::is_directory(it->symlink_status(ignored))) {
-      fs::permissions(it->path(), fs::perms::owner_all, ignored);
-    }
-  }
-  fs::remove_all(path_, ignored);
-}
+ScratchFolder::~ScratchFolder() { remove_tree(path_); }
 
 void copy_content(int from, int to, const std::string& name) {
   if (::ioctl(to, FICLONE, from) == 0) return;

@@ -13,6 +13,10 @@
 
 namespace corvid::runtime {
 
+// Removes `path` and all beneath it, also folders that nobody may write in; what cannot be removed
+// stays.
+void remove_tree(const std::filesystem::path& path);
+
 // A new folder below `base` (made where it is missing; empty: the system's temporary folder),
 // removed with everything in it on destruction.
 class ScratchFolder {

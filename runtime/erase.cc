@@ -109,6 +109,7 @@ struct SessionEraser::Impl {
   EraseOrders shared;                                             // for every session
   std::map<std::string, std::vector<const memory::Turn*>> turns;  // by session
   std::vector<std::unique_ptr<FileLock>> locks;
+  std::set<std::string> spared;  // sessions in use that have nothing to do with it
   bool is_locked = false;
   std::map<std::string, bool> blobs;  // does it hold what all sessions are searched for?
   std::set<std::string> named;        // files in `remaining`
@@ -128,6 +129,7 @@ struct SessionEraser::Impl {
                  const Needles& needles, const std::pair<const std::string, SnapshotEntry>& file,
                  std::map<std::string, bool>& known, Erased& erased);
   void remove_caches(const fs::path& folder, Erased& erased) const;
+  bool is_apart(const fs::path& folder) const;
 };
 
 std::vector<fs::path> SessionEraser::Impl::folders() const {
@@ -299,12 +301,34 @@ std::vector<std::string> SessionEraser::holding() const {
   return ids;
 }
 
+// A session in use whose log holds none of it and whose memory is another workspace's.
+bool SessionEraser::Impl::is_apart(const fs::path& folder) const {
+  const std::vector<Line> lines = read_lines(folder / "events.jsonl");
+  const std::vector<Event> events = events_of(lines);
+  const auto start = session_start(events);
+  const std::string id = folder.filename().string();
+  if (!start.has_value() || id == what.session) return false;
+  if (!what.is_told || what.is_told(start->workspace)) return false;
+  return !rewritten(lines, orders_for(id, events)).has_value();
+}
+
 void SessionEraser::lock() {
   raise_open_files_limit();
   for (const fs::path& folder : impl_->folders()) {
-    impl_->locks.push_back(std::make_unique<FileLock>(
-        folder / "lock", "session " + folder.filename().string() +
-                             " is in use: nothing was erased; stop it, then forget again"));
+    const std::string id = folder.filename().string();
+    try {
+      impl_->locks.push_back(std::make_unique<FileLock>(folder / "lock", "in use"));
+    } catch (const Error& error) {  // edge: a session in use may have nothing to do with it
+      if (error.code() != Code::denied) throw;
+      if (!impl_->is_apart(folder)) {
+        const auto start = session_start(events_of(read_lines(folder / "events.jsonl")));
+        fail(Code::denied,
+             "session " + id + (start.has_value() ? " in " + start->workspace : std::string()) +
+                 " is in use and could write it again, so nothing was erased: wait until that run "
+                 "has ended or stop it (Ctrl-C there), then forget again");
+      }
+      impl_->spared.insert(id);
+    }
   }
   impl_->is_locked = true;
 }
@@ -314,6 +338,7 @@ Erased SessionEraser::erase() {
   Erased erased;
   for (const fs::path& folder : impl_->folders()) {
     const std::string id = folder.filename().string();
+    if (impl_->spared.contains(id)) continue;
     const std::vector<Line> lines = read_lines(folder / "events.jsonl");
     const std::vector<Event> events = events_of(lines);
     const EraseOrders orders = impl_->orders_for(id, events);

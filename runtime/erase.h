@@ -1,6 +1,7 @@
 #pragma once
 // Forgetting beyond the memory store: session logs, token logs and model-state files.
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,8 @@ struct Forgetting {
   std::string session{};              // the whole session; empty: none
   std::vector<memory::Turn> turns{};  // what memory forgets
   std::string workspace{};            // only sessions of this workspace; empty: of all
+  // Whether runs in a workspace are told of `turns` by their memory; empty: all are.
+  std::function<bool(const std::string& workspace)> is_told{};
 };
 
 struct Erased {
@@ -40,8 +43,9 @@ class SessionEraser {
   // Sessions that hold any of it, by id. Changes and locks nothing.
   std::vector<std::string> holding() const;
 
-  // Takes the locks of all sessions until destruction. Throws denied, naming the session, when one
-  // is in use; nothing is erased then.
+  // Takes the locks of the sessions until destruction. One that is in use is left alone when it
+  // cannot write any of it: its log holds none, and its workspace's memory does not tell of the
+  // turns. Otherwise throws denied, naming the session and what to do; nothing is erased then.
   void lock();
 
   // Needs lock(). Each file is replaced atomically.

@@ -91,7 +91,8 @@ EventBody read_body(const std::string& type, const Json& json) {
     fields(Reader{json}, body);
     return body;
   } else {
-    fail(Code::invalid, "unknown event type '" + type + "': written by a newer Corvid?");
+    fail(Code::unsupported, "unknown event type '" + type +
+                                "': written by a newer Corvid; use that one");
   }
 }
 
@@ -116,6 +117,12 @@ Event event_from_line(std::string_view line) {
   event.at = parse_time(json_string(json, "at"));
   event.attempt = int(json_int_or(json, "attempt", -1));
   event.body = read_body(json_string(json, "type"), json);
+  const auto* start = std::get_if<SessionStarted>(&event.body);
+  if (start != nullptr && start->format > kSessionFormat) {
+    fail(Code::unsupported, "the session has format " + std::to_string(start->format) +
+                                "; this Corvid knows up to " + std::to_string(kSessionFormat) +
+                                ": use the newer one that wrote it");
+  }
   return event;
 }
 

@@ -103,7 +103,7 @@ struct Event {
 };
 
 std::string event_to_line(const Event& event);  // without the newline
-Event event_from_line(std::string_view line);   // throws invalid
+Event event_from_line(std::string_view line);   // throws invalid; unsupported: newer
 std::string event_type(const EventBody& body);  // "message_added"
 
 }  // namespace corvid::runtime

@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include "runtime/base/error.h"
+#include "runtime/base/text.h"
 #include "runtime/cli/command.h"
 
 namespace {
@@ -67,6 +68,7 @@ int main(int argc, char** argv) {
   corvid::runtime::add_sessions(app, context);
   corvid::runtime::add_memory(app, context);
   corvid::runtime::add_model(app, context);
+  corvid::runtime::add_policy(app, context);
   corvid::runtime::add_doctor(app, context);
   const SignalThread signals(source);
   try {
@@ -75,10 +77,10 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 1;
   } catch (const Error& error) {
-    std::fprintf(stderr, "corvid: %s\n", error.what());
+    std::fprintf(stderr, "corvid: %s\n", corvid::printable(error.what()).c_str());
     return exit_code_of(error);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "corvid: %s\n", error.what());
+    std::fprintf(stderr, "corvid: %s\n", corvid::printable(error.what()).c_str());
     return 6;
   }
 }

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "runtime/base/error.h"
+#include "sandbox/profile.h"
 
 namespace corvid::runtime {
 namespace {
@@ -34,6 +35,17 @@ Paths find_paths() {
   paths.shared = shared != nullptr ? fs::path(shared)
                                    : program.parent_path().parent_path() / "share" / "corvid";
   return paths;
+}
+
+void refuse_own_folders(const Paths& paths, const fs::path& workspace) {
+  for (const fs::path& own : {paths.data, paths.cache}) {
+    const fs::path place = fs::weakly_canonical(own);
+    if (!sandbox::is_beneath(place, workspace) && !sandbox::is_beneath(workspace, place)) continue;
+    fail(Code::invalid, "the workspace " + workspace.string() + " and Corvid's own folder " +
+                            place.string() +
+                            " lie in one another: choose another workspace, or set XDG_DATA_HOME "
+                            "and XDG_CACHE_HOME to folders outside of it");
+  }
 }
 
 fs::path find_shared_file(const Paths& paths, const std::string& name) {

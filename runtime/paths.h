@@ -22,6 +22,10 @@ struct Paths {
 // From the environment. Throws invalid when neither HOME nor the XDG variables are set.
 Paths find_paths();
 
+// Throws invalid, saying what to do, when `workspace` and Corvid's data or cache folder lie in one
+// another: a run must not record, copy or let commands change what it keeps of itself.
+void refuse_own_folders(const Paths& paths, const std::filesystem::path& workspace);
+
 // The default model and the tables of suggest_edits: CORVID_SHARE, else ../share/corvid beside the
 // program, else the source tree that the program was built in. Throws not_found naming the places.
 std::filesystem::path find_shared_file(const Paths& paths, const std::string& name);

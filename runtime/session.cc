@@ -38,6 +38,10 @@ std::vector<Event> parse_events(std::string_view content, const fs::path& log) {
     try {
       events.push_back(event_from_line(line));
     } catch (const Error& error) {
+      if (error.code() == Code::unsupported) {
+        fail(Code::unsupported, log.string() + ": line " + std::to_string(number) + ": " +
+                                    error.what());
+      }
       fail(Code::corrupt,
            "corrupt: " + log.string() + ": line " + std::to_string(number) + ": " + error.what());
     }
@@ -53,7 +57,9 @@ Session::Session(fs::path folder, std::string id, Clock clock, AfterAppend after
       clock_(std::move(clock)),
       after_append_(std::move(after_append)) {
   lock_ = std::make_unique<FileLock>(folder_ / "lock",
-                                     "session " + id_ + " is in use by another process");
+                                     "session " + id_ +
+                                         " is in use by another process: wait until it has ended, "
+                                         "or stop that one first");
 }
 
 std::unique_ptr<Session> Session::create(const fs::path& sessions_folder, Clock clock,
@@ -157,10 +163,10 @@ std::vector<SessionSummary> list_sessions(const fs::path& sessions_folder) {
     if (!fs::exists(entry.path() / "events.jsonl")) continue;
     try {
       sessions.push_back(summarise(entry.path()));
-    } catch (const Error&) {  // one damaged log must not hide the others
+    } catch (const Error& error) {  // one damaged log must not hide the others
       SessionSummary damaged;
       damaged.id = entry.path().filename().string();
-      damaged.status = "corrupt";
+      damaged.status = error.code() == Code::unsupported ? "newer" : "corrupt";
       sessions.push_back(std::move(damaged));
     }
   }

@@ -1,6 +1,7 @@
 #include "runtime/snapshot.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 #include <fcntl.h>
@@ -55,9 +56,25 @@ struct Seen {
   SnapshotEntry entry;
 };
 
-// The tree's entry that lists what was left out, each path ended by a zero byte. No file of a
-// snapshot has this name.
-constexpr const char* kLeftOutName = ".git";
+// What git's trees cannot say stands in a folder of this name; no file of a snapshot has it. One
+// file lists what was left out, each path ended by a zero byte, the other one permissions that
+// differ from the usual: "600 PATH", each ended by a zero byte.
+constexpr const char* kOwnFolder = ".git/";
+constexpr const char* kLeftOutName = ".git/left-out";
+constexpr const char* kPermissionsName = ".git/permissions";
+
+uint32_t usual_permissions(uint32_t mode) {
+  return mode == GIT_FILEMODE_LINK ? 0 : mode == GIT_FILEMODE_BLOB_EXECUTABLE ? 0755 : 0644;
+}
+
+// The parts of `text` that a zero byte ends.
+std::vector<std::string> zero_ended(const std::string& text) {
+  std::vector<std::string> parts;
+  for (size_t at = 0, stop; (stop = text.find('\0', at)) != std::string::npos; at = stop + 1) {
+    parts.push_back(text.substr(at, stop - at));
+  }
+  return parts;
+}
 
 int64_t nanoseconds(const timespec& time) {
   return int64_t(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
@@ -196,6 +213,7 @@ struct SnapshotStore::Impl {
     entry.mode = S_ISLNK(status.st_mode)        ? GIT_FILEMODE_LINK
                  : (status.st_mode & 0111) != 0 ? GIT_FILEMODE_BLOB_EXECUTABLE
                                                 : GIT_FILEMODE_BLOB;
+    if (S_ISREG(status.st_mode)) entry.permissions = status.st_mode & 0777;
     entry.blob = store(*content, path);
     if (is_settled) {
       seen[path] = {status.st_size, ctime_ns, status.st_ino, entry};
@@ -263,9 +281,8 @@ struct SnapshotStore::Impl {
   // Builds the tree of the files whose paths begin with `prefix`, from `it` on.
   git_oid write_tree(std::map<std::string, SnapshotEntry>::const_iterator& it,
                      std::map<std::string, SnapshotEntry>::const_iterator end,
-                     const std::string& prefix, const std::string& left_out) {
-    std::map<std::string, TreeItem> items;  // folders sort as if their names ended in '/'
-    if (!left_out.empty()) items[kLeftOutName] = {GIT_FILEMODE_BLOB, parse_id(left_out)};
+                     const std::string& prefix, const std::map<std::string, TreeItem>& own) {
+    std::map<std::string, TreeItem> items = own;  // folders sort as if their names ended in '/'
     while (it != end && it->first.starts_with(prefix)) {
       const std::string rest = it->first.substr(prefix.size());
       const size_t slash = rest.find('/');
@@ -274,10 +291,35 @@ struct SnapshotStore::Impl {
         ++it;
       } else {
         const std::string name = rest.substr(0, slash + 1);
-        items[name] = {GIT_FILEMODE_TREE, write_tree(it, end, prefix + name, "")};
+        items[name] = {GIT_FILEMODE_TREE, write_tree(it, end, prefix + name, {})};
       }
     }
     return write_tree_object(odb, items);
+  }
+
+  // The tree of the whole snapshot.
+  git_oid write_root(const Snapshot& snapshot) {
+    std::string left_out, permissions;
+    for (const std::string& path : snapshot.left_out) left_out += path + '\0';
+    for (const auto& [path, entry] : snapshot.files) {
+      if (entry.permissions == usual_permissions(entry.mode)) continue;
+      char text[16];
+      std::snprintf(text, sizeof text, "%o ", entry.permissions);
+      permissions += text + path + '\0';
+    }
+    const size_t folder = std::strlen(kOwnFolder);
+    std::map<std::string, TreeItem> own, root;
+    if (!left_out.empty()) {
+      own[kLeftOutName + folder] = {GIT_FILEMODE_BLOB,
+                                    parse_id(store(left_out, "what was left out"))};
+    }
+    if (!permissions.empty()) {
+      own[kPermissionsName + folder] = {GIT_FILEMODE_BLOB,
+                                        parse_id(store(permissions, "permissions"))};
+    }
+    if (!own.empty()) root[kOwnFolder] = {GIT_FILEMODE_TREE, write_tree_object(odb, own)};
+    auto it = snapshot.files.cbegin();
+    return write_tree(it, snapshot.files.cend(), "", root);
   }
 
   // False when something is in the way that is not removed without `by_force`.
@@ -313,9 +355,7 @@ struct SnapshotStore::Impl {
     }
     struct stat status;
     is_ok = is_ok && ::fstat(fd, &status) == 0;
-    const bool executable = entry.mode == GIT_FILEMODE_BLOB_EXECUTABLE;
-    const mode_t mode = executable ? status.st_mode | 0111 : status.st_mode & ~mode_t(0111);
-    is_ok = is_ok && ::fchmod(fd, mode & 07777) == 0;
+    is_ok = is_ok && ::fchmod(fd, entry.permissions) == 0;
     const int error = errno;
     ::close(fd);
     errno = error;
@@ -366,11 +406,7 @@ Snapshot SnapshotStore::take() {
   }
   std::sort(snapshot.left_out.begin(), snapshot.left_out.end());
   std::sort(snapshot.left_out_texts.begin(), snapshot.left_out_texts.end());
-  std::string left_out;
-  for (const std::string& path : snapshot.left_out) left_out += path + '\0';
-  if (!left_out.empty()) left_out = impl_->store(left_out, "what was left out");
-  auto it = snapshot.files.cbegin();
-  snapshot.tree = id_text(impl_->write_tree(it, snapshot.files.cend(), "", left_out));
+  snapshot.tree = id_text(impl_->write_root(snapshot));
   return snapshot;
 }
 
@@ -384,16 +420,26 @@ Snapshot SnapshotStore::load(const std::string& tree) const {
   const auto visit = [](const char* folder, const git_tree_entry* entry, void* payload) -> int {
     if (git_tree_entry_type(entry) == GIT_OBJECT_BLOB) {
       auto& files = static_cast<Snapshot*>(payload)->files;
-      files[std::string(folder) + git_tree_entry_name(entry)] = {
-          id_text(*git_tree_entry_id(entry)), uint32_t(git_tree_entry_filemode(entry))};
+      const auto mode = uint32_t(git_tree_entry_filemode(entry));
+      files[std::string(folder) + git_tree_entry_name(entry)] = {id_text(*git_tree_entry_id(entry)),
+                                                                 mode, usual_permissions(mode)};
     }
     return 0;
   };
   check_git(git_tree_walk(root.pointer, GIT_TREEWALK_PRE, visit, &snapshot), "cannot read " + tree);
   if (const auto listed = snapshot.files.extract(kLeftOutName); !listed.empty()) {
-    const std::string text = content(listed.mapped());
-    for (size_t at = 0, stop; (stop = text.find('\0', at)) != std::string::npos; at = stop + 1) {
-      snapshot.left_out.push_back(text.substr(at, stop - at));
+    snapshot.left_out = zero_ended(content(listed.mapped()));
+  }
+  // Earlier trees had the list of what was left out there.
+  if (const auto listed = snapshot.files.extract(".git"); !listed.empty()) {
+    snapshot.left_out = zero_ended(content(listed.mapped()));
+  }
+  if (const auto listed = snapshot.files.extract(kPermissionsName); !listed.empty()) {
+    for (const std::string& line : zero_ended(content(listed.mapped()))) {
+      const size_t space = line.find(' ');
+      const auto file = snapshot.files.find(line.substr(std::min(space, line.size() - 1) + 1));
+      if (space == std::string::npos || file == snapshot.files.end()) continue;
+      file->second.permissions = uint32_t(std::strtoul(line.c_str(), nullptr, 8)) & 0777;
     }
   }
   return snapshot;

@@ -22,7 +22,8 @@ struct SnapshotLimits {
 // One file of a snapshot.
 struct SnapshotEntry {
   std::string blob;   // id in the repository
-  uint32_t mode = 0;  // 0100644, 0100755 or 0120000 (symbolic link)
+  uint32_t mode = 0;         // 0100644, 0100755 or 0120000 (symbolic link)
+  uint32_t permissions = 0;  // of a file, 0777 at most
   bool operator==(const SnapshotEntry&) const = default;
 };
 

@@ -1,8 +1,6 @@
 #include "runtime/task_run.h"
 
 #include <algorithm>
-#include <atomic>
-#include <condition_variable>
 #include <mutex>
 #include <thread>
 
@@ -14,8 +12,13 @@
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/cut_off.h"
+#include "runtime/deadline.h"
+#include "runtime/instructions.h"
 #include "runtime/prompt.h"
 #include "runtime/recollect.h"
+#include "runtime/run_scratch.h"
+#include "runtime/state_cache.h"
+#include "runtime/token_log.h"
 #include "runtime/workspace_history.h"
 
 namespace corvid::runtime {
@@ -26,26 +29,16 @@ namespace fs = std::filesystem;
 constexpr int kChecksAlone = 4;
 constexpr int64_t kToolOutputBytes = 16 << 10;
 
-// Stops a run after a time; tells afterwards whether it did.
-class Deadline {
- public:
-  Deadline(std::stop_source& source, int64_t seconds)
-      : thread_([this, &source, seconds](std::stop_token stop) {
-          std::unique_lock lock(mutex_);
-          if (!changed_.wait_for(lock, stop, std::chrono::seconds(seconds), [] { return false; }) &&
-              !stop.stop_requested()) {
-            is_over_ = true;
-            source.request_stop();
-          }
-        }) {}
-  bool is_over() const { return is_over_; }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable_any changed_;
-  std::atomic<bool> is_over_{false};
-  std::jthread thread_;
-};
+// What is missing of Corvid itself is no mistake of the user's.
+template <typename Make>
+auto own_part(Code code, const Make& make) {
+  try {
+    return make();
+  } catch (const Error& error) {
+    if (error.code() != Code::not_found && error.code() != Code::invalid) throw;
+    fail(code, error.what());
+  }
+}
 
 class TaskRun {
  public:
@@ -54,31 +47,22 @@ class TaskRun {
         environment_(environment),
         workspace_(options_.workspace),
         lock_(take_lock()),
-        sandbox_(sandbox::make_sandbox(environment.sandbox)),
+        scratch_(environment.paths.scratch()),
+        sandbox_(own_part(Code::unsupported,
+                          [&] { return sandbox::make_sandbox(environment.sandbox); })),
         store_(snapshot_folder(environment.paths, workspace_.root()), workspace_.root()) {
     if (options_.attempts > 1 && options_.verify.empty()) {
       fail(Code::invalid, "--attempts needs --verify: the check decides which attempt wins");
     }
-    ProviderOptions provider;
-    provider.models_folder = environment_.paths.models();
-    provider.on_tokens = [this](const EvaluatedTokens& evaluated) {
-      if (session_) session_->append_tokens(evaluated);
-    };
-    const std::string model = options_.model.empty()
-                                  ? find_shared_file(environment_.paths, "fledgling.gguf").string()
-                                  : options_.model;
-    try {
-      provider_ = make_provider(model, provider);
-    } catch (const Error& error) {
-      if (error.code() == Code::not_found || error.code() == Code::invalid) throw;
-      fail(Code::device, std::string("cannot use the model: ") + error.what());
-    }
+    provider_ = open_model();
     profile_ = provider_->profile();
     opinion_ = provider_->edit_opinion();
     toolbox_ = std::make_unique<tools::Toolbox>(profile_.tools);
     policy_ = make_policy();
     if (toolbox_->find("suggest_edits") != nullptr) {
-      edit_ranker_ = tools::EditRanker::load(find_shared_file(environment_.paths, "python.tables"));
+      edit_ranker_ = own_part(Code::unsupported, [&] {
+        return tools::EditRanker::load(find_shared_file(environment_.paths, "python.tables"));
+      });
     }
     if (options_.use_memory) memory_ = open_memory(environment_.paths, workspace_.root());
   }
@@ -86,6 +70,11 @@ class TaskRun {
   RunResult start(std::stop_token stop) {
     session_ = Session::create(environment_.paths.sessions(), environment_.clock,
                                [this](const Event& event) { observe(event); });
+    // A model that brings its own system text was trained on that alone.
+    if (profile_.system.empty()) {
+      options_.instructions = project_instructions(workspace_.root(),
+                                                   environment_.paths.config / "AGENTS.md");
+    }
     append_start();
     const auto prepare = [this] {
       begin_provider();
@@ -102,7 +91,7 @@ class TaskRun {
                    std::stop_token stop);
 
   void observe(const Event& event) {
-    if (memory_) remember_event(*memory_, session_->id(), event);
+    remember(event);
     if (environment_.on_event) environment_.on_event(event);
   }
 
@@ -113,7 +102,44 @@ class TaskRun {
                                     sandbox_->describe()});
   }
 
+  std::unique_ptr<Provider> open_model() {
+    ProviderOptions options;
+    options.models_folder = environment_.paths.models();
+    options.on_tokens = [this](const EvaluatedTokens& evaluated) {
+      if (session_) session_->append_tokens(evaluated);
+    };
+    const std::string model =
+        !options_.model.empty() ? options_.model : own_part(Code::device, [&] {
+          return find_shared_file(environment_.paths, "fledgling.gguf").string();
+        });
+    try {
+      return make_provider(model, options);
+    } catch (const Error& error) {
+      if (error.code() == Code::not_found || error.code() == Code::invalid) throw;
+      fail(Code::device, std::string("cannot use the model: ") + error.what());
+    }
+  }
+
+  // The log is the truth: what memory cannot take now it gets from there at the end of the run.
+  void remember(const Event& event) {
+    if (!memory_ || memory_is_behind_) return;
+    try {
+      remember_event(*memory_, session_->id(), event);
+    } catch (const Error& error) {
+      memory_is_behind_ = true;
+      log::warning("run", "memory takes nothing now; once more at the end",
+                   {{"reason", error.what()}});
+    }
+  }
+
+  void remember_all(const std::vector<Event>& events) {
+    if (!memory_) return;
+    memory_is_behind_ = false;
+    for (const Event& event : events) remember(event);
+  }
+
   std::unique_ptr<FileLock> take_lock() const {
+    refuse_own_folders(environment_.paths, workspace_.root());
     fs::create_directories(environment_.paths.data / "locks");
     return std::make_unique<FileLock>(workspace_lock_path(environment_.paths, workspace_.root()),
                                       "another run is under way in " + workspace_.root().string() +
@@ -124,19 +150,28 @@ class TaskRun {
     policies::PolicyConfig config;
     config.mode = policies::parse_mode(options_.mode);
     config.workspace = workspace_.shown_as();
-    for (const std::string& folder : options_.allow_read) {
-      config.allow_read.push_back(fs::canonical(folder));
-    }
+    config.allow_read = readable_folders();
     config.allow_hosts = options_.allow_host;
+    config.file = policies::read_policy_file(environment_.paths.config / "policy.toml");
     config.base = sandbox::system_profile();
     // A check that the model runs must not leave byte code in the workspace.
     config.base.environment.push_back("PYTHONDONTWRITEBYTECODE=1");
     return policies::make_policy_chain(config);
   }
 
+  std::vector<fs::path> readable_folders() const {
+    std::vector<fs::path> folders;
+    for (const std::string& folder : options_.allow_read) {
+      std::error_code error;
+      folders.push_back(fs::canonical(folder, error));
+      if (error) fail(Code::invalid, "--allow-read: no such folder: " + folder);
+    }
+    return folders;
+  }
+
   void begin_provider() {
-    const std::string system =
-        profile_.system.empty() ? std::string(system_text()) : profile_.system;
+    std::string system = profile_.system.empty() ? std::string(system_text()) : profile_.system;
+    if (!options_.instructions.empty()) system += "\n\n" + options_.instructions;
     const std::vector<ToolDeclaration> tools = declare_tools(*toolbox_, profile_);
     provider_->start(system, tools);
   }
@@ -165,15 +200,16 @@ class TaskRun {
   void run_fork(RunResult& result, AgentLoop& loop, int count, std::stop_token stop);
   void settle(RunResult& result, StopReason reason, AgentLoop& loop);
   void finish(RunResult& result);
-  void save_state(const Provider& provider) const;
 
   RunOptions options_;
   const RunEnvironment& environment_;
   tools::Workspace workspace_;
   std::unique_ptr<FileLock> lock_;
+  RunScratch scratch_;
   std::unique_ptr<sandbox::Sandbox> sandbox_;
   SnapshotStore store_;
   std::unique_ptr<memory::Memory> memory_;
+  bool memory_is_behind_ = false;
   std::unique_ptr<Session> session_;
   std::unique_ptr<Provider> provider_;
   ModelProfile profile_;
@@ -229,15 +265,12 @@ void TaskRun::make_checker() {
   check.command = options_.verify;
   check.time_max = std::chrono::seconds(options_.check_time_max_s);
   check.profile = sandbox::system_profile();
-  for (const std::string& folder : options_.allow_read) {
-    check.profile.read_roots.push_back(fs::canonical(folder));
-  }
-  check.scratch = environment_.paths.scratch();
-  const auto ignored = is_resumed_
-                           ? std::make_shared<const IgnoredFiles>(
-                                 workspace_, store_, start_snapshot_, environment_.paths.scratch())
-                           : std::make_shared<const IgnoredFiles>(workspace_, int64_t{1} << 30,
-                                                                  environment_.paths.scratch());
+  for (const fs::path& folder : readable_folders()) check.profile.read_roots.push_back(folder);
+  check.scratch = scratch_.path();
+  const auto ignored = is_resumed_ ? std::make_shared<const IgnoredFiles>(
+                                         workspace_, store_, start_snapshot_, scratch_.path())
+                                   : std::make_shared<const IgnoredFiles>(
+                                         workspace_, int64_t{1} << 30, scratch_.path());
   for (const std::string& path : ignored->left_out()) {
     log::warning("verify", "ignored file too large for the clean copy", {{"path", path}});
   }
@@ -283,7 +316,14 @@ RunResult TaskRun::conduct(const std::function<StartPoint()>& prepare, std::stop
     result.status = "error";
     result.message = error.what();
   }
-  finish(result);
+  try {
+    finish(result);
+  } catch (const std::exception& error) {  // the disk is full, say: the log lacks its end
+    result.status = "error";
+    result.exit_code = exit_code_of(result.status, false);
+    result.message = std::string("the end of the run could not be recorded: ") + error.what() +
+                     "; what was recorded before is kept";
+  }
   return result;
 }
 
@@ -313,19 +353,20 @@ void TaskRun::drive(RunResult& result, StartPoint from, std::stop_token stop) {
   AgentLoop loop(shared, loop_settings, std::move(provider_));
   loop_pointer = &loop;
   struct Bookkeeping {  // also when the loop throws
+    const TaskRun& run;
     RunResult& result;
     AgentLoop& loop;
     ~Bookkeeping() {
       result.turns += loop.turns();
       result.tokens += loop.tokens();
+      keep_state(loop.shared_conversation(), run.environment_.paths.state(), run.session_->id());
     }
-  } bookkeeping{result, loop};
+  } bookkeeping{*this, result, loop};
   const StopReason reason = loop.run(std::move(from), stop);
   if (reason == StopReason::before_write) {
     run_fork(result, loop, count, stop);
   } else {
     settle(result, reason, loop);
-    save_state(loop.provider());
   }
 }
 
@@ -334,7 +375,7 @@ void TaskRun::run_fork(RunResult& result, AgentLoop& loop, int count, std::stop_
   attempts.count = count;
   attempts.parallel_max = int(std::max(1u, std::thread::hardware_concurrency()));
   attempts.finished = failed_attempts_;
-  attempts.scratch = environment_.paths.scratch();
+  attempts.scratch = scratch_.path();
   changing_turn_ = loop.turns() + 1;
   LoopOptions settings = loop_options(loop.turns());
   if (settings.checks_max == 0) settings.checks_max = 1;
@@ -364,8 +405,11 @@ void TaskRun::run_fork(RunResult& result, AgentLoop& loop, int count, std::stop_
         "unverified: an attempt passes only with changed or added test or build files: " +
         join(result.changed_tests, ", ") + diffs;
   } else {
+    const bool is_one = tried.tried == 1;
     result.message =
-        "none of " + std::to_string(tried.tried) + " attempts passes the check" + diffs;
+        (is_one ? "the attempt does not pass the check"
+                : "none of " + std::to_string(tried.tried) + " attempts passes the check") +
+        std::string(result.status == "limit" ? " within its turns (--max-turns)" : "") + diffs;
   }
 }
 
@@ -420,16 +464,6 @@ void TaskRun::apply(const Winner& winner) {
   record_snapshot(changing_turn_, store_.take(), true);
 }
 
-// A cache: what cannot be written is evaluated again by a resume.
-void TaskRun::save_state(const Provider& provider) const {
-  try {
-    fs::create_directories(environment_.paths.state());
-    provider.save(environment_.paths.state() / (session_->id() + ".state"));
-  } catch (const std::exception& error) {
-    log::warning("run", "cannot keep the model's state", {{"reason", error.what()}});
-  }
-}
-
 void TaskRun::finish(RunResult& result) {
   if (result.status != "error") {
     result.exit_code = exit_code_of(result.status, result.check.has_value());
@@ -452,6 +486,7 @@ void TaskRun::finish(RunResult& result) {
   for (const ChangedPath& change : changes) result.changed_files.push_back(change.path);
   result.diff = changes_diff(store_, changes);
   session_->append(RunEnded{dump_json(result_to_json(result))});
+  if (memory_is_behind_) remember_all(session_->events());
   try {
     if (memory_) remember_result(*memory_, result, environment_.clock());
   } catch (const Error& error) {  // the run itself is over and recorded
@@ -472,9 +507,7 @@ RunResult TaskRun::resume(const ResumeOptions& resume, std::unique_ptr<Session> 
 // Where an earlier run of this session ended; a further task begins there anew.
 StartPoint TaskRun::pick_up(const ResumeOptions& resume, TokenCounts& rebuilt) {
   const std::vector<Event> events = session_->events();
-  if (memory_) {  // what was logged, and not remembered before the end; again is no harm
-    for (const Event& event : events) remember_event(*memory_, session_->id(), event);
-  }
+  remember_all(events);  // what was logged, and not remembered before the end; again is no harm
   CutOff end = find_cut_off(events);
   const bool is_new_task = !resume.task.empty();
   if (is_new_task) {
@@ -510,8 +543,9 @@ StartPoint TaskRun::pick_up(const ResumeOptions& resume, TokenCounts& rebuilt) {
   begin_provider();
   const std::vector<Message> messages =
       session_messages(session_->events(), -1, end.from.unstarted);
-  const fs::path saved = environment_.paths.state() / (session_->id() + ".state");
-  rebuilt = provider_->restore(saved, messages, session_->token_log());
+  const fs::path states = environment_.paths.state(), saved = state_path(states, session_->id());
+  touch_state(states, session_->id());
+  rebuilt = provider_->restore(saved, messages, counted_tokens(session_->token_log(), events));
   if (messages.empty() || is_new_task) {
     end.from.added.push_back(first_message());
   } else if (!resumed.changed_files.empty()) {

@@ -256,7 +256,7 @@ tools::Evidence Checker::evidence(const tools::Workspace& workspace, const std::
   tools::Evidence evidence;
   if (!options_.command.empty()) {
     const CleanCopy copy(workspace, *ignored_, options_.scratch);
-    const TempDir trace_folder("corvid-trace");
+    const ScratchFolder trace_folder("corvid-trace", options_.scratch);
     const tools::PythonTrace trace =
         tools::prepare_trace(trace_folder.path(), workspace.shown_as());
     sandbox::Profile profile = options_.profile;

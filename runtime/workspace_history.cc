@@ -135,7 +135,8 @@ Restored put_back(const Paths& paths, Session& session, ChangesOptions options,
   }
   std::filesystem::create_directories(paths.data / "locks");
   const FileLock lock(workspace_lock_path(paths, start->workspace),
-                      "a run is under way in " + start->workspace);
+                      "a run is under way in " + start->workspace +
+                          ": wait until it has ended, or stop it first");
   SnapshotStore store(snapshot_folder(paths, start->workspace), start->workspace);
   const Snapshot found = store.take();
   store.pin(found.tree, session.id() + "/found-" + found.tree.substr(0, 12));

@@ -5,6 +5,8 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "runtime/base/text.h"
+
 namespace corvid::log {
 namespace {
 
@@ -25,7 +27,7 @@ void write(spdlog::level::level_enum level, std::string_view module, std::string
   if (!logger().should_log(level)) return;
   std::string line = std::string(module) + ": " + std::string(event);
   for (const auto& [key, value] : fields) line.append(" ").append(key).append("=").append(value);
-  logger().log(level, "{}", line);
+  logger().log(level, "{}", printable(line));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "memory/memory.h"
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
+#include "runtime/base/text.h"
 #include "runtime/cli/command.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/paths.h"
@@ -29,7 +30,7 @@ Finding examine(const std::string& name, const std::string& advice,
                 const std::function<std::string()>& probe) {
   try {
     return {name, true, probe(), ""};
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {  // also the standard library's
     return {name, false, error.what(), advice};
   }
 }
@@ -62,7 +63,12 @@ std::vector<Finding> findings() {
   const Paths paths = find_paths();
   std::vector<Finding> all;
   all.push_back({"cpu", true, cpu_features(), ""});
-  const sandbox::LayerReport report = sandbox::detect_layers();
+  sandbox::LayerReport report;
+  const Finding jail = examine("sandbox", "install corvid-jail beside corvid", [&] {
+    report = sandbox::detect_layers();
+    return std::string("layers were tried");
+  });
+  if (!jail.works) all.push_back(jail);
   for (const sandbox::Layer& layer : report.layers) {
     all.push_back({"sandbox " + layer.name, layer.works, layer.detail, layer.advice});
   }
@@ -75,7 +81,10 @@ std::vector<Finding> findings() {
     tools::EditRanker::load(file);
     return file;
   }));
-  all.push_back(examine("memory", "see the reason; 'corvid memory stats' shows the store", [&] {
+  const std::string memory_advice =
+      "'corvid run --no-memory' works without it; a damaged store is made anew when " +
+      paths.memory().string() + " is moved away";
+  all.push_back(examine("memory", memory_advice, [&] {
     memory::MemoryConfig config;
     config.location = paths.memory().string();
     const memory::Memory memory(config);
@@ -96,6 +105,9 @@ void add_doctor(CLI::App& app, CommandContext& context) {
   CLI::App* doctor = app.add_subcommand("doctor", "What works here, and what to do about the rest");
   auto json = std::make_shared<bool>(false);
   doctor->add_flag("--json", *json, "For programs");
+  doctor->footer(
+      "Examples:\n  corvid doctor\n  CORVID_CPU=scalar corvid doctor --json\n"
+      "Exit code 0 when all of it works, 6 otherwise.");
   doctor->callback([json, &context] {
     const Palette palette(stdout);
     Json list = Json::array();
@@ -111,7 +123,7 @@ void add_doctor(CLI::App& app, CommandContext& context) {
       write_text(stdout,
                  fmt::format("{} {:<18} {}\n",
                              finding.works ? palette.green("ok     ") : palette.red("missing"),
-                             finding.name, finding.detail));
+                             finding.name, printable(finding.detail)));
       if (!finding.works) write_text(stdout, "        -> " + finding.advice + "\n");
     }
     if (*json) write_text(stdout, dump_json(list) + "\n");

@@ -16,6 +16,7 @@
 #include "runtime/cli/terminal.h"
 #include "runtime/erase.h"
 #include "runtime/paths.h"
+#include "runtime/run_scratch.h"
 
 namespace corvid::runtime {
 namespace {
@@ -121,8 +122,9 @@ void show(const MemoryArguments& arguments) {
       fail(Code::invalid, "not an id: '" + id + "' (c45 is a MemCell, t123 a turn)");
     }
     for (const memory::Turn& turn : turns) {
-      write_text(stdout, fmt::format("[{} {} {}] {}\n", memory::turn_name(turn.id),
-                                     day_of(turn.said_at), turn.speaker, printable(turn.text)));
+      write_text(stdout,
+                 fmt::format("[{} {} {}] {}\n", memory::turn_name(turn.id), day_of(turn.said_at),
+                             printable(turn.speaker), printable(turn.text)));
     }
   }
 }
@@ -144,7 +146,11 @@ void search(const MemoryArguments& arguments) {
     for (const std::string_view line : split_lines(content)) {
       ++number;
       if (trim(line).empty()) continue;
-      const Json query = parse_json(line, arguments.batch + " line " + std::to_string(number));
+      const std::string where = arguments.batch + " line " + std::to_string(number);
+      const Json query = parse_json(line, where);
+      if (!query.is_object() || !query.contains("qid") || !query.contains("text")) {
+        fail(Code::invalid, where + ": not {\"qid\",\"text\"[,\"at\"]}");
+      }
       Json answer = search_one(memory, arguments, json_string(query, "text"),
                                json_string_or(query, "at", ""));
       answer["qid"] = query.at("qid");
@@ -188,13 +194,14 @@ void why(const MemoryArguments& arguments) {
                            (found->deriver.empty() ? ", as it was said\n"
                                                    : ", derived by " + found->deriver + " from\n"));
     for (const memory::Turn& turn : found->sources) {
-      write_text(stdout, fmt::format("  [{} {} {} via {} in {}] {}\n", memory::turn_name(turn.id),
-                                     day_of(turn.said_at), turn.speaker, turn.channel, turn.session,
-                                     truncate_utf8(printable(turn.text), 400)));
+      write_text(stdout,
+                 fmt::format("  [{} {} {} via {} in {}] {}\n", memory::turn_name(turn.id),
+                             day_of(turn.said_at), printable(turn.speaker), printable(turn.channel),
+                             printable(turn.session), truncate_utf8(printable(turn.text), 400)));
     }
     for (const memory::Event& event : found->history) {
       write_text(stdout, fmt::format("  {} {} by {} {}\n", day_of(event.at), event.op, event.actor,
-                                     event.reason));
+                                     printable(event.reason)));
     }
   }
 }
@@ -224,7 +231,7 @@ void show_found(const Found& found) {
   for (const memory::Turn& turn : found.preview.turns) {
     write_text(stdout,
                fmt::format("[{} {} {}] {}\n", memory::turn_name(turn.id), day_of(turn.said_at),
-                           turn.speaker, truncate_utf8(printable(turn.text), 200)));
+                           printable(turn.speaker), truncate_utf8(printable(turn.text), 200)));
   }
   for (const std::string& id : found.sessions) {
     write_text(stdout, "log of session " + printable(id) + "\n");
@@ -276,7 +283,13 @@ void forget(const MemoryArguments& arguments, CommandContext& context) {
   found.preview = memory->find_to_forget(request, memory.filter());
   std::optional<SessionEraser> logs;  // another store has none
   if (arguments.store.empty()) {
-    Forgetting what{arguments.text, arguments.session, found.preview.turns, ""};
+    Forgetting what{arguments.text, arguments.session, found.preview.turns, "", {}};
+    what.is_told = [&](const std::string& workspace) {
+      memory::ScopeFilter told = memory.filter();
+      told.scope.project = workspace;
+      told.all_projects = false;
+      return !memory->find_to_forget(request, told).turns.empty();
+    };
     if (!memory.filter().all_projects) what.workspace = memory.filter().scope.project;
     logs.emplace(find_paths(), std::move(what));
     found.sessions = logs->holding();
@@ -295,6 +308,7 @@ void forget(const MemoryArguments& arguments, CommandContext& context) {
   if (logs.has_value()) {
     logs->lock();
     erased = logs->erase();
+    sweep_scratch(find_paths().scratch());  // copies of workspaces that killed runs have left
   }
   report(arguments, memory->forget(found.preview, arguments.reason), found, erased);
 }
@@ -315,15 +329,17 @@ void add_memory(CLI::App& app, CommandContext& context) {
   };
   command("stats", "How much, where")->callback([arguments] { stats(*arguments); });
   CLI::App* list_command = command("list", "MemCells, newest first");
-  list_command->add_option("--limit", arguments->limit, "At most so many");
+  list_command->add_option("--limit", arguments->limit, "At most so many")
+      ->check(CLI::Range(1, 1000000));
   list_command->callback([arguments] { list(*arguments); });
   CLI::App* show_command = command("show", "One memory with its turns");
   show_command->add_option("id", arguments->ids, "c45 or t123")->required();
   show_command->callback([arguments] { show(*arguments); });
   CLI::App* search_command = command("search", "What is known about a question");
   search_command->add_option("question", arguments->question, "In words");
-  search_command->add_option("--limit", arguments->limit, "Hits");
-  search_command->add_option("--budget", arguments->budget, "Tokens of the context block");
+  search_command->add_option("--limit", arguments->limit, "Hits")->check(CLI::Range(1, 1000000));
+  search_command->add_option("--budget", arguments->budget, "Tokens of the context block")
+      ->check(CLI::Range(0, 10000000));
   search_command->add_option("--at", arguments->at, "The moment of asking (RFC 3339)");
   search_command->add_option("--batch", arguments->batch, "JSON lines {\"qid\",\"text\"[,\"at\"]}");
   search_command->callback([arguments] { search(*arguments); });
@@ -341,6 +357,20 @@ void add_memory(CLI::App& app, CommandContext& context) {
   forget_command->add_option("--reason", arguments->reason, "For the record; never the content");
   forget_command->add_flag("--yes", arguments->yes, "Without asking");
   forget_command->callback([arguments, &context] { forget(*arguments, context); });
+  list_command->footer("Example: corvid memory list --limit 5");
+  show_command->footer("Example: corvid memory show c3 t12 --json");
+  search_command->footer(
+      "Examples:\n  corvid memory search \"which port does staging use\"\n"
+      "  corvid memory --store ./m search --batch questions.jsonl --json");
+  import_command->footer(
+      "Each line: "
+      "{\"session\":\"s1\",\"id\":\"1\",\"speaker\":\"Ann\",\"when\":\"2026-03-04T05:06:07Z\","
+      "\"text\":\"...\"[,\"role\":\"user\"]}; ids are unique in the file.\n"
+      "Example: corvid memory --store ./m import --format turns talk.jsonl");
+  why_command->footer("Example: corvid memory why c3");
+  forget_command->footer(
+      "Examples:\n  corvid memory forget --text \"4711\"\n  corvid memory forget t12 c3 --yes\n"
+      "  corvid memory forget --session 20261121T140307250-1a2b");
   group->footer(
       "Examples:\n  corvid memory search \"which port does staging use\"\n"
       "  corvid memory forget --text \"4711\"\n"

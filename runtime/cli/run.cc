@@ -2,6 +2,8 @@
 #include <cstdlib>
 #include <mutex>
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
@@ -24,9 +26,10 @@ struct RunArguments {
   bool no_memory = false;
 };
 
-// A fault for tests: the process dies as by kill -9 once this many events are on disk.
-int kill_after_events() {
-  const char* text = std::getenv("CORVID_TEST_KILL_AFTER_EVENTS");
+// Faults for tests: once this many events are on disk the process dies as by kill -9, or is
+// interrupted as by Ctrl-C.
+int event_count_of(const char* variable) {
+  const char* text = std::getenv(variable);
   return text == nullptr ? -1 : std::atoi(text);
 }
 
@@ -58,17 +61,35 @@ RunResult dispatch(RunArguments& arguments, const RunEnvironment& environment,
   return run_task(options, environment, stop);
 }
 
+// A resumed run goes on with the options it was started with.
+void refuse_mixed(const RunArguments& arguments, const std::vector<CLI::Option*>& options) {
+  if (arguments.resume.empty()) {
+    if (arguments.restore) fail(Code::invalid, "--restore belongs to --resume ID");
+    return;
+  }
+  for (const CLI::Option* option : options) {
+    const std::string name = option->get_name();
+    const bool fits = name == "--resume" || name == "--restore" || name == "task";
+    if (fits || option->count() == 0) continue;
+    fail(Code::invalid, name +
+                            " cannot be given with --resume: a session goes on with the options "
+                            "it was started with; leave it out, or start a new run");
+  }
+}
+
 void execute(RunArguments& arguments, CommandContext& context) {
   RunView view(stderr);
   std::mutex mutex;  // attempts report from their own threads
   int event_count = 0;
-  const int kill_after = kill_after_events();
+  const int kill_after = event_count_of("CORVID_TEST_KILL_AFTER_EVENTS");
+  const int interrupt_after = event_count_of("CORVID_TEST_INTERRUPT_AFTER_EVENTS");
   RunEnvironment environment;
   environment.paths = find_paths();
   environment.clock = system_now;
   environment.on_event = [&](const Event& event) {
     const std::scoped_lock guard(mutex);
     if (++event_count == kill_after) std::raise(SIGKILL);
+    if (event_count == interrupt_after) ::kill(::getpid(), SIGINT);
     if (arguments.json && !std::holds_alternative<RunEnded>(event.body)) {
       write_text(stdout, json_line(event) + "\n");
     }
@@ -84,6 +105,9 @@ void execute(RunArguments& arguments, CommandContext& context) {
     const bool is_usage = error.code() == Code::invalid || error.code() == Code::not_found;
     if (is_usage || !arguments.json) throw;
     result.exit_code = error.code() == Code::device ? 5 : 6;
+    result.message = error.what();
+  } catch (const std::exception& error) {  // the standard library or a third party
+    if (!arguments.json) throw;
     result.message = error.what();
   }
   if (arguments.json) {
@@ -103,8 +127,8 @@ void add_run(CLI::App& app, CommandContext& context) {
   run->add_option("task", options.task, "What to do, in words");
   run->add_option("-w,--workspace", arguments->workspace, "Folder to work in (default: this one)");
   run->add_option("-m,--model", options.model,
-                  "A .gguf file, an installed model, or scripted:FILE (default: Fledgling, a small "
-                  "specialist that repairs small bugs)");
+                  "A .gguf file, an installed model, openai:NAME, anthropic:NAME, or scripted:FILE "
+                  "(default: Fledgling, a small specialist that repairs small bugs)");
   run->add_option("--verify", options.verify,
                   "Command that decides: the harness runs it in a clean copy of the result");
   run->add_option("--attempts", options.attempts,
@@ -123,34 +147,34 @@ void add_run(CLI::App& app, CommandContext& context) {
   run->add_option("--mode", options.mode, "read-only, workspace (default) or full")
       ->check(CLI::IsMember({"read-only", "workspace", "full"}));
   run->add_option("--allow-read", options.allow_read, "A further folder that may be read");
-  run->add_option("--allow-host", options.allow_host, "A host that commands may reach");
+  run->add_option(
+      "--allow-host", options.allow_host,
+      "A host that Corvid's own tools may reach; commands have no network but in mode full");
   run->add_option("--seed", options.seed, "Seed of sampled attempts");
   run->add_option("--edit-ranking", arguments->ranking,
                   "Order of suggested edits: random, tables, or model (tables and model, default)")
       ->check(CLI::IsMember({"random", "tables", "model"}));
   run->add_flag("--no-memory", arguments->no_memory, "Neither recall nor remember");
-  CLI::Option* resume = run->add_option("--resume", arguments->resume, "Go on with this session");
-  CLI::Option* restore =
-      run->add_flag("--restore", arguments->restore,
-                    "With --resume: put the last recorded state of the workspace back first");
-  restore->needs(resume);
-  // A resumed run goes on with the options it was started with.
-  for (CLI::Option* option : run->get_options()) {
-    const std::string name = option->get_name();
-    if (name != "--resume" && name != "--restore" && name != "task" && name != "--help") {
-      resume->excludes(option);
-    }
-  }
+  run->add_option("--resume", arguments->resume,
+                  "Go on with this session (or the beginning of its id), with the options it was "
+                  "started with; a TASK given too is a further one");
+  run->add_flag("--restore", arguments->restore,
+                "With --resume: put the last recorded state of the workspace back first");
+  const std::vector<CLI::Option*> started_with = run->get_options();
   run->add_flag("--json", arguments->json, "One JSON object per line on stdout");
   run->footer(
       "Examples:\n"
       "  corvid run \"The tests fail. Find the bug and repair it.\" --verify \"python3 -m "
       "unittest -q\"\n"
       "  corvid run \"...\" --verify \"make test\" --attempts 16 --json\n"
+      "  corvid run \"Describe the modules in NOTES.md\" --model ./some.gguf --mode workspace\n"
       "  corvid run --resume 20261121T1403\n"
       "Exit codes: 0 verified (or done, without a check), 2 failed or unverified, 3 denied, "
       "4 limit, 5 model, 6 infrastructure, 130 interrupted, 1 usage.");
-  run->callback([arguments, &context] { execute(*arguments, context); });
+  run->callback([arguments, started_with, &context] {
+    refuse_mixed(*arguments, started_with);
+    execute(*arguments, context);
+  });
 }
 
 }  // namespace corvid::runtime

@@ -42,7 +42,7 @@ void list(const SessionArguments& arguments) {
   for (const SessionSummary& session : sessions) {
     const std::string task = printable(session.task);
     write_text(stdout, fmt::format("{}  {:<11}  {:>3} turns  {}  {}\n", session.id, session.status,
-                                   session.turn_count, session.workspace,
+                                   session.turn_count, printable(session.workspace),
                                    truncate_utf8(task.substr(0, task.find('\n')), 60)));
   }
 }
@@ -105,7 +105,8 @@ void add_sessions(CLI::App& app, CommandContext& context) {
   sessions->require_subcommand(1);
   auto arguments = std::make_shared<SessionArguments>();
   CLI::App* list_command = sessions->add_subcommand("list", "Newest first");
-  list_command->add_option("--limit", arguments->limit, "At most so many");
+  list_command->add_option("--limit", arguments->limit, "At most so many")
+      ->check(CLI::Range(1, 1000000));
   list_command->callback([arguments] { list(*arguments); });
   CLI::App* show_command = sessions->add_subcommand("show", "Everything that happened in one");
   show_command->callback([arguments] { show(*arguments); });
@@ -115,6 +116,7 @@ void add_sessions(CLI::App& app, CommandContext& context) {
   CLI::App* rewind =
       sessions->add_subcommand("rewind", "Put the workspace back as it was before a turn");
   rewind->add_option("--to", arguments->turn, "Turn, as 'sessions show --json' numbers them")
+      ->check(CLI::Range(1, 1000000))
       ->required();
   rewind->callback([arguments, &context] { context.exit_code = put_back(*arguments, false); });
   show_command->add_option("id", arguments->id,
@@ -129,6 +131,16 @@ void add_sessions(CLI::App& app, CommandContext& context) {
   for (CLI::App* command : {list_command, show_command, undo, rewind}) {
     command->add_flag("--json", arguments->json, "For programs");
   }
+  list_command->footer(
+      "Examples:\n  corvid sessions list --limit 5\n  corvid sessions list --json");
+  show_command->footer(
+      "Examples:\n  corvid sessions show\n  corvid sessions show 20261121T1403 --json");
+  undo->footer(
+      "Examples:\n  corvid sessions undo\n  corvid sessions undo 20261121T1403 --force\n"
+      "Exit code 2 when files were left alone because they changed after the run.");
+  rewind->footer(
+      "Examples:\n  corvid sessions rewind --to 4\n"
+      "  corvid sessions rewind --to 4 20261121T1403 --force");
   sessions->footer(
       "Examples:\n  corvid sessions list\n  corvid sessions undo\n"
       "  corvid sessions rewind --to 4 20261121T1403");

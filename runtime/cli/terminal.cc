@@ -37,7 +37,7 @@ std::string shown_arguments(const ToolCall& call) {
   for (const auto& [key, value] : json.items()) {
     const std::string text = value.is_string() ? value.get<std::string>() : dump_json(value);
     if (!shown.empty()) shown += "  ";
-    shown += key + "=" + std::string(truncate_utf8(printable(text), 100));
+    shown += printable(key) + "=" + std::string(truncate_utf8(printable(text), 100));
   }
   return shown;
 }
@@ -85,7 +85,7 @@ void RunView::show_message(const Message& message) {
   if (message.role == Role::assistant) {
     if (!message.content.empty()) line(printable(message.content));
     for (const ToolCall& call : message.calls) {
-      line(palette_.bold("> " + call.name) + " " + shown_arguments(call));
+      line(palette_.bold("> " + printable(call.name)) + " " + shown_arguments(call));
     }
   } else if (message.role == Role::tool) {
     // Where a diff was shown, the text that the model gets repeats it.
@@ -122,7 +122,7 @@ void RunView::show(const Event& event) {
     return;
   }
   if (const auto* start = std::get_if<SessionStarted>(&event.body)) {
-    line(palette_.bold("workspace ") + start->workspace);
+    line(palette_.bold("workspace ") + printable(start->workspace));
     line(palette_.bold("sandbox   ") + start->sandbox);
   } else if (const auto* added = std::get_if<MessageAdded>(&event.body)) {
     show_message(added->message);
@@ -150,7 +150,8 @@ void RunView::show(const Event& event) {
     }
   } else if (const auto* resumed = std::get_if<Resumed>(&event.body)) {
     line("resumed; files changed by others since: " +
-         (resumed->changed_files.empty() ? "none" : join(resumed->changed_files, ", ")));
+         (resumed->changed_files.empty() ? "none"
+                                         : printable(join(resumed->changed_files, ", "))));
   }
 }
 
@@ -161,6 +162,8 @@ void RunView::show_result(const RunResult& result) {
     line("");
   }
   const bool is_good = result.exit_code == 0;
+  const bool can_go_on = result.status == "interrupted" || result.status == "limit" ||
+                         (result.status == "error" && !result.session.empty());
   line(is_good ? palette_.green(printable(result.message))
                : palette_.red(printable(result.message)));
   if (!is_good && result.check.has_value() && result.check->exit_code != 0) {
@@ -173,7 +176,8 @@ void RunView::show_result(const RunResult& result) {
   line(fmt::format("tokens    {} read, {} reused, {} written; {} read to rank edits",
                    result.tokens.prefilled, result.tokens.reused, result.tokens.generated,
                    result.ranking_tokens.prefilled));
-  line("log       " + result.session_log);
+  if (!result.session_log.empty()) line("log       " + printable(result.session_log));
+  if (can_go_on) line("go on     corvid run --resume " + result.session);
   if (!result.changed_files.empty()) line("undo      corvid sessions undo " + result.session);
   line(palette_.bold(result.status));
 }

@@ -160,11 +160,36 @@ TEST_CASE("while a session is in use nothing is forgotten, and afterwards all of
     const ProcessResult refused = scene.corvid({"memory", "forget", "--text", secret, "--yes"});
     CHECK(refused.exit_code == 6);
     CHECK(refused.err.find(id) != std::string::npos);
+    CHECK(refused.err.find(scene.workspace().string()) != std::string::npos);
+    CHECK(refused.err.find("wait until that run has ended or stop it") != std::string::npos);
     CHECK(scene.corvid({"memory", "search", "quixotic", "--json"}).out.find(secret) !=
           std::string::npos);
   }
   CHECK(forget(scene, {"--text", secret}).at("forgotten").get<int>() > 0);
   CHECK(scene.files_with(secret) == std::vector<std::string>{});
+}
+
+TEST_CASE("a session in use elsewhere that has nothing to do with it does not stand in the way") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  const std::string secret = "quixotic-4711";
+  run(scene, "It is " + secret, noting_script(scene, secret));
+  const std::filesystem::path other = scene.root() / "other";
+  std::filesystem::create_directory(other);
+  const ProcessResult elsewhere =
+      scene.corvid({"run", "Something else", "--workspace", other.string(), "--model",
+                    scene.script({call("finish", {{"summary", "ok"}})}), "--json"});
+  const std::string id = result_of(elsewhere).at("session");
+  const FileLock busy(scene.data() / "sessions" / id / "lock", "");
+  const std::string before = read_file(scene.data() / "sessions" / id / "events.jsonl");
+  CHECK(forget(scene, {"--text", secret}).at("forgotten").get<int>() > 0);
+  CHECK(scene.files_with(secret) == std::vector<std::string>{});
+  CHECK(read_file(scene.data() / "sessions" / id / "events.jsonl") == before);
+  // What it holds itself is another matter.
+  const ProcessResult refused =
+      scene.corvid({"memory", "forget", "--text", "Something else", "--yes"});
+  CHECK(refused.exit_code == 6);
+  CHECK(refused.err.find(id) != std::string::npos);
 }
 
 TEST_CASE("a signal ends the question whether to forget, and nothing is erased") {

@@ -41,6 +41,28 @@ TEST_CASE("every kind of event survives a line of JSON") {
   CHECK_THROWS_AS(event_from_line(R"({"type":"no_such","at":"2026-01-01","seq":0})"), Error);
 }
 
+TEST_CASE("a session of a newer format is refused, and listed as such") {
+  const TempDir dir;
+  std::string id;
+  {
+    const auto session = Session::create(dir.path(), fixed_time);
+    id = session->id();
+    session->append(SessionStarted{kSessionFormat + 1, id, "/w", "t", "{}", ""});
+  }
+  const auto code_of = [](const auto& action) {
+    try {
+      action();
+    } catch (const Error& error) {
+      CHECK(std::string(error.what()).find("newer") != std::string::npos);
+      return error.code();
+    }
+    return Code::io;
+  };
+  CHECK(code_of([&] { Session::open(dir.path(), id, fixed_time); }) == Code::unsupported);
+  CHECK(code_of([&] { read_events(dir.path() / id / "events.jsonl"); }) == Code::unsupported);
+  CHECK(list_sessions(dir.path()).at(0).status == "newer");
+}
+
 TEST_CASE("a torn tail is cut off on open, and the log goes on after it") {
   const TempDir dir;
   std::string id;

@@ -60,6 +60,30 @@ TEST_CASE("a restored snapshot equals the workspace that was taken") {
   CHECK(read_file(root / ".git" / "config") == "the user's own");
 }
 
+TEST_CASE("permissions are part of a snapshot, also of files that were removed") {
+  const TempDir dir, other;
+  const fs::path root = dir.path();
+  write_file_atomic(root / "secret.env", "TOKEN=1\n");
+  fs::permissions(root / "secret.env", fs::perms(0600));
+  write_file_atomic(root / "shared.txt", "text\n");
+  fs::permissions(root / "shared.txt", fs::perms(0664));
+  SnapshotStore store(other.path() / "shadow.git", root);
+  const Snapshot before = store.take();
+  const auto permissions_of = [&](const char* name) {
+    return fs::status(root / name).permissions();
+  };
+
+  fs::remove(root / "secret.env");
+  fs::permissions(root / "shared.txt", fs::perms(0600));
+  CHECK(changed_paths(before, store.take()) ==
+        std::vector<std::string>{"secret.env", "shared.txt"});
+  store.restore(store.load(before.tree));
+  CHECK(permissions_of("secret.env") == fs::perms(0600));
+  CHECK(permissions_of("shared.txt") == fs::perms(0664));
+  CHECK(store.take().tree == before.tree);
+  CHECK(store.load(before.tree).files == before.files);
+}
+
 TEST_CASE("files above the limit are named and left alone") {
   const TempDir dir, shadow;
   put(dir.path() / "big", std::string(100, 'x'));

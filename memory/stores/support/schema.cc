@@ -74,7 +74,8 @@ void prepare_schema(SqliteDb& db, const std::string& location) {
   if (format > kStoreFormat) {
     fail(Code::unsupported, "the memory store " + location + " has format " +
                                 std::to_string(format) + "; this program knows up to " +
-                                std::to_string(kStoreFormat));
+                                std::to_string(kStoreFormat) +
+                                ": use the newer Corvid that wrote it, or another store");
   }
   if (format < 0 || (format == 0 && db.number("SELECT count(*) FROM sqlite_schema") > 0)) {
     fail(Code::corrupt, "corrupt: " + location + ": a database, but not a memory store");

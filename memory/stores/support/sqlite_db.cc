@@ -161,12 +161,14 @@ void SqliteDb::raise(int code, std::string_view doing) const {
   switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      fail(Code::timeout, "the memory store " + path_ + " is locked by another process");
+      fail(Code::timeout, "the memory store " + path_ +
+                              " is locked by another process: try again when that one has ended");
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      fail(Code::corrupt, "corrupt: " + path_ + ": " + detail);
+      fail(Code::corrupt, "corrupt: " + path_ + ": " + detail +
+                              "; move the file away and a new store is made, or put a copy back");
     case SQLITE_FULL:
-      fail(Code::io, "no space left for the memory store " + path_);
+      fail(Code::io, "no space left for the memory store " + path_ + ": free some, then go on");
     default:
       fail(Code::io, "memory store " + path_ + ": " + detail);
   }
