@@ -6,14 +6,12 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
+#include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/clean_copy.h"
 
 namespace corvid::runtime {
 namespace {
-
-constexpr int kUselessRepliesMax = 3;
-constexpr int kRepeatedCallsMax = 4;
 
 Json paths_json(const std::vector<std::filesystem::path>& paths) {
   Json json = Json::array();
@@ -70,19 +68,26 @@ StopReason AgentLoop::run(StartPoint from, std::stop_token stop) {
     }
     parts_.session.append(MessageAdded{message}, options_.attempt);
     if (!message.content.empty()) last_text_ = message.content;
-    const bool is_cut_off = reply.end == ReplyEnd::length && message.calls.empty();
-    if (is_cut_off || (message.calls.empty() && message.content.empty())) {
-      if (++useless_replies_ >= kUselessRepliesMax) return StopReason::stuck;
-      record({Role::user,
-              is_cut_off ? "The last reply was cut off at " + std::to_string(options_.tokens_max) +
-                               " tokens. Go on in smaller steps."
-                         : "The last reply was empty. Call a tool, or finish.",
-              {},
-              {}});
-      continue;
+    std::optional<Nudge> nudge;
+    if (message.calls.empty()) {
+      const bool is_cut_off = reply.end == ReplyEnd::length;
+      nudge = stuck_.after_text(message.content, is_cut_off);
+      if (is_cut_off || message.content.empty()) {
+        if (is_cut_off) {
+          record({Role::user,
+                  "The last reply was cut off at " + std::to_string(options_.tokens_max) +
+                      " tokens. Go on in smaller steps.",
+                  {},
+                  {}});
+        } else if (!nudge) {
+          record({Role::user, "The last reply was empty. Call a tool, or finish.", {}, {}});
+        }
+        if (tell(nudge)) return StopReason::stuck;
+        continue;
+      }
     }
-    useless_replies_ = 0;
     if (const auto reason = run_calls(message, stop)) return *reason;
+    if (tell(nudge)) return StopReason::stuck;
   }
   return StopReason::turn_limit;
 }
@@ -90,6 +95,16 @@ StopReason AgentLoop::run(StartPoint from, std::stop_token stop) {
 void AgentLoop::record(Message message) {
   parts_.session.append(MessageAdded{message}, options_.attempt);
   added_.push_back(std::move(message));
+}
+
+// A model that must answer with a call was not trained on such words; it is only stopped.
+bool AgentLoop::tell(const std::optional<Nudge>& nudge) {
+  if (!nudge) return false;
+  log::info("loop", "the model goes in circles",
+            {{"circle", std::string(circle_name(nudge->circle))}});
+  if (nudge->is_last) return true;
+  if (!parts_.profile.calls_required) record({Role::user, nudge->text, {}, {}});
+  return false;
 }
 
 // What is new is read once; where attempts may begin, the conversation is kept as it stands before
@@ -191,6 +206,7 @@ bool AgentLoop::would_write(const Message& message) const {
 std::optional<StopReason> AgentLoop::run_calls(const Message& message, std::stop_token stop) {
   if (message.calls.empty() && !message.content.empty()) return check(stop);
   bool is_finished = false;
+  std::optional<Nudge> nudge;
   for (const ToolCall& call : message.calls) {
     if (stop.stop_requested()) fail(Code::cancelled, "cancelled");
     const auto begin = std::chrono::steady_clock::now();
@@ -205,12 +221,12 @@ std::optional<StopReason> AgentLoop::run_calls(const Message& message, std::stop
         head_and_tail(to_utf8(result.text), size_t(options_.tool_output_bytes));
     record({Role::tool, text, {}, call.id});
     is_finished = is_finished || (result.finished && !result.is_error);
-    const std::string signature = call.name + call.arguments + text;
-    repeated_calls_ = signature == last_call_ ? repeated_calls_ + 1 : 1;
-    last_call_ = signature;
+    if (result.finished) continue;  // the check answers it
+    const auto found = stuck_.after_call(call.name, call.arguments, text, result.is_error);
+    if (found) nudge = found;
   }
   if (is_finished) return check(stop);
-  if (repeated_calls_ >= kRepeatedCallsMax) return StopReason::stuck;
+  if (tell(nudge)) return StopReason::stuck;
   return std::nullopt;
 }
 

@@ -13,6 +13,7 @@
 #include "policies/policy.h"
 #include "runtime/provider.h"
 #include "runtime/session.h"
+#include "runtime/stuck.h"
 #include "runtime/verify.h"
 #include "tools/tool.h"
 #include "tools/toolbox.h"
@@ -26,7 +27,7 @@ enum class StopReason {
   check_failed,  // failed checks reached their limit
   before_write,  // the next call would write (only with LoopOptions::stop_before_write)
   turn_limit,
-  stuck  // empty replies, or the same failing call again and again
+  stuck  // going in circles in spite of what it was told about that (stuck.h)
 };
 
 struct LoopOptions {
@@ -105,6 +106,7 @@ class AgentLoop {
   void withhold_known(Request& request) const;
   bool would_write(const Message& message) const;
   void record(Message message);
+  bool tell(const std::optional<Nudge>& nudge);  // true: it was the last
   std::optional<StopReason> run_calls(const Message& message, std::stop_token stop);
   tools::ToolResult run_tool(const ToolCall& call, std::stop_token stop);
   std::optional<StopReason> check(std::stop_token stop);
@@ -120,9 +122,7 @@ class AgentLoop {
   TokenCounts tokens_;
   int turns_ = 0;
   int failed_checks_ = 0;
-  int useless_replies_ = 0;  // in a row: empty, or cut off
-  int repeated_calls_ = 0;
-  std::string last_call_;
+  StuckDetector stuck_;
   bool edit_is_unchecked_ = false;
   bool check_is_known_ =
       false;  // the check ran since the last change, and the model saw its output
