@@ -184,6 +184,21 @@ std::vector<std::string> kept_files(const tools::Workspace& workspace) {
   return KeptRule(workspace).files(workspace);
 }
 
+std::vector<fs::path> nested_git_folders(const tools::Workspace& workspace) {
+  constexpr size_t kNestedMax = 256;
+  const Repository repository(workspace.root(), 0);
+  std::vector<fs::path> found;
+  for (const std::string& folder : list_tree(workspace.root()).folders) {
+    struct stat status;
+    const fs::path path = workspace.root() / folder / ".git";
+    if (::lstat(path.c_str(), &status) != 0 || S_ISLNK(status.st_mode)) continue;
+    if (repository.is_open() && repository.ignores(folder + "/")) continue;
+    found.push_back(workspace.shown_as() / folder / ".git");
+    if (found.size() == kNestedMax) break;
+  }
+  return found;
+}
+
 void stand_in_for_git(const fs::path& from, const fs::path& to) {
   std::error_code error;
   const fs::file_status status = fs::symlink_status(from / ".git", error);

@@ -35,6 +35,11 @@ class KeptRule {
 // The kept files of a workspace that is no copy.
 std::vector<std::string> kept_files(const tools::Workspace& workspace);
 
+// The .git of each repository beneath the workspace that git does not ignore there, submodules too:
+// absolute paths beneath shown_as(), at most 256. What a command writes into one would run when
+// somebody uses git in it. Symbolic links are left out.
+std::vector<std::filesystem::path> nested_git_folders(const tools::Workspace& workspace);
+
 // A .git in the copy `to` of `from` for the kept rule and for the mount of the real one: a folder
 // with the list of excluded files, or an empty file; nothing where `from` has none.
 void stand_in_for_git(const std::filesystem::path& from, const std::filesystem::path& to);

@@ -14,6 +14,7 @@
 #include "runtime/cut_off.h"
 #include "runtime/deadline.h"
 #include "runtime/instructions.h"
+#include "runtime/kept_files.h"
 #include "runtime/prompt.h"
 #include "runtime/recollect.h"
 #include "runtime/run_scratch.h"
@@ -154,6 +155,7 @@ class TaskRun {
     config.allow_hosts = options_.allow_host;
     config.file = policies::read_policy_file(environment_.paths.config / "policy.toml");
     config.base = sandbox::system_profile();
+    config.base.protected_paths = nested_git_folders(workspace_);
     // A check that the model runs must not leave byte code in the workspace.
     config.base.environment.push_back("PYTHONDONTWRITEBYTECODE=1");
     return policies::make_policy_chain(config);

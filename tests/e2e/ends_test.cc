@@ -218,6 +218,32 @@ TEST_CASE("a workspace and Corvid's own folders do not lie in one another") {
   }
 }
 
+TEST_CASE("no hook is planted in a repository within the workspace; ignored ones are caches") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  for (const char* path : {".git/HEAD", "sub/.git/HEAD", "build/dep/.git/HEAD"}) {
+    scene.put(path, "ref: refs/heads/main\n");
+  }
+  for (const char* folder :
+       {".git/objects", ".git/refs", "sub/.git/hooks", "build/dep/.git/hooks"}) {
+    fs::create_directories(scene.workspace() / folder);
+  }
+  scene.put(".gitignore", "build/\n");
+  scene.put("module/.git", "gitdir: ../.git/modules/module\n");
+  const ProcessResult done =
+      run(scene, {call("shell", {{"command",
+                                  "echo x > sub/.git/hooks/pre-commit; "
+                                  "echo x > module/.git; mv sub gone; "
+                                  "echo x > build/dep/.git/hooks/pre-commit; "
+                                  "echo x > sub/code.py; true"}}),
+                  finish()});
+  CHECK(done.exit_code == 0);
+  CHECK_FALSE(fs::exists(scene.workspace() / "sub/.git/hooks/pre-commit"));
+  CHECK(scene.get("module/.git") == "gitdir: ../.git/modules/module\n");
+  CHECK(scene.get("sub/code.py") == "x\n");
+  CHECK(fs::exists(scene.workspace() / "build/dep/.git/hooks/pre-commit"));
+}
+
 TEST_CASE("mistakes in the options of a run are told, with what to do") {
   const Scene scene;
   const std::string work = scene.workspace().string();
