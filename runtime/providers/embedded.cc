@@ -287,7 +287,7 @@ class Embedded final : public Provider {
 
   void evaluate(std::span<const Token> tokens, std::stop_token stop) {
     const size_t before = sequence_->tokens().size();
-    logits_.resize(size_t(shared_->engine->tokenizer().vocab_size()));
+    logits_.resize(size_t(shared_->engine->summary().vocab_size));
     shared_->engine->append(*sequence_, tokens, logits_, false, stop);
     log_tokens(before);
   }
@@ -298,10 +298,13 @@ class Embedded final : public Provider {
     size_t keep = 0, bytes = 0;
     for (const Token token : sequence_->tokens()) {
       const std::string_view piece = tokenizer.bytes(token, true);
-      if (full.compare(bytes, piece.size(), piece) != 0) break;
-      bytes += piece.size();
+      // A BOS that the tokenizer asks for and the template does not write.
+      const bool added = keep == 0 && token == tokenizer.bos() && !full.starts_with(piece);
+      if (!added && full.compare(bytes, piece.size(), piece) != 0) break;
+      if (!added) bytes += piece.size();
       ++keep;
     }
+    if (bytes == 0) keep = 0;
     dropped_ = int64_t(sequence_->tokens().size() - keep);
     const int64_t again = sequence_->truncate(int(keep));
     text_ = full.substr(0, bytes);
@@ -382,7 +385,9 @@ std::unique_ptr<Provider> make_embedded(std::string_view model, const ProviderOp
   // The marks come first, so that none that a message brings along is taken for one of ours.
   shared->specials = {std::string(kMarkBegin)};
   for (Token token = 0; token < tokenizer.vocab_size(); ++token) {
-    if (tokenizer.is_special(token)) shared->specials.emplace_back(tokenizer.bytes(token, true));
+    // User-defined tokens are text to the model wherever they stand.
+    const std::string_view text = tokenizer.bytes(token, true);
+    if (tokenizer.is_control(token) && !text.empty()) shared->specials.emplace_back(text);
   }
   return std::make_unique<Embedded>(std::move(shared));
 }
