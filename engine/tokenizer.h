@@ -25,7 +25,8 @@ class Tokenizer {
   // `parse_special`: control tokens written in the text become their ids: on for template text, off
   // for message text. User-defined tokens always do: to the model they are text. No BOS is added.
   // What overlaps is cut leftmost first, then longest. Bytes that the vocabulary lacks are dropped.
-  std::vector<Token> encode(std::string_view text, bool parse_special) const;
+  // `goes_on`: the text follows other text, so that SentencePiece puts no space before it.
+  std::vector<Token> encode(std::string_view text, bool parse_special, bool goes_on = false) const;
   // The pieces within which encode() merges (no special tokens); views into `text`.
   std::vector<std::string_view> pieces(std::string_view text) const;
 
@@ -33,6 +34,8 @@ class Tokenizer {
   // responses and reasoning (<tool_call>, <think>, ...) are for programs to read: always shown.
   std::string_view bytes(Token token, bool show_special = false) const;
   std::string decode(std::span<const Token> tokens, bool show_special = false) const;
+  // The same for a whole text: without the space that SentencePiece puts before it.
+  std::string decode_text(std::span<const Token> tokens, bool show_special = false) const;
 
   int32_t vocab_size() const;
   bool is_special(Token token) const;        // control or user-defined

@@ -28,6 +28,9 @@ class Router {
   std::vector<Chosen> choose(std::span<const float> logits) const {
     std::vector<double> probs = probabilities(logits), scores = probs;
     for (size_t i = 0; i < bias_.size(); ++i) scores[i] += bias_[i];
+    for (double& score : scores) {  // what is no number has no order
+      if (std::isnan(score)) score = -std::numeric_limits<double>::infinity();
+    }
     if (config_.group_count > 1) drop_groups(scores);
     std::vector<int64_t> order(scores.size());
     std::iota(order.begin(), order.end(), 0);

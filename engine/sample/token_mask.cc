@@ -91,7 +91,8 @@ std::vector<Token> Masker::encode(Position position, std::string_view text) cons
   std::vector<Token> tokens;
   size_t done = 0;
   const auto flush = [&](size_t end) {
-    const std::vector<Token> part = tokenizer_.encode(text.substr(done, end - done), false);
+    const std::vector<Token> part = 
+        tokenizer_.encode(text.substr(done, end - done), false, true);
     tokens.insert(tokens.end(), part.begin(), part.end());
   };
   for (size_t at = 0; at < text.size();) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdlib>
 #include <mutex>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "engine/gguf.h"
 #include "engine/text/bpe.h"
 #include "engine/text/pre_tokenizer.h"
+#include "engine/text/sentence_pieces.h"
 #include "engine/text/token_trie.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
@@ -79,19 +81,25 @@ struct Tokenizer::Impl {
   PieceMap vocabulary;  // normal tokens by their bytes
   SpecialSet always, parsed;
   std::optional<BytePairs> pairs;
-  std::optional<PreTokenizer> pre;
+  std::optional<PreTokenizer> pre;  // of byte pairs
+  std::optional<SentencePieces> sentence_pieces;
+  bool space_prefix = false;
+  std::array<Token, 256> byte_tokens{};
   Token bos = -1, eos = -1;
   bool add_bos = false, add_eos = false;
   mutable std::once_flag trie_once;
   mutable std::unique_ptr<TokenTrie> trie;
 
-  void read_tokens(const GgufFile& file);
+  void read_tokens(const GgufFile& file, bool is_sentence_piece);
+  void read_byte_pairs(const GgufFile& file, std::string_view scheme);
+  void read_sentence_pieces(const GgufFile& file);
   void read_ends(const GgufFile& file);
   bool hidden(Token token) const;
-  void encode_text(std::string_view text, std::vector<Token>& out) const;
+  void encode_text(std::string_view text, bool after_text, std::vector<Token>& out) const;
 };
 
-void Tokenizer::Impl::read_tokens(const GgufFile& file) {
+void Tokenizer::Impl::read_tokens(const GgufFile& file, bool is_sentence_piece) {
+  byte_tokens.fill(-1);
   std::vector<std::string> texts =
       file.string_array("tokenizer.ggml.tokens").value_or(std::vector<std::string>{});
   if (texts.empty()) corrupt(file, "no tokenizer.ggml.tokens");
@@ -112,11 +120,15 @@ void Tokenizer::Impl::read_tokens(const GgufFile& file) {
         always.add(bytes[i], id);
         parsed.add(bytes[i], id);
         break;
-      case kByte: bytes[i] = byte_of(texts[i]); break;
-      default: bytes[i] = bytes_of_piece(texts[i]);
+      case kByte:
+        bytes[i] = byte_of(texts[i]);
+        if (bytes[i].size() == 1) byte_tokens[static_cast<unsigned char>(bytes[i][0])] = id;
+        break;
+      default: bytes[i] = is_sentence_piece ? plain_spaces(texts[i]) : bytes_of_piece(texts[i]);
     }
     if (kinds[i] == kUnused) unused.push_back(id);
-    const bool is_text = kinds[i] != kControl && kinds[i] != kUserDefined && kinds[i] != kUnused;
+    const bool is_text = kinds[i] != kControl && kinds[i] != kUserDefined && kinds[i] != kUnused &&
+                         !(is_sentence_piece && kinds[i] == kByte);
     if (is_text) vocabulary.try_emplace(bytes[i], id);
   }
 }
@@ -144,7 +156,38 @@ bool Tokenizer::Impl::hidden(Token token) const {
          kinds[index] == kUnknown;
 }
 
-void Tokenizer::Impl::encode_text(std::string_view text, std::vector<Token>& out) const {
+void Tokenizer::Impl::read_byte_pairs(const GgufFile& file, std::string_view scheme) {
+  const std::vector<std::string> merges =
+      file.string_array("tokenizer.ggml.merges").value_or(std::vector<std::string>{});
+  for (const std::string& merge : merges) {
+    const size_t space = merge.find(' ', 1);
+    if (space == std::string::npos) corrupt(file, "merge '" + merge + "' has no space");
+  }
+  pre.emplace(scheme);
+  pairs.emplace(vocabulary, merges);
+}
+
+void Tokenizer::Impl::read_sentence_pieces(const GgufFile& file) {
+  const auto read = file.real_array("tokenizer.ggml.scores").value_or(std::vector<double>{});
+  if (read.size() != bytes.size()) corrupt(file, "tokens and scores differ in number");
+  const int64_t unknown = file.integer("tokenizer.ggml.unknown_token_id").value_or(-1);
+  const bool known = unknown >= 0 && unknown < static_cast<int64_t>(bytes.size());
+  std::vector<float> scores(read.begin(), read.end());
+  for (const float score : scores) {
+    if (std::isnan(score)) corrupt(file, "tokenizer.ggml.scores has a value that is no number");
+  }
+  space_prefix = file.boolean("tokenizer.ggml.add_space_prefix").value_or(true);
+  sentence_pieces.emplace(vocabulary, std::move(scores), byte_tokens,
+                          known ? static_cast<Token>(unknown) : -1);
+}
+
+void Tokenizer::Impl::encode_text(std::string_view text, bool after_text,
+                                  std::vector<Token>& out) const {
+  if (sentence_pieces) {
+    if (text.empty()) return;
+    const std::string_view space = space_prefix && !after_text ? " " : "";
+    return sentence_pieces->encode(std::string(space).append(text), out);
+  }
   // Where a piece was encoded before: most of a prompt's pieces come again.
   std::unordered_map<std::string_view, std::pair<size_t, size_t>> seen;
   for (std::string_view piece : pre->split(text)) {
@@ -170,29 +213,30 @@ Tokenizer::~Tokenizer() = default;
 
 std::unique_ptr<Tokenizer> Tokenizer::make(const GgufFile& file, std::string_view pre) {
   const std::string model = file.string("tokenizer.ggml.model").value_or("");
-  if (model != "gpt2") {
-    fail(Code::unsupported, "unknown tokenizer model '" + model + "' in " + file.path() +
-                                "; known: gpt2 (byte-level BPE)");
+  const bool is_sentence_piece = model == "llama";
+  if (model != "gpt2" && !is_sentence_piece) {
+    fail(Code::unsupported, "unknown tokenizer model '" + printable(model) + "' in " +
+                                file.path() +
+                                "; known: gpt2 (byte-level BPE) llama (SentencePiece)");
   }
   auto impl = std::make_unique<Impl>();
   std::string scheme(pre);
   if (scheme.empty()) scheme = file.string("tokenizer.ggml.pre").value_or("default");
-  impl->pre.emplace(scheme);
-  impl->read_tokens(file);
+  impl->read_tokens(file, is_sentence_piece);
   impl->read_ends(file);
-  const std::vector<std::string> merges =
-      file.string_array("tokenizer.ggml.merges").value_or(std::vector<std::string>{});
-  for (const std::string& merge : merges) {
-    const size_t space = merge.find(' ', 1);
-    if (space == std::string::npos) corrupt(file, "merge '" + merge + "' has no space");
+  if (is_sentence_piece) {
+    impl->read_sentence_pieces(file);
+  } else {
+    impl->read_byte_pairs(file, scheme);
   }
-  impl->pairs.emplace(impl->vocabulary, merges);
-  impl->add_bos = file.boolean("tokenizer.ggml.add_bos_token").value_or(impl->pre->adds_bos());
+  impl->add_bos = file.boolean("tokenizer.ggml.add_bos_token")
+                      .value_or(is_sentence_piece || impl->pre->adds_bos());
   impl->add_eos = file.boolean("tokenizer.ggml.add_eos_token").value_or(false);
   return std::unique_ptr<Tokenizer>(new Tokenizer(std::move(impl)));
 }
 
-std::vector<Token> Tokenizer::encode(std::string_view text, bool parse_special) const {
+std::vector<Token> Tokenizer::encode(std::string_view text, bool parse_special,
+                                     bool goes_on) const {
   const SpecialSet& specials = parse_special ? impl_->parsed : impl_->always;
   std::vector<Token> out;
   size_t done = 0;
@@ -202,16 +246,17 @@ std::vector<Token> Tokenizer::encode(std::string_view text, bool parse_special) 
       ++at;
       continue;
     }
-    impl_->encode_text(text.substr(done, at - done), out);
+    impl_->encode_text(text.substr(done, at - done), goes_on && done == 0, out);
     out.push_back(found->first);
     at = done = at + found->second;
   }
-  impl_->encode_text(text.substr(done), out);
+  impl_->encode_text(text.substr(done), goes_on && done == 0, out);
   return out;
 }
 
 std::vector<std::string_view> Tokenizer::pieces(std::string_view text) const {
-  return impl_->pre->split(text);
+  if (impl_->pre) return impl_->pre->split(text);
+  return text.empty() ? std::vector<std::string_view>{} : std::vector<std::string_view>{text};
 }
 
 std::string_view Tokenizer::bytes(Token token, bool show_special) const {
@@ -223,6 +268,14 @@ std::string_view Tokenizer::bytes(Token token, bool show_special) const {
 std::string Tokenizer::decode(std::span<const Token> tokens, bool show_special) const {
   std::string out;
   for (Token token : tokens) out += bytes(token, show_special);
+  return out;
+}
+
+std::string Tokenizer::decode_text(std::span<const Token> tokens, bool show_special) const {
+  std::string out = decode(tokens, show_special);
+  const bool prefixed =
+      impl_->space_prefix && !tokens.empty() && !is_control(tokens.front()) && out.starts_with(' ');
+  if (prefixed) out.erase(0, 1);
   return out;
 }
 
@@ -259,7 +312,8 @@ Token Tokenizer::find(std::string_view piece) const {
   const auto special = impl_->parsed.ids.find(piece);
   if (special != impl_->parsed.ids.end()) return special->second;
   const auto normal = impl_->vocabulary.find(piece);
-  return normal == impl_->vocabulary.end() ? -1 : normal->second;
+  if (normal != impl_->vocabulary.end()) return normal->second;
+  return piece.size() == 1 ? impl_->byte_tokens[static_cast<unsigned char>(piece[0])] : -1;
 }
 
 Token Tokenizer::bos() const { return impl_->bos; }

@@ -42,7 +42,7 @@ struct ModelArguments {
   float top_p = -1, min_p = -1;
   uint64_t seed = 0;
   bool json = false, parse_special = false, add_special = false, detokenize = false;
-  bool no_generation_prompt = false, chat = false;
+  bool no_generation_prompt = false, chat = false, int8 = false;
 };
 
 std::string read_stdin() {
@@ -62,6 +62,7 @@ std::unique_ptr<engine::Engine> load(const ModelArguments& arguments, int chunk_
   engine::EngineOptions options;
   options.thread_count = arguments.threads;
   options.chunk_tokens = chunk_tokens;
+  options.int8_activations = arguments.int8;
   return engine::Engine::load(model_path(arguments.file), options);
 }
 
@@ -165,7 +166,7 @@ void tokenize(const ModelArguments& arguments) {
       if (!known) fail(Code::invalid, "token " + dump_json(id) + " is not in the vocabulary");
       tokens.push_back(id.get<Token>());
     }
-    write_text(stdout, tokenizer->decode(tokens, arguments.parse_special));
+    write_text(stdout, tokenizer->decode_text(tokens, arguments.parse_special));
     return;
   }
   std::vector<Token> tokens = tokenizer->encode(input, arguments.parse_special);
@@ -350,6 +351,7 @@ void bench(const ModelArguments& arguments) {
   bench.decode_tokens = arguments.bench_count;
   bench.repeat = arguments.repeat;
   bench.threads = arguments.threads;
+  bench.int8_activations = arguments.int8;
   bench.json = arguments.json;
   run_model_bench(bench);
 }
@@ -366,7 +368,11 @@ void add_model(CLI::App& app, CommandContext& context) {
     made->add_flag("--json", arguments->json, "For programs");
     return made;
   };
+  const auto add_int8 = [&](CLI::App* made) {
+    made->add_flag("--int8", arguments->int8, "Round activations to 8 bits: faster, less exact");
+  };
   const auto add_input = [&](CLI::App* made) {
+    add_int8(made);
     made->add_option("--tokens", arguments->tokens, "Ids, separated by commas");
     made->add_option("-p,--prompt", arguments->prompt, "Text");
     made->add_option("-f,--prompt-file", arguments->prompt_file, "Text from a file");
@@ -411,6 +417,7 @@ void add_model(CLI::App& app, CommandContext& context) {
       ->check(CLI::Range(0, 1 << 20));
   bench_command->add_option("-d", arguments->depths, "Depths at which: 0,4096");
   bench_command->add_option("-t,--threads", arguments->threads, "Threads (default: all cores)");
+  add_int8(bench_command);
   bench_command->add_option("-r", arguments->repeat, "Runs")->check(CLI::Range(1, 1000));
   bench_command->callback([arguments] { bench(*arguments); });
   group->footer(

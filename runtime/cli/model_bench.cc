@@ -75,6 +75,7 @@ class Bench {
   explicit Bench(const ModelBench& options) : options_(options) {
     engine::EngineOptions load;
     load.thread_count = options.threads;
+    load.int8_activations = options.int8_activations;
     threads_ = options.threads > 0
                    ? options.threads
                    : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
@@ -180,6 +181,7 @@ class Bench {
                                     {"architecture", summary.architecture},
                                     {"parameters", summary.parameter_count},
                                     {"backend", summary.backend},
+                                    {"int8", options_.int8_activations},
                                     {"threads", threads_},
                                     {"load_ms", load_seconds_ * 1e3},
                                     {"bandwidth_bytes_per_s", bandwidth_},

@@ -355,6 +355,22 @@ void check_ssd(const Settings& settings, engine::Ops& ops, Table& table) {
 
 // --- text --------------------------------------------------------------------------------------
 
+void check_sentence_pieces(const Settings& settings, const Json& strings, Table& table) {
+  const fs::path folder = settings.folder / "tokenizer";
+  const Json golden = read_json(folder / "spm.json");
+  const auto file = engine::GgufFile::open(folder / "vocab-spm.gguf");
+  const auto tokenizer = engine::Tokenizer::make(*file);
+  int good = 0;
+  for (size_t i = 0; i < strings.size(); ++i) {
+    const std::string text = strings[i];
+    const Json& wanted = golden.at("cases").at(i);
+    const Json plain = tokenizer->encode(text, false), special = tokenizer->encode(text, true);
+    good += plain == wanted.at("plain") &&
+            special == wanted.value("parse_special", wanted.at("plain"));
+  }
+  table.cases("tokenizer/spm", "ids, plain and special", good, static_cast<int>(strings.size()));
+}
+
 void check_tokenizers(const Settings& settings, Table& table) {
   const fs::path folder = settings.folder / "tokenizer";
   const Json strings = read_json(folder / "strings.json");
@@ -390,7 +406,7 @@ void check_tokenizers(const Settings& settings, Table& table) {
     }
     table.cases("pretokens/" + name, "pieces", good, all);
   }
-  table.later("tokenizer/spm", "ids");
+  check_sentence_pieces(settings, strings, table);
   table.later("tokenizer/wpm", "ids");
 }
 

@@ -178,6 +178,37 @@ TEST_CASE("a real model file with damaged bytes is loaded or refused, never a cr
   }
 }
 
+TEST_CASE("model files of every architecture with damaged bytes are loaded or refused") {
+  const auto path = fixtures();
+  if (path.empty()) return;
+  Random random(11);
+  const TempDir folder;
+  const auto damaged = folder.path() / "damaged.gguf";
+  for (const char* name : {"hgrn2-hybrid", "kimi-linear", "llama-spm", "mamba2",
+                           "nemotron_h_moe_latent", "qwen35_mtp", "qwen3next", "step35"}) {
+    const std::string whole = read_file(path / "models" / (std::string(name) + ".gguf"));
+    for (int round = 0; round < 40; ++round) {
+      std::string bytes = whole;
+      // Keys and table are at the start; weights of any bits follow.
+      const size_t end = round % 4 == 0 ? bytes.size() : 40000;
+      for (int i = 0; i < 6; ++i) {
+        const auto at = static_cast<size_t>(random.next() * static_cast<double>(end));
+        bytes[at] = static_cast<char>(random.next() * 256);
+      }
+      write_file_atomic(damaged, bytes);
+      try {
+        EngineOptions options;
+        options.thread_count = 1;
+        const auto model = Engine::load(damaged, options);
+        const auto sequence = model->open();
+        append(*model, *sequence, std::vector<Token>{1, 2, 3});
+        step(*model, *sequence, 1);
+      } catch (const Error&) {
+      }
+    }
+  }
+}
+
 TEST_CASE("counts, sizes and offsets that overflow are refused") {
   const std::string good = small_file();
   const auto with = [&good](size_t at, uint64_t value) {
