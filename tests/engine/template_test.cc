@@ -177,3 +177,38 @@ TEST_CASE("all templates of the shared fixtures render byte for byte") {
   }
   CHECK(checked >= 160);
 }
+
+TEST_CASE("a published template with damaged bytes renders or says what is wrong") {
+  const fs::path folder = fs::path(CORVID_SOURCE_DIR) / "../shared/fixtures/engine/templates";
+  if (!fs::exists(folder)) {
+    WARN("SKIP: ../shared/fixtures is not here");
+    return;
+  }
+  const auto cases = OrderedJson::parse(read_file(folder / "cases.json"));
+  const OrderedJson context = cases["tool_round"];
+  std::vector<std::string> sources;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() == ".jinja") sources.push_back(read_file(entry.path()));
+  }
+  const std::string pieces[] = {"{%", "%}", "{{", "}}", "(", ")", "[", "]", "|", ".", "not", "is",
+                                "for x in x", "endfor", "set", "'", "\"", "\\", "-", "1e999",
+                                "loop", "recursive", "**", "~", "9999999999999999999", "\xff"};
+  uint64_t state = 7;
+  const auto random = [&state](size_t below) {
+    state = state * 6364136223846793005ull + 1442695040888963407ull;
+    return static_cast<size_t>((state >> 33) % below);
+  };
+  for (int round = 0; round < 600; ++round) {
+    std::string source = sources[static_cast<size_t>(round) % sources.size()];
+    for (int i = 0; i < 3; ++i) {
+      const size_t at = random(source.size());
+      if (random(2) == 0) source.erase(at, 1 + random(20));
+      else source.insert(at, pieces[random(std::size(pieces))]);
+    }
+    try {
+      ChatTemplate(source).render(context);
+    } catch (const Error& error) {
+      CHECK(error.code() == Code::invalid);
+    }
+  }
+}
