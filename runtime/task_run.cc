@@ -15,6 +15,7 @@
 #include "runtime/deadline.h"
 #include "runtime/instructions.h"
 #include "runtime/kept_files.h"
+#include "runtime/profile_needs.h"
 #include "runtime/prompt.h"
 #include "runtime/recollect.h"
 #include "runtime/run_scratch.h"
@@ -69,12 +70,13 @@ class TaskRun {
   }
 
   RunResult start(std::stop_token stop) {
+    refuse_beyond_profile(*provider_, options_.verify, workspace_);
     session_ = Session::create(environment_.paths.sessions(), environment_.clock,
                                [this](const Event& event) { observe(event); });
     // A model that brings its own system text was trained on that alone.
     if (profile_.system.empty()) {
-      options_.instructions = project_instructions(workspace_.root(),
-                                                   environment_.paths.config / "AGENTS.md");
+      options_.instructions =
+          project_instructions(workspace_.root(), environment_.paths.config / "AGENTS.md");
     }
     append_start();
     const auto prepare = [this] {

@@ -9,6 +9,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
 #include "runtime/base/text.h"
+#include "tools/check_programs.h"
 #include "tools/python_trace.h"
 
 namespace corvid::runtime {
@@ -166,7 +167,14 @@ Checker::Checker(sandbox::Sandbox& sandbox, CheckerOptions options, const Snapsh
       options_(std::move(options)),
       store_(store),
       start_(std::move(start)),
-      ignored_(std::move(ignored)) {}
+      ignored_(std::move(ignored)) {
+  programs_ = tools::check_programs(options_.command,
+                                    [this](const std::string& path) -> std::optional<std::string> {
+                                      const auto file = start_.files.find(path);
+                                      if (file == start_.files.end()) return std::nullopt;
+                                      return store_.content(file->second);
+                                    });
+}
 
 CheckRan Checker::run_in(const fs::path& root, const tools::Workspace& workspace,
                          const std::string& purpose, const sandbox::Profile& base,
@@ -199,7 +207,8 @@ CheckRan Checker::run_in(const fs::path& root, const tools::Workspace& workspace
 std::vector<std::string> Checker::changed_tests(const CleanCopy& copy) const {
   std::vector<std::string> changed;
   for (const auto& [path, entry] : start_.files) {
-    if (is_test_or_build_file(path) && differs(store_, entry, copy.root() / path)) {
+    const bool is_check = is_test_or_build_file(path) || programs_.contains(path);
+    if (is_check && differs(store_, entry, copy.root() / path)) {
       changed.push_back(path);
     }
   }
@@ -264,6 +273,10 @@ tools::Evidence Checker::evidence(const tools::Workspace& workspace, const std::
     for (const std::string& variable : trace.environment) profile.environment.push_back(variable);
     run = run_in(copy.root(), workspace, "trace", profile, stop);
     evidence = tools::read_evidence(trace, run.output, run.exit_code, workspace);
+    for (std::vector<tools::Frame>& traceback : evidence.tracebacks) {
+      std::erase_if(traceback,
+                    [this](const auto& frame) { return programs_.contains(frame.path); });
+    }
   }
   tools::find_mentions(task, workspace, evidence);
   return evidence;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -69,6 +70,7 @@ class Checker {
   const SnapshotStore& store_;
   Snapshot start_;
   std::shared_ptr<const IgnoredFiles> ignored_;
+  std::set<std::string> programs_;  // files of the workspace that the command runs as its check
 };
 
 // True for files that checks read as tests or build instructions, by name: test_*.py, tests/,

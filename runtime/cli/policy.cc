@@ -24,7 +24,8 @@ struct PolicyArguments {
 };
 
 std::filesystem::path rules_file(const PolicyArguments& arguments) {
-  return arguments.file.empty() ? find_paths().config / "policy.toml" : std::filesystem::path(arguments.file);
+  return arguments.file.empty() ? find_paths().config / "policy.toml"
+                                : std::filesystem::path(arguments.file);
 }
 
 const char* name_of(policies::Verdict verdict) {

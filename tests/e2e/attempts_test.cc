@@ -43,3 +43,43 @@ TEST_CASE("a winner is applied in a workspace with links, large files and progra
   CHECK(scene.get("calc.py") == "def add(a, b):\n    return a + b\n");
   CHECK(fs::is_symlink(scene.workspace() / "to-folder"));
 }
+
+TEST_CASE("a check program is never the place of a repair, whoever changes it") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  scene.put("check.py", "from calc import add\nassert add(1, 2) == 3, add(1, 2)\n");
+  const std::string check = "python3 check.py";
+  const ProcessResult repaired =
+      scene.corvid({"run", "check.py fails", "--workspace", scene.workspace().string(), "--verify",
+                    check, "--json"});
+  CHECK(result_of(repaired).at("status") == "verified");
+  CHECK(result_of(repaired).at("changed_files") == Json{"calc.py"});
+
+  const Scene other;
+  other.put("check.py", "from calc import add\nassert add(1, 2) == 3, add(1, 2)\n");
+  const std::string model = other.script(
+      {call("read_file", {{"path", "check.py"}}),
+       call("edit_file", {{"path", "check.py"}, {"old_text", "== 3"}, {"new_text", "== -1"}}),
+       call("finish", {{"summary", "done"}})});
+  const ProcessResult cheated =
+      other.corvid({"run", "check.py fails", "--workspace", other.workspace().string(), "--verify",
+                    check, "--model", model, "--json"});
+  CHECK(result_of(cheated).at("status") == "unverified");
+  CHECK(cheated.exit_code == 2);
+}
+
+TEST_CASE("the default model says what it needs instead of trying in vain") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  const std::vector<std::string> task = {"run", "repair it", "--workspace",
+                                         scene.workspace().string()};
+  const ProcessResult without_check = scene.corvid(task);
+  CHECK(without_check.exit_code == 1);
+  CHECK(without_check.err.find("--verify") != std::string::npos);
+  std::filesystem::create_directory(scene.root() / "empty");
+  const ProcessResult without_python =
+      scene.corvid({"run", "repair it", "--workspace", (scene.root() / "empty").string(),
+                    "--verify", "make test"});
+  CHECK(without_python.exit_code == 1);
+  CHECK(without_python.err.find("no Python files") != std::string::npos);
+}

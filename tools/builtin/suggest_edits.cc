@@ -1,6 +1,9 @@
 #include <algorithm>
+#include <optional>
+#include <set>
 
 #include "runtime/base/json.h"
+#include "tools/check_programs.h"
 #include "tools/support/beneath.h"
 #include "tools/support/choices.h"
 #include "tools/support/file_tool.h"
@@ -66,6 +69,17 @@ void offer(std::vector<EditCandidate> candidates, ToolState& state) {
   state.choices = std::move(choices);
 }
 
+// What the check runs is no place for repairs.
+void leave_out_check(const ToolContext& context, std::vector<SourceFile>& sources) {
+  const std::set<std::string> programs = check_programs(
+      context.check_command, [&](const std::string& path) -> std::optional<std::string> {
+        ReadResult read = read_beneath(context.workspace.root(), path, kFileBytesMax);
+        if (read.outcome != ReadOutcome::ok) return std::nullopt;
+        return std::move(read.content);
+      });
+  std::erase_if(sources, [&](const SourceFile& file) { return programs.contains(file.path); });
+}
+
 class SuggestEdits final : public Tool {
  public:
   const ToolSpec& spec() const override { return spec_; }
@@ -84,7 +98,8 @@ class SuggestEdits final : public Tool {
     std::string path = workspace.relative(json_string_or(args, "path", "."));
     if (path == ".") path.clear();
     const std::optional<TakenBack> taken_back = without_applied(state, workspace);
-    const std::vector<SourceFile> sources = python_sources(workspace, path, taken_back);
+    std::vector<SourceFile> sources = python_sources(workspace, path, taken_back);
+    if (path.empty()) leave_out_check(context, sources);
     if (sources.empty()) {
       if (path.empty()) return error_result("there are no Python files");
       return error_result(missing_file(workspace, path));

@@ -1,0 +1,33 @@
+#include "runtime/profile_needs.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "runtime/base/error.h"
+
+namespace corvid::runtime {
+
+void refuse_beyond_profile(const Provider& provider, const std::string& check_command,
+                           const tools::Workspace& workspace) {
+  const ModelProfile profile = provider.profile();
+  if (!profile.calls_required) return;
+  const auto needs = [&](std::string_view source) {
+    return std::any_of(profile.offered.begin(), profile.offered.end(),
+                       [&](const auto& each) { return each.second == source; });
+  };
+  const std::string other = "; for other work name another model with --model";
+  if (check_command.empty() && needs("check")) {
+    fail(Code::invalid,
+         provider.describe() +
+             " repairs under a check: name the command that must pass with --verify" + other);
+  }
+  if (!needs("python_files")) return;
+  const std::vector<std::string> files = workspace.files();
+  const bool has_python = std::any_of(
+      files.begin(), files.end(), [](const std::string& path) { return path.ends_with(".py"); });
+  if (has_python) return;
+  fail(Code::invalid, provider.describe() + " repairs Python, and there are no Python files in " +
+                          workspace.root().string() + other);
+}
+
+}  // namespace corvid::runtime

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include "runtime/provider.h"
+#include "tools/workspace.h"
+
+namespace corvid::runtime {
+
+// A model whose profile offers it nothing but a check and Python files can do nothing without them.
+// Throws invalid, saying what it needs and that --model takes any other, when the run has no check
+// or the workspace no Python file.
+void refuse_beyond_profile(const Provider& provider, const std::string& check_command,
+                           const tools::Workspace& workspace);
+
+}  // namespace corvid::runtime
