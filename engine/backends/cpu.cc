@@ -37,8 +37,11 @@ class CpuOps final : public Ops {
 
   void matmul(const Matrix& w, const float* x, int64_t rows, float* y) override {
     if (int8_activations_ && find_unpack(w.type) != nullptr) return int8_matmul(w, x, rows, y);
-    reserve(matmul_scratch(w));
+    const int64_t scratch_floats = matmul_scratch(w);
+    const bool direct = scratch_floats > 0 && kernels_.quantized_matmul != nullptr;
+    if (!direct) reserve(scratch_floats);
     share(w.in * w.out * rows, w.out, kColumns, [&](int worker, int64_t begin, int64_t end) {
+      if (direct) return kernels_.quantized_matmul({w, x, rows, y}, begin, end);
       kernels_.matmul({w, x, rows, y}, begin, end, scratch(worker));
     });
   }

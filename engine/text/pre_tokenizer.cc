@@ -83,13 +83,13 @@ std::vector<Scheme> schemes() {
   return {
       {"default", {"[\\p{P}\\$\\+<=>\\^~\\|]+", gpt2, "\\p{N}+", "[0-9][0-9][0-9]"}},
       {"gpt-2 mpt olmo jais trillion granite-docling phi-2 roberta-bpe jina-es jina-de jina-v1-en "
-       "jina-v2-es jina-v2-de a.x-4.0 mellum",
+       "jina-v2-es jina-v2-de jina-v2-code a.x-4.0 mellum gigachat exaone4",
        {gpt2}},
       {"llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano",
        {llama3("\\p{N}{1,3}")},
        true},
       {"dbrx smaug-bpe chatglm-bpe glm4", {llama3("\\p{N}{1,3}")}},
-      {"qwen2 deepseek-r1-qwen stablelm2 hunyuan solar-open", {llama3("\\p{N}")}},
+      {"qwen2 deepseek-r1-qwen kormo megrez stablelm2 hunyuan solar-open", {llama3("\\p{N}")}},
       {"bailingmoe bailingmoe2 llada-moe",
        {llama3("\\p{N}", "'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])")}},
       {"qwen35",

@@ -168,9 +168,16 @@ void Tokenizer::Impl::read_byte_pairs(const GgufFile& file, std::string_view sch
 }
 
 void Tokenizer::Impl::read_sentence_pieces(const GgufFile& file) {
-  const auto read = file.real_array("tokenizer.ggml.scores").value_or(std::vector<double>{});
+  const auto read = file.real_array("tokenizer.ggml.scores")
+                        .value_or(std::vector<double>(bytes.size()));
   if (read.size() != bytes.size()) corrupt(file, "tokens and scores differ in number");
-  const int64_t unknown = file.integer("tokenizer.ggml.unknown_token_id").value_or(-1);
+  // Where the file is silent, Llama's own: <unk>, <s>, </s>.
+  const int64_t unknown = file.integer("tokenizer.ggml.unknown_token_id").value_or(0);
+  if (!file.has("tokenizer.ggml.bos_token_id") && bytes.size() > 1) bos = 1;
+  if (!file.has("tokenizer.ggml.eos_token_id") && bytes.size() > 2) {
+    eos = 2;
+    ends[2] = true;
+  }
   const bool known = unknown >= 0 && unknown < static_cast<int64_t>(bytes.size());
   std::vector<float> scores(read.begin(), read.end());
   for (const float score : scores) {

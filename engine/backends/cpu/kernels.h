@@ -3,17 +3,10 @@
 #include <cstdint>
 #include <string>
 
-#include "engine/backends/cpu/int8.h"
+#include "engine/backends/cpu/quantized.h"
 #include "engine/backends/ops.h"
 
 namespace corvid::engine {
-
-struct MatmulArgs {
-  const Matrix& w;
-  const float* x = nullptr;  // (rows, w.in)
-  int64_t rows = 0;
-  float* y = nullptr;  // (rows, w.out)
-};
 
 // The kernels of one instruction set. Each does a part of an operation that depends on no other
 // part, so that any number of threads gives the same bits. `scratch` has the floats that
@@ -22,6 +15,8 @@ struct Kernels {
   const char* name;
   // Columns [begin, end) of y; begin is a multiple of kColumns.
   void (*matmul)(const MatmulArgs& args, int64_t begin, int64_t end, float* scratch);
+  // The same for quantized weights other than Q8_0; null: they are decoded into the scratch.
+  void (*quantized_matmul)(const MatmulArgs& args, int64_t begin, int64_t end);
   // The same for x rounded to 8 bits.
   void (*int8_matmul)(const Int8Args& args, int64_t begin, int64_t end);
   void (*norm)(const NormArgs& args);
@@ -38,7 +33,7 @@ struct Kernels {
 inline constexpr int64_t kColumns = 8;      // matmul computes so many outputs at a time
 inline constexpr int64_t kChunkTokens = 64; // longest chunk of the chunk forms
 
-int64_t matmul_scratch(const Matrix& w);
+int64_t matmul_scratch(const Matrix& w);  // where there is no quantized_matmul
 int64_t attention_scratch(const AttentionArgs& args);
 int64_t delta_scratch(const DeltaArgs& args);
 int64_t ssd_scratch(const SsdArgs& args);

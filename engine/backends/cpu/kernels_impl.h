@@ -179,9 +179,11 @@ struct KernelsImpl {
     }
   }
 
-  static constexpr Kernels table(const char* name,
-                                 void (*int8_matmul)(const Int8Args&, int64_t, int64_t)) {
-    return {name, matmul, int8_matmul, norm, add, activate, gate, affine, attention, conv,
+  using Quantized = void(const MatmulArgs& args, int64_t begin, int64_t end);
+  using Int8 = void(const Int8Args& args, int64_t begin, int64_t end);
+
+  static constexpr Kernels table(const char* name, Quantized* quantized, Int8* int8) {
+    return {name, matmul, quantized, int8, norm, add, activate, gate, affine, attention, conv,
             delta_head<V>, ssd_group<V>};
   }
 };

@@ -3,7 +3,8 @@
 #include <immintrin.h>
 
 #include "engine/backends/common/dequantize.h"
-#include "engine/backends/cpu/int8.h"
+#include "engine/backends/cpu/quantized.h"
+#include "runtime/base/check.h"
 
 namespace corvid::engine {
 namespace {
@@ -154,8 +155,52 @@ void dot_rows(const std::byte* w, const Int8Args& args, int64_t row, int64_t o) 
   for (int r = 0; r < kRows; ++r) args.y[(row + r) * args.w.out + o] = sum_lanes(sums[r]) - mins[r];
 }
 
+// The 32 weights of a group as floats.
 template <class Type>
-void matmul_as(const Int8Args& args, int64_t begin, int64_t end) {
+void decode(const Group& group, __m256* out) {
+  const __m128i parts[2] = {_mm256_castsi256_si128(group.w), _mm256_extracti128_si256(group.w, 1)};
+  const __m256 scales[2] = {
+      _mm256_permute2f128_ps(group.scale, group.scale, 0x00),
+      _mm256_permute2f128_ps(group.scale, group.scale, 0x11)};
+  for (int half = 0; half < 2; ++half) {
+    const __m128i high = _mm_srli_si128(parts[half], 8);
+    const __m256i low8 = Type::kSigned ? _mm256_cvtepi8_epi32(parts[half])
+                                       : _mm256_cvtepu8_epi32(parts[half]);
+    const __m256i high8 = Type::kSigned ? _mm256_cvtepi8_epi32(high) : _mm256_cvtepu8_epi32(high);
+    const __m256 min = _mm256_set1_ps(Type::kHasMin ? group.min[half] : 0);
+    out[2 * half] = _mm256_fmsub_ps(_mm256_cvtepi32_ps(low8), scales[half], min);
+    out[2 * half + 1] = _mm256_fmsub_ps(_mm256_cvtepi32_ps(high8), scales[half], min);
+  }
+}
+
+// One output of kRows rows of x, not rounded.
+template <class Type, int kRows>
+void dot_rows(const std::byte* w, const MatmulArgs& args, int64_t row, int64_t o) {
+  const int64_t in = args.w.in;
+  __m256 sums[kRows][2];
+  for (auto& sum : sums) sum[0] = sum[1] = _mm256_setzero_ps();
+  for (int64_t at = 0; at < in; at += Type::kGroups * kGroup, w += Type::kBytes) {
+    Group block[Type::kGroups];
+    Type::load(w, block);
+    for (int64_t i = 0; i < Type::kGroups; ++i) {
+      __m256 weights[4];
+      decode<Type>(block[i], weights);
+      for (int r = 0; r < kRows; ++r) {
+        const float* x = args.x + (row + r) * in + at + i * kGroup;
+        for (int part = 0; part < 4; ++part) {
+          __m256& sum = sums[r][part % 2];
+          sum = _mm256_fmadd_ps(weights[part], _mm256_loadu_ps(x + 8 * part), sum);
+        }
+      }
+    }
+  }
+  for (int r = 0; r < kRows; ++r) {
+    args.y[(row + r) * args.w.out + o] = sum_lanes(_mm256_add_ps(sums[r][0], sums[r][1]));
+  }
+}
+
+template <class Type, class Args>
+void matmul_as(const Args& args, int64_t begin, int64_t end) {
   for (int64_t o = begin; o < end; ++o) {
     const std::byte* w = args.w.data + o * args.w.row_bytes();
     int64_t row = 0;
@@ -164,9 +209,9 @@ void matmul_as(const Int8Args& args, int64_t begin, int64_t end) {
   }
 }
 
-}  // namespace
+template <class Args>
+void matmul(const Args& args, int64_t begin, int64_t end) {
 
-void int8_matmul_avx2(const Int8Args& args, int64_t begin, int64_t end) {
   switch (args.w.type) {
     case TensorType::q8_0: return matmul_as<Q8>(args, begin, end);
     case TensorType::q4_0: return matmul_as<Q4>(args, begin, end);
@@ -182,8 +227,18 @@ void int8_matmul_avx2(const Int8Args& args, int64_t begin, int64_t end) {
     case TensorType::iq4_xs: return matmul_as<Any<TensorType::iq4_xs, 136, 8>>(args, begin, end);
     case TensorType::mxfp4: return matmul_as<Any<TensorType::mxfp4, 17, 1>>(args, begin, end);
     case TensorType::nvfp4: return matmul_as<Any<TensorType::nvfp4, 36, 2>>(args, begin, end);
-    default: return int8_matmul_portable(args, begin, end);
+    default: CHECK(false);
   }
+}
+
+}  // namespace
+
+void quantized_matmul_avx2(const MatmulArgs& args, int64_t begin, int64_t end) {
+  matmul(args, begin, end);
+}
+
+void int8_matmul_avx2(const Int8Args& args, int64_t begin, int64_t end) {
+  matmul(args, begin, end);
 }
 
 }  // namespace corvid::engine

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "engine/backends/cpu/int8.h"
+#include "engine/backends/cpu/quantized.h"
 
 namespace corvid::engine {
 namespace {

@@ -1,5 +1,5 @@
 #pragma once
-// Products of quantized weights with activations rounded to 8 bits.
+// Products with quantized weights.
 
 #include <cstdint>
 
@@ -8,6 +8,14 @@
 
 namespace corvid::engine {
 
+struct MatmulArgs {
+  const Matrix& w;
+  const float* x = nullptr;  // (rows, w.in)
+  int64_t rows = 0;
+  float* y = nullptr;  // (rows, w.out)
+};
+
+// The same with activations rounded to 8 bits.
 struct Int8Args {
   const Matrix& w;  // of a type that find_unpack() knows
   RoundedRows x;
@@ -15,9 +23,10 @@ struct Int8Args {
   float* y = nullptr;  // (rows, w.out)
 };
 
-// Columns [begin, end) of y. A row's result does not depend on the others.
+// All of them: columns [begin, end) of y. A row's result does not depend on the others. Those named
+// _avx2 need AVX2, FMA and F16C.
+void quantized_matmul_avx2(const MatmulArgs& args, int64_t begin, int64_t end);
 void int8_matmul_portable(const Int8Args& args, int64_t begin, int64_t end);
-// Needs AVX2 and FMA.
 void int8_matmul_avx2(const Int8Args& args, int64_t begin, int64_t end);
 
 }  // namespace corvid::engine
