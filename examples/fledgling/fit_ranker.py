@@ -1,13 +1,14 @@
 """Fits the weights that rank repairs and writes them into the table file.
 
 A conditional logit: a softmax over the candidates of a bug's function. First linear (features and a bias per kind),
-then with one hidden layer. Bugs are weighted so that their kinds are half as they come and half evenly many, because
-the kinds of a mutator's bugs are its own. Prints exact@K (the right repair among the first K) and loc@K (its line
-among the K best lines), all bugs in the denominator.
+then with one hidden layer. Made bugs are weighted so that their kinds are half as they come and half evenly many,
+because the kinds of a mutator's bugs are its own; changes that people made (real_fixes.py) weigh --real each. Prints
+exact@K (the right repair among the first K) and loc@K (its line among the K best lines), all bugs in the denominator.
 
-    python3 fit_ranker.py --fit PREFIX... --test PREFIX... [--tables FILE] [--hidden 24] [--epochs 30] [--seed 1]
+    python3 fit_ranker.py --fit PREFIX... [--test PREFIX...] [--report PREFIX...] [--tables FILE] [--hidden 24]
 
-PREFIX is what `fledgling_dump --features` was given. Needs numpy only.
+PREFIX is what `fledgling_dump --features` was given; those to fit on may hold a sample of the candidates, whose scores
+then stand for the rest. Needs numpy only.
 """
 
 import argparse
@@ -44,15 +45,23 @@ class Bugs:
         ends = numpy.cumsum([r["count"] for r in records])
         self.spans = [(int(e - r["count"]), int(e)) for e, r in zip(ends, records)]
         self.labels = [r["label"] for r in records]
+        # Of the drawn candidates, each wrong one stands for so many (as a logarithm).
+        self.offsets = [numpy.log(max(1, r.get("total", r["count"]) - 1) / max(1, r["count"] - 1)) for r in records]
 
 
-def bug_weights(bugs, flat):
-    """Per bug: 1 - flat, plus flat times what makes the kinds of bugs even."""
+def is_real(record):
+    return record["kind"].startswith("real")
+
+
+def bug_weights(bugs, flat, real):
+    """Per bug: 1 - flat, plus flat times what makes the kinds of made bugs even; `real` for what people changed."""
     counts = {}
     for record in bugs.records:
-        counts[record["kind"]] = counts.get(record["kind"], 0) + 1
-    mean = len(bugs.records) / len(counts)
-    return numpy.array([1 - flat + flat * min(10.0, mean / counts[r["kind"]]) for r in bugs.records], dtype="f4")
+        if not is_real(record):
+            counts[record["kind"]] = counts.get(record["kind"], 0) + 1
+    mean = sum(counts.values()) / max(1, len(counts))
+    return numpy.array([real if is_real(r) else 1 - flat + flat * min(10.0, mean / counts[r["kind"]])
+                        for r in bugs.records], dtype="f4")
 
 
 class Model:
@@ -113,7 +122,7 @@ class Standard:
 
 def fit(bugs, standard, options, hidden, columns=None, with_kinds=True, flat=None):
     """columns: the features used; None means all."""
-    weights = bug_weights(bugs, options.flat if flat is None else flat)
+    weights = bug_weights(bugs, options.flat if flat is None else flat, options.real)
     usable = [i for i, label in enumerate(bugs.labels) if label >= 0]
     mask = numpy.ones(len(bugs.feature_names), "f4")
     if columns is not None:
@@ -135,7 +144,9 @@ def fit(bugs, standard, options, hidden, columns=None, with_kinds=True, flat=Non
             at = 0
             for i in batch:
                 n = bugs.spans[i][1] - bugs.spans[i][0]
-                e = numpy.exp(s[at:at + n] - s[at:at + n].max())
+                part = s[at:at + n] + numpy.float32(bugs.offsets[i])
+                part[bugs.labels[i]] -= numpy.float32(bugs.offsets[i])
+                e = numpy.exp(part - part.max())
                 d[at:at + n] = weights[i] * e / e.sum()
                 d[at + bugs.labels[i]] -= weights[i]
                 at += n
@@ -207,7 +218,9 @@ def write_weights(path, bugs, standard, model):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     arguments.add_argument("--fit", required=True, nargs="+")
-    arguments.add_argument("--test", required=True, nargs="+")
+    arguments.add_argument("--test", nargs="+", help="made bugs")
+    arguments.add_argument("--report", nargs="+", help="changes that people made")
+    arguments.add_argument("--real", type=float, default=2.0, help="weight of a change that people made")
     arguments.add_argument("--flat", type=float, default=0.5, help="share of the flat prior over kinds of bugs")
     arguments.add_argument("--tables", type=pathlib.Path)
     arguments.add_argument("--hidden", type=int, default=24)
@@ -218,32 +231,36 @@ def main():
     arguments.add_argument("--limit", type=int, help="fit on so many bugs only")
     arguments.add_argument("--brief", action="store_true", help="without the rows of the ablation")
     options = arguments.parse_args()
-    bugs, test = Bugs(options.fit, options.limit), Bugs(options.test)
+    bugs = Bugs(options.fit, options.limit)
     standard = Standard(bugs.features)
-    reach = 100 * sum(label >= 0 for label in test.labels) / len(test.labels)
-    print(f"fit on {len(bugs.labels)} bugs, tested on {len(test.labels)}; reachable {reach:.1f} %, "
-          f"{len(test.lines) / len(test.labels):.0f} candidates per function")
+    tests = {name: Bugs(prefixes) for name, prefixes in (("made", options.test), ("real", options.report)) if prefixes}
+    print(f"fit on {len(bugs.labels)} bugs, {sum(map(is_real, bugs.records))} of them real")
+    for name, test in tests.items():
+        reach = 100 * sum(label >= 0 for label in test.labels) / len(test.labels)
+        print(f"tested on {len(test.labels)} {name} ones; reachable {reach:.1f} %, "
+              f"{len(test.lines) / len(test.labels):.0f} candidates per function")
     print("| order | @1 | @4 | @16 | @64 | loc@1 | loc@3 |\n|---|---|---|---|---|---|---|")
 
-    def row(name, values):
-        print(f"| {name} | " + " | ".join(f"{v:.1f}" for v in values) + " |", flush=True)
+    def row(name, score):
+        for which, test in tests.items():
+            values = evaluate(test, score)[0]
+            print(f"| {name}, {which} | " + " | ".join(f"{v:.1f}" for v in values) + " |", flush=True)
 
-    row("random", random_row(test))
     if not options.brief:
+        for which, test in tests.items():
+            print(f"| random, {which} | " + " | ".join(f"{v:.1f}" for v in random_row(test)) + " |")
         column = bugs.feature_names.index
-        row("likelihood ratio of the mixture", evaluate(test, lambda b, r: b.features[r, column("lr_mix")])[0])
-        row("the same, per token", evaluate(test, lambda b, r: b.features[r, column("lr_mix_mean")])[0])
-        row("kind alone", evaluate(test, fit(bugs, standard, options, 0, columns=[])[0])[0])
-        row("linear, without kind", evaluate(test, fit(bugs, standard, options, 0, with_kinds=False)[0])[0])
-        row("linear", evaluate(test, fit(bugs, standard, options, 0)[0])[0])
-        row(f"hidden layer of {options.hidden}, bugs as the mutator makes them",
-            evaluate(test, fit(bugs, standard, options, options.hidden, flat=0)[0])[0])
+        row("likelihood ratio of the mixture", lambda b, r: b.features[r, column("lr_mix")])
+        row("the same, per token", lambda b, r: b.features[r, column("lr_mix_mean")])
+        row("kind alone", fit(bugs, standard, options, 0, columns=[])[0])
+        row("linear, without kind", fit(bugs, standard, options, 0, with_kinds=False)[0])
+        row("linear", fit(bugs, standard, options, 0)[0])
     score, model = fit(bugs, standard, options, options.hidden)
-    row(f"hidden layer of {options.hidden}, kinds half evened out", evaluate(test, score)[0])
-    kinds = sorted({r["kind"] for r in test.records})
-    for kind in kinds:
-        values, count = evaluate(test, score, lambda r, kind=kind: r["kind"] == kind)
-        print(f"  {kind:22} {count:4}  @1 {values[0]:5.1f}  @16 {values[2]:5.1f}  @64 {values[3]:5.1f}")
+    row(f"hidden layer of {options.hidden}", score)
+    for which, test in tests.items():
+        for kind in sorted({r["kind"] for r in test.records}):
+            values, count = evaluate(test, score, lambda r, kind=kind: r["kind"] == kind)
+            print(f"  {kind:24} {count:4}  @1 {values[0]:5.1f}  @16 {values[2]:5.1f}  @64 {values[3]:5.1f}")
     if options.tables:
         write_weights(options.tables, bugs, standard, model)
         print(f"weights written to {options.tables}")

@@ -2,11 +2,13 @@
 // candidates themselves for train.py.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <map>
 #include <numeric>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -29,7 +31,11 @@ constexpr const char* kUsage =
   --features PREFIX  writes PREFIX.f32 (features, row-major, one row per candidate), PREFIX.cand
                      (per candidate uint16 line, uint8 kind, uint8 operation) and PREFIX.jsonl (per
                      bug: package, kind, line, count = candidates, label = index of the right one or
-                     -1); PREFIX.names lists the features, then the kinds
+                     -1, total = candidates before --sample); PREFIX.names lists the features, then
+                     the kinds
+  --sample N         keeps N candidates drawn at random beside the right one in --features
+  --ranks FILE       writes JSON lines, per bug: package, kind, rank (of the right one, from 1; 0
+                     where there is none), by (its kind), count, buggy, correct
   --candidates FILE  writes JSON lines, per bug: id, package, path, kind, first_line, line (all
                      1-based, of the buggy file), lines (the function, verbatim), label (index into
                      c or -1), c: [[line, operation, text, kind, score], ...], operation 0 replaces
@@ -38,6 +44,7 @@ constexpr const char* kUsage =
   --top N            keeps the N best candidates in --candidates (the right one always)
   --limit N          stops after N bugs
   --part I/N         only the bugs whose number leaves rest I when divided by N
+  --kinds yes        prints how many candidates of every kind there were, and right ones
   --without NAMES    leaves out packages, separated by commas
 )";
 
@@ -57,6 +64,7 @@ Bug read_bug(const std::string& line, const std::string& source_root) {
     if (at++ == bug.line) {
       if (json_bool_or(bug.record, "deleted", false)) continue;
       bug.text += json_string(bug.record, "buggy") + "\n";
+      if (json_bool_or(bug.record, "extra", false)) bug.text.append(part).append("\n");
     } else {
       bug.text.append(part).append("\n");
     }
@@ -72,6 +80,9 @@ bool is_blank(std::string_view line) {
 // Whether a candidate gives back the correct line; an insertion may stand on the other side of
 // blank lines and comments.
 bool is_right(const Source& source, const Bug& bug, const Candidate& c) {
+  if (json_bool_or(bug.record, "extra", false)) {
+    return c.operation == Operation::erase && c.line == bug.line;
+  }
   const std::string correct = bug.record["correct"].get<std::string>();
   if (line_hash(c.text) != line_hash(correct)) return false;
   if (!json_bool_or(bug.record, "deleted", false)) {
@@ -96,8 +107,11 @@ struct Scored {
 class Writer {
  public:
   Writer(std::map<std::string, std::string>& options, const Weights& weights)
-      : weights_(weights), top_(options.contains("--top") ? std::stoul(options["--top"]) : 100000) {
+      : weights_(weights),
+        top_(options.contains("--top") ? std::stoul(options["--top"]) : 100000),
+        sample_(options.contains("--sample") ? std::stoul(options["--sample"]) : 100000) {
     if (options.contains("--candidates")) lines_.open(options["--candidates"]);
+    if (options.contains("--ranks")) ranks_.open(options["--ranks"]);
     if (!options.contains("--features")) return;
     const std::string& prefix = options["--features"];
     features_.open(prefix + ".f32", std::ios::binary);
@@ -108,17 +122,49 @@ class Writer {
     for (int i = 0; i < kKindCount; ++i) names << kind_name(static_cast<Kind>(i)) << "\n";
   }
 
+  // Candidates and right ones of every kind, as a table.
+  void print_kinds() const {
+    for (size_t k = 0; k < kKindCount; ++k) {
+      std::fprintf(stderr, "%-20s %9zu candidates %6zu right\n",
+                   std::string(kind_name(static_cast<Kind>(k))).c_str(), made_[k], right_[k]);
+    }
+  }
+
   void write(const Bug& bug, const Scored& scored) {
+    for (const Candidate& c : *scored.candidates) ++made_[static_cast<size_t>(c.kind)];
+    if (scored.label >= 0) {
+      ++right_[static_cast<size_t>((*scored.candidates)[static_cast<size_t>(scored.label)].kind)];
+    }
     if (bugs_.is_open()) write_features(bug, scored);
     if (lines_.is_open()) write_candidates(bug, scored);
+    if (ranks_.is_open()) write_rank(bug, scored);
     ++count_;
   }
 
  private:
+  // The candidates to keep, in order: all, or some drawn by the bug's number and the right one.
+  std::vector<size_t> drawn(const Scored& s) const {
+    std::vector<size_t> order(s.candidates->size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    if (order.size() <= sample_ + 1) return order;
+    std::mt19937_64 random(count_);
+    for (size_t i = 0; i < sample_; ++i)
+      std::swap(order[i], order[i + random() % (order.size() - i)]);
+    order.resize(sample_);
+    if (s.label >= 0) order.push_back(static_cast<size_t>(s.label));
+    std::sort(order.begin(), order.end());
+    order.erase(std::unique(order.begin(), order.end()), order.end());
+    return order;
+  }
+
   void write_features(const Bug& bug, const Scored& s) {
-    features_.write(reinterpret_cast<const char*>(s.features.data()),
-                    static_cast<std::streamsize>(s.features.size() * sizeof(float)));
-    for (const Candidate& c : *s.candidates) {
+    const std::vector<size_t> kept = drawn(s);
+    int label = -1;
+    for (size_t k = 0; k < kept.size(); ++k) {
+      const Candidate& c = (*s.candidates)[kept[k]];
+      if (static_cast<int>(kept[k]) == s.label) label = static_cast<int>(k);
+      features_.write(reinterpret_cast<const char*>(&s.features[kept[k] * kFeatureCount]),
+                      static_cast<std::streamsize>(kFeatureCount * sizeof(float)));
       const auto line = static_cast<uint16_t>(c.line - s.unit->first_line);
       const char bytes[4] = {static_cast<char>(line & 255), static_cast<char>(line >> 8),
                              static_cast<char>(c.kind), static_cast<char>(c.operation)};
@@ -127,10 +173,32 @@ class Writer {
     const Json out = {{"package", bug.record["package"]},
                       {"kind", bug.record["kind"]},
                       {"line", bug.line - s.unit->first_line},
-                      {"count", s.candidates->size()},
-                      {"label", s.label},
+                      {"count", kept.size()},
+                      {"total", s.candidates->size()},
+                      {"label", label},
                       {"lines", s.unit->last_line - s.unit->first_line + 1}};
     bugs_ << dump_json(out) << "\n";
+  }
+
+  void write_rank(const Bug& bug, const Scored& s) {
+    const std::vector<Candidate>& all = *s.candidates;
+    size_t rank = 0;
+    if (s.label >= 0) {
+      const auto score = [&](size_t i) {
+        return weights_.score(&s.features[i * kFeatureCount], all[i].kind);
+      };
+      const float right = score(static_cast<size_t>(s.label));
+      rank = 1;
+      for (size_t i = 0; i < all.size(); ++i) rank += score(i) > right;
+    }
+    const Json out = {{"package", bug.record["package"]},
+                      {"kind", bug.record["kind"]},
+                      {"rank", rank},
+                      {"count", all.size()},
+                      {"by", s.label < 0 ? "" : kind_name(all[static_cast<size_t>(s.label)].kind)},
+                      {"buggy", trim(json_string(bug.record, "buggy"))},
+                      {"correct", trim(json_string(bug.record, "correct"))}};
+    ranks_ << dump_json(out) << "\n";
   }
 
   void write_candidates(const Bug& bug, const Scored& s) {
@@ -170,9 +238,10 @@ class Writer {
   }
 
   const Weights& weights_;
-  size_t top_;
+  size_t top_, sample_;
   size_t count_ = 0;
-  std::ofstream lines_, features_, places_, bugs_;
+  std::array<size_t, kKindCount> made_{}, right_{};
+  std::ofstream lines_, features_, places_, bugs_, ranks_;
 };
 
 // False: the bug's function is not found, which happens where the buggy file's blocks changed.
@@ -200,9 +269,9 @@ int run(std::map<std::string, std::string>& options) {
   const TableFile file = unpack_tables(read_file(options["--tables"]), options["--tables"]);
   const NgramTable table(file.ngrams, options["--tables"]);
   // Features need no weights, so that those of older features do not stand in the way of new ones.
-  const Weights weights = options.contains("--candidates")
-                              ? unpack_weights(file.weights, options["--tables"])
-                              : plain_weights();
+  const bool is_scored = options.contains("--candidates") || options.contains("--ranks");
+  const Weights weights =
+      is_scored ? unpack_weights(file.weights, options["--tables"]) : plain_weights();
   Writer writer(options, weights);
   std::ifstream in(options["--bugs"]);
   if (!in) fail(Code::not_found, "no bugs at '" + options["--bugs"] + "'");
@@ -221,6 +290,7 @@ int run(std::map<std::string, std::string>& options) {
     if (without.find("," + json_string(bug.record, "package") + ",") != std::string::npos) continue;
     ++(process(bug, table, writer) ? written : missed);
   }
+  if (options.contains("--kinds")) writer.print_kinds();
   std::fprintf(stderr, "%zu bugs written, %zu functions not found\n", written, missed);
   return 0;
 }

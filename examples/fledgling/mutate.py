@@ -11,10 +11,12 @@ file repairs it. A bug changes one physical line, parses, and is never in a docs
 or an f-string. Its kind is drawn with weight (places in the function)^0.3, the place evenly. The
 same seed gives the same bugs.
 
-    python3 mutate.py ROLE [--count N] [--per-function K] [--seed S] [--work DIR]
+    python3 mutate.py ROLE [--count N] [--per-function K] [--seed S] [--slips] [--work DIR]
 
 With --count, functions are taken in turn from every package, so that packages share evenly. Without
-it every function gets up to K different bugs.
+it every function gets up to K different bugs. With --slips only kinds that people slip into are
+drawn, evenly: signs, edges, opposites (min and max, first and last) and operators; they go to
+ROLE-slips.jsonl.
 """
 
 import argparse
@@ -45,6 +47,20 @@ EXCEPTIONS = [
     "ValueError", "TypeError", "KeyError", "IndexError", "AttributeError", "RuntimeError",
     "Exception", "OSError", "NotImplementedError", "StopIteration",
 ]
+SLIPS = {
+    "opposite", "lambda minus", "minus", "augmented assignment", "arithmetic", "comparison", "range", "index", "slice",
+    "boolean", "operands", "half condition",
+}
+OPPOSITES = [
+    "min max", "any all", "sorted reversed", "floor ceil", "append extend", "startswith endswith",
+    "lower upper", "lstrip rstrip", "ljust rjust", "find rfind", "index rindex", "split rsplit",
+    "partition rpartition", "keys values", "items values", "union intersection", "encode decode",
+    "popleft pop", "appendleft append", "remove discard", "add remove", "get pop",
+]
+OPPOSITE = {}
+for _a, _b in map(str.split, OPPOSITES):
+    OPPOSITE.setdefault(_a, []).append(_b)
+    OPPOSITE.setdefault(_b, []).append(_a)
 FLIP = {"True": "False", "False": "True"}
 DELETABLE = (
     ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Return, ast.Raise, ast.Continue,
@@ -249,6 +265,13 @@ class Sites:
         elif isinstance(node.op, ast.Not):
             self.add("negated condition", node, [operand])
 
+    def visit_Lambda(self, node):
+        """A sign in what an order goes by."""
+        values = node.body.elts if isinstance(node.body, ast.Tuple) else [node.body]
+        for value in values:
+            if isinstance(value, (ast.Attribute, ast.Subscript, ast.Name)) and self.text(value):
+                self.add("lambda minus", value, ["-" + self.text(value)])
+
     def condition(self, node):
         text = self.text(node)
         if text and not (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)):
@@ -301,8 +324,17 @@ class Sites:
             else:
                 self.add("slice", part, [text + " + 1", text + " - 1", ""])
 
+    def opposite(self, node, name):
+        """A called name that has an opposite."""
+        line = self.lines[node.end_lineno - 1]
+        first = node.end_col_offset - len(name)
+        if line[first : node.end_col_offset] == name and name in OPPOSITE:
+            self.span("opposite", node.end_lineno, first, node.end_col_offset, OPPOSITE[name])
+
     def visit_Call(self, node):
         function = node.func
+        if isinstance(function, (ast.Name, ast.Attribute)):
+            self.opposite(function, getattr(function, "id", None) or function.attr)
         if isinstance(function, ast.Name):
             if function.id not in self.names.exceptions:
                 others = self.near(function.id, self.names.functions)
@@ -458,17 +490,20 @@ class Sites:
                         self.found.setdefault("deleted line", []).append(place)
 
 
-def mutations(function, lines, names, random_source, wanted):
+def mutations(function, lines, names, random_source, wanted, slips=False):
     """Up to `wanted` different bugs of one function: dictionaries with kind, line, correct, buggy,
     deleted.
     """
     sites = Sites(function, lines, names).found
+    sites = {k: v for k, v in sites.items() if (k in SLIPS if slips else k not in ("opposite", "lambda minus"))}
     found = []
     tried = 0
     while sites and len(found) < wanted and tried < 8 * wanted:
         tried += 1
         kinds = list(sites)
-        kind = random_source.choices(kinds, [len(sites[k]) ** 0.3 for k in kinds])[0]
+        kind = random_source.choices(
+            kinds, [4.0 if k == "opposite" else len(sites[k]) ** 0.3 for k in kinds]
+        )[0]
         line, first, last, texts = random_source.choice(sites[kind])
         correct = lines[line - 1]
         if first is None:
@@ -503,7 +538,7 @@ def functions_at(tree):
     return {n.lineno: n for n in ast.walk(tree) if isinstance(n, kinds)}
 
 
-def bugs_of(source_root, records, seed, wanted):
+def bugs_of(source_root, records, seed, wanted, slips=False):
     """The bugs of function records that all belong to one file."""
     text = (source_root / records[0]["file"]).read_text()
     lines = text.split("\n")
@@ -515,7 +550,9 @@ def bugs_of(source_root, records, seed, wanted):
         name = f"{seed} {record['file']} {record['qualname']} {record['first_line']}"
         source = random.Random(name)
         shared = {k: v for k, v in record.items() if k != "source"}
-        for bug in mutations(nodes[record["first_line"]], lines, names, source, wanted):
+        for bug in mutations(
+            nodes[record["first_line"]], lines, names, source, wanted, slips
+        ):
             yield shared | bug
 
 
@@ -536,6 +573,7 @@ def main():
     arguments.add_argument("--per-function", type=int, default=1)
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--work", type=pathlib.Path, default=DEFAULT_WORK)
+    arguments.add_argument("--slips", action="store_true")
     options = arguments.parse_args()
     (options.work / "bugs").mkdir(exist_ok=True)
     source_root = options.work / "src"
@@ -543,11 +581,13 @@ def main():
     name = f"{options.role}.jsonl"
     with (
         open(options.work / "functions" / name) as functions,
-        open(options.work / "bugs" / name, "w") as out,
+        open(options.work / "bugs" / (options.role + "-slips" * options.slips + ".jsonl"), "w") as out,
     ):
         by_file = itertools.groupby(map(json.loads, functions), key=lambda r: r["file"])
         bugs = itertools.chain.from_iterable(
-            bugs_of(source_root, list(group), options.seed, options.per_function)
+            bugs_of(
+                source_root, list(group), options.seed, options.per_function, options.slips
+            )
             for _, group in by_file
         )
         if options.count:

@@ -171,10 +171,45 @@ TEST_CASE("The generators undo the common one-line bugs") {
       {"total = any(items)", "total = all(items)"},
       {"total = sorted(items)", "total = reversed(items)"},
       {"total = name.startswith(items)", "total = name.endswith(items)"},
+      {"total = min(items, count)", "total = max(items, count)"},
+      {"if count < 3 and name:", "if count > 3 and name:"},
+      {"if name:", "if name is not None:"},
+      {"if not name:", "if name is None:"},
+      {"if name is not None:", "if name:"},
+      {"if count > 3:", "if count > 3 and name:"},
+      {"if count > 3:", "if not name or count > 3:"},
+      {"if items > 3:", "if isinstance(items, str) and items > 3:"},
+      {"total = name", "total = name or {}"},
+      {"total = name[count]", "total = name.get(count)"},
+      {"total = name.get(count)", "total = name[count]"},
+      {"total = items.size", "total = getattr(items, 'size', None)"},
+      {"if isinstance(name, str):", "if isinstance(name, (str, bytes)):"},
+      {"except KeyError:", "except (KeyError, ValueError):"},
+      {"except (KeyError, OSError, TypeError):", "except (KeyError, TypeError):"},
+      {"f(items, count)", "f(*items, count)"},
+      {"total = 'a %s' % name", "total = 'a %s' % (name,)"},
+      {"total = name", "total = name[0]"},
+      {"total = items.strip.name", "total = items.name"},
+      {"total = name.strip()", "total = items.strip()"},
+      {"total = count.name", "total = self.name"},
+      {"total = sorted(items)", "total = sorted(items, reverse=True)"},
+      {"total = open(name)", "total = open(name, encoding='utf-8')"},
+      {"total = re.compile('[a-z]')", "total = re.compile('[a-z]$')"},
+      {"total = '\\d+'", "total = r'\\d+'"},
+      {"if count:", "while count:"},
+      {"return", "return total"},
+      {"raise KeyError(name)", "return KeyError(name)"},
+      {"yield items", "yield from items"},
+      {"total = await f(items)", "total = f(items)"},
+      {"total = count == items", "total = count in items"},
+      {"total = WIDE + count", "total = HIGH + count"},
+      {"total = 7", "total = 31"},
+      {"for i in items: pass", "for i in sorted(items): pass"},
   };
   for (const Case& c : cases) {
     const std::string text =
-        head + "    " + c.bug + "\n    self.name = items.strip()\n    return total\n";
+        head + "    " + c.bug +
+        "\n    self.name = items.strip()\n    return total\n\n\nHIGH = 31\nWIDE = 4\n";
     INFO(c.bug << " -> " << c.repair);
     CHECK(offers(rank(*ranker, text), 3, c.repair));
   }

@@ -179,6 +179,26 @@ bool is_call(const Source& source, int open) {
   return callable && !source.is(open - 2, "def") && !source.is(open - 2, "class");
 }
 
+std::vector<int> steps_of(const Source& source, int first) {
+  std::vector<int> out = {first + 1};
+  while (true) {
+    const int at = out.back();
+    if (source.is(at, ".") && at + 1 < source.count() &&
+        source.token(at + 1).kind == TokenKind::name) {
+      out.push_back(at + 2);
+    } else if ((source.is(at, "(") || source.is(at, "[")) && source.match(at) > at) {
+      out.push_back(source.match(at) + 1);
+    } else {
+      return out;
+    }
+  }
+}
+
+bool is_known_head(std::string_view head, const UnitFacts& facts) {
+  if (head == "self" || head == "cls") return facts.has_self || facts.words.has(head);
+  return facts.words.has(head) || (head[0] >= 'A' && head[0] <= 'Z');
+}
+
 std::string_view text_of(const Source& source, int first, int last) {
   if (first < 0 || last <= first || last > source.count()) return {};
   if (!source.on_one_line(first, last - 1)) return {};

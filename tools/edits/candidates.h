@@ -75,6 +75,12 @@ struct FileFacts {
   std::unordered_map<std::string_view, Names> followers;  // statement text -> next one's
   std::unordered_map<std::string_view, Names> leaders;    // statement text -> the one before
   Names statements;                                       // simple ones of one line, verbatim
+  Names numbers;                                          // literals, verbatim
+  Names types;                                            // named after isinstance and except
+  Names keywords;                                         // NAME=VALUE of calls, verbatim
+  // Of names with `.NAME`, `[...]` and `(...)` after them: what follows a beginning, and the
+  // whole ones by their last and first name.
+  std::unordered_map<std::string_view, Names> trailers, by_tail, by_head;
 };
 
 // A place where a line can be inserted.
@@ -139,7 +145,7 @@ struct Context {
 };
 
 // All candidates of a unit, at most kUnitCandidatesMax.
-inline constexpr int kUnitCandidatesMax = 6000;
+inline constexpr int kUnitCandidatesMax = 8000;
 void generate(const Context& context);
 
 // Of `offered`, those to put in place of `old`: first those used in the unit, then alike ones
@@ -151,6 +157,10 @@ std::vector<std::string_view> choices(const Names& offered, std::string_view old
 std::vector<std::pair<int, int>> arguments_of(const Source& source, int open);
 // The `(` of a call at token `open`: something callable stands before it.
 bool is_call(const Source& source, int open);
+// One past the name at `first`, then one past each of its trailers.
+std::vector<int> steps_of(const Source& source, int first);
+// Whether an expression of the file that begins with `head` can be meant in a unit, too.
+bool is_known_head(std::string_view head, const UnitFacts& facts);
 // Text of tokens [first, last) when they stand on one line, else "".
 std::string_view text_of(const Source& source, int first, int last);
 

@@ -9,6 +9,7 @@ namespace {
 
 constexpr size_t kStringBytesMax = 32;
 constexpr size_t kExpressionBytesMax = 60;
+constexpr size_t kPrimaryBytesMax = 40;
 
 constexpr std::array<std::string_view, 56> kBuiltins = {
     "abs",    "all",           "any",          "bool",       "bytes",      "callable",
@@ -108,11 +109,43 @@ void add_name(const Source& source, int i, FileFacts& out) {
   }
   const std::string_view before = source.str(i - 1);
   if (before == "raise" || before == "except") out.exceptions.add(name);
-  if (called) {
-    for (const auto& [first, last] : arguments_of(source, i + 1)) {
-      const std::string_view text = text_of(source, first, last);
-      if (!text.empty() && text.size() <= kExpressionBytesMax) out.arguments[name].add(text);
-    }
+}
+
+// A name with its trailers, and each beginning of it.
+void add_primary(const Source& source, int first, FileFacts& out) {
+  if (source.is(first - 1, ".") || source.is(first - 1, "def") || source.is(first - 1, "class")) {
+    return;
+  }
+  const std::vector<int> steps = steps_of(source, first);
+  std::string_view tail = source.str(first);
+  for (size_t n = 0; n + 1 < steps.size(); ++n) {
+    const std::string_view text = text_of(source, first, steps[n + 1]);
+    if (text.empty() || text.size() > kPrimaryBytesMax) return;
+    out.trailers[text.substr(0, text_of(source, first, steps[n]).size())].add(
+        text_of(source, steps[n], steps[n + 1]));
+    if (!source.is(steps[n], ".")) continue;
+    tail = source.str(steps[n] + 1);
+    out.by_tail[tail].add(text);
+    out.by_head[source.str(first)].add(text);
+  }
+}
+
+void add_call(const Source& source, int i, FileFacts& out) {
+  const auto arguments = arguments_of(source, i + 1);
+  for (const auto& [first, last] : arguments) {
+    const std::string_view text = text_of(source, first, last);
+    if (text.empty() || text.size() > kExpressionBytesMax) continue;
+    out.arguments[source.str(i)].add(text);
+    if (source.is(first + 1, "=") && source.is_plain_name(first)) out.keywords.add(text);
+  }
+  const bool tests_type = source.is(i, "isinstance") || source.is(i, "issubclass");
+  if (!tests_type || arguments.size() != 2) return;
+  const auto [first, last] = arguments[1];
+  if (last == first + 1) out.types.add(source.str(first));
+  if (!source.is(first, "(")) return;
+  for (const auto& [a, b] : arguments_of(source, first)) {
+    const std::string_view text = text_of(source, a, b);
+    if (!text.empty()) out.types.add(text);
   }
 }
 
@@ -160,7 +193,12 @@ void add_statement(const Source& source, size_t index, FileFacts& out) {
 
 FileFacts::FileFacts(const Source& source) {
   for (int i = 0; i < source.count(); ++i) {
-    if (source.is_plain_name(i)) add_name(source, i, *this);
+    if (source.is_plain_name(i)) {
+      add_name(source, i, *this);
+      add_primary(source, i, *this);
+      if (is_call(source, i + 1)) add_call(source, i, *this);
+    }
+    if (source.token(i).kind == TokenKind::number) numbers.add(source.str(i));
     if (source.token(i).kind == TokenKind::string && source.str(i).size() <= kStringBytesMax &&
         source.str(i).size() > 2 && !source.str(i).starts_with("\"\"\"")) {
       strings.add(source.str(i));

@@ -8,6 +8,7 @@ namespace {
 
 constexpr size_t kNamesMax = 10;
 constexpr size_t kSeenMax = 12;
+constexpr size_t kEverywhereMax = 16;  // others come first or last
 
 using Range = std::pair<int, int>;
 
@@ -100,7 +101,9 @@ void add(const Context& context, int open, const std::vector<Range>& arguments) 
   for (const Range& a : arguments)
     keywords += is_keyword_argument(source, a) || is_starred(source, a);
   const size_t positional = arguments.size() - keywords;
+  size_t number = 0;
   for (const std::string& text : extra_arguments(context, open)) {
+    const bool is_likely = ++number <= kEverywhereMax;
     const bool is_named = text.find('=') != std::string::npos || text[0] == '*';
     if (arguments.empty()) {
       context.out.replace(open + 1, open + 1, text, Kind::add_argument);
@@ -108,6 +111,7 @@ void add(const Context& context, int open, const std::vector<Range>& arguments) 
     }
     for (size_t at = is_named ? positional : 0; at <= arguments.size(); ++at) {
       if (!is_named && at > positional) break;
+      if (!is_likely && at > 0 && at < positional) continue;
       if (at < arguments.size()) {
         const int first = arguments[at].first;
         context.out.replace(first, first, text + ", ", Kind::add_argument);

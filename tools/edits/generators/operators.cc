@@ -42,6 +42,19 @@ constexpr std::array<Change, 26> kChanges = {{
     {"%=", {"//=", "*=", "=", "", ""}, Kind::augmented},
 }};
 
+// Turning a sign or a comparison round, or moving its edge, is likelier than what else could stand
+// there.
+Kind kind_of(std::string_view from, std::string_view to, Kind kind) {
+  const auto are = [&](std::string_view a, std::string_view b) {
+    return (from == a && to == b) || (from == b && to == a);
+  };
+  if (are("+", "-")) return Kind::sign_turn;
+  if (are("+=", "-=")) return Kind::step_turn;
+  if (are("<", "<=") || are(">", ">=")) return Kind::compare_edge;
+  if (are("<", ">") || are("<=", ">=") || are("==", "!=")) return Kind::compare_turn;
+  return kind;
+}
+
 bool is_binary(const Source& source, int i) {
   return source.primary_begin(i - 1) >= 0 && !source.is(i + 1, ")") && !source.is(i + 1, ",");
 }
@@ -53,11 +66,13 @@ void change_operator(const Context& context, int i) {
     if (change.from != text) continue;
     if (change.kind == Kind::arithmetic && !is_binary(source, i)) return;
     for (const std::string_view to : change.to) {
-      if (!to.empty()) context.out.replace(i, i + 1, to, change.kind);
+      if (!to.empty()) context.out.replace(i, i + 1, to, kind_of(text, to, change.kind));
     }
   }
   if (text == "==") context.out.replace(i, i + 1, "is", Kind::identity);
   if (text == "!=") context.out.replace(i, i + 1, "is not", Kind::identity);
+  if (text == "==") context.out.replace(i, i + 1, "in", Kind::membership);
+  if (text == "!=") context.out.replace(i, i + 1, "not in", Kind::membership);
 }
 
 void change_word(const Context& context, int i) {

@@ -12,22 +12,28 @@ constexpr std::array<std::string_view, 10> kExceptions = {
     "RuntimeError", "Exception", "OSError",  "NotImplementedError", "StopIteration"};
 
 void change_exception(const Context& context, int i) {
-  const Source& source = context.source;
-  const std::string_view name = source.str(i);
   for (const std::string_view other : context.file.exceptions.items) {
     context.out.replace(i, i + 1, other, Kind::exception);
   }
   for (const std::string_view other : kExceptions) {
     context.out.replace(i, i + 1, other, Kind::exception);
   }
-  if (!source.is(i - 1, "except")) return;
-  if (source.is(i + 1, ":") || source.is(i + 1, "as")) {
-    for (const std::string_view other :
-         {"KeyError", "ValueError", "TypeError", "AttributeError", "IndexError"}) {
-      context.out.replace(i, i + 1, "(" + std::string(name) + ", " + std::string(other) + ")",
-                          Kind::exception);
-    }
+}
+
+// except A: becomes except (A, B):
+void add_exceptions(const Context& context, int first) {
+  const Source& source = context.source;
+  const int last = source.primary_end(first);
+  const std::string name(text_of(source, first, last));
+  if (name.empty() || (!source.is(last, ":") && !source.is(last, "as"))) return;
+  const auto offer = [&](std::string_view other) {
+    if (other == name) return;
+    context.out.replace(first, last, "(" + name + ", " + std::string(other) + ")", Kind::add_type);
+  };
+  for (const std::string_view other : choices(context.file.exceptions, name, context.facts, 8)) {
+    offer(other);
   }
+  for (const std::string_view other : kExceptions) offer(other);
 }
 
 }  // namespace
@@ -50,9 +56,18 @@ void generate_statements(const Context& context) {
     if ((head == "raise" || head == "except") && source.is_plain_name(i + 1)) {
       change_exception(context, i + 1);
     }
+    if (head == "except" && source.is_plain_name(i + 1)) add_exceptions(context, i + 1);
     if (head == "except" && source.is(i + 1, "(")) {
-      for (const auto& [first, last] : arguments_of(source, i + 1)) {
+      const auto arguments = arguments_of(source, i + 1);
+      for (size_t k = 0; k < arguments.size(); ++k) {
+        const auto [first, last] = arguments[k];
         if (last == first + 1 && source.is_plain_name(first)) change_exception(context, first);
+        if (arguments.size() < 3) continue;
+        if (k + 1 < arguments.size()) {
+          out.replace(first, arguments[k + 1].first, "", Kind::exception);
+        } else {
+          out.replace(arguments[k - 1].second, last, "", Kind::exception);
+        }
       }
     }
   });

@@ -9,8 +9,9 @@ namespace corvid::tools::edits {
 namespace {
 
 constexpr size_t kVariablesMax = 24;
-constexpr size_t kAttributesMax = 60;
+constexpr size_t kAttributesMax = 45;
 constexpr size_t kFunctionsMax = 30;
+constexpr size_t kConstantsMax = 12;
 
 // Offered beside what the file calls.
 constexpr std::array<std::string_view, 18> kFunctions = {
@@ -22,20 +23,38 @@ constexpr std::array<std::string_view, 22> kMethods = {
     "replace", "format", "startswith", "endswith", "copy",  "insert"};
 
 // Opposites, offered for each other although the file may call only one of them.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 18> kOpposites = {{
-    {"sorted", "reversed"},       {"floor", "ceil"},        {"append", "extend"},
-    {"startswith", "endswith"},   {"lower", "upper"},       {"lstrip", "rstrip"},
-    {"ljust", "rjust"},           {"find", "rfind"},        {"index", "rindex"},
-    {"split", "rsplit"},          {"partition", "rpartition"}, {"keys", "values"},
-    {"issubset", "issuperset"},   {"union", "intersection"}, {"encode", "decode"},
-    {"popleft", "pop"},           {"appendleft", "append"}, {"remove", "discard"},
+constexpr std::array<std::pair<std::string_view, std::string_view>, 24> kOpposites = {{
+    {"sorted", "reversed"},
+    {"floor", "ceil"},
+    {"append", "extend"},
+    {"startswith", "endswith"},
+    {"lower", "upper"},
+    {"lstrip", "rstrip"},
+    {"ljust", "rjust"},
+    {"find", "rfind"},
+    {"index", "rindex"},
+    {"split", "rsplit"},
+    {"partition", "rpartition"},
+    {"keys", "values"},
+    {"issubset", "issuperset"},
+    {"union", "intersection"},
+    {"encode", "decode"},
+    {"popleft", "pop"},
+    {"appendleft", "append"},
+    {"remove", "discard"},
+    {"min", "max"},
+    {"any", "all"},
+    {"issubclass", "isinstance"},
+    {"append", "insert"},
+    {"add", "update"},
+    {"items", "values"},
 }};
 
-void change_to_opposite(const Context& context, int i, Kind kind) {
+void change_to_opposite(const Context& context, int i) {
   const std::string_view name = context.source.str(i);
   for (const auto& [a, b] : kOpposites) {
-    if (name == a) context.out.replace(i, i + 1, b, kind);
-    if (name == b) context.out.replace(i, i + 1, a, kind);
+    if (name == a) context.out.replace(i, i + 1, b, Kind::opposite);
+    if (name == b) context.out.replace(i, i + 1, a, Kind::opposite);
   }
 }
 
@@ -53,11 +72,11 @@ void change_name(const Context& context, int i) {
   if (is_keyword_name(source, i) || (declares && before != "=")) return;
   const bool is_local = facts.locals.has(name);
   if (is_call(source, i + 1)) {
+    change_to_opposite(context, i);
     for (const std::string_view other :
          choices(context.file.functions, name, facts, kFunctionsMax)) {
       context.out.replace(i, i + 1, other, Kind::function);
     }
-    change_to_opposite(context, i, Kind::function);
     for (const std::string_view other : kFunctions) {
       context.out.replace(i, i + 1, other, Kind::function);
     }
@@ -69,6 +88,18 @@ void change_name(const Context& context, int i) {
     }
   } else if (!is_call(source, i + 1) && name != "self" && name != "cls") {
     for (const std::string_view other : choices(facts.locals, name, facts, 6)) {
+      context.out.replace(i, i + 1, other, Kind::variable);
+    }
+  }
+  // A constant or class for another one of the module.
+  const auto is_high = [](std::string_view n) {
+    const size_t at = n.find_first_not_of('_');
+    return at != std::string_view::npos && n[at] >= 'A' && n[at] <= 'Z';
+  };
+  if (!is_local && is_high(name)) {
+    size_t offered = 0;
+    for (const std::string_view other : choices(context.file.assigned, name, facts, 80)) {
+      if (!is_high(other) || ++offered > kConstantsMax) continue;
       context.out.replace(i, i + 1, other, Kind::variable);
     }
   }
@@ -84,10 +115,10 @@ void change_attribute(const Context& context, int i) {
   const bool called = is_call(source, i + 1);
   const Names& offered = called ? context.file.methods : context.file.attributes;
   const Kind kind = called ? Kind::method : Kind::attribute;
+  if (called) change_to_opposite(context, i);
   for (const std::string_view other : choices(offered, name, context.facts, kAttributesMax)) {
     context.out.replace(i, i + 1, other, kind);
   }
-  if (called) change_to_opposite(context, i, kind);
   for (const std::string_view other : kMethods) {
     if (called) context.out.replace(i, i + 1, other, kind);
   }

@@ -13,7 +13,7 @@ constexpr std::array<std::string_view, 4> kLoopFunctions = {"enumerate", "revers
 constexpr std::array<std::string_view, 6> kValueFunctions = {"bool", "set",   "repr",
                                                              "dict", "float", "sorted"};
 constexpr std::array<std::string_view, 4> kMethods = {"strip", "lower", "copy", "items"};
-constexpr size_t kFileFunctionsMax = 4;
+constexpr size_t kFileFunctionsMax = 3;
 
 void wrap(const Context& context, int first, int last) {
   const std::string text(text_of(context.source, first, last));
@@ -24,6 +24,10 @@ void wrap(const Context& context, int first, int last) {
   const std::string_view before = context.source.str(first - 1);
   const bool is_value = before == "return" || before == "=" || before == "await" ||
                         context.source.token(first - 1).kind >= TokenKind::newline;
+  const bool is_counted = before == "(" && (context.source.is(first - 2, "sorted") ||
+                                            context.source.is(first - 2, "list") ||
+                                            context.source.is(first - 2, "len"));
+  if (is_counted) context.out.replace(first, last, "set(" + text + ")", Kind::wrap_call);
   if (before == "in") {
     for (const std::string_view function : kLoopFunctions) {
       context.out.replace(first, last, std::string(function) + "(" + text + ")", Kind::wrap_call);
@@ -37,7 +41,7 @@ void wrap(const Context& context, int first, int last) {
   size_t offered = 0;
   for (const std::string_view function : choices(context.file.functions, "", context.facts, 30)) {
     const auto arguments = context.file.arguments.find(function);
-    if (arguments == context.file.arguments.end() || offered >= (is_value ? 12 : kFileFunctionsMax))
+    if (arguments == context.file.arguments.end() || offered >= (is_value ? 8 : kFileFunctionsMax))
       continue;
     ++offered;
     context.out.replace(first, last, std::string(function) + "(" + text + ")", Kind::wrap_call);
@@ -46,7 +50,7 @@ void wrap(const Context& context, int first, int last) {
     context.out.replace(first, last, text + "." + std::string(method) + "()", Kind::append_call);
   }
   for (const std::string_view method :
-       choices(context.file.methods, "", context.facts, is_value ? 30 : 6)) {
+       choices(context.file.methods, "", context.facts, is_value ? 12 : 3)) {
     context.out.replace(first, last, text + "." + std::string(method) + "()", Kind::append_call);
   }
 }

@@ -1,0 +1,154 @@
+#include <string>
+#include <vector>
+
+#include "tools/edits/generators/generators.h"
+
+namespace corvid::tools::edits {
+
+namespace {
+
+constexpr size_t kNamesMax = 4;
+constexpr size_t kSeenMax = 8;
+constexpr size_t kWholeMax = 8;
+
+// One past the end of the expression after the word at `head`, or -1.
+int end_of(const Context& context, int head) {
+  const Source& source = context.source;
+  for (int k = head + 1; k < context.unit.last_token; ++k) {
+    if (source.token(k).kind >= TokenKind::newline) return k;
+    if (source.opener(head) >= 0 && k == source.match(source.opener(head))) return k;
+    if (source.opener(k) != source.opener(head)) continue;
+    const std::string_view t = source.str(k);
+    if (t == ":" || t == "else" || t == "," || t == "for" || t == "if") return k;
+  }
+  return -1;
+}
+
+// Whether all the plain names of an expression of the file mean something in the unit.
+bool is_known(const Context& context, std::string_view text) {
+  const Lexed lexed = lex(text);
+  for (size_t i = 0; i < lexed.tokens.size(); ++i) {
+    const Token& token = lexed.tokens[i];
+    if (token.kind != TokenKind::name) continue;
+    const bool is_member = i > 0 && text[lexed.tokens[i - 1].begin] == '.';
+    const std::string_view name = text.substr(token.begin, token.end - token.begin);
+    const bool is_function = i + 1 < lexed.tokens.size() &&
+                             lexed.tokens[i + 1].begin < text.size() &&
+                             text[lexed.tokens[i + 1].begin] == '(';
+    if (is_member || is_keyword(name) || is_function) continue;
+    if (!is_known_head(name, context.facts)) return false;
+  }
+  return true;
+}
+
+struct Spot {
+  int first = 0;
+  int last = 0;
+  std::string text;
+  bool is_mixed = false;  // has `or` or a ternary at its top
+};
+
+void join(const Context& context, const Spot& spot, const std::string& other) {
+  const bool has_or = other.find(" or ") != std::string::npos;
+  const bool has_and = other.find(" and ") != std::string::npos;
+  const std::string in_and = has_or ? "(" + other + ")" : other;
+  const auto put = [&](const std::string& text) {
+    context.out.replace(spot.first, spot.last, text, Kind::add_clause);
+  };
+  if (spot.is_mixed) {
+    put("(" + spot.text + ") and " + in_and);
+  } else {
+    put(spot.text + " and " + in_and);
+    put(in_and + " and " + spot.text);
+  }
+  if (has_and) return;
+  put(spot.text + " or " + other);
+}
+
+// Clauses over names at hand and those that the file tests elsewhere.
+void add_clauses(const Context& context, const Spot& spot) {
+  const UnitFacts& facts = context.facts;
+  std::vector<std::string> names;
+  for (const std::string_view name : choices(facts.locals, "", facts, kNamesMax)) {
+    names.emplace_back(name);
+  }
+  if (facts.has_self) {
+    for (const std::string_view name : choices(facts.self_read, "", facts, kNamesMax)) {
+      names.push_back("self." + std::string(name));
+    }
+  }
+  for (const std::string& name : names) {
+    for (const std::string& other : {name, "not " + name}) {
+      if (spot.text != other) join(context, spot, other);
+    }
+  }
+  // What the file looks up in the names that the condition has.
+  std::vector<std::string> tested;
+  for (int i = spot.first; i < spot.last && tested.size() < 3; ++i) {
+    const Source& source = context.source;
+    if (!source.is_plain_name(i) || source.is(i - 1, ".") || !facts.locals.has(source.str(i)))
+      continue;
+    const std::string name(source.str(i));
+    const auto found = context.file.trailers.find(source.str(i));
+    if (found == context.file.trailers.end()) continue;
+    for (const std::string_view trailer : choices(found->second, "", facts, 3)) {
+      if (trailer.front() == '.') tested.push_back(name + std::string(trailer));
+    }
+    for (const std::string_view type : {"str", "dict"}) {
+      join(context, spot, "isinstance(" + name + ", " + std::string(type) + ")");
+      join(context, spot, "not isinstance(" + name + ", " + std::string(type) + ")");
+    }
+  }
+  for (const std::string& other : tested) {
+    if (spot.text.find(other) != std::string::npos) continue;
+    join(context, spot, other);
+    join(context, spot, "not " + other);
+  }
+  size_t offered = 0;
+  for (const std::string_view other : choices(context.file.operands, spot.text, facts, 120)) {
+    if (other.empty() || other.size() > 48 || !is_known(context, other)) continue;
+    join(context, spot, std::string(other));
+    if (++offered >= kSeenMax) break;
+  }
+}
+
+// The whole condition is replaced by one that the file has.
+void exchange(const Context& context, const Spot& spot) {
+  size_t offered = 0;
+  for (const std::string_view other :
+       choices(context.file.conditions, spot.text, context.facts, 200)) {
+    if (!is_known(context, other)) continue;
+    context.out.replace(spot.first, spot.last, other, Kind::change_condition);
+    if (++offered >= kWholeMax) break;
+  }
+}
+
+}  // namespace
+
+void generate_clauses(const Context& context) {
+  const Source& source = context.source;
+  each_token(context, [&](int i) {
+    const bool tests = source.is(i, "if") || source.is(i, "elif") || source.is(i, "while") ||
+                       source.is(i, "assert");
+    const bool gives = source.is(i, "return");
+    if (!tests && !gives) return;
+    Spot spot;
+    spot.first = i + 1;
+    spot.last = end_of(context, i);
+    if (spot.last <= spot.first) return;
+    spot.text = std::string(text_of(source, spot.first, spot.last));
+    if (spot.text.empty() || spot.text.size() > 100) return;
+    bool compares = false;
+    for (int k = spot.first; k < spot.last; ++k) {
+      if (source.opener(k) != source.opener(spot.first)) continue;
+      spot.is_mixed = spot.is_mixed || source.is(k, "or") || source.is(k, "if");
+      compares = compares || precedence(source.str(k)) == 5 || source.is(k, "and") ||
+                 source.is(k, "or") || source.is(k, "not");
+    }
+    if (gives && (!compares || source.is(spot.last, ","))) return;
+    add_clauses(context, spot);
+    if (tests) exchange(context, spot);
+  });
+}
+
+}  // namespace corvid::tools::edits
