@@ -53,8 +53,8 @@ std::string shape_text(std::span<const int64_t> shape);  // "{96, 512}"
 // An open file, immutable and thread-safe. Views and string_views stay valid as long as it lives.
 class GgufFile {
  public:
-  // Maps the file. Throws not_found or io; corrupt ("corrupt: FILE: WHAT at OFFSET") for a damaged
-  // one; unsupported for a version or tensor type that is not known.
+  // Maps the file, with all others where it is the first of several parts. Throws not_found, io,
+  // corrupt ("corrupt: FILE: WHAT at OFFSET"), unsupported for an unknown version or tensor type.
   static std::unique_ptr<GgufFile> open(const std::filesystem::path& path);
   // The same over bytes in memory, which are copied; `name` stands for FILE in errors.
   static std::unique_ptr<GgufFile> parse(std::span<const std::byte> bytes, const std::string& name);

@@ -19,6 +19,25 @@ constexpr uint64_t kTensorsMax = 1u << 20;
 constexpr uint64_t kKeysMax = 1u << 20;
 constexpr uint64_t kKeyBytesMax = 65535;
 constexpr uint64_t kTensorNameBytesMax = 512;  // the format says 64; longer ones exist
+constexpr int64_t kPartsMax = 1024;
+
+// The file of part `number` (from 0) beside the first, "NAME-00001-of-00003.gguf".
+std::filesystem::path part_path(const std::filesystem::path& first, int64_t number,
+                                int64_t count) {
+  const auto ending = [count](int64_t n) {
+    std::string digits = std::to_string(n + 1), all = std::to_string(count);
+    digits.insert(0, 5 - std::min<size_t>(5, digits.size()), '0');
+    all.insert(0, 5 - std::min<size_t>(5, all.size()), '0');
+    return "-" + digits + "-of-" + all + ".gguf";
+  };
+  std::string name = first.string();
+  if (!name.ends_with(ending(0))) {
+    fail(Code::invalid, name + ": the first of " + std::to_string(count) +
+                            " parts should end in '" + ending(0) + "'");
+  }
+  name.resize(name.size() - ending(0).size());
+  return name + ending(number);
+}
 
 }  // namespace
 
@@ -30,6 +49,7 @@ struct GgufFile::Impl {
   Metadata metadata;
   std::vector<TensorView> tensors;
   std::unordered_map<std::string_view, size_t> index;
+  std::vector<std::unique_ptr<GgufFile>> parts;  // the others of a file in parts
   uint64_t data_start = 0;
 
   void read();
@@ -37,6 +57,9 @@ struct GgufFile::Impl {
   void read_tensor(ByteReader& in);
   uint64_t alignment() const;
   void place_tensors(ByteReader& in);
+  int64_t part_count() const { return metadata.integer("split.count", name).value_or(1); }
+  void read_parts(const std::filesystem::path& path);
+  void add_part(std::unique_ptr<GgufFile> part, int64_t number);
 };
 
 void GgufFile::Impl::read() {
@@ -141,6 +164,41 @@ void GgufFile::Impl::place_tensors(ByteReader& in) {
   }
 }
 
+// A file in parts: all metadata is in the first, every part has tensors of its own.
+void GgufFile::Impl::read_parts(const std::filesystem::path& path) {
+  const int64_t count = part_count();
+  if (count <= 1) return;
+  const int64_t number = metadata.integer("split.no", name).value_or(0);
+  if (count > kPartsMax || number < 0 || number >= count) {
+    fail(Code::corrupt, "corrupt: " + name + ": impossible split.count at " +
+                            std::to_string(metadata.offset("split.count")));
+  }
+  if (number != 0) return;
+  for (int64_t i = 1; i < count; ++i) {
+    add_part(GgufFile::open(part_path(path, i, count)), i);
+  }
+  index.clear();  // its keys pointed into the table before it grew
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    if (!index.emplace(tensors[i].name, i).second) {
+      fail(Code::corrupt, "corrupt: " + name + ": tensor '" + tensors[i].name +
+                              "' is in two parts at " + std::to_string(data_start));
+    }
+  }
+}
+
+void GgufFile::Impl::add_part(std::unique_ptr<GgufFile> part, int64_t number) {
+  const Impl& other = *part->impl_;
+  const bool fits = other.part_count() == part_count() &&
+                    other.metadata.integer("split.no", other.name).value_or(0) == number;
+  if (!fits) {
+    fail(Code::corrupt, "corrupt: " + other.name + ": not part " + std::to_string(number + 1) +
+                            " of " + name + " at " +
+                            std::to_string(other.metadata.offset("split.no")));
+  }
+  tensors.insert(tensors.end(), other.tensors.begin(), other.tensors.end());
+  parts.push_back(std::move(part));
+}
+
 GgufFile::GgufFile(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 GgufFile::~GgufFile() = default;
 
@@ -150,6 +208,7 @@ std::unique_ptr<GgufFile> GgufFile::open(const std::filesystem::path& path) {
   impl->mapping = std::make_unique<MappedFile>(path);
   impl->bytes = impl->mapping->bytes();
   impl->read();
+  impl->read_parts(path);
   return std::unique_ptr<GgufFile>(new GgufFile(std::move(impl)));
 }
 
@@ -209,7 +268,11 @@ const TensorView* GgufFile::tensor(std::string_view name) const {
 }
 
 const std::string& GgufFile::path() const { return impl_->name; }
-int64_t GgufFile::file_bytes() const { return static_cast<int64_t>(impl_->bytes.size()); }
+int64_t GgufFile::file_bytes() const {
+  auto bytes = static_cast<int64_t>(impl_->bytes.size());
+  for (const auto& part : impl_->parts) bytes += part->file_bytes();
+  return bytes;
+}
 
 std::string GgufFile::data_hash() const {
   const auto* begin = reinterpret_cast<const char*>(impl_->bytes.data());

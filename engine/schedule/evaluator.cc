@@ -14,8 +14,8 @@ Evaluator::Evaluator(const std::filesystem::path& path, const EngineOptions& opt
       hash_(file_->data_hash()),
       ops_(make_ops(options.backend, {options.cpu_level, options.thread_count,
                                       options.int8_activations})) {
-  if (file_->integer("split.count").value_or(1) > 1) {
-    fail(Code::unsupported, file_->path() + ": a model split over several files");
+  if (file_->integer("split.no").value_or(0) > 0) {
+    fail(Code::invalid, file_->path() + ": not the first part of a model in several files");
   }
   model_ = make_model(*file_, *ops_);
 }

@@ -308,4 +308,62 @@ TEST_CASE("a model whose tensors do not fit its metadata names tensor and shapes
                       "{24, 40}"));
 }
 
+namespace {
+
+// Writes `file` again in `count` parts beside `path`; all metadata goes into the first.
+std::filesystem::path write_parts(const GgufFile& file, const std::filesystem::path& folder,
+                                  int count) {
+  std::filesystem::path first;
+  for (int part = 0; part < count; ++part) {
+    GgufWriter writer;
+    if (part == 0) {
+      for (const std::string& key : file.keys()) writer.copy_value(file, key);
+    }
+    writer.set_integer("split.no", part);
+    writer.set_integer("split.count", count);
+    for (size_t i = 0; i < file.tensors().size(); ++i) {
+      const engine::TensorView& view = file.tensors()[i];
+      if (static_cast<int>(i % static_cast<size_t>(count)) != part) continue;
+      writer.add_tensor(view.name, view.type,
+                        std::span(view.shape).first(static_cast<size_t>(view.dim_count)),
+                        {view.data, static_cast<size_t>(view.bytes)});
+    }
+    const auto path = folder / ("m-0000" + std::to_string(part + 1) + "-of-0000" +
+                                std::to_string(count) + ".gguf");
+    writer.write(path);
+    if (part == 0) first = path;
+  }
+  return first;
+}
+
+}  // namespace
+
+TEST_CASE("a model in several parts is the model in one") {
+  const TempDir folder;
+  const auto path = folder.path() / "m.gguf";
+  write_nemotron_h(path, {.blocks = "M-A"});
+  const auto first = write_parts(*GgufFile::open(path), folder.path(), 3);
+  const auto logits = [](const std::filesystem::path& file) {
+    const auto model = Engine::load(file, EngineOptions{});
+    const auto sequence = model->open();
+    return append(*model, *sequence, std::vector<Token>{1, 2, 3, 4});
+  };
+  CHECK(logits(first) == logits(path));
+  const auto parts = GgufFile::open(first);
+  CHECK(parts->tensors().size() == GgufFile::open(path)->tensors().size());
+  CHECK(parts->file_bytes() > GgufFile::open(path)->file_bytes());
+
+  const auto second = folder.path() / "m-00002-of-00003.gguf";
+  CHECK_THROWS_WITH(logits(second), Catch::EndsWith("not the first part of a model in several "
+                                                    "files"));
+  const auto renamed = folder.path() / "renamed.gguf";
+  std::filesystem::copy(first, renamed);
+  CHECK_THROWS_WITH(logits(renamed), Catch::EndsWith("should end in '-00001-of-00003.gguf'"));
+  std::filesystem::copy_file(folder.path() / "m-00003-of-00003.gguf", second,
+                             std::filesystem::copy_options::overwrite_existing);
+  CHECK_THROWS_WITH(logits(first), Catch::Contains("not part 2 of "));
+  std::filesystem::remove(second);
+  CHECK_THROWS_WITH(logits(first), Catch::StartsWith("no such file"));
+}
+
 }  // namespace corvid::test

@@ -4,6 +4,7 @@
 namespace corvid::engine {
 
 extern const Kernels kScalarKernels;
-const Kernels kScalarKernels = KernelsImpl<VecPortable>::table("scalar", nullptr, int8_matmul_portable);
+const Kernels kScalarKernels =
+    KernelsImpl<VecPortable>::table("scalar", nullptr, int8_matmul_portable);
 
 }  // namespace corvid::engine
