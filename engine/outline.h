@@ -19,7 +19,8 @@ struct ModelOutline {
   int64_t decode_bytes = 0;  // weights that one token of decoding reads, used experts only
 };
 
-// Works on metadata and tensor table of any architecture. Throws corrupt for wrong kinds of values.
+// Works on metadata and tensor table of any architecture, on metadata alone where there are no
+// tensors. Throws corrupt for wrong kinds of values.
 ModelOutline outline(const GgufFile& file);
 
 struct MemoryNeeds {
@@ -28,7 +29,7 @@ struct MemoryNeeds {
 };
 
 // nullopt for an architecture or tensor type that cannot be computed with. Throws corrupt for
-// tensors that do not fit the metadata.
+// tensors that do not fit the metadata. Keys and values are counted in float32.
 std::optional<MemoryNeeds> memory_needs(const GgufFile& file);
 
 }  // namespace corvid::engine

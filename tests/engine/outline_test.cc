@@ -48,4 +48,34 @@ TEST_CASE("outlines of the fixtures name every kind of layer") {
   CHECK(outline("bert").layers == "AAAA");
 }
 
+TEST_CASE("metadata alone tell the same as a whole file") {
+  const auto path = fixtures();
+  if (path.empty()) return;
+  for (const char* name : {"gated-deltanet2-swa", "hgrn2-hybrid", "kimi-linear", "llama", "mamba2",
+                           "nemotron_h", "nemotron_h_moe", "qwen3", "qwen35", "qwen35_mtp",
+                           "qwen35moe", "qwen3next", "step35"}) {
+    INFO(name);
+    const auto whole = engine::GgufFile::open(path / "models" / (std::string(name) + ".gguf"));
+    engine::GgufWriter writer;
+    for (const std::string& key : whole->keys()) writer.copy_value(*whole, key);
+    const std::string bytes = writer.bytes();
+    const auto keys = engine::GgufFile::parse(std::as_bytes(std::span(bytes)), "keys.gguf");
+    CHECK(engine::outline(*keys).layers == engine::outline(*whole).layers);
+    CHECK(engine::outline(*keys).ffn == engine::outline(*whole).ffn);
+    const auto some = engine::memory_needs(*keys), all = engine::memory_needs(*whole);
+    REQUIRE(some.has_value());
+    CHECK(some->state_bytes == all->state_bytes);
+    CHECK(some->kv_bytes_per_token == all->kv_bytes_per_token);
+  }
+}
+
+TEST_CASE("a file with a vocabulary and nothing else has an outline") {
+  engine::GgufWriter writer;
+  writer.set_string("general.architecture", "llama");
+  const std::string bytes = writer.bytes();
+  const auto file = engine::GgufFile::parse(std::as_bytes(std::span(bytes)), "vocabulary.gguf");
+  CHECK(engine::outline(*file).layers.empty());
+  CHECK(engine::memory_needs(*file)->state_bytes == 0);
+}
+
 }  // namespace corvid::test
