@@ -5,13 +5,20 @@
 #include "runtime/base/check.h"
 
 namespace corvid::engine {
+namespace {
+
+// Some converters write the other name alone.
+const char* norm_key(const ModelReader& reader) {
+  const char *usual = "attention.layer_norm_rms_epsilon", *other = "attention.layer_norm_epsilon";
+  const GgufFile& file = reader.file();
+  return !file.has(reader.key(usual)) && file.has(reader.key(other)) ? other : usual;
+}
+
+}  // namespace
 
 ResidualStack::ResidualStack(const ModelReader& reader, Ops& ops)
     : ops_(ops),
-      norm_eps_(static_cast<float>(
-          reader.file().has(reader.key("attention.layer_norm_rms_epsilon"))
-              ? reader.real("attention.layer_norm_rms_epsilon")
-              : reader.real("attention.layer_norm_epsilon"))) {
+      norm_eps_(static_cast<float>(reader.real(norm_key(reader)))) {
   reader.require(norm_eps_ >= 0, "impossible " + reader.key("attention.layer_norm_rms_epsilon"));
   const int64_t dim = reader.count("embedding_length");
   const std::string embedding = "token_embd.weight";
