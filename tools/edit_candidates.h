@@ -62,7 +62,8 @@ class EditRanker {
   static std::unique_ptr<EditRanker> load(const std::filesystem::path& tables);
   ~EditRanker();
 
-  // Candidates over `files`, best first, none twice; each lexes and keeps brackets balanced.
+  // Candidates over `files`, best first, none twice; each lexes and keeps brackets balanced. Every
+  // fifth one is the best of a second order, in which each kind of common slip has the same share.
   std::vector<EditCandidate> rank(std::span<const SourceFile> files, const Evidence& evidence,
                                   const EditOptions& options, const RankEdits& model) const;
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <memory>
 #include <numeric>
 #include <random>
@@ -17,6 +18,7 @@ namespace corvid::tools {
 namespace {
 
 using edits::Candidate;
+using edits::Kind;
 using edits::Operation;
 using edits::Unit;
 
@@ -27,6 +29,7 @@ constexpr size_t kCandidatesMax = 150'000;  // over all units
 constexpr float kUnitMargin = 24;           // log-weight below the best at which units are left out
 constexpr size_t kModelUnitsMax = 12;
 constexpr int kModelLinesMax = 600;  // over all units that the model is asked about
+constexpr size_t kSlipEvery = 5;     // every so manyth place is the second order's
 
 struct File {
   const SourceFile* file = nullptr;
@@ -41,7 +44,10 @@ struct Visit {
   bool is_named = false;
   std::vector<EditCandidate> candidates;
   std::vector<float> logits;  // of the candidates, against all candidates of the project
+  std::vector<float> slips;   // the same by the second order; kNoSlip for other kinds
 };
+
+constexpr float kNoSlip = -1e30f;
 
 // In place: x - log sum exp x.
 void log_softmax(std::vector<float>& x) {
@@ -65,6 +71,54 @@ EditCandidate make_candidate(const File& file, const Candidate& c) {
 bool is_asked_for(const Unit& unit, const EditOptions& options) {
   return (options.first_line == 0 || unit.last_line + 1 >= options.first_line) &&
          (options.last_line == 0 || unit.first_line + 1 <= options.last_line);
+}
+
+// Kinds of slips that people make everywhere, whatever the text around them makes likely.
+bool is_slip(Kind kind) {
+  switch (kind) {
+    case Kind::compare_edge:
+    case Kind::compare_turn:
+    case Kind::arithmetic:
+    case Kind::sign_turn:
+    case Kind::boolean:
+    case Kind::augmented:
+    case Kind::step_turn:
+    case Kind::swap_operands:
+    case Kind::swap_arguments:
+    case Kind::truth:
+    case Kind::number:
+    case Kind::minus:
+    case Kind::opposite:
+    case Kind::attribute:
+    case Kind::variable:
+    case Kind::off_by_one:
+    case Kind::index:
+    case Kind::add_not:
+    case Kind::drop_not:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// The second order: within a unit every kind of slip has the same share, which its candidates
+// divide by their logits; between units and lines only the place counts.
+std::vector<float> second_order(const std::vector<Candidate>& all, const std::vector<float>& logits,
+                                const std::vector<float>& place_of_line, float unit_weight) {
+  std::map<Kind, std::pair<double, float>> sums;  // sum of exp(logit - unit_weight), best line
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (!is_slip(all[i].kind)) continue;
+    const auto [entry, is_new] = sums.try_emplace(all[i].kind, 0.0, place_of_line[i]);
+    entry->second.first += std::exp(double(logits[i] - unit_weight));
+    entry->second.second = std::max(entry->second.second, place_of_line[i]);
+  }
+  std::vector<float> scores(all.size(), kNoSlip);
+  for (size_t i = 0; i < all.size(); ++i) {
+    const auto sum = sums.find(all[i].kind);
+    if (sum == sums.end()) continue;
+    scores[i] = logits[i] - float(std::log(sum->second.first)) + sum->second.second;
+  }
+  return scores;
 }
 
 }  // namespace
@@ -133,13 +187,17 @@ void EditRanker::Impl::enumerate(Visit& visit, const edits::Place& place,
   const bool is_random = options.ranking == EditRanking::random;
   const std::vector<Candidate>& all = candidates.all();
   std::vector<float> logits(all.size(), 0.0f);
+  std::vector<float> slips(all.size(), kNoSlip);
   if (!is_random) {
     const auto features = edits::features_of(*file.model, *visit.unit, facts, candidates);
     const auto lines = place.line_terms(file.file->path, *file.source, *visit.unit);
+    std::vector<float> place_of_line(all.size());
     for (size_t i = 0; i < all.size(); ++i) {
-      logits[i] = visit.weight + edits::weigh(lines[edits::line_of(all[i], *visit.unit, lines)]) +
+      place_of_line[i] = edits::weigh(lines[edits::line_of(all[i], *visit.unit, lines)]);
+      logits[i] = visit.weight + place_of_line[i] +
                   weights.score(&features[i * edits::kFeatureCount], all[i].kind);
     }
+    slips = second_order(all, logits, place_of_line, visit.weight);
   }
   for (size_t i = 0; i < all.size(); ++i) {
     const Candidate& c = all[i];
@@ -148,6 +206,7 @@ void EditRanker::Impl::enumerate(Visit& visit, const edits::Place& place,
     if (is_outside) continue;
     visit.candidates.push_back(make_candidate(file, c));
     visit.logits.push_back(logits[i]);
+    visit.slips.push_back(slips[i]);
   }
 }
 
@@ -187,11 +246,34 @@ void ask_model(std::vector<Visit>& visits, const edits::Place& place, const Rank
   }
 }
 
+// Puts the best of the second order at every kSlipEvery-th place of the first `limit`, so that a
+// repair that the text makes unlikely is reached all the same. None is there twice.
+void interleave(std::vector<size_t>& order, const std::vector<float>& slips, size_t limit) {
+  std::vector<size_t> second;
+  for (size_t i = 0; i < slips.size(); ++i) {
+    if (slips[i] > kNoSlip) second.push_back(i);
+  }
+  const size_t count = std::min(second.size(), limit);
+  std::partial_sort(
+      second.begin(), second.begin() + static_cast<long>(count), second.end(),
+      [&](size_t a, size_t b) { return slips[a] != slips[b] ? slips[a] > slips[b] : a < b; });
+  std::vector<size_t> merged;
+  std::unordered_set<size_t> taken;
+  size_t from_first = 0, from_second = 0;
+  while (merged.size() < limit) {
+    const bool is_seconds_turn = (merged.size() + 1) % kSlipEvery == 0 && from_second < count;
+    const size_t next = is_seconds_turn ? second[from_second++] : order[from_first++];
+    if (taken.insert(next).second) merged.push_back(next);
+  }
+  std::copy(merged.begin(), merged.end(), order.begin());
+}
+
 // All candidates of the visits in one order, none twice.
 std::vector<EditCandidate> collect(std::vector<Visit>& visits, const EditOptions& options) {
-  std::vector<float> scores;
+  std::vector<float> scores, slips, kept_slips;
   for (const Visit& visit : visits) {
     scores.insert(scores.end(), visit.logits.begin(), visit.logits.end());
+    slips.insert(slips.end(), visit.slips.begin(), visit.slips.end());
   }
   log_softmax(scores);
   size_t next = 0;
@@ -200,10 +282,13 @@ std::vector<EditCandidate> collect(std::vector<Visit>& visits, const EditOptions
   for (size_t k = 0; k < visits.size(); ++k) {
     for (size_t i = 0; i < visits[k].candidates.size(); ++i) {
       EditCandidate& c = visits[k].candidates[i];
-      c.score = scores[next++];
+      c.score = scores[next];
+      const float slip = slips[next++];
       const std::string key =
           c.path + "\n" + std::to_string(c.line) + (c.old_text.empty() ? "+" : "-");
-      if (seen.insert(fnv1a(c.new_text, fnv1a(key))).second) all.push_back(std::move(c));
+      if (!seen.insert(fnv1a(c.new_text, fnv1a(key))).second) continue;
+      all.push_back(std::move(c));
+      kept_slips.push_back(slip);
     }
     visits[k].candidates.clear();
   }
@@ -220,6 +305,7 @@ std::vector<EditCandidate> collect(std::vector<Visit>& visits, const EditOptions
       return all[a].score != all[b].score ? all[a].score > all[b].score : a < b;
     };
     std::partial_sort(order.begin(), order.begin() + static_cast<long>(limit), order.end(), before);
+    interleave(order, kept_slips, limit);
   }
   std::vector<EditCandidate> out;
   for (size_t i = 0; i < limit; ++i) out.push_back(std::move(all[order[i]]));
