@@ -1,9 +1,11 @@
 #include "memory/memory.h"
 
+#include <algorithm>
 #include <charconv>
 #include <mutex>
 
 #include "memory/ingest/ingest.h"
+#include "memory/ingest/vector.h"
 #include "memory/manage/forget.h"
 #include "memory/manage/import_turns.h"
 #include "memory/recall/recall.h"
@@ -14,6 +16,7 @@ namespace corvid::memory {
 namespace {
 
 constexpr int kCellsMax = 100'000;
+constexpr int kVectorsAtOpen = 2'000;  // made when a store is opened; the rest when asked for
 
 }  // namespace
 
@@ -45,7 +48,9 @@ struct Memory::State {
         ports(std::move(given_ports)),
         store(make_store(given.store, given.location, given.durability)),
         ingest(*store, ports, given.scope),
-        recaller(*store, ports) {}
+        recaller(*store, ports) {
+    ingest.complete_vectors(kVectorsAtOpen);
+  }
 
   Time now() const { return ports.now ? ports.now() : system_now(); }
 
@@ -153,6 +158,7 @@ std::optional<Why> Memory::why(std::string_view id) const {
 MemoryStats Memory::stats() const {
   MemoryStats stats = state_->store->stats();
   stats.durability = durability();
+  stats.embedder = state_->ports.embedder;
   return stats;
 }
 
@@ -192,6 +198,15 @@ VerifyReport Memory::verify() const {
   VerifyReport report;
   report.problems = state_->store->verify();
   report.checked_turns = state_->store->stats().turns;
+  if (!state_->ports.embed) return report;
+  const std::vector<ScopeId> scopes = state_->store->all_scopes();
+  int64_t wrong = 0;
+  state_->store->for_each_vector(
+      scopes, state_->ports.embedder, 0, [&](TurnId id, std::span<const int8_t> vector) {
+        const std::optional<Turn> turn = state_->store->turn(id);
+        wrong += !turn || !std::ranges::equal(turn_vector(*turn, state_->ports.embed), vector);
+      });
+  if (wrong > 0) report.problems.push_back("vectors: " + std::to_string(wrong) + " differ");
   return report;
 }
 

@@ -61,6 +61,7 @@ Json to_json(const MemoryStats& stats) {
   return {{"scopes", stats.scopes},         {"sessions", stats.sessions},
           {"turns", stats.turns},           {"cells", stats.cells},
           {"events", stats.events},         {"tombstones", stats.tombstones},
+          {"vectors", stats.vectors},       {"embedder", stats.embedder},
           {"text_bytes", stats.text_bytes}, {"file_bytes", stats.file_bytes},
           {"format", stats.format},         {"location", stats.location},
           {"durability", stats.durability}};

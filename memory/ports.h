@@ -12,12 +12,14 @@ namespace corvid::memory {
 // What memory needs of the outside, given by whoever makes a Memory. Empty functions are allowed:
 // memory then works without that ability.
 
-using Embed = std::function<std::vector<float>(std::string_view text)>;   // unit length
+// Unit length, always of one size; empty when the text says nothing to it.
+using Embed = std::function<std::vector<float>(std::string_view text)>;
 using Complete = std::function<std::string(const std::string& prompt)>;  // a model's answer
 using CountTokens = std::function<int64_t(std::string_view text)>;       // of the model that reads
 
 struct Ports {
   Embed embed{};
+  std::string embedder{};  // names what `embed` is; vectors under another name are made anew
   Complete complete{};
   CountTokens count_tokens{};  // empty: ceil(UTF-8 bytes / 4)
   Clock now{};                 // empty: the system's clock

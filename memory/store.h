@@ -50,6 +50,7 @@ class Store {
   // Scopes and sessions. find_* give 0 or nullopt when there is none.
   virtual ScopeId put_scope(const Scope& scope) = 0;  // finds or makes
   virtual std::vector<ScopeId> find_scopes(const ScopeFilter& filter) const = 0;
+  virtual std::vector<ScopeId> all_scopes() const = 0;
   virtual SessionRow put_session(ScopeId scope, const std::string& name, SessionKind kind) = 0;
   virtual std::optional<SessionRow> find_session(ScopeId scope, std::string_view name) const = 0;
 
@@ -65,6 +66,16 @@ class Store {
                              const std::function<void(const TurnSummary&)>& visit) const = 0;
   virtual void for_each_text(std::span<const ScopeId> scopes,
                              const std::function<void(const Turn&)>& visit) const = 0;
+
+  // Vectors of turns, by the name of their embedder; a turn has at most one of each. A turn's go
+  // with it. without_vector gives turns that lack one, oldest first.
+  virtual void put_vector(TurnId turn, std::string_view embedder,
+                          std::span<const int8_t> vector) = 0;
+  virtual void for_each_vector(
+      std::span<const ScopeId> scopes, std::string_view embedder, TurnId after,
+      const std::function<void(TurnId, std::span<const int8_t>)>& visit) const = 0;
+  virtual std::vector<TurnId> without_vector(std::string_view embedder, int limit) const = 0;
+  virtual void erase_vectors() = 0;  // all of them
 
   // Turns whose indexed text holds the words of `term` in a row after folding and stemming, by
   // rising id. `term` is data: no query syntax in it means anything.

@@ -187,9 +187,11 @@ struct ImportReport {
 
 struct MemoryStats {
   int64_t scopes = 0, sessions = 0, turns = 0, cells = 0, events = 0, tombstones = 0;
+  int64_t vectors = 0;
   int64_t text_bytes = 0;
   int64_t file_bytes = 0;
   int format = 0;
+  std::string embedder{};  // "" = none
   std::string location{};
   std::string durability{};  // what an acknowledged write survives, in words
 };

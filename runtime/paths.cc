@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include "runtime/base/error.h"
 #include "sandbox/profile.h"
@@ -48,17 +49,36 @@ void refuse_own_folders(const Paths& paths, const fs::path& workspace) {
   }
 }
 
-fs::path find_shared_file(const Paths& paths, const std::string& name) {
-  std::string tried;
+namespace {
+
+std::vector<fs::path> shared_folders(const Paths& paths) {
   std::error_code ignored;
   const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
+  std::vector<fs::path> folders = {paths.models(), paths.shared};
   // In a build tree the program stands at SOURCE/build/PRESET/corvid.
   const fs::path source = program.parent_path().parent_path().parent_path();
-  for (const fs::path& folder : {paths.models(), paths.shared, source / "examples" / "fledgling",
-                                 program.parent_path().parent_path() / "examples" / "fledgling"}) {
-    if (fs::exists(folder / name, ignored)) return folder / name;
-    tried += " " + folder.string();
+  for (const fs::path& root : {source, program.parent_path().parent_path(),
+                               source.parent_path()}) {
+    folders.push_back(root / "examples" / "fledgling");
+    folders.push_back(root / "examples" / "embedder");
   }
+  return folders;
+}
+
+}  // namespace
+
+std::optional<fs::path> seek_shared_file(const Paths& paths, const std::string& name) {
+  std::error_code ignored;
+  for (const fs::path& folder : shared_folders(paths)) {
+    if (fs::exists(folder / name, ignored)) return folder / name;
+  }
+  return std::nullopt;
+}
+
+fs::path find_shared_file(const Paths& paths, const std::string& name) {
+  if (const std::optional<fs::path> file = seek_shared_file(paths, name)) return *file;
+  std::string tried;
+  for (const fs::path& folder : shared_folders(paths)) tried += " " + folder.string();
   fail(Code::not_found, "no " + name + "; looked in" + tried);
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
+#include <string>
 
 namespace corvid::runtime {
 
@@ -26,8 +28,10 @@ Paths find_paths();
 // another: a run must not record, copy or let commands change what it keeps of itself.
 void refuse_own_folders(const Paths& paths, const std::filesystem::path& workspace);
 
-// The default model and the tables of suggest_edits: CORVID_SHARE, else ../share/corvid beside the
-// program, else the source tree that the program was built in. Throws not_found naming the places.
+// The default model, the tables of suggest_edits, the embedder: CORVID_SHARE, else ../share/corvid
+// beside the program, else the source tree that the program was built in. find_ throws not_found,
+// naming the places; seek_ gives nullopt.
 std::filesystem::path find_shared_file(const Paths& paths, const std::string& name);
+std::optional<std::filesystem::path> seek_shared_file(const Paths& paths, const std::string& name);
 
 }  // namespace corvid::runtime

@@ -1,6 +1,7 @@
 #include "runtime/recollect.h"
 
 #include "runtime/base/text.h"
+#include "runtime/embedder.h"
 
 namespace corvid::runtime {
 namespace {
@@ -23,7 +24,7 @@ std::unique_ptr<memory::Memory> open_memory(const Paths& paths,
   memory::MemoryConfig config;
   config.location = paths.memory().string();
   config.scope.project = workspace.string();
-  return std::make_unique<memory::Memory>(config);
+  return std::make_unique<memory::Memory>(config, memory_ports(paths));
 }
 
 std::string recall_for(const memory::Memory& memory, const RunOptions& options,

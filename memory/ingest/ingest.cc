@@ -5,6 +5,7 @@
 #include "memory/ingest/annotate.h"
 #include "memory/ingest/recalled.h"
 #include "memory/ingest/redact.h"
+#include "memory/ingest/vector.h"
 #include "memory/manage/tombstone.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
@@ -146,8 +147,26 @@ WriteResult Ingest::add(Turn turn, const NewTurn& given, ScopeId scope) {
   turn.kind = session.kind;
   open_segment(session);  // before the turn is there: it compares with the session's last one
   result.id = store_.add_turn(turn);
+  if (ports_.embed) {
+    store_.put_vector(turn.id, ports_.embedder, turn_vector(turn, ports_.embed));
+  }
   extend(session, turn);
   return result;
+}
+
+bool Ingest::complete_vectors(int limit) {
+  if (!ports_.embed) return true;
+  if (store_.without_vector(ports_.embedder, 1).empty()) return true;
+  bool is_complete = false;
+  store_.write([&] {
+    const std::vector<TurnId> missing = store_.without_vector(ports_.embedder, limit);
+    for (const TurnId id : missing) {
+      store_.put_vector(id, ports_.embedder, turn_vector(*store_.turn(id), ports_.embed));
+    }
+    store_.raise_generation();
+    is_complete = static_cast<int>(missing.size()) < limit;
+  });
+  return is_complete;
 }
 
 Ingest::Open& Ingest::open_segment(const SessionRow& session) {

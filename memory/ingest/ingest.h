@@ -21,6 +21,9 @@ class Ingest {
                                     const std::string& op);
   void close_session(const std::string& session);
 
+  // Makes the vectors that turns lack, at most `limit` of them; true: none is missing any more.
+  bool complete_vectors(int limit);
+
   // Segments in progress must be read anew after turns were erased.
   void forget_open_segments() { open_.clear(); }
 

@@ -12,8 +12,9 @@ void Corpus::clear() {
   speakers_.clear();
   session_of_key_.clear();
   speaker_of_name_.clear();
-  window_words_ = words_ = 0;
-  has_user_ = has_assistant_ = false;
+  words_at_.fill(0);
+  words_ = 0;
+  has_user_ = has_assistant_ = has_tools_ = false;
 }
 
 void Corpus::refresh(const Store& store) {
@@ -35,6 +36,7 @@ void Corpus::add(const TurnSummary& turn) {
   if (is_new_speaker) speakers_.push_back({speaker->first.first, speaker->first.second});
   has_user_ |= turn.role == "user";
   has_assistant_ |= turn.role == "assistant";
+  has_tools_ |= turn.role == "tool";
 
   Session& in = sessions_[static_cast<size_t>(session->second)];
   Row row{.id = turn.id,
@@ -42,22 +44,22 @@ void Corpus::add(const TurnSummary& turn) {
           .previous = in.last,
           .speaker = speaker->second,
           .words = turn.words,
-          .window_words = turn.words,
           .features = turn.features,
           .tier = turn.tier,
           .said_at = turn.said_at};
   if (in.last >= 0) rows_[static_cast<size_t>(in.last)].next = index;
   int32_t near = in.last;
-  for (int step = 0; step < 3 && near >= 0; ++step) {
-    Row& before = rows_[static_cast<size_t>(near)];
-    before.window_words += row.words;
-    row.window_words += before.words;
-    window_words_ += row.words;
+  for (size_t distance = 1; distance <= 3 && near >= 0; ++distance) {
+    const Row& before = rows_[static_cast<size_t>(near)];
+    words_at_[3 + distance] += row.words;
+    words_at_[3 - distance] += before.words;
     near = before.previous;
   }
-  window_words_ += row.window_words;
+  words_at_[3] += row.words;
   words_ += row.words;
   in.words += row.words;
+  if (turn.role == "user") in.user_words += row.words;
+  if (in.first < 0) in.first = index;
   in.last = index;
   rows_.push_back(row);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <span>
@@ -26,7 +27,6 @@ class Corpus {
     int32_t next = -1;
     int32_t speaker = 0;      // index into speakers
     int32_t words = 0;
-    int32_t window_words = 0;  // of the turn and its neighbours up to 3 away
     uint32_t features = 0;
     Tier tier = Tier::user;
     Time said_at{};
@@ -34,7 +34,9 @@ class Corpus {
   struct Session {
     int64_t key = 0;
     int64_t words = 0;
-    int32_t last = -1;  // row
+    int64_t user_words = 0;  // said by users
+    int32_t first = -1;      // row
+    int32_t last = -1;       // row
   };
   struct Speaker {
     std::string name;   // lower case
@@ -45,9 +47,13 @@ class Corpus {
   std::span<const Row> rows() const { return rows_; }
   std::span<const Session> sessions() const { return sessions_; }
   std::span<const Speaker> speakers() const { return speakers_; }
-  int64_t window_words() const { return window_words_; }  // sum over the rows
   int64_t words() const { return words_; }
   bool has_both_roles() const { return has_user_ && has_assistant_; }
+  bool has_tools() const { return has_tools_; }
+
+  int64_t generation() const { return generation_; }  // of the store; see Store
+  // Words of the neighbours at `offset` (-3..3), summed over the rows.
+  int64_t words_at(int offset) const { return words_at_[static_cast<size_t>(offset + 3)]; }
 
   // The neighbour of `row` at `offset` (-3..3) in its session, or -1.
   int32_t neighbour(int32_t row, int offset) const;
@@ -63,10 +69,11 @@ class Corpus {
   std::vector<Speaker> speakers_;
   std::map<int64_t, int32_t> session_of_key_;
   std::map<std::pair<std::string, std::string>, int32_t> speaker_of_name_;
-  int64_t window_words_ = 0;
+  std::array<int64_t, 7> words_at_{};
   int64_t words_ = 0;
   bool has_user_ = false;
   bool has_assistant_ = false;
+  bool has_tools_ = false;
 };
 
 }  // namespace corvid::memory

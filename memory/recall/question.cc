@@ -112,6 +112,17 @@ void find_ranges(const std::vector<std::string>& words, Time at, Question& quest
   }
 }
 
+// Is it about what the assistant said?
+bool asks_assistant(std::string_view low) {
+  constexpr std::string_view kPhrases[] = {
+      "you told",     "you suggested", "you recommended",       "you mentioned",  "you said",
+      "you provided", "you gave",      "you listed",            "you shared",     "you described",
+      "remind me",    "you'd",         "previous conversation", "previous chat",
+      "previous discussion", "our last", "our previous", "our earlier", "we talked",
+      "we discussed", "we chatted"};
+  return std::ranges::any_of(kPhrases, [&](std::string_view phrase) { return names(low, phrase); });
+}
+
 }  // namespace
 
 std::string lower_case(std::string_view text) {
@@ -132,6 +143,7 @@ Question analyse_question(std::string_view text, const Corpus& corpus, Time at) 
   for (const std::string& word : words) {
     const std::string_view bare =
         word.ends_with("'s") ? std::string_view(word).substr(0, word.size() - 2) : word;
+    if (!skip.contains(std::string(bare))) question.without_names += word + " ";
     if (is_stop_word(word) || skip.contains(std::string(bare)) || !seen.insert(word).second) {
       continue;
     }
@@ -145,6 +157,7 @@ Question analyse_question(std::string_view text, const Corpus& corpus, Time at) 
   question.wants_name = starts_with_any(
       low, {"who", "where", "which", "what is the name", "what book", "what movie", "what game",
             "what city", "what country", "what band", "what song"});
+  question.wants_assistant = asks_assistant(low);
   return question;
 }
 

@@ -28,6 +28,8 @@ struct Question {
   std::vector<DayRange> ranges;     // "yesterday", "last week", resolved
   bool wants_time = false;          // "when ...", "how long ..."
   bool wants_name = false;          // "who", "where", "which"
+  bool wants_assistant = false;     // "what did you recommend", "remind me"
+  std::string without_names;        // the text without the names of speakers, for embedding
 };
 
 // `at` is the moment of asking.

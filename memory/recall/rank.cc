@@ -2,197 +2,212 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "memory/ingest/annotate.h"
+#include "memory/recall/signals.h"
 
 namespace corvid::memory {
 namespace {
 
-constexpr double kK1 = 1.2;
-constexpr double kB = 0.75;
-constexpr double kIdfMin = 1e-6;
-constexpr double kAtDistance[] = {1.0, 0.5, 0.2, 0.2};
 constexpr double kQuestionPenalty = 0.5;  // in the support: asking about a thing is not telling it
 
-double idf(double documents, double holding) {
-  return std::max(kIdfMin, std::log((documents - holding + 0.5) / (holding + 0.5)));
-}
+// What kind of talk a store holds decides how much each signal is worth.
+enum class Talk { people, assistant, agent };
 
-double saturate(double count, double length, double mean_length) {
-  const double norm = 1 - kB + kB * length / std::max(mean_length, 1e-9);
-  return count * (kK1 + 1) / (count + kK1 * norm);
-}
+constexpr Window kNear = {0, 0, 0.5, 1, 0.5, 0, 0};
+constexpr Window kWide = {0.4, 0.7, 1, 1, 1, 0.7, 0.4};
+constexpr Window kNearAnswer = {0, 0, 0.5, 1, 0.3, 0, 0};  // what was said before weighs more
 
-// One number per item with the list of those that are not zero.
-struct Sparse {
-  explicit Sparse(size_t size) : value(size, 0.0) {}
-  void add(int32_t index, double amount) {
-    double& place = value[static_cast<size_t>(index)];
-    if (place == 0.0) touched.push_back(index);
-    place += amount;
-  }
-  void clear() {
-    for (const int32_t index : touched) value[static_cast<size_t>(index)] = 0.0;
-    touched.clear();
-  }
-  std::vector<double> value;
-  std::vector<int32_t> touched;
-};
-
-// Signals of all rows for one question.
-class Signals {
- public:
-  Signals(const Corpus& corpus)
-      : corpus_(corpus),
-        turn(corpus.rows().size(), 0.0),
-        session(corpus.sessions().size(), 0.0),
-        covered(corpus.rows().size(), 0.0),
-        window_(corpus.rows().size()),
-        in_session_(corpus.sessions().size()) {}
-
-  void add_term(const std::vector<TermCount>& hits);
-
- private:
-  const Corpus& corpus_;
-
- public:
-  std::vector<double> turn;     // BM25 of the window
-  std::vector<double> session;  // BM25 of the session, by session
-  std::vector<double> covered;  // weight of the terms that the turn or its neighbours hold
-  double asked = 0;             // weight of all terms of the question
-
- private:
-  Sparse window_;
-  Sparse in_session_;
-};
-
-void Signals::add_term(const std::vector<TermCount>& hits) {
-  const auto rows = corpus_.rows();
-  window_.clear();
-  in_session_.clear();
-  size_t index = 0;
-  for (const TermCount& hit : hits) {
-    const auto place = std::lower_bound(
-        rows.begin() + static_cast<std::ptrdiff_t>(index), rows.end(), hit.turn,
-        [](const Corpus::Row& row, TurnId id) { return row.id < id; });
-    if (place == rows.end()) break;
-    index = static_cast<size_t>(place - rows.begin());
-    if (place->id != hit.turn) continue;  // of another scope, or newer than the corpus
-    const auto row = static_cast<int32_t>(index);
-    window_.add(row, hit.count);
-    in_session_.add(place->session, hit.count);
-    int32_t before = row;
-    int32_t after = row;
-    for (int distance = 1; distance <= 3; ++distance) {
-      before = before < 0 ? -1 : rows[static_cast<size_t>(before)].previous;
-      after = after < 0 ? -1 : rows[static_cast<size_t>(after)].next;
-      if (before >= 0) window_.add(before, kAtDistance[distance] * hit.count);
-      if (after >= 0) window_.add(after, kAtDistance[distance] * hit.count);
-    }
-  }
-  const auto turn_count = static_cast<double>(rows.size());
-  const double mean = static_cast<double>(corpus_.window_words()) / std::max(turn_count, 1.0);
-  const auto holding = static_cast<double>(window_.touched.size());
-  const double weight = idf(turn_count, holding);
-  // Positive even for a word of every turn, so that a small memory can support an answer too.
-  const double evidence = std::log(1 + (turn_count - holding + 0.5) / (holding + 0.5));
-  for (const int32_t row : window_.touched) {
-    const auto i = static_cast<size_t>(row);
-    turn[i] += weight * saturate(window_.value[i], rows[i].window_words, mean);
-    if (window_.value[i] >= kAtDistance[1]) covered[i] += 1 + evidence;
-  }
-  asked += 1 + evidence;
-  const auto session_count = static_cast<double>(corpus_.sessions().size());
-  const double session_mean = static_cast<double>(corpus_.words()) / std::max(session_count, 1.0);
-  const double session_weight =
-      idf(session_count, static_cast<double>(in_session_.touched.size()));
-  for (const int32_t touched : in_session_.touched) {
-    const auto i = static_cast<size_t>(touched);
-    session[i] += session_weight * saturate(in_session_.value[i],
-                                            static_cast<double>(corpus_.sessions()[i].words),
-                                            session_mean);
-  }
-}
+// Names of people in turn order, words only.
+constexpr Weights kPeople = {.near = 1.0, .wide = 0.5, .session = 0.3, .speaker = 0.8, .date = 0.8,
+                             .time = 0.3, .name = 0.3, .question = -0.1};
+constexpr Weights kPeopleVectors = {
+    .near = 0.3, .wide = 0.7, .session = 0.2, .speaker = 0.8, .date = 0.8, .time = 0.5,
+    .name = 0.3, .question = -0.3, .own_vector = 0.6, .near_vector = 0.3, .wide_vector = 0.2};
+constexpr Weights kAssistant = {.own = 0.2, .near = 0.2, .session = 0.05, .user = 0.1,
+                                .speaker = 0.8, .date = 0.3, .first = 0.05};
+constexpr Weights kAssistantVectors = {.own = 0.2, .near = 0.2, .session = 0.05, .user = 0.1,
+                                       .speaker = 0.8, .date = 0.3, .first = 0.05,
+                                       .own_vector = 0.5, .session_vector = 0.1};
 
 double largest(const std::vector<double>& values) {
   return values.empty() ? 0.0 : std::max(0.0, *std::ranges::max_element(values));
 }
 
-double speaker_match(const Question& question, const Corpus& corpus, const Corpus::Row& row) {
+// Scales a list of cosines to 0..1 over the turns in view.
+class Scaled {
+ public:
+  explicit Scaled(const std::vector<float>& values) : values_(values) {
+    if (values.empty()) return;
+    const auto [low, high] = std::ranges::minmax_element(values);
+    low_ = *low;
+    if (*high > *low) by_ = 1.0 / (*high - *low);
+  }
+  double operator[](size_t i) const { return values_.empty() ? 0.0 : (values_[i] - low_) * by_; }
+
+ private:
+  const std::vector<float>& values_;
+  double low_ = 0;
+  double by_ = 0;
+};
+
+class Ranker {
+ public:
+  Ranker(const Store& store, const Corpus& corpus, const RankRequest& request)
+      : corpus_(corpus),
+        request_(request),
+        talk_(talk_of(corpus)),
+        weights_(weights_of(talk_, !request.similarity.own.empty())),
+        signals_(corpus, talk_ == Talk::assistant ? kNearAnswer : kNear, kWide),
+        own_(request.similarity.own),
+        near_(request.similarity.near),
+        wide_(request.similarity.wide) {
+    for (const std::string& term : request.question.terms) signals_.add_term(store.match(term));
+    own_max_ = largest(signals_.own());
+    near_max_ = largest(signals_.near());
+    wide_max_ = largest(signals_.wide());
+    session_max_ = largest(signals_.session());
+    user_max_ = largest(signals_.user());
+    if (weights_.session_vector > 0) find_session_vectors();
+  }
+
+  Ranking run() const;
+
+ private:
+  static Talk talk_of(const Corpus& corpus) {
+    if (!corpus.has_both_roles()) return Talk::people;
+    return corpus.has_tools() ? Talk::agent : Talk::assistant;
+  }
+  static Weights weights_of(Talk talk, bool has_vectors) {
+    if (talk == Talk::assistant) return has_vectors ? kAssistantVectors : kAssistant;
+    return has_vectors ? kPeopleVectors : kPeople;
+  }
+
+  void find_session_vectors();
+  std::string_view role_of(const Corpus::Row& row) const {
+    return corpus_.speakers()[static_cast<size_t>(row.speaker)].role;
+  }
+  double speaker_match(const Corpus::Row& row) const;
+  double answer_match(uint32_t features) const;
+  double support() const;
+  std::optional<Ranked> rank(size_t row, bool takes_all) const;
+  static double part(const std::vector<double>& scores, size_t i, double max) {
+    return max > 0 ? scores[i] / max : 0.0;
+  }
+
+  const Corpus& corpus_;
+  const RankRequest& request_;
+  Talk talk_;
+  Weights weights_;
+  Signals signals_;
+  Scaled own_, near_, wide_;
+  double own_max_ = 0, near_max_ = 0, wide_max_ = 0, session_max_ = 0, user_max_ = 0;
+  std::vector<double> session_vector_;  // by session
+};
+
+void Ranker::find_session_vectors() {
+  session_vector_.assign(corpus_.sessions().size(), 0.0);
+  for (size_t i = 0; i < corpus_.rows().size(); ++i) {
+    const Corpus::Row& row = corpus_.rows()[i];
+    if (role_of(row) != "user") continue;
+    double& best = session_vector_[static_cast<size_t>(row.session)];
+    best = std::max(best, own_[i]);
+  }
+}
+
+double Ranker::speaker_match(const Corpus::Row& row) const {
+  const Question& question = request_.question;
   if (question.asked_names.size() == 1) {
     return std::ranges::find(question.asked, row.speaker) != question.asked.end() ? 1.0 : 0.0;
   }
-  if (!corpus.has_both_roles()) return 0.5;
+  if (talk_ == Talk::people) return 0.5;
   // Facts about the user are said by the user; what tools print is said by nobody.
-  const std::string& role = corpus.speakers()[static_cast<size_t>(row.speaker)].role;
+  const std::string_view role = role_of(row);
+  if (talk_ == Talk::assistant) {
+    return !question.wants_assistant && role == "user" ? 1.0 : 0.0;
+  }
   return role == "user" ? 1.0 : role == "assistant" ? 0.3 : 0.0;
 }
 
-double answer_match(const Question& question, uint32_t features) {
-  if (question.wants_time) return (features & kHasTimeWord) != 0 ? 1.0 : 0.0;
-  if (!question.wants_name) return 0.0;
-  return (features & kManyCapitals) != 0 ? 2.0 : (features & kOneCapital) != 0 ? 1.0 : 0.0;
+double Ranker::answer_match(uint32_t features) const {
+  if (request_.question.wants_time) return (features & kHasTimeWord) != 0 ? weights_.time : 0.0;
+  if (!request_.question.wants_name) return 0.0;
+  const double names = (features & kManyCapitals) != 0 ? 2.0 : (features & kOneCapital) != 0;
+  return weights_.name * names;
 }
 
 // Is what was asked covered, and did the person asked about say it rather than somebody else?
-double support_of(const Signals& signals, const Corpus& corpus, const Question& question,
-                  double turn_max, double session_max) {
-  if (signals.asked <= 0 || turn_max <= 0) return 0.0;
-  const double coverage = std::min(1.0, largest(signals.covered) / signals.asked);
-  if (question.asked_names.size() != 1) return coverage;
+double Ranker::support() const {
+  if (signals_.asked() <= 0 || near_max_ <= 0) return 0.0;
+  const double coverage = std::min(1.0, largest(signals_.covered()) / signals_.asked());
+  if (request_.question.asked_names.size() != 1) return coverage;
   double mine = 0;
   double others = 0;
-  for (size_t i = 0; i < corpus.rows().size(); ++i) {
-    const Corpus::Row& row = corpus.rows()[i];
-    if (signals.turn[i] <= 0) continue;
-    double score = signals.turn[i] / turn_max;
-    if (session_max > 0) {
-      score += 0.3 * signals.session[static_cast<size_t>(row.session)] / session_max;
-    }
+  for (size_t i = 0; i < corpus_.rows().size(); ++i) {
+    const Corpus::Row& row = corpus_.rows()[i];
+    if (signals_.wide()[i] <= 0) continue;
+    double score = part(signals_.near(), i, near_max_) + 0.5 * part(signals_.wide(), i, wide_max_) +
+                   0.3 * part(signals_.session(), static_cast<size_t>(row.session), session_max_) +
+                   0.4 * own_[i];
     if ((row.features & kAsks) != 0) score -= kQuestionPenalty;
-    double& best = speaker_match(question, corpus, row) > 0 ? mine : others;
+    double& best = speaker_match(row) > 0 ? mine : others;
     best = std::max(best, score);
   }
   return std::clamp(coverage * (0.5 + (mine - others)), 0.0, 1.0);
 }
 
-}  // namespace
+// nullopt: nothing speaks for the turn.
+std::optional<Ranked> Ranker::rank(size_t i, bool takes_all) const {
+  const Corpus::Row& row = corpus_.rows()[i];
+  const auto session = static_cast<size_t>(row.session);
+  if (corpus_.sessions()[session].key == request_.excluded_session) return std::nullopt;
+  Ranked ranked{.row = static_cast<int32_t>(i)};
+  ranked.date = weights_.date * date_match(request_.question, row.said_at);
+  ranked.lexical = weights_.own * part(signals_.own(), i, own_max_) +
+                   weights_.near * part(signals_.near(), i, near_max_) +
+                   weights_.wide * part(signals_.wide(), i, wide_max_);
+  ranked.session = weights_.session * part(signals_.session(), session, session_max_) +
+                   weights_.user * part(signals_.user(), session, user_max_);
+  const bool has_evidence = ranked.lexical > 0 || ranked.session > 0 || ranked.date > 0;
+  if (!has_evidence && !takes_all) return std::nullopt;
+  ranked.vector = weights_.own_vector * own_[i] + weights_.near_vector * near_[i] +
+                  weights_.wide_vector * wide_[i];
+  if (!session_vector_.empty()) {
+    ranked.vector += weights_.session_vector * session_vector_[session];
+  }
+  ranked.speaker = weights_.speaker * speaker_match(row);
+  ranked.answer = answer_match(row.features);
+  if (corpus_.sessions()[session].first == ranked.row) ranked.session += weights_.first;
+  ranked.question = (row.features & kAsks) != 0 ? weights_.question : 0.0;
+  ranked.score = ranked.lexical + ranked.session + ranked.vector + ranked.speaker + ranked.date +
+                 ranked.answer + ranked.question;
+  return ranked;
+}
 
-Ranking rank_turns(const Store& store, const Corpus& corpus, const Question& question, int limit,
-                   int64_t excluded_session) {
-  Signals signals(corpus);
-  for (const std::string& term : question.terms) signals.add_term(store.match(term));
-  const double turn_max = largest(signals.turn);
-  const double session_max = largest(signals.session);
-  const Weights weights;
-  // Once something fits, whatever the person asked about said may be part of the answer.
-  const bool takes_all = turn_max > 0 && question.asked_names.size() == 1;
+Ranking Ranker::run() const {
+  // Once something fits, whatever the person asked about said, or what is near in meaning, may be
+  // part of the answer.
+  const bool has_vectors = !request_.similarity.own.empty();
+  const bool takes_all =
+      near_max_ > 0 && (request_.question.asked_names.size() == 1 || has_vectors);
   std::vector<Ranked> all;
-  for (size_t i = 0; i < corpus.rows().size(); ++i) {
-    const Corpus::Row& row = corpus.rows()[i];
-    Ranked ranked{.row = static_cast<int32_t>(i)};
-    const auto session = static_cast<size_t>(row.session);
-    if (corpus.sessions()[session].key == excluded_session) continue;
-    const double in_session = signals.session[session];
-    ranked.date = weights.date * date_match(question, row.said_at);
-    const bool has_evidence = signals.turn[i] > 0 || in_session > 0 || ranked.date > 0;
-    if (!has_evidence && !takes_all) continue;
-    if (turn_max > 0) ranked.lexical = weights.lexical * signals.turn[i] / turn_max;
-    if (session_max > 0) ranked.session = weights.session * in_session / session_max;
-    ranked.speaker = weights.speaker * speaker_match(question, corpus, row);
-    ranked.answer = weights.answer * answer_match(question, row.features);
-    ranked.question = (row.features & kAsks) != 0 ? weights.question : 0.0;
-    ranked.score = ranked.lexical + ranked.session + ranked.speaker + ranked.date +
-                   ranked.answer + ranked.question;
-    all.push_back(ranked);
+  for (size_t i = 0; i < corpus_.rows().size(); ++i) {
+    if (const auto ranked = rank(i, takes_all)) all.push_back(*ranked);
   }
   const auto better = [](const Ranked& a, const Ranked& b) {
     return a.score != b.score ? a.score > b.score : a.row < b.row;
   };
-  const size_t keep = std::min(all.size(), static_cast<size_t>(std::max(limit, 0)));
+  const size_t keep = std::min(all.size(), static_cast<size_t>(std::max(request_.limit, 0)));
   std::ranges::partial_sort(all, all.begin() + static_cast<std::ptrdiff_t>(keep), better);
   all.resize(keep);
-  return {std::move(all), support_of(signals, corpus, question, turn_max, session_max)};
+  return {std::move(all), support()};
+}
+
+}  // namespace
+
+Ranking rank_turns(const Store& store, const Corpus& corpus, const RankRequest& request) {
+  return Ranker(store, corpus, request).run();
 }
 
 }  // namespace corvid::memory

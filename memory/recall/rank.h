@@ -1,30 +1,39 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "memory/recall/corpus.h"
 #include "memory/recall/question.h"
+#include "memory/recall/vectors.h"
 #include "memory/store.h"
 
 namespace corvid::memory {
 
-// Weights of the signals, each of which is divided by its maximum first. They were chosen by
-// coordinate search on development sets of two-person chats and one-user assistants.
+// Weights of the signals, each of which is scaled to 0..1 first. They were chosen by coordinate
+// search on development sets: two-person chats, and one user's chats with an assistant.
 struct Weights {
-  double lexical = 1.3;   // BM25 over the turn, its neighbours at 1 and those at 2 and 3
-  double session = 0.3;   // BM25 over the whole session
-  double speaker = 0.8;
-  double date = 0.8;
-  double answer = 0.3;
-  double question = -0.1;
+  double own = 0;       // BM25 of the turn
+  double near = 0;      // of the turn and its neighbours
+  double wide = 0;      // of the turn and its neighbours up to 3
+  double session = 0;   // of the whole session
+  double user = 0;      // of what users said in the session
+  double speaker = 0;   // said by the person, or the role, asked about
+  double date = 0;
+  double time = 0;      // names a time, when one is asked for
+  double name = 0;      // has names, when one is asked for
+  double question = 0;  // asks itself
+  double first = 0;     // opens its session
+  double own_vector = 0, near_vector = 0, wide_vector = 0;  // see Similarity
+  double session_vector = 0;  // nearest thing a user said in the session
 };
 
 struct Ranked {
   int32_t row = 0;  // of the corpus
   double score = 0;
   // The parts of the score.
-  double lexical = 0, session = 0, speaker = 0, date = 0, answer = 0, question = 0;
+  double lexical = 0, session = 0, vector = 0, speaker = 0, date = 0, answer = 0, question = 0;
 };
 
 struct Ranking {
@@ -32,11 +41,15 @@ struct Ranking {
   double support = 0;        // see Recall::support
 };
 
-// BM25 as FTS5 defines it (k1 1.2, b 0.75), over windows that are summed from the counts of single
-// turns: weights 1, 0.5 at distance 1, 0.2 at 2 and 3, in the same session only. Statistics come
-// from `corpus` alone, so that other scopes have no influence.
-// Turns of `excluded_session` (a session key; 0: none) are left out.
-Ranking rank_turns(const Store& store, const Corpus& corpus, const Question& question, int limit,
-                   int64_t excluded_session);
+struct RankRequest {
+  const Question& question;
+  const Similarity& similarity;    // empty: without vectors
+  int limit = 0;
+  int64_t excluded_session = 0;  // a session key; 0: none
+};
+
+// BM25 (k1 1.2, b 0.75) over windows that are summed from the counts of single turns of one
+// session. Statistics come from `corpus` alone, so that other scopes have no influence.
+Ranking rank_turns(const Store& store, const Corpus& corpus, const RankRequest& request);
 
 }  // namespace corvid::memory

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <set>
 
+#include "memory/ingest/vector.h"
 #include "memory/recall/pack.h"
 #include "memory/recall/question.h"
 #include "memory/recall/rank.h"
@@ -12,7 +13,7 @@
 namespace corvid::memory {
 namespace {
 
-constexpr size_t kCorporaMax = 16;
+constexpr size_t kViewsMax = 16;
 constexpr int kLimitMax = 10'000;
 constexpr int kPackCandidatesMax = 400;
 constexpr int64_t kBytesPerTokenMax = 8;     // no need to read more text than can fit
@@ -30,6 +31,7 @@ Hit make_hit(const Ranked& ranked, const Turn& turn) {
   hit.text = turn.text;
   for (const auto& [name, value] : {std::pair{"lexical", ranked.lexical},
                                     std::pair{"session", ranked.session},
+                                    std::pair{"vector", ranked.vector},
                                     std::pair{"speaker", ranked.speaker},
                                     std::pair{"date", ranked.date},
                                     std::pair{"answer", ranked.answer},
@@ -47,19 +49,20 @@ Hit make_hit(const Ranked& ranked, const Turn& turn) {
 
 Recaller::Recaller(const Store& store, const Ports& ports) : store_(store), ports_(ports) {}
 
-Corpus& Recaller::corpus_for(std::vector<ScopeId> scopes) {
-  const auto place = corpora_.find(scopes);
-  if (place != corpora_.end()) return place->second;
-  if (corpora_.size() >= kCorporaMax) corpora_.clear();
-  Corpus corpus(scopes);
-  return corpora_.emplace(std::move(scopes), std::move(corpus)).first->second;
+Recaller::View& Recaller::view_for(std::vector<ScopeId> scopes) {
+  const auto place = views_.find(scopes);
+  if (place != views_.end()) return place->second;
+  if (views_.size() >= kViewsMax) views_.clear();
+  View view{Corpus(scopes), Vectors()};
+  return views_.emplace(std::move(scopes), std::move(view)).first->second;
 }
 
 Recall Recaller::recall(std::string_view text, const RecallOptions& options,
                         const ScopeFilter& filter) {
   const auto start = std::chrono::steady_clock::now();
   const std::unique_lock lock(mutex_);
-  Corpus& corpus = corpus_for(store_.find_scopes(filter));
+  View& view = view_for(store_.find_scopes(filter));
+  Corpus& corpus = view.corpus;
   corpus.refresh(store_);
   int64_t excluded = 0;
   for (const ScopeId scope : corpus.scopes()) {
@@ -72,8 +75,14 @@ Recall Recaller::recall(std::string_view text, const RecallOptions& options,
   const Question question =
       analyse_question(to_utf8(truncate_utf8(text, kQuestionBytesMax)), corpus, at);
   const int limit = std::clamp(options.limit, 0, kLimitMax);
-  const Ranking ranking = rank_turns(store_, corpus, question,
-                                     std::max(limit, kPackCandidatesMax), excluded);
+  Similarity similarity;
+  if (ports_.embed) {
+    view.vectors.refresh(store_, corpus, ports_.embedder);
+    similarity = view.vectors.compare(corpus, to_bytes(ports_.embed(question.without_names)));
+  }
+  const Ranking ranking =
+      rank_turns(store_, corpus, {question, similarity, std::max(limit, kPackCandidatesMax),
+                                  excluded});
   Recall result;
   result.support = ranking.support;
   std::vector<PackItem> items;

@@ -6,6 +6,7 @@
 
 #include "memory/memory.h"
 #include "memory/recall/corpus.h"
+#include "memory/recall/vectors.h"
 #include "memory/store.h"
 
 namespace corvid::memory {
@@ -20,12 +21,16 @@ class Recaller {
                 const ScopeFilter& filter);
 
  private:
-  Corpus& corpus_for(std::vector<ScopeId> scopes);
+  struct View {
+    Corpus corpus;
+    Vectors vectors;
+  };
+  View& view_for(std::vector<ScopeId> scopes);
 
   const Store& store_;
   const Ports& ports_;
   std::mutex mutex_;
-  std::map<std::vector<ScopeId>, Corpus> corpora_;
+  std::map<std::vector<ScopeId>, View> views_;
 };
 
 }  // namespace corvid::memory

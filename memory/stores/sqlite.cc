@@ -13,6 +13,7 @@
 #include "memory/stores/support/rows.h"
 #include "memory/stores/support/schema.h"
 #include "memory/stores/support/sqlite_db.h"
+#include "memory/stores/support/vectors.h"
 #include "runtime/base/check.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
@@ -35,6 +36,13 @@ class SqliteStore final : public Store {
   void write(const std::function<void()>& body) override;
   ScopeId put_scope(const Scope& scope) override;
   std::vector<ScopeId> find_scopes(const ScopeFilter& filter) const override;
+  std::vector<ScopeId> all_scopes() const override {
+    const Access use = access();
+    Statement find(use.db, "SELECT id FROM scope ORDER BY id");
+    std::vector<ScopeId> ids;
+    while (find.step()) ids.push_back(find.integer(0));
+    return ids;
+  }
   SessionRow put_session(ScopeId scope, const std::string& name, SessionKind kind) override;
   std::optional<SessionRow> find_session(ScopeId scope, std::string_view name) const override;
   TurnId add_turn(Turn& turn) override;
@@ -48,6 +56,25 @@ class SqliteStore final : public Store {
   void for_each_text(std::span<const ScopeId> scopes,
                      const std::function<void(const Turn&)>& visit) const override;
   std::vector<TermCount> match(std::string_view term) const override;
+  void put_vector(TurnId turn, std::string_view embedder,
+                  std::span<const int8_t> vector) override {
+    const Access use = access();
+    memory::put_vector(use.db, turn, embedder, vector);
+  }
+  void for_each_vector(
+      std::span<const ScopeId> scopes, std::string_view embedder, TurnId after,
+      const std::function<void(TurnId, std::span<const int8_t>)>& visit) const override {
+    const Access use = access();
+    memory::for_each_vector(use.db, {id_list(scopes), embedder, after}, visit);
+  }
+  std::vector<TurnId> without_vector(std::string_view embedder, int limit) const override {
+    const Access use = access();
+    return memory::without_vector(use.db, embedder, limit);
+  }
+  void erase_vectors() override {
+    const Access use = access();
+    use.db.execute("DELETE FROM embedding; DELETE FROM embedder;");
+  }
   int64_t generation() const override;
   void raise_generation() override;
   CellId put_cell(const MemCell& cell) override;
@@ -229,6 +256,7 @@ void SqliteStore::erase_turn(const Turn& turn) {
   use.db.execute("UPDATE meta SET value = 1 WHERE key = 'scrub_pending'");
   Statement index(use.db, "INSERT INTO fts_turn(fts_turn, rowid, own) VALUES('delete', ?, ?)");
   index.bind(1, turn.id).bind(2, indexed_text(turn)).run();
+  Statement(use.db, "DELETE FROM embedding WHERE turn_id = ?").bind(1, turn.id).run();
   Statement(use.db, "DELETE FROM source WHERE turn_id = ?").bind(1, turn.id).run();
   Statement(use.db, "DELETE FROM turn WHERE id = ?").bind(1, turn.id).run();
 }
@@ -433,6 +461,7 @@ MemoryStats SqliteStore::stats() const {
   stats.cells = use.db.number("SELECT count(*) FROM segment");
   stats.events = use.db.number("SELECT count(*) FROM event");
   stats.tombstones = use.db.number("SELECT count(*) FROM tombstone");
+  stats.vectors = use.db.number("SELECT count(*) FROM embedding");
   stats.text_bytes = use.db.number("SELECT sum(length(CAST(text AS BLOB))) FROM turn");
   stats.format = static_cast<int>(use.db.number("PRAGMA user_version"));
   stats.location = location_;

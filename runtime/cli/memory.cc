@@ -14,6 +14,7 @@
 #include "runtime/base/text.h"
 #include "runtime/cli/command.h"
 #include "runtime/cli/terminal.h"
+#include "runtime/embedder.h"
 #include "runtime/erase.h"
 #include "runtime/paths.h"
 #include "runtime/run_scratch.h"
@@ -28,6 +29,7 @@ constexpr int kExitInterrupted = 130;
 struct MemoryArguments {
   std::string store;      // empty: Corvid's own
   std::string workspace;  // empty: this folder
+  std::string embedder = "built-in";
   bool all_projects = false;
   bool json = false;
   bool yes = false;
@@ -51,7 +53,8 @@ class Opened {
     config.scope.project = arguments.store.empty() || !arguments.workspace.empty()
                                ? (error ? project : canonical).string()
                                : "";
-    memory_ = std::make_unique<memory::Memory>(config);
+    memory_ = std::make_unique<memory::Memory>(
+        config, memory_ports(find_paths(), arguments.embedder));
     filter_.scope = config.scope;
     // Without a workspace of that name everything of this user is meant: people ask from anywhere.
     filter_.all_projects = arguments.all_projects || arguments.workspace.empty();
@@ -321,6 +324,8 @@ void add_memory(CLI::App& app, CommandContext& context) {
   auto arguments = std::make_shared<MemoryArguments>();
   group->add_option("--store", arguments->store, "Folder of another store");
   group->add_option("-w,--workspace", arguments->workspace, "Only what belongs to this workspace");
+  group->add_option("--embedder", arguments->embedder,
+                    "built-in, none (words only), or a table of token vectors");
   const auto command = [&](const char* name, const char* help) {
     CLI::App* made = group->add_subcommand(name, help);
     made->fallthrough();

@@ -1,12 +1,15 @@
 #include "memory/recall/rank.h"
 
 #include <catch2/catch.hpp>
-#include <sqlite3.h>
-
+#include <cmath>
 #include <map>
+#include <numeric>
 #include <random>
 
 #include "memory/ingest/annotate.h"
+#include "memory/ingest/ingest.h"
+#include "memory/recall/signals.h"
+#include "memory/store.h"
 #include "tests/memory/support.h"
 
 using namespace corvid;
@@ -38,67 +41,65 @@ Chat random_chat(unsigned seed) {
   return chat;
 }
 
-// The text of the neighbours at the given distances.
-std::string around(const Chat& chat, int at, std::initializer_list<int> offsets) {
-  std::string text;
-  for (const int offset : offsets) {
-    const int i = at + offset;
-    if (i < 0 || i >= static_cast<int>(chat.turns.size())) continue;
-    const auto index = static_cast<size_t>(i);
-    if (chat.session[index] != chat.session[static_cast<size_t>(at)]) continue;
-    text += " " + chat.turns[index].text;
+// BM25 by its definition, over windows that are counted out anew for every turn.
+std::vector<double> plain_bm25(const Chat& chat, const Window& window,
+                               const std::vector<std::string>& terms) {
+  const int count = static_cast<int>(chat.turns.size());
+  std::vector<double> length(chat.turns.size(), 0.0);
+  std::map<std::string, std::vector<double>> holds;
+  for (const std::string& term : terms) holds[term].resize(chat.turns.size(), 0.0);
+  for (int i = 0; i < count; ++i) {
+    const auto at = static_cast<size_t>(i);
+    for (int offset = -3; offset <= 3; ++offset) {
+      const int j = i + offset;
+      if (j < 0 || j >= count) continue;
+      const auto other = static_cast<size_t>(j);
+      if (chat.session[other] != chat.session[at]) continue;
+      for (const std::string& word : words_of(chat.turns[other].text)) {
+        length[at] += window[static_cast<size_t>(offset + 3)];
+        if (holds.contains(word)) holds[word][at] += window[static_cast<size_t>(offset + 3)];
+      }
+    }
   }
-  return text;
-}
-
-void execute(sqlite3* db, const std::string& sql) {
-  REQUIRE(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
-}
-
-// What FTS5 itself says for a table with the columns own, near and wide.
-std::map<int, double> fts5_scores(const Chat& chat, const std::string& match) {
-  sqlite3* db = nullptr;
-  REQUIRE(sqlite3_open(":memory:", &db) == SQLITE_OK);
-  execute(db, "CREATE VIRTUAL TABLE m USING fts5(own, near, wide, tokenize='porter unicode61')");
-  for (int i = 0; i < static_cast<int>(chat.turns.size()); ++i) {
-    execute(db, "INSERT INTO m(rowid, own, near, wide) VALUES(" + std::to_string(i) + ",'" +
-                    chat.turns[static_cast<size_t>(i)].text + "','" + around(chat, i, {-1, 1}) +
-                    "','" + around(chat, i, {-2, 2, -3, 3}) + "')");
+  const double mean = std::accumulate(length.begin(), length.end(), 0.0) / count;
+  std::vector<double> score(chat.turns.size(), 0.0);
+  for (const std::string& term : terms) {
+    const auto with = static_cast<double>(
+        std::ranges::count_if(holds[term], [](double value) { return value > 0; }));
+    const double idf = std::log(1 + (count - with + 0.5) / (with + 0.5));
+    for (size_t i = 0; i < score.size(); ++i) {
+      const double held = holds[term][i];
+      score[i] += idf * held * 2.2 / (held + 1.2 * (0.25 + 0.75 * length[i] / mean));
+    }
   }
-  sqlite3_stmt* statement = nullptr;
-  const std::string sql =
-      "SELECT rowid, -bm25(m, 1.0, 0.5, 0.2) FROM m WHERE m MATCH '" + match + "'";
-  REQUIRE(sqlite3_prepare_v2(db, sql.c_str(), -1, &statement, nullptr) == SQLITE_OK);
-  std::map<int, double> scores;
-  while (sqlite3_step(statement) == SQLITE_ROW) {
-    scores[sqlite3_column_int(statement, 0)] = sqlite3_column_double(statement, 1);
-  }
-  sqlite3_finalize(statement);
-  sqlite3_close(db);
-  return scores;
+  return score;
 }
 
 }  // namespace
 
-TEST_CASE("Windows summed from single turns score as FTS5 scores window columns") {
+TEST_CASE("Windows summed from single turns score as BM25 over windows is defined") {
   const unsigned seed = GENERATE(1u, 2u, 3u);
   const Chat chat = random_chat(seed);
-  Memory memory(in_memory());
-  memory.remember(chat.turns);
-  const std::map<int, double> expected = fts5_scores(chat, "\"foxes\" OR \"rivers\" OR \"lamp\"");
-  double largest = 0;
-  for (const auto& [row, score] : expected) largest = std::max(largest, score);
-  const Recall recall = memory.recall("foxes rivers lamp", {.limit = 1000});
-  std::map<int, double> found;
-  for (const Hit& hit : recall.hits) {
-    const auto lexical = hit.reasons.find("lexical");
-    if (lexical == hit.reasons.end()) continue;
-    found[static_cast<int>(*parse_id(hit.id, 't')) - 1] = lexical->second / Weights().lexical;
-  }
-  CHECK(found.size() == expected.size());
-  for (const auto& [row, score] : expected) {
-    INFO("row " << row);
-    CHECK(found[row] == Approx(score / largest).margin(1e-9));
+  const auto store = make_store("sqlite", ":memory:", Durability::normal);
+  const Ports ports;
+  Ingest ingest(*store, ports, {});
+  ingest.remember(chat.turns, "agent", "append");
+  Corpus corpus(store->find_scopes({}));
+  corpus.refresh(*store);
+  const Window near = {0, 0, 0.5, 1, 0.3, 0, 0};
+  const Window wide = {0.4, 0.7, 1, 1, 1, 0.6, 0.3};
+  Signals signals(corpus, near, wide);
+  const std::vector<std::string> terms = {"fox", "river", "lamp"};
+  for (const std::string& term : terms) signals.add_term(store->match(term));
+  const std::pair<const std::vector<double>&, Window> views[] = {
+      {signals.own(), {0, 0, 0, 1, 0, 0, 0}}, {signals.near(), near}, {signals.wide(), wide}};
+  for (const auto& [found, window] : views) {
+    const std::vector<double> expected = plain_bm25(chat, window, terms);
+    REQUIRE(found.size() == expected.size());
+    for (size_t i = 0; i < expected.size(); ++i) {
+      INFO("row " << i);
+      CHECK(found[i] == Approx(expected[i]).margin(1e-9));
+    }
   }
 }
 

@@ -61,8 +61,18 @@ INSERT INTO meta VALUES('generation', 1), ('mac_key', lower(hex(randomblob(32)))
   ('scrub_pending', 0);
 )sql";
 
+// Vectors of turns: signed bytes of unit length times 127 at most, by who made them.
+constexpr const char* kFormat2 = R"sql(
+CREATE TABLE embedder(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE embedding(
+  embedder_id INTEGER NOT NULL REFERENCES embedder(id),
+  turn_id INTEGER NOT NULL REFERENCES turn(id), vector BLOB NOT NULL,
+  PRIMARY KEY(embedder_id, turn_id)) WITHOUT ROWID;
+CREATE INDEX embedding_turn ON embedding(turn_id);
+)sql";
+
 // Entry i leads from format i to format i + 1.
-constexpr std::array<const char*, kStoreFormat> kMigrations = {kFormat1};
+constexpr std::array<const char*, kStoreFormat> kMigrations = {kFormat1, kFormat2};
 
 }  // namespace
 

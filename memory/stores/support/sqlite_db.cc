@@ -67,6 +67,14 @@ Statement& Statement::bind(int index, std::string_view text) {
   return *this;
 }
 
+Statement& Statement::bind(int index, std::span<const int8_t> bytes) {
+  // No pointer at all would bind NULL.
+  const void* data = bytes.empty() ? static_cast<const void*>("") : bytes.data();
+  const int code = sqlite3_bind_blob64(raw_, index, data, bytes.size(), SQLITE_TRANSIENT);
+  if (code != SQLITE_OK) db_.raise(code, "bind");
+  return *this;
+}
+
 Statement& Statement::bind_null(int index) {
   CHECK(sqlite3_bind_null(raw_, index) == SQLITE_OK);
   return *this;
@@ -89,6 +97,11 @@ int64_t Statement::integer(int column) const { return sqlite3_column_int64(raw_,
 std::string_view Statement::text(int column) const {
   const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(raw_, column));
   if (data == nullptr) return {};
+  return {data, static_cast<size_t>(sqlite3_column_bytes(raw_, column))};
+}
+
+std::span<const int8_t> Statement::bytes(int column) const {
+  const auto* data = static_cast<const int8_t*>(sqlite3_column_blob(raw_, column));
   return {data, static_cast<size_t>(sqlite3_column_bytes(raw_, column))};
 }
 

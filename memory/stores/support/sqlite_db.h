@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,7 @@ class Statement {
 
   Statement& bind(int index, int64_t value);
   Statement& bind(int index, std::string_view text);
+  Statement& bind(int index, std::span<const int8_t> bytes);
   Statement& bind_null(int index);
 
   bool step();  // true: there is a row
@@ -32,6 +34,7 @@ class Statement {
 
   int64_t integer(int column) const;
   std::string_view text(int column) const;  // valid until the next step
+  std::span<const int8_t> bytes(int column) const;  // valid until the next step
   bool is_null(int column) const;
 
  private:

@@ -1,0 +1,220 @@
+#include "memory/recall/vectors.h"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <random>
+#include <sqlite3.h>
+
+#include "memory/ingest/vector.h"
+#include "memory/memory.h"
+#include "memory/store.h"
+#include "runtime/base/files.h"
+#include "runtime/base/text.h"
+#include "tests/memory/support.h"
+
+using namespace corvid;
+using namespace corvid::memory;
+using namespace corvid::memory::testing;
+
+namespace {
+
+constexpr size_t kDim = 24;
+
+// A direction by hash for each word, except that words for animals share one.
+std::vector<float> direction(const std::string& word) {
+  const bool is_animal = word == "dog" || word == "puppy" || word == "hound";
+  std::mt19937 random(static_cast<unsigned>(fnv1a(is_animal ? "animal" : word)));
+  std::vector<float> out;
+  for (size_t i = 0; i < kDim; ++i) out.push_back(std::normal_distribution<float>()(random));
+  return out;
+}
+
+std::vector<float> embed(std::string_view text) {
+  std::vector<float> sum(kDim, 0.0f);
+  std::string word;
+  for (const char c : std::string(text) + " ") {
+    if (c != ' ') {
+      word += c;
+      continue;
+    }
+    if (word.size() > 2) {
+      const std::vector<float> part = direction(word);
+      for (size_t i = 0; i < kDim; ++i) sum[i] += part[i];
+    }
+    word.clear();
+  }
+  return sum;
+}
+
+Ports with_vectors(const std::string& name = "test") {
+  Ports ports;
+  ports.embed = embed;
+  ports.embedder = name;
+  return ports;
+}
+
+double cosine(const std::vector<double>& a, const std::vector<double>& b) {
+  double ab = 0, aa = 0, bb = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    ab += a[i] * b[i];
+    aa += a[i] * a[i];
+    bb += b[i] * b[i];
+  }
+  return aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : 0.0;
+}
+
+std::vector<double> unit(std::span<const int8_t> bytes) {
+  std::vector<double> out(bytes.begin(), bytes.end());
+  double square = 0;
+  for (const double value : out) square += value * value;
+  for (double& value : out) value /= std::max(std::sqrt(square), 1e-9);
+  return out;
+}
+
+void run_sql(const std::filesystem::path& file, const char* sql) {
+  sqlite3* db = nullptr;
+  REQUIRE(sqlite3_open(file.c_str(), &db) == SQLITE_OK);
+  REQUIRE(sqlite3_exec(db, sql, nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(db);
+}
+
+}  // namespace
+
+TEST_CASE("Similarities of turns and of means of neighbours are what plain sums give") {
+  const auto store = make_store("sqlite", ":memory:", Durability::normal);
+  std::mt19937 random(5);
+  std::map<TurnId, std::vector<double>> vectors;
+  std::vector<std::vector<TurnId>> sessions(2);
+  Corpus corpus({1});
+  Vectors live;
+  const auto add = [&](int count) {
+    store->write([&] {
+      const ScopeId scope = store->put_scope({});
+      for (int i = 0; i < count; ++i) {
+        const size_t in = random() % 2;
+        const SessionRow session =
+            store->put_session(scope, "s" + std::to_string(in), SessionKind::chat);
+        Turn turn;
+        turn.scope = scope;
+        turn.session_key = session.key;
+        turn.text = "x";
+        const TurnId id = store->add_turn(turn);
+        sessions[in].push_back(id);
+        std::vector<int8_t> bytes;
+        if (random() % 7 != 0) {
+          for (size_t k = 0; k < kDim; ++k) {
+            bytes.push_back(static_cast<int8_t>(static_cast<int>(random() % 255) - 127));
+          }
+        }
+        store->put_vector(id, "e", bytes);
+        vectors[id] = bytes.empty() ? std::vector<double>(kDim, 0.0) : unit(bytes);
+      }
+    });
+    corpus.refresh(*store);
+    live.refresh(*store, corpus, "e");
+  };
+  for (const int count : {1, 2, 1, 40, 3}) add(count);
+  std::vector<int8_t> question;
+  for (size_t k = 0; k < kDim; ++k) question.push_back(static_cast<int8_t>(k * 7) - 80);
+  const Similarity found = live.compare(corpus, question);
+  REQUIRE(found.own.size() == 47);
+  const double at_distance[2][4] = {{1, 0.5, 0, 0}, {1, 0.5, 0.25, 0.15}};
+  for (size_t row = 0; row < 47; ++row) {
+    const TurnId id = corpus.rows()[row].id;
+    const auto& session =
+        std::ranges::find(sessions[0], id) != sessions[0].end() ? sessions[0] : sessions[1];
+    const auto place = std::ranges::find(session, id) - session.begin();
+    INFO("row " << row);
+    CHECK(found.own[row] == Approx(cosine(vectors[id], unit(question))).margin(1e-5));
+    for (int which = 0; which < 2; ++which) {
+      std::vector<double> mean(kDim, 0.0);
+      for (int offset = -3; offset <= 3; ++offset) {
+        const auto at = place + offset;
+        if (at < 0 || at >= static_cast<std::ptrdiff_t>(session.size())) continue;
+        for (size_t k = 0; k < kDim; ++k) {
+          mean[k] += at_distance[which][std::abs(offset)] *
+                     vectors[session[static_cast<size_t>(at)]][k];
+        }
+      }
+      const float got = which == 0 ? found.near[row] : found.wide[row];
+      CHECK(got == Approx(cosine(mean, unit(question))).margin(1e-4));
+    }
+  }
+  Vectors anew;
+  anew.refresh(*store, corpus, "e");
+  CHECK(anew.compare(corpus, question).wide == found.wide);
+  CHECK(live.compare(corpus, std::vector<int8_t>{1, 2}).own.empty());
+}
+
+TEST_CASE("A turn that means what was asked is found without its words") {
+  Memory words(in_memory());
+  Memory memory(in_memory(), with_vectors());
+  for (Memory* one : {&words, &memory}) {
+    one->remember(said("s", "Ann", "yesterday the boat sank"));
+    one->remember(said("s", "Bob", "today the kettle broke"));
+    one->remember(said("t", "Ann", "finally got that puppy"));
+    one->remember(said("u", "Bob", "which boat was that"));
+  }
+  const Recall recall = memory.recall("dog boat");
+  const auto puppy = std::ranges::find(recall.hits, "t3", &Hit::id);
+  REQUIRE(puppy != recall.hits.end());
+  CHECK(puppy->reasons.at("vector") > 0.5);
+  const Recall without = words.recall("dog boat");
+  CHECK(std::ranges::find(without.hits, "t3", &Hit::id) == without.hits.end());
+  CHECK(memory.recall("dog boat").context == recall.context);
+}
+
+TEST_CASE("A forgotten turn's vector is erased, and its bytes are in no file") {
+  const TempDir folder;
+  Memory memory(in_folder(folder.path()), with_vectors());
+  for (int i = 0; i < 20; ++i) memory.remember(said("s", "Ann", "talk " + std::to_string(i * 7919)));
+  memory.remember(said("s", "Ann", "quokka periwinkle observatory"));
+  const std::vector<int8_t> vector = to_bytes(embed("quokka periwinkle observatory"));
+  const std::string bytes(vector.begin(), vector.end());
+  REQUIRE(all_bytes_below(folder.path()).find(bytes) != std::string::npos);
+  CHECK(memory.stats().vectors == 21);
+  memory.forget(memory.find_to_forget({.text = "quokka"}, {.scope = memory.scope()}), "");
+  CHECK(memory.stats().vectors == 20);
+  CHECK(all_bytes_below(folder.path()).find(bytes) == std::string::npos);
+  CHECK(memory.verify().problems.empty());
+}
+
+TEST_CASE("A store without vectors, or with those of another embedder, gets them when opened") {
+  const TempDir folder;
+  const auto fill = [&](Ports ports) {
+    Memory memory(in_folder(folder.path()), std::move(ports));
+    memory.remember(said("s", "Ann", "finally got that puppy"));
+    return memory.stats().vectors;
+  };
+  CHECK(fill({}) == 0);
+  CHECK(fill(with_vectors()) == 2);
+  CHECK(fill(with_vectors("other")) == 5);
+  Memory memory(in_folder(folder.path()), with_vectors("other"));
+  memory.remember(said("s", "Bob", "the boat sank"));
+  CHECK(memory.recall("dog boat").hits.size() == 4);
+  CHECK(memory.verify().problems.empty());
+}
+
+TEST_CASE("verify finds a vector that is not what its turn gives") {
+  const TempDir folder;
+  {
+    Memory memory(in_folder(folder.path()), with_vectors());
+    memory.remember(said("s", "Ann", "finally got that puppy"));
+    CHECK(memory.verify().problems.empty());
+  }
+  run_sql(folder.path() / "store" / "memory.db", "UPDATE embedding SET vector = zeroblob(24)");
+  Memory memory(in_folder(folder.path()), with_vectors());
+  CHECK(memory.verify().problems.size() == 1);
+}
+
+TEST_CASE("A store of the first format is migrated with all it holds") {
+  const TempDir folder;
+  { Memory(in_folder(folder.path())).remember(said("s", "Ann", "hello there, puppy")); }
+  run_sql(folder.path() / "store" / "memory.db",
+          "DROP TABLE embedding; DROP TABLE embedder; PRAGMA user_version = 1");
+  Memory memory(in_folder(folder.path()), with_vectors());
+  CHECK(memory.stats().format > 1);
+  CHECK(memory.stats().vectors == 1);
+  CHECK(memory.recall("hello").hits.size() == 1);
+  CHECK(memory.verify().problems.empty());
+}
