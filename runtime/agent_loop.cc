@@ -286,7 +286,7 @@ tools::ToolResult AgentLoop::run_tool(const ToolCall& call, std::stop_token stop
 
 std::optional<StopReason> AgentLoop::check(std::stop_token stop) {
   if (parts_.checker == nullptr) return StopReason::done;
-  last_check_ = parts_.checker->verify(parts_.workspace, stop);
+  last_check_ = parts_.checker->verify(parts_.workspace, stop, options_.check_time_max);
   edit_is_unchecked_ = false;
   check_is_known_ = true;
   parts_.session.append(last_check_->run, options_.attempt);

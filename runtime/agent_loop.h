@@ -2,6 +2,7 @@
 // The loop: ask the model, decide, run its calls, again; and, when it says that it is done, the
 // check.
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -34,6 +35,7 @@ struct LoopOptions {
   int attempt = -1;
   int turns_max = 60;  // in all, with those of an earlier part of the run
   int checks_max = 4;
+  std::chrono::milliseconds check_time_max = std::chrono::milliseconds::max();
   int tokens_max = 2048;
   int64_t tool_output_bytes = 16 << 10;
   float temperature = -1;

@@ -56,16 +56,39 @@ class Runner {
     if (choice_count != 0) count_ = std::min(count_, int(choice_count));
     first_ = shared.take_pending();
     stops_.resize(size_t(count_));
+    for (int index = 0; index < count_; ++index) {
+      const auto& finished = attempts_.finished;
+      if (std::find(finished.begin(), finished.end(), index) == finished.end()) {
+        queue_.push_back(index);
+      }
+    }
+    check_time_ = attempts_.check_time_first;
+  }
+
+  // After all have failed: those whose check was cut off get all the time that it may take. False
+  // when there are none.
+  bool begin_second_chances(std::stop_token stop) {
+    if (winner_.has_value() || fatal_ || stop.stop_requested()) return false;
+    if (check_time_ == std::chrono::milliseconds::max()) return false;
+    check_time_ = std::chrono::milliseconds::max();
+    queue_.clear();
+    next_ = 0;
+    for (const auto& [index, attempt] : done_) {
+      const auto& check = attempt->outcome.check;
+      const bool was_cut_off = check.has_value() && check->run.timed_out;
+      if (was_cut_off && int(queue_.size()) < kSecondChances) queue_.push_back(index);
+    }
+    return !queue_.empty();
   }
 
   void work(std::stop_token stop) {
-    for (int index = next_++; index < count_; index = next_++) {
+    for (size_t at = next_++; at < queue_.size(); at = next_++) {
+      const int index = queue_[at];
       {
         const std::scoped_lock guard(mutex_);
         if (winner_.has_value() && *winner_ < index) return;
         if (fatal_ || stop.stop_requested()) return;
       }
-      if (std::count(attempts_.finished.begin(), attempts_.finished.end(), index) != 0) continue;
       auto attempt = std::make_unique<Attempt>();
       attempt->outcome.index = index;
       try {
@@ -141,12 +164,14 @@ class Runner {
         first = std::exchange(first_, std::nullopt);
         provider = shared_.take_provider();
       } else {
-        provider = shared_.fork_before_reply("main.a" + std::to_string(index));
+        const std::string name = "main.a" + std::to_string(index);
+        provider = shared_.fork_before_reply(done_.contains(index) ? name + "b" : name);
       }
     }
     const std::stop_callback forward(stop, [&own] { own.request_stop(); });
     options.attempt = index;
     options.stop_before_write = false;
+    options.check_time_max = check_time_;
     // Afterwards it goes on with the choices behind its own, whatever the number of attempts.
     options.reserved_choices = size_t(index) + 1;
     if (size_t(index) < state.choices.size()) {
@@ -222,6 +247,9 @@ class Runner {
       attempt->workspace.reset();
       attempt->copy.reset();
     }
+    if (const auto before = done_.find(index); before != done_.end()) {
+      attempt->outcome.tokens += before->second->outcome.tokens;  // of its first chance
+    }
     done_[index] = std::move(attempt);
   }
 
@@ -233,7 +261,9 @@ class Runner {
   const WorkingCopy fork_copy_;
   const tools::Workspace fork_;  // the workspace as every attempt finds it
   int count_ = 0;
-  std::atomic<int> next_{0};
+  std::vector<int> queue_;  // attempts to be made, in order
+  std::chrono::milliseconds check_time_ = std::chrono::milliseconds::max();
+  std::atomic<size_t> next_{0};
   std::mutex mutex_;  // protects what follows
   std::optional<Reply> first_;
   std::vector<std::stop_source> stops_;
@@ -248,13 +278,23 @@ AttemptsResult run_attempts(AgentLoop& shared, const LoopParts& parts, const Loo
                             const AttemptsOptions& attempts,
                             const std::function<void(const Winner&)>& apply, std::stop_token stop) {
   Runner runner(shared, parts, options, attempts);
-  {
+  do {
     std::vector<std::jthread> workers;
     const int parallel = std::max(1, std::min(attempts.parallel_max, attempts.count));
     for (int i = 1; i < parallel; ++i) workers.emplace_back([&] { runner.work(stop); });
     runner.work(stop);
-  }
+  } while (runner.begin_second_chances(stop));
   return runner.finish(apply, stop);
+}
+
+std::chrono::milliseconds first_check_time(std::span<const Event> events) {
+  int64_t longest_ms = 0;
+  for (const Event& event : events) {
+    const auto* check = std::get_if<CheckRan>(&event.body);
+    if (check != nullptr && !check->timed_out) longest_ms = std::max(longest_ms, check->ms);
+  }
+  if (longest_ms == 0) return std::chrono::milliseconds::max();
+  return std::chrono::milliseconds(std::max<int64_t>(20'000, 10 * longest_ms));
 }
 
 const AttemptOutcome* best_outcome(const AttemptsResult& result) {

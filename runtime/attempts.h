@@ -1,8 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -38,7 +40,15 @@ struct AttemptsOptions {
   float sampled_temperature = 0.8f;  // of attempts that no candidate tells apart
   std::vector<int> finished;         // indexes that an earlier run of this session has seen fail
   std::filesystem::path scratch;     // where the copies are made; empty: the temporary folder
+  // A repair often makes a loop that never ends: a check of an attempt has this long at first. When
+  // none is verified, the first kSecondChances of those that were cut off run again with all the
+  // time that the check may take.
+  std::chrono::milliseconds check_time_first = std::chrono::milliseconds::max();
 };
+inline constexpr int kSecondChances = 4;
+
+// Ten times the longest check of the session so far, at least 20 s.
+std::chrono::milliseconds first_check_time(std::span<const Event> events);
 
 // What is taken over: the winner's workspace, the state at the fork that all attempts began with,
 // and the paths that differ (see apply_changes and conflicts).

@@ -380,6 +380,7 @@ void TaskRun::run_fork(RunResult& result, AgentLoop& loop, int count, std::stop_
   attempts.parallel_max = int(std::max(1u, std::thread::hardware_concurrency()));
   attempts.finished = failed_attempts_;
   attempts.scratch = scratch_.path();
+  attempts.check_time_first = first_check_time(session_->events());
   changing_turn_ = loop.turns() + 1;
   LoopOptions settings = loop_options(loop.turns());
   if (settings.checks_max == 0) settings.checks_max = 1;

@@ -180,7 +180,6 @@ CheckRan Checker::run_in(const fs::path& root, const tools::Workspace& workspace
                          const std::string& purpose, const sandbox::Profile& base,
                          std::stop_token stop) const {
   sandbox::Profile profile = base;
-  profile.time_max = options_.time_max;
   profile.write_roots.push_back(workspace.shown_as());
   profile = show_at(std::move(profile), root, workspace.shown_as());
   // Byte code of an earlier state must not stand in for the source that is checked.
@@ -234,12 +233,15 @@ std::vector<std::string> Checker::changed_tests(const CleanCopy& copy) const {
   return changed;
 }
 
-CheckResult Checker::verify(const tools::Workspace& workspace, std::stop_token stop) const {
+CheckResult Checker::verify(const tools::Workspace& workspace, std::stop_token stop,
+                            std::chrono::milliseconds time_max) const {
   CheckResult result;
+  sandbox::Profile profile = options_.profile;
+  profile.time_max = std::min(options_.time_max, time_max);
   {
     const CleanCopy copy(workspace, *ignored_, options_.scratch);
     result.changed_tests = changed_tests(copy);
-    result.run = run_in(copy.root(), workspace, "verify", options_.profile, stop);
+    result.run = run_in(copy.root(), workspace, "verify", profile, stop);
   }
   if (result.run.exit_code != 0) return result;
   if (result.changed_tests.empty()) {
@@ -254,7 +256,7 @@ CheckResult Checker::verify(const tools::Workspace& workspace, std::stop_token s
     if (found != start_.files.end()) originals.files.insert(*found);
   }
   store_.write_to(originals, copy.root());
-  result.originals = run_in(copy.root(), workspace, "originals", options_.profile, stop);
+  result.originals = run_in(copy.root(), workspace, "originals", profile, stop);
   result.status =
       result.originals->exit_code == 0 ? CheckStatus::verified : CheckStatus::unverified;
   return result;
@@ -269,6 +271,7 @@ tools::Evidence Checker::evidence(const tools::Workspace& workspace, const std::
     const tools::PythonTrace trace =
         tools::prepare_trace(trace_folder.path(), workspace.shown_as());
     sandbox::Profile profile = options_.profile;
+    profile.time_max = options_.time_max;
     for (const sandbox::Mount& mount : trace.mounts) profile.mounts.push_back(mount);
     for (const std::string& variable : trace.environment) profile.environment.push_back(variable);
     run = run_in(copy.root(), workspace, "trace", profile, stop);

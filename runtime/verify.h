@@ -51,8 +51,9 @@ class Checker {
   // The check over the present state of `workspace`. Where files that a check reads as tests or
   // build files were changed, removed or added, or files were added that stand in for a module or
   // program of the check, it runs again with the originals and without the added ones: verified
-  // only if both pass.
-  CheckResult verify(const tools::Workspace& workspace, std::stop_token stop) const;
+  // only if both pass. `time_max`, where it is shorter than the options' own, ends each run of it.
+  CheckResult verify(const tools::Workspace& workspace, std::stop_token stop,
+                     std::chrono::milliseconds time_max = std::chrono::milliseconds::max()) const;
 
   // The check over `workspace`, traced where it runs Python: where it fails and what it executes.
   // Also fills what `task` mentions.
