@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <mutex>
+#include <set>
 
+#include "memory/ingest/facts.h"
 #include "memory/ingest/ingest.h"
 #include "memory/ingest/vector.h"
 #include "memory/manage/forget.h"
@@ -11,17 +13,57 @@
 #include "memory/recall/recall.h"
 #include "memory/store.h"
 #include "runtime/base/error.h"
+#include "runtime/base/text.h"
 
 namespace corvid::memory {
 namespace {
 
 constexpr int kCellsMax = 100'000;
+constexpr int kVectorsAtOnce = 5'000;  // in one transaction
 constexpr int kVectorsAtOpen = 2'000;  // made when a store is opened; the rest when asked for
+
+// The source and whatever was said of the same: that is what decides its status.
+std::optional<Why> why_fact(const Store& store, FactId id) {
+  const std::optional<Fact> fact = store.fact(id);
+  if (!fact) return std::nullopt;
+  Why why{.id = fact_name(id), .kind = "fact"};
+  why.deriver = fact->deriver;
+  for (const Fact& rival : store.rivals(*fact)) {
+    if (auto turn = store.turn(rival.turn)) why.sources.push_back(std::move(*turn));
+  }
+  why.history = store.events("turn", fact->turn);
+  return why;
+}
+
+// What facts say, without their ids.
+std::multiset<std::string> statements(const Store& store) {
+  std::multiset<std::string> out;
+  for (const Fact& fact : store.facts(store.all_scopes(), kCellsMax)) {
+    const auto by = fact.superseded_by == 0 ? std::nullopt : store.fact(fact.superseded_by);
+    out.insert(join({fact.subject, fact.key, fact.value, turn_name(fact.turn),
+                     std::string(status_name(fact.status)),
+                     by ? turn_name(by->turn) : std::string()},
+                    "\n"));
+  }
+  return out;
+}
 
 }  // namespace
 
 std::string turn_name(TurnId id) { return "t" + std::to_string(id); }
 std::string cell_name(CellId id) { return "c" + std::to_string(id); }
+
+std::string fact_name(FactId id) { return "f" + std::to_string(id); }
+
+std::string_view status_name(Fact::Status status) {
+  switch (status) {
+    case Fact::Status::active: return "active";
+    case Fact::Status::confirmed: return "confirmed";
+    case Fact::Status::superseded: return "superseded";
+    case Fact::Status::disputed: return "disputed";
+  }
+  return "unknown";
+}
 
 std::optional<int64_t> parse_id(std::string_view text, char letter) {
   if (text.size() < 2 || text[0] != letter || text[1] < '1' || text[1] > '9') return std::nullopt;
@@ -49,6 +91,7 @@ struct Memory::State {
         store(make_store(given.store, given.location, given.durability)),
         ingest(*store, ports, given.scope),
         recaller(*store, ports) {
+    if (store->lacks_facts()) store->write([this] { rebuild_facts(*store); });
     ingest.complete_vectors(kVectorsAtOpen);
   }
 
@@ -110,6 +153,10 @@ std::vector<MemCell> Memory::cells(int limit) const {
   return cells({.scope = state_->config.scope}, limit);
 }
 
+std::vector<Fact> Memory::facts(const ScopeFilter& filter, int limit) const {
+  return state_->store->facts(state_->store->find_scopes(filter), std::clamp(limit, 0, kCellsMax));
+}
+
 std::optional<Turn> Memory::turn(TurnId id) const { return state_->store->turn(id); }
 
 std::optional<MemCell> Memory::cell(CellId id) const {
@@ -135,16 +182,20 @@ std::optional<Why> Memory::why(std::string_view id) const {
       for (const CellId cell : state_->store->cells_of_turn(*turn_id)) {
         why.derived.push_back(cell_name(cell));
       }
+      for (const Fact& fact : state_->store->facts_of_turn(*turn_id)) {
+        why.derived.push_back(fact_name(fact.id));
+      }
       why.sources.push_back(std::move(*found));
     } else if (why.history.empty()) {
       return std::nullopt;
     }
     return why;
   }
+  if (const auto fact_id = parse_id(id, 'f')) return why_fact(*state_->store, *fact_id);
   const auto cell_id = parse_id(id, 'c');
   if (!cell_id) {
     fail(Code::invalid, "'" + std::string(id) +
-                            "' is not the id of a memory; ids look like t12 or c3");
+                            "' is not the id of a memory; ids look like t12, c3 or f6");
   }
   const std::optional<MemCell> found = cell(*cell_id);
   if (!found) return std::nullopt;
@@ -198,6 +249,7 @@ VerifyReport Memory::verify() const {
   VerifyReport report;
   report.problems = state_->store->verify();
   report.checked_turns = state_->store->stats().turns;
+  check_facts(report);
   if (!state_->ports.embed) return report;
   const std::vector<ScopeId> scopes = state_->store->all_scopes();
   int64_t wrong = 0;
@@ -208,6 +260,32 @@ VerifyReport Memory::verify() const {
       });
   if (wrong > 0) report.problems.push_back("vectors: " + std::to_string(wrong) + " differ");
   return report;
+}
+
+// Derives all facts a second time, in a transaction that is then given up.
+void Memory::check_facts(VerifyReport& report) const {
+  const std::unique_lock lock(state_->ingest_mutex);
+  const std::multiset<std::string> live = statements(*state_->store);
+  std::multiset<std::string> anew;
+  state_->store->try_out([&] {
+    rebuild_facts(*state_->store);
+    anew = statements(*state_->store);
+  });
+  if (live != anew) report.problems.push_back("facts: not what the turns state");
+}
+
+void Memory::rebuild() {
+  const std::unique_lock lock(state_->ingest_mutex);
+  Store& store = *state_->store;
+  store.write([&] {
+    store.make_index_anew();
+    rebuild_facts(store);
+    store.erase_vectors();
+    store.add_event({.at = state_->now(), .actor = "user", .op = "rebuild", .kind = "store"});
+    store.raise_generation();
+  });
+  while (!state_->ingest.complete_vectors(kVectorsAtOnce)) {
+  }
 }
 
 const Scope& Memory::scope() const { return state_->config.scope; }

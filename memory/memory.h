@@ -53,6 +53,8 @@ class Memory {
   // Newest first.
   std::vector<MemCell> cells(const ScopeFilter& filter, int limit) const;
   std::vector<MemCell> cells(int limit) const;
+  // What is stated of whom, in the order in which it was learnt; superseded ones too.
+  std::vector<Fact> facts(const ScopeFilter& filter, int limit) const;
   std::optional<Turn> turn(TurnId id) const;     // nullopt: no such turn
   std::optional<MemCell> cell(CellId id) const;  // nullopt: no such cell
   std::vector<Turn> cell_turns(const MemCell& cell) const;
@@ -70,13 +72,19 @@ class Memory {
   ImportReport import_turns(const std::filesystem::path& file,
                             const std::function<void(int64_t, int64_t)>& progress = {});
 
-  // Reads everything: pages, index against turns, provenance, event chain.
+  // Reads everything: pages, index against turns, facts and vectors against turns, provenance,
+  // event chain.
   VerifyReport verify() const;
+
+  // Makes index, facts and vectors anew from the turns. Answers stay the same.
+  void rebuild();
 
   const Scope& scope() const;
   std::string durability() const;  // one sentence for `doctor`
 
  private:
+  void check_facts(VerifyReport& report) const;
+
   struct State;
   std::unique_ptr<State> state_;
 };
@@ -88,6 +96,7 @@ inline constexpr std::string_view kRecallEnd = "</recalled-memory>";
 // The contract of `memory search --json` and of the other --json answers.
 Json to_json(const Recall& recall);
 Json to_json(const MemCell& cell);
+Json to_json(const Fact& fact);
 Json to_json(const Turn& turn);
 Json to_json(const MemoryStats& stats);
 Json to_json(const Why& why);

@@ -18,6 +18,8 @@ Json to_json(const Recall& recall) {
                     {"session", hit.session},
                     {"when", format_time(hit.said_at)},
                     {"tier", std::string(tier_name(hit.tier))}});
+    if (!hit.superseded_by.empty()) hits.back()["superseded_by"] = hit.superseded_by;
+    if (!hit.disputed_by.empty()) hits.back()["disputed_by"] = hit.disputed_by;
   }
   return {{"hits", std::move(hits)}, {"support", recall.support}, {"context", recall.context},
           {"tokens", recall.tokens}, {"ms", recall.ms}};
@@ -33,6 +35,23 @@ Json to_json(const MemCell& cell) {
                {"deriver", cell.deriver},    {"tokens", cell.tokens},
                {"turns", std::move(turns)}};
   json["closed"] = cell.is_open ? Json() : Json(format_time(cell.closed_at));
+  return json;
+}
+
+Json to_json(const Fact& fact) {
+  Json json = {{"id", fact_name(fact.id)},
+               {"kind", "fact"},
+               {"subject", fact.subject},
+               {"key", fact.key},
+               {"value", fact.value},
+               {"text", fact.text},
+               {"turn", turn_name(fact.turn)},
+               {"valid_from", format_time(fact.valid_from)},
+               {"tier", std::string(tier_name(fact.tier))},
+               {"status", std::string(status_name(fact.status))},
+               {"deriver", fact.deriver}};
+  json["closed"] = fact.closed_at ? Json(format_time(*fact.closed_at)) : Json();
+  json["superseded_by"] = fact.superseded_by == 0 ? Json() : Json(fact_name(fact.superseded_by));
   return json;
 }
 
@@ -61,6 +80,7 @@ Json to_json(const MemoryStats& stats) {
   return {{"scopes", stats.scopes},         {"sessions", stats.sessions},
           {"turns", stats.turns},           {"cells", stats.cells},
           {"events", stats.events},         {"tombstones", stats.tombstones},
+          {"facts", stats.facts},
           {"vectors", stats.vectors},       {"embedder", stats.embedder},
           {"text_bytes", stats.text_bytes}, {"file_bytes", stats.file_bytes},
           {"format", stats.format},         {"location", stats.location},

@@ -47,6 +47,9 @@ class Store {
   // Runs `body` as one transaction, all or nothing; one at a time over all processes.
   virtual void write(const std::function<void()>& body) = 0;
 
+  // The same, and takes everything back at the end.
+  virtual void try_out(const std::function<void()>& body) = 0;
+
   // Scopes and sessions. find_* give 0 or nullopt when there is none.
   virtual ScopeId put_scope(const Scope& scope) = 0;  // finds or makes
   virtual std::vector<ScopeId> find_scopes(const ScopeFilter& filter) const = 0;
@@ -93,6 +96,21 @@ class Store {
   virtual std::optional<CellId> open_cell(int64_t session_key) const = 0;
   virtual std::vector<CellId> cells_of_turn(TurnId id) const = 0;
   virtual void erase_cell(CellId id) = 0;
+
+  // Facts. put_fact inserts (id == 0) or replaces. A turn's facts go with it.
+  virtual FactId put_fact(const Fact& fact) = 0;
+  virtual std::optional<Fact> fact(FactId id) const = 0;
+  virtual std::vector<Fact> facts(std::span<const ScopeId> scopes, int limit) const = 0;  // by id
+  virtual std::vector<Fact> facts_of_turn(TurnId id) const = 0;
+  // The same scope, subject and key, by the time they were said.
+  virtual std::vector<Fact> rivals(const Fact& fact) const = 0;
+  virtual void erase_facts() = 0;  // all of them
+  // True until facts have been derived from turns that were there before the store knew of facts.
+  virtual bool lacks_facts() const = 0;
+  virtual void set_lacks_facts(bool lacks) = 0;
+
+  // Empties the full-text index and fills it from the turns.
+  virtual void make_index_anew() = 0;
 
   // Audit, append-only and hash-chained; never content.
   virtual void add_event(const Event& event) = 0;

@@ -14,6 +14,7 @@ namespace corvid::memory {
 using TurnId = int64_t;   // printed as "t123"; never given to another turn
 using CellId = int64_t;   // printed as "c45"
 using ScopeId = int64_t;
+using FactId = int64_t;   // printed as "f6"
 
 // What a channel may do: a lower tier never replaces what a higher one said. The numbers are
 // stored.
@@ -106,6 +107,29 @@ struct MemCell {
   std::vector<TurnId> turns{};  // its sources, in order; never empty
 };
 
+// What a turn states of a subject: its value for a key. Derived; can be dropped and made anew.
+struct Fact {
+  enum class Status {
+    active,      // holds, as far as is known
+    confirmed,   // says again what an active one says
+    superseded,  // a later statement of no lower tier says otherwise
+    disputed     // says otherwise than an active one of a higher tier; a person decides
+  };
+  FactId id = 0;  // 0: not stored yet
+  ScopeId scope = 0;
+  TurnId turn = 0;       // its source
+  std::string subject{};  // who says it of themselves, lower case; "" = the project
+  std::string key{};      // "phone number"
+  std::string value{};
+  std::string text{};     // the sentence
+  Time valid_from{};      // when it was said
+  std::optional<Time> closed_at{};
+  Tier tier = Tier::user;
+  Status status = Status::active;
+  FactId superseded_by = 0;  // of a disputed one: what it disputes
+  std::string deriver{};
+};
+
 struct Hit {
   std::string id{};    // "t123"
   std::string kind{};  // "turn"
@@ -117,6 +141,8 @@ struct Hit {
   std::string session{};
   Time said_at{};
   Tier tier = Tier::user;
+  std::string superseded_by{};  // id of the turn that says otherwise later; "" = none
+  std::string disputed_by{};    // the same, where neither is known to hold
 };
 
 struct RecallOptions {
@@ -188,6 +214,7 @@ struct ImportReport {
 struct MemoryStats {
   int64_t scopes = 0, sessions = 0, turns = 0, cells = 0, events = 0, tombstones = 0;
   int64_t vectors = 0;
+  int64_t facts = 0;
   int64_t text_bytes = 0;
   int64_t file_bytes = 0;
   int format = 0;
@@ -205,11 +232,13 @@ struct VerifyReport {
 // give one person's words to the other.
 inline constexpr double kSupportLow = 0.12;
 
-// "t123" or "c45"; parse_id returns the number when `text` is that letter and a positive number.
+// "t123", "c45" or "f6"; parse_id returns the number behind that letter.
 std::string turn_name(TurnId id);
 std::string cell_name(CellId id);
+std::string fact_name(FactId id);
 std::optional<int64_t> parse_id(std::string_view text, char letter);
 
 std::string_view tier_name(Tier tier);
+std::string_view status_name(Fact::Status status);
 
 }  // namespace corvid::memory

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "memory/ingest/annotate.h"
+#include "memory/ingest/facts.h"
 #include "memory/ingest/recalled.h"
 #include "memory/ingest/redact.h"
 #include "memory/ingest/vector.h"
@@ -147,6 +148,7 @@ WriteResult Ingest::add(Turn turn, const NewTurn& given, ScopeId scope) {
   turn.kind = session.kind;
   open_segment(session);  // before the turn is there: it compares with the session's last one
   result.id = store_.add_turn(turn);
+  add_facts(store_, turn);
   if (ports_.embed) {
     store_.put_vector(turn.id, ports_.embedder, turn_vector(turn, ports_.embed));
   }

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "memory/ingest/annotate.h"
+#include "memory/ingest/facts.h"
 #include "memory/ingest/segment.h"
 #include "memory/manage/tombstone.h"
 #include "memory/recall/question.h"
@@ -47,8 +48,12 @@ void Finder::by_id(const std::string& id) {
     for (const TurnId source : cell->turns) {
       if (const auto turn = store_.turn(source)) add(*turn);
     }
+  } else if (const auto fact_id = parse_id(id, 'f')) {
+    const std::optional<Fact> fact = store_.fact(*fact_id);
+    const auto turn = fact ? store_.turn(fact->turn) : std::nullopt;
+    if (turn) add(*turn);
   } else {
-    fail(Code::invalid, "'" + id + "' is not the id of a memory; ids look like t12 or c3");
+    fail(Code::invalid, "'" + id + "' is not the id of a memory; ids look like t12, c3 or f6");
   }
 }
 
@@ -138,6 +143,7 @@ Forgotten erase(Store& store, const ForgetPreview& confirmed, const std::string&
   std::set<std::string> sessions;
   store.write([&] {
     std::set<CellId> cells;
+    std::vector<Fact> facts;
     for (const Turn& shown : confirmed.turns) {
       const std::optional<Turn> turn = store.turn(shown.id);
       if (!turn) continue;  // somebody else was faster
@@ -145,6 +151,7 @@ Forgotten erase(Store& store, const ForgetPreview& confirmed, const std::string&
       for (const std::string& mac : tombstone_macs(key, *turn)) {
         store.add_tombstone(turn->scope, mac, now);
       }
+      for (Fact& fact : store.facts_of_turn(turn->id)) facts.push_back(std::move(fact));
       store.erase_turn(*turn);
       store.add_event({.at = now,
                        .actor = "user",
@@ -159,6 +166,10 @@ Forgotten erase(Store& store, const ForgetPreview& confirmed, const std::string&
       ++result.turn_count;
     }
     for (const CellId cell : cells) repair_cell(store, cell, result);
+    for (const Fact& fact : facts) {
+      settle_facts(store, fact);  // what it had superseded holds again
+      result.ids.push_back(fact_name(fact.id));
+    }
     store.raise_generation();
   });
   result.sessions.assign(sessions.begin(), sessions.end());

@@ -38,7 +38,8 @@ int64_t tokens_of(std::string_view text, const CountTokens& count_tokens) {
 
 std::string context_line(const PackItem& item, size_t bytes_max) {
   return "[" + turn_name(item.id) + " " + format_time(item.said_at).substr(0, 10) + " " +
-         item.speaker + "] " + on_one_line(head_and_tail(trim(item.text), bytes_max));
+         item.speaker + (item.remark.empty() ? "" : ", " + item.remark) + "] " +
+         on_one_line(head_and_tail(trim(item.text), bytes_max));
 }
 
 Packed pack(const std::vector<PackItem>& items, int64_t budget_tokens, const std::string& note,

@@ -14,6 +14,7 @@ struct PackItem {
   Time said_at{};
   std::string speaker{};
   std::string text{};
+  std::string remark{};  // stands after the speaker: "superseded by t9"
 };
 
 struct Packed {
@@ -28,7 +29,7 @@ struct Packed {
 Packed pack(const std::vector<PackItem>& items, int64_t budget_tokens, const std::string& note,
             const CountTokens& count_tokens);
 
-// "[t7 2026-11-21 Ann] text", without line breaks; a long text by its head and tail.
+// "[t7 2026-11-21 Ann] text" or "[t7 ... Ann, REMARK] text" on one line; long texts are cut.
 std::string context_line(const PackItem& item, size_t bytes_max);
 
 int64_t tokens_of(std::string_view text, const CountTokens& count_tokens);

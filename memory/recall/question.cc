@@ -158,6 +158,13 @@ Question analyse_question(std::string_view text, const Corpus& corpus, Time at) 
       low, {"who", "where", "which", "what is the name", "what book", "what movie", "what game",
             "what city", "what country", "what band", "what song"});
   question.wants_assistant = asks_assistant(low);
+  question.asks_past = !question.months.empty() || !question.years.empty() ||
+                       !question.ranges.empty();
+  for (const std::string_view word : {"before", "previous", "previously", "originally", "formerly",
+                                      "initially", "earlier", "used to", "first", "old"}) {
+    question.asks_past |= std::ranges::find(words, word) != words.end() ||
+                          (word == "used to" && names(low, word));
+  }
   return question;
 }
 

@@ -29,6 +29,7 @@ struct Question {
   bool wants_time = false;          // "when ...", "how long ..."
   bool wants_name = false;          // "who", "where", "which"
   bool wants_assistant = false;     // "what did you recommend", "remind me"
+  bool asks_past = false;           // "before", "used to", a year or month
   std::string without_names;        // the text without the names of speakers, for embedding
 };
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "memory/ingest/vector.h"
+#include "memory/recall/links.h"
 #include "memory/recall/pack.h"
 #include "memory/recall/question.h"
 #include "memory/recall/rank.h"
@@ -45,6 +46,11 @@ Hit make_hit(const Ranked& ranked, const Turn& turn) {
   return hit;
 }
 
+std::string remark_of(const Link& link) {
+  if (link.superseded_by != 0) return "superseded by " + turn_name(link.superseded_by);
+  return link.disputed_by != 0 ? "disputed by " + turn_name(link.disputed_by) : "";
+}
+
 }  // namespace
 
 Recaller::Recaller(const Store& store, const Ports& ports) : store_(store), ports_(ports) {}
@@ -80,24 +86,32 @@ Recall Recaller::recall(std::string_view text, const RecallOptions& options,
     view.vectors.refresh(store_, corpus, ports_.embedder);
     similarity = view.vectors.compare(corpus, to_bytes(ports_.embed(question.without_names)));
   }
-  const Ranking ranking =
+  Ranking ranking =
       rank_turns(store_, corpus, {question, similarity, std::max(limit, kPackCandidatesMax),
                                   excluded});
+  const std::vector<Link> links =
+      follow_links(store_, corpus, question.asks_past, ranking.best);
   Recall result;
   result.support = ranking.support;
   std::vector<PackItem> items;
   int64_t item_bytes = 0;
-  for (const Ranked& ranked : ranking.best) {
+  for (size_t i = 0; i < ranking.best.size(); ++i) {
+    const Ranked& ranked = ranking.best[i];
     const bool wants_hit = static_cast<int>(result.hits.size()) < limit;
     const bool wants_item = items.size() < kPackCandidatesMax &&
                             item_bytes / kBytesPerTokenMax < options.budget_tokens;
     if (!wants_hit && !wants_item) break;
     const std::optional<Turn> turn = store_.turn(corpus.rows()[static_cast<size_t>(ranked.row)].id);
     if (!turn) continue;  // forgotten a moment ago
-    if (wants_hit) result.hits.push_back(make_hit(ranked, *turn));
+    const auto name = [](TurnId id) { return id == 0 ? std::string() : turn_name(id); };
+    if (wants_hit) {
+      result.hits.push_back(make_hit(ranked, *turn));
+      result.hits.back().superseded_by = name(links[i].superseded_by);
+      result.hits.back().disputed_by = name(links[i].disputed_by);
+    }
     if (!wants_item) continue;
     item_bytes += static_cast<int64_t>(std::min(turn->text.size(), kItemBytesCounted));
-    items.push_back({turn->id, turn->said_at, turn->speaker, turn->text});
+    items.push_back({turn->id, turn->said_at, turn->speaker, turn->text, remark_of(links[i])});
   }
   const std::string note(ranking.support < kSupportLow ? kLowSupportNote : "");
   Packed packed = pack(items, options.budget_tokens, note, ports_.count_tokens);

@@ -9,6 +9,7 @@
 
 #include "memory/ingest/annotate.h"
 #include "memory/store.h"
+#include "memory/stores/support/facts.h"
 #include "memory/stores/support/maintenance.h"
 #include "memory/stores/support/rows.h"
 #include "memory/stores/support/schema.h"
@@ -33,7 +34,8 @@ class SqliteStore final : public Store {
  public:
   SqliteStore(std::string_view location, Durability durability);
 
-  void write(const std::function<void()>& body) override;
+  void write(const std::function<void()>& body) override { transact(body, true); }
+  void try_out(const std::function<void()>& body) override { transact(body, false); }
   ScopeId put_scope(const Scope& scope) override;
   std::vector<ScopeId> find_scopes(const ScopeFilter& filter) const override;
   std::vector<ScopeId> all_scopes() const override {
@@ -84,6 +86,42 @@ class SqliteStore final : public Store {
   std::optional<CellId> open_cell(int64_t session_key) const override;
   std::vector<CellId> cells_of_turn(TurnId id) const override;
   void erase_cell(CellId id) override;
+  FactId put_fact(const Fact& fact) override {
+    const Access use = access();
+    return memory::put_fact(use.db, fact);
+  }
+  std::optional<Fact> fact(FactId id) const override {
+    const Access use = access();
+    return memory::find_fact(use.db, id);
+  }
+  std::vector<Fact> facts(std::span<const ScopeId> scopes, int limit) const override {
+    const Access use = access();
+    return memory::find_facts(use.db, id_list(scopes), limit);
+  }
+  std::vector<Fact> facts_of_turn(TurnId id) const override {
+    const Access use = access();
+    return memory::facts_of_turn(use.db, id);
+  }
+  std::vector<Fact> rivals(const Fact& fact) const override {
+    const Access use = access();
+    return memory::find_rivals(use.db, fact);
+  }
+  void erase_facts() override {
+    const Access use = access();
+    use.db.execute("DELETE FROM fact");
+  }
+  bool lacks_facts() const override {
+    return access().db.number("SELECT value FROM meta WHERE key = 'facts_missing'") != 0;
+  }
+  void set_lacks_facts(bool lacks) override {
+    const Access use = access();
+    Statement set(use.db, "UPDATE meta SET value = ? WHERE key = 'facts_missing'");
+    set.bind(1, int64_t{lacks}).run();
+  }
+  void make_index_anew() override {
+    const Access use = access();
+    memory::make_index_anew(use.db);
+  }
   void add_event(const Event& event) override;
   std::vector<Event> events(std::string_view kind, int64_t id) const override;
   std::string mac_key() const override;
@@ -95,6 +133,7 @@ class SqliteStore final : public Store {
 
  private:
   Access access() const;
+  void transact(const std::function<void()>& body, bool keeps);
 
   std::string location_;
   std::filesystem::path file_;  // "" in memory
@@ -135,7 +174,7 @@ Access SqliteStore::access() const {
   return {std::unique_lock(reader_mutex_), *reader_};
 }
 
-void SqliteStore::write(const std::function<void()>& body) {
+void SqliteStore::transact(const std::function<void()>& body, bool keeps) {
   const std::unique_lock lock(writer_mutex_);
   CHECK(writing_.load() == std::thread::id());
   Transaction transaction(*writer_);
@@ -147,7 +186,7 @@ void SqliteStore::write(const std::function<void()>& body) {
     ~Mark() { writing = std::thread::id(); }
   } const mark(writing_);
   body();
-  transaction.commit();
+  if (keeps) transaction.commit();
 }
 
 ScopeId SqliteStore::put_scope(const Scope& scope) {
@@ -256,6 +295,7 @@ void SqliteStore::erase_turn(const Turn& turn) {
   use.db.execute("UPDATE meta SET value = 1 WHERE key = 'scrub_pending'");
   Statement index(use.db, "INSERT INTO fts_turn(fts_turn, rowid, own) VALUES('delete', ?, ?)");
   index.bind(1, turn.id).bind(2, indexed_text(turn)).run();
+  Statement(use.db, "DELETE FROM fact WHERE turn_id = ?").bind(1, turn.id).run();
   Statement(use.db, "DELETE FROM embedding WHERE turn_id = ?").bind(1, turn.id).run();
   Statement(use.db, "DELETE FROM source WHERE turn_id = ?").bind(1, turn.id).run();
   Statement(use.db, "DELETE FROM turn WHERE id = ?").bind(1, turn.id).run();
@@ -440,7 +480,7 @@ bool SqliteStore::scrub() {
     writer_->execute("DELETE FROM session WHERE id NOT IN (SELECT session_id FROM turn)");
     // FTS5 keeps words of deleted rows in old segments until they are merged.
     if (writer_->number("SELECT count(*) FROM turn") <= kRebuildIndexTurnsMax) {
-      make_index_anew(*writer_);
+      memory::make_index_anew(*writer_);
     } else {
       writer_->execute("INSERT INTO fts_turn(fts_turn) VALUES('optimize')");
     }
@@ -461,6 +501,7 @@ MemoryStats SqliteStore::stats() const {
   stats.cells = use.db.number("SELECT count(*) FROM segment");
   stats.events = use.db.number("SELECT count(*) FROM event");
   stats.tombstones = use.db.number("SELECT count(*) FROM tombstone");
+  stats.facts = use.db.number("SELECT count(*) FROM fact");
   stats.vectors = use.db.number("SELECT count(*) FROM embedding");
   stats.text_bytes = use.db.number("SELECT sum(length(CAST(text AS BLOB))) FROM turn");
   stats.format = static_cast<int>(use.db.number("PRAGMA user_version"));

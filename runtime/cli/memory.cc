@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 
 #include <CLI/CLI.hpp>
@@ -25,6 +26,7 @@ namespace {
 constexpr size_t kAnswerBytesMax = 1 << 10;
 constexpr int kPollMs = 100;
 constexpr int kExitInterrupted = 130;
+constexpr int kFactsMax = 100'000;
 
 struct MemoryArguments {
   std::string store;      // empty: Corvid's own
@@ -33,8 +35,10 @@ struct MemoryArguments {
   bool all_projects = false;
   bool json = false;
   bool yes = false;
+  bool all = false;
   int limit = 20;
   int64_t budget = 2000;
+  std::string speaker = "user";
   std::string at, batch, format = "turns", text, session, reason;
   std::vector<std::string> ids;
   std::string question, file;
@@ -209,6 +213,75 @@ void why(const MemoryArguments& arguments) {
   }
 }
 
+void profile(const MemoryArguments& arguments) {
+  Opened memory(arguments);
+  std::vector<memory::Fact> facts = memory->facts(memory.filter(), kFactsMax);
+  if (!arguments.all) {
+    std::erase_if(facts, [](const memory::Fact& fact) {
+      return fact.status == memory::Fact::Status::superseded ||
+             fact.status == memory::Fact::Status::confirmed;
+    });
+  }
+  if (arguments.json) {
+    Json json = Json::array();
+    for (const memory::Fact& fact : facts) json.push_back(memory::to_json(fact));
+    return print(json);
+  }
+  if (facts.empty()) write_text(stderr, "nothing was stated yet\n");
+  for (const memory::Fact& fact : facts) {
+    const std::string subject = fact.subject.empty() ? "project" : fact.subject;
+    write_text(stdout, fmt::format("{:<5} {}  {}: {} = {}  [{}, {}, {}]\n",
+                                   memory::fact_name(fact.id), day_of(fact.valid_from),
+                                   printable(subject), printable(fact.key), printable(fact.value),
+                                   memory::status_name(fact.status), memory::tier_name(fact.tier),
+                                   memory::turn_name(fact.turn)));
+  }
+}
+
+void add(const MemoryArguments& arguments) {
+  if (trim(arguments.text).empty()) fail(Code::invalid, "nothing to remember");
+  Opened memory(arguments);
+  memory::NewTurn turn;
+  turn.session = "notes";
+  turn.role = "user";
+  turn.speaker = arguments.speaker;
+  turn.channel = "note";
+  turn.tier = memory::Tier::user;
+  turn.said_at = arguments.at.empty() ? system_now() : parse_time(arguments.at);
+  turn.text = arguments.text;
+  turn.allow_forgotten = true;  // the user says it again, knowingly
+  const memory::WriteResult result = memory->remember(turn);
+  if (result.id == 0) fail(Code::invalid, "nothing to remember");
+  const auto stored = memory->turn(result.id);
+  if (arguments.json && stored) return print(memory::to_json(*stored));
+  write_text(stdout, memory::turn_name(result.id) + "\n");
+}
+
+void rebuild(const MemoryArguments& arguments) {
+  Opened memory(arguments);
+  memory->rebuild();
+  const memory::MemoryStats stats = memory->stats();
+  if (arguments.json) return print(memory::to_json(stats));
+  write_text(stdout, fmt::format("index, {} facts and {} vectors made anew from {} turns\n",
+                                 stats.facts, stats.vectors, stats.turns));
+}
+
+void verify(const MemoryArguments& arguments, CommandContext& context) {
+  Opened memory(arguments);
+  const memory::VerifyReport report = memory->verify();
+  if (!report.problems.empty()) context.exit_code = 2;
+  if (arguments.json) {
+    return print({{"sound", report.problems.empty()}, {"problems", report.problems},
+                  {"turns", report.checked_turns}});
+  }
+  for (const std::string& problem : report.problems) write_text(stdout, printable(problem) + "\n");
+  if (report.problems.empty()) {
+    write_text(stdout, fmt::format("sound: {} turns checked\n", report.checked_turns));
+  } else {
+    write_text(stderr, "corvid memory rebuild makes index, facts and vectors anew\n");
+  }
+}
+
 // A line from standard input without its newline; nullopt when the user wishes to stop. Signals are
 // taken by another thread, so that a read would not be interrupted.
 std::optional<std::string> read_answer(std::stop_token stop) {
@@ -316,6 +389,28 @@ void forget(const MemoryArguments& arguments, CommandContext& context) {
   report(arguments, memory->forget(found.preview, arguments.reason), found, erased);
 }
 
+using Arguments = std::shared_ptr<MemoryArguments>;
+
+void add_upkeep(const std::function<CLI::App*(const char*, const char*)>& command,
+                const Arguments& arguments, CommandContext& context) {
+  CLI::App* made = command("profile", "What is stated of whom, and by which turn");
+  made->add_flag("--all", arguments->all, "Superseded and repeated statements, too");
+  made->callback([arguments] { profile(*arguments); });
+  made->footer("Example: corvid memory profile --all --json");
+  made = command("add", "Remember something that you state");
+  made->add_option("text", arguments->text, "In words")->required();
+  made->add_option("--speaker", arguments->speaker, "Who states it");
+  made->add_option("--at", arguments->at, "When it was said (RFC 3339); now unless given");
+  made->callback([arguments] { add(*arguments); });
+  made->footer("Example: corvid memory add \"the staging port is 8443\" -w .");
+  made = command("rebuild", "Make index, facts and vectors anew from the turns");
+  made->callback([arguments] { rebuild(*arguments); });
+  made->footer("Example: corvid memory rebuild");
+  made = command("verify", "Check pages, index, facts, vectors, sources and the chain of events");
+  made->callback([arguments, &context] { verify(*arguments, context); });
+  made->footer("Exit code 2 when something is wrong. Example: corvid memory verify --json");
+}
+
 }  // namespace
 
 void add_memory(CLI::App& app, CommandContext& context) {
@@ -362,6 +457,7 @@ void add_memory(CLI::App& app, CommandContext& context) {
   forget_command->add_option("--reason", arguments->reason, "For the record; never the content");
   forget_command->add_flag("--yes", arguments->yes, "Without asking");
   forget_command->callback([arguments, &context] { forget(*arguments, context); });
+  add_upkeep(command, arguments, context);
   list_command->footer("Example: corvid memory list --limit 5");
   show_command->footer("Example: corvid memory show c3 t12 --json");
   search_command->footer(

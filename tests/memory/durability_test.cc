@@ -142,7 +142,7 @@ TEST_CASE("A store of a newer format is refused and left as it was") {
   { Memory(in_folder(folder.path())).remember(said("s", "Ann", "hello there")); }
   run_sql(folder.path() / "store" / "memory.db", "PRAGMA user_version = 99");
   CHECK(code_of_opening(folder.path()) == Code::unsupported);
-  run_sql(folder.path() / "store" / "memory.db", "PRAGMA user_version = 2");
+  run_sql(folder.path() / "store" / "memory.db", "PRAGMA user_version = 3");
   CHECK(Memory(in_folder(folder.path())).stats().turns == 1);
 }
 

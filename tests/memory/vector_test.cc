@@ -167,7 +167,7 @@ TEST_CASE("A turn that means what was asked is found without its words") {
 TEST_CASE("A forgotten turn's vector is erased, and its bytes are in no file") {
   const TempDir folder;
   Memory memory(in_folder(folder.path()), with_vectors());
-  for (int i = 0; i < 20; ++i) memory.remember(said("s", "Ann", "talk " + std::to_string(i * 7919)));
+  for (int i = 0; i < 20; ++i) memory.remember(said("s", "Ann", "talk " + std::to_string(i)));
   memory.remember(said("s", "Ann", "quokka periwinkle observatory"));
   const std::vector<int8_t> vector = to_bytes(embed("quokka periwinkle observatory"));
   const std::string bytes(vector.begin(), vector.end());
@@ -209,12 +209,14 @@ TEST_CASE("verify finds a vector that is not what its turn gives") {
 
 TEST_CASE("A store of the first format is migrated with all it holds") {
   const TempDir folder;
-  { Memory(in_folder(folder.path())).remember(said("s", "Ann", "hello there, puppy")); }
+  { Memory(in_folder(folder.path())).remember(said("s", "Ann", "hello there, my puppy is Rex")); }
   run_sql(folder.path() / "store" / "memory.db",
-          "DROP TABLE embedding; DROP TABLE embedder; PRAGMA user_version = 1");
+          "DROP TABLE embedding; DROP TABLE embedder; DROP TABLE fact;"
+          "DELETE FROM meta WHERE key = 'facts_missing'; PRAGMA user_version = 1");
   Memory memory(in_folder(folder.path()), with_vectors());
   CHECK(memory.stats().format > 1);
   CHECK(memory.stats().vectors == 1);
+  CHECK(memory.stats().facts == 1);
   CHECK(memory.recall("hello").hits.size() == 1);
   CHECK(memory.verify().problems.empty());
 }

@@ -71,8 +71,21 @@ CREATE TABLE embedding(
 CREATE INDEX embedding_turn ON embedding(turn_id);
 )sql";
 
+constexpr const char* kFormat3 = R"sql(
+CREATE TABLE fact(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  scope_id INTEGER NOT NULL REFERENCES scope(id), turn_id INTEGER NOT NULL REFERENCES turn(id),
+  subject TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, text TEXT NOT NULL,
+  valid_from INTEGER NOT NULL, closed_at INTEGER, tier INTEGER NOT NULL, status INTEGER NOT NULL,
+  superseded_by INTEGER NOT NULL, deriver TEXT NOT NULL);
+CREATE INDEX fact_key ON fact(scope_id, subject, key);
+CREATE INDEX fact_turn ON fact(turn_id);
+INSERT INTO meta VALUES('facts_missing', (SELECT count(*) FROM turn));
+)sql";
+
 // Entry i leads from format i to format i + 1.
-constexpr std::array<const char*, kStoreFormat> kMigrations = {kFormat1, kFormat2};
+constexpr std::array<const char*, kStoreFormat> kMigrations = {kFormat1, kFormat2,
+                                                            kFormat3};
 
 }  // namespace
 

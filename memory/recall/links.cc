@@ -1,0 +1,88 @@
+#include "memory/recall/links.h"
+
+#include <algorithm>
+#include <map>
+
+namespace corvid::memory {
+namespace {
+
+constexpr size_t kFollowedMax = 100;
+constexpr int kChainMax = 32;
+
+// The turn whose statement holds now instead of that of `fact`; 0: none is known.
+TurnId latest(const Store& store, const Fact& fact) {
+  TurnId turn = 0;
+  FactId next = fact.superseded_by;
+  for (int i = 0; i < kChainMax && next != 0; ++i) {
+    const std::optional<Fact> newer = store.fact(next);
+    if (!newer) break;
+    turn = newer->turn;
+    next = newer->status == Fact::Status::superseded ? newer->superseded_by : 0;
+  }
+  return turn;
+}
+
+Link link_of(const Store& store, TurnId turn) {
+  Link link;
+  for (const Fact& fact : store.facts_of_turn(turn)) {
+    if (fact.status == Fact::Status::superseded) {
+      link.superseded_by = latest(store, fact);
+    } else if (fact.status == Fact::Status::disputed) {
+      link.disputed_by = latest(store, fact);
+    } else {
+      for (const Fact& rival : store.rivals(fact)) {
+        if (rival.status == Fact::Status::disputed) link.disputed_by = rival.turn;
+      }
+    }
+  }
+  if (link.superseded_by == turn) link.superseded_by = 0;
+  if (link.disputed_by == turn) link.disputed_by = 0;
+  return link;
+}
+
+int32_t row_of(const Corpus& corpus, TurnId turn) {
+  const auto rows = corpus.rows();
+  const auto place = std::ranges::lower_bound(rows, turn, {}, &Corpus::Row::id);
+  return place != rows.end() && place->id == turn ? static_cast<int32_t>(place - rows.begin()) : -1;
+}
+
+// Moves the row from behind `at` to `at`, or makes it there; false: it stands before `at` already.
+bool bring(std::vector<Ranked>& best, size_t at, int32_t row, double score) {
+  const auto place = std::ranges::find(best, row, &Ranked::row);
+  const auto target = best.begin() + static_cast<std::ptrdiff_t>(at);
+  if (place < target) return false;
+  if (place != best.end()) {
+    std::rotate(target, place, place + 1);
+  } else {
+    best.insert(target, Ranked{.row = row, .score = score});
+  }
+  return true;
+}
+
+}  // namespace
+
+std::vector<Link> follow_links(const Store& store, const Corpus& corpus, bool asks_past,
+                               std::vector<Ranked>& best) {
+  std::map<int32_t, Link> links;
+  for (size_t i = 0; i < best.size() && i < kFollowedMax; ++i) {
+    const int32_t row = best[i].row;
+    if (links.contains(row)) continue;
+    const Link link = link_of(store, corpus.rows()[static_cast<size_t>(row)].id);
+    links[row] = link;
+    const int32_t newer = link.superseded_by != 0 ? row_of(corpus, link.superseded_by) : -1;
+    if (newer >= 0 && bring(best, asks_past ? i + 1 : i, newer, best[i].score) && !asks_past) {
+      --i;  // the newer one is looked at next, then this one again
+      continue;
+    }
+    const int32_t rival = link.disputed_by != 0 ? row_of(corpus, link.disputed_by) : -1;
+    if (rival >= 0) bring(best, i + 1, rival, best[i].score);
+  }
+  std::vector<Link> out;
+  for (const Ranked& ranked : best) {
+    const auto known = links.find(ranked.row);
+    out.push_back(known != links.end() ? known->second : Link());
+  }
+  return out;
+}
+
+}  // namespace corvid::memory
