@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
+#include <span>
+#include <thread>
 #include <utility>
 
 #include "runtime/base/error.h"
@@ -9,9 +12,12 @@
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/clean_copy.h"
+#include "runtime/output_files.h"
 
 namespace corvid::runtime {
 namespace {
+
+constexpr size_t kReadingMax = 8;  // calls that run side by side
 
 Json paths_json(const std::vector<std::filesystem::path>& paths) {
   Json json = Json::array();
@@ -37,10 +43,28 @@ tools::ToolResult error_result(std::string text) {
 
 }  // namespace
 
+struct AgentLoop::Step {
+  const ToolCall& call;
+  const tools::Tool* tool = nullptr;  // none: it is answered without being run
+  Json arguments = {};
+  policies::Action action = {};
+  sandbox::Profile profile = {};
+  tools::ToolState state = {};  // its own while it runs beside others
+  tools::ToolResult result = {};
+  std::exception_ptr cancelled = {};
+  int64_t ms = 0;
+};
+
 AgentLoop::AgentLoop(LoopParts parts, LoopOptions options, std::unique_ptr<Provider> provider)
     : parts_(std::move(parts)), options_(std::move(options)), provider_(std::move(provider)) {}
 
 StopReason AgentLoop::run(StartPoint from, std::stop_token stop) {
+  const StopReason reason = go_on(std::move(from), stop);
+  end_commands();
+  return reason;
+}
+
+StopReason AgentLoop::go_on(StartPoint from, std::stop_token stop) {
   state_ = std::move(from.state);
   turns_ = from.turns_done;
   if (!from.unstarted.calls.empty()) {
@@ -50,6 +74,7 @@ StopReason AgentLoop::run(StartPoint from, std::stop_token stop) {
   }
   for (Message& message : from.added) record(std::move(message));
   while (turns_ < options_.turns_max) {
+    if (parts_.tokens_left != nullptr && *parts_.tokens_left <= 0) return StopReason::token_limit;
     const Reply reply = next_reply(stop);
     if (options_.stop_before_write && would_write(reply.message)) {
       pending_ = reply;
@@ -118,6 +143,9 @@ Reply AgentLoop::next_reply(std::stop_token stop) {
     if (options_.stop_before_write) before_reply_ = provider_->fork("before");
     Reply reply = provider_->complete(request, stop);
     reply.tokens += read;
+    if (parts_.tokens_left != nullptr) {
+      *parts_.tokens_left -= reply.tokens.prefilled + reply.tokens.generated;
+    }
     return reply;
   } catch (const Error& error) {  // the model's failure, told apart from our own
     if (error.code() == Code::cancelled) throw;
@@ -203,62 +231,137 @@ bool AgentLoop::would_write(const Message& message) const {
   return false;
 }
 
+// Calls in a row that only read run side by side; the others run one after the other.
 std::optional<StopReason> AgentLoop::run_calls(const Message& message, std::stop_token stop) {
   if (message.calls.empty() && !message.content.empty()) return check(stop);
   bool is_finished = false;
   std::optional<Nudge> nudge;
-  for (const ToolCall& call : message.calls) {
+  const std::span<const ToolCall> calls = message.calls;
+  for (size_t begin = 0, end = 0; begin < calls.size(); begin = end) {
+    const auto is_reading = [&](const ToolCall& call) {
+      const tools::Tool* tool = parts_.toolbox.find(call.name);
+      return tool != nullptr && tool->spec().is_reading;
+    };
+    end = begin + 1;
+    while (is_reading(calls[begin]) && end < calls.size() && end - begin < kReadingMax &&
+           is_reading(calls[end])) {
+      ++end;
+    }
     if (stop.stop_requested()) fail(Code::cancelled, "cancelled");
-    const auto begin = std::chrono::steady_clock::now();
-    const tools::ToolResult result = run_tool(call, stop);
-    const auto elapsed = std::chrono::steady_clock::now() - begin;
-    ToolFinished finished{call.id, call.name, result.is_error, result.exit_code, result.diff,
-                          0,       ""};
-    finished.ms = std::chrono::duration_cast<std::chrono::milliseconds>(elapsed).count();
-    finished.state = tool_state_to_json(state_);
-    parts_.session.append(std::move(finished), options_.attempt);
-    const std::string text =
-        head_and_tail(to_utf8(result.text), size_t(options_.tool_output_bytes));
-    record({Role::tool, text, {}, call.id});
-    is_finished = is_finished || (result.finished && !result.is_error);
-    if (result.finished) continue;  // the check answers it
-    const auto found = stuck_.after_call(call.name, call.arguments, text, result.is_error);
-    if (found) nudge = found;
+    for (const Step& step : run_steps(calls.subspan(begin, end - begin), stop)) {
+      const auto found = finish_step(step);
+      if (found) nudge = found;
+      is_finished = is_finished || (step.result.finished && !step.result.is_error);
+    }
   }
+  if (commands_.is_any_running()) open_turn_ = changing_turn_;
   if (is_finished) return check(stop);
   if (tell(nudge)) return StopReason::stuck;
   return std::nullopt;
 }
 
-// The one place where a tool's exception becomes an answer for the model.
-tools::ToolResult AgentLoop::run_tool(const ToolCall& call, std::stop_token stop) try {
+// What a step did goes to the log and to the model.
+std::optional<Nudge> AgentLoop::finish_step(const Step& step) {
+  const ToolCall& call = step.call;
+  const tools::ToolResult& result = step.result;
+  parts_.session.append(ToolFinished{call.id, call.name, result.is_error, result.exit_code,
+                                     result.diff, step.ms, tool_state_to_json(state_)},
+                        options_.attempt);
+  const std::string text = shown_output(call, to_utf8(result.text));
+  record({Role::tool, text, {}, call.id});
+  if (result.finished) return std::nullopt;  // the check answers it
+  return stuck_.after_call(call.name, call.arguments, text, result.is_error);
+}
+
+std::vector<AgentLoop::Step> AgentLoop::run_steps(std::span<const ToolCall> calls,
+                                                  std::stop_token stop) {
+  std::vector<Step> steps;
+  for (const ToolCall& call : calls) {
+    steps.push_back(Step{call});
+    decide(steps.back());
+  }
+  if (steps.size() == 1) {
+    execute(steps.front(), state_, stop);
+  } else {
+    {
+      std::vector<std::jthread> threads;
+      for (Step& step : steps) {
+        step.state = state_;
+        threads.emplace_back([this, &step, stop] { execute(step, step.state, stop); });
+      }
+    }
+    for (const Step& step : steps) {
+      for (const auto& [path, hash] : step.state.read_hashes) state_.read_hashes[path] = hash;
+    }
+  }
+  for (const Step& step : steps) {
+    if (step.cancelled) std::rethrow_exception(step.cancelled);
+  }
+  return steps;
+}
+
+// What a file holds can be read again, and a narrow model knows nothing of kept output.
+std::string AgentLoop::shown_output(const ToolCall& call, const std::string& text) const {
+  const size_t bytes_max = size_t(options_.tool_output_bytes);
+  if (is_narrow() || call.name == "read_file") return head_and_tail(text, bytes_max);
+  return keep_long_output(outputs_folder(), call.id, text, bytes_max);
+}
+
+// What commands changed while they ran on belongs to the last turn that changed anything.
+void AgentLoop::end_commands() {
+  commands_.end_all();
+  if (open_turn_ != 0 && parts_.after_change) parts_.after_change(open_turn_);
+  open_turn_ = 0;
+}
+
+// This and execute() are where an exception becomes an answer for the model.
+void AgentLoop::decide(Step& step) try {
+  const ToolCall& call = step.call;
   const tools::Tool* tool = parts_.toolbox.find(call.name);
   if (tool == nullptr) {
     std::string known;
     for (const auto& each : parts_.toolbox.tools()) known += " " + each->spec().name;
-    return error_result("no such tool: " + call.name + "; there are:" + known);
+    fail(Code::not_found, "no such tool: " + call.name + "; there are:" + known);
   }
-  const Json arguments = parse_json(call.arguments, "arguments of " + call.name);
-  tools::Toolbox::validate(*tool, arguments);
-  const policies::Action action = tool->plan(arguments, parts_.workspace, state_);
-  const policies::Decision decision = parts_.policy.decide(action);
+  step.arguments = parse_json(call.arguments, "arguments of " + call.name);
+  tools::Toolbox::validate(*tool, step.arguments);
+  step.action = tool->plan(step.arguments, parts_.workspace, state_);
+  const policies::Decision decision = parts_.policy.decide(step.action);
   const bool is_allowed = decision.verdict == policies::Verdict::allow;
-  parts_.session.append(ActionDecided{call.id, call.name, action_json(action),
+  parts_.session.append(ActionDecided{call.id, call.name, action_json(step.action),
                                       is_allowed ? "allow" : "deny", decision.reason},
                         options_.attempt);
   if (!is_allowed) {
     was_denied_ = true;
-    return error_result("denied: " + decision.reason);
+    step.result = error_result("denied: " + decision.reason);
+    return;
   }
+  step.profile = show_at(decision.profile, parts_.workspace.root(), parts_.workspace.shown_as());
+  if (!is_narrow()) {
+    step.profile.read_roots.push_back(outputs_folder());
+    step.profile.environment.push_back("CORVID_OUTPUTS=" + outputs_folder().string());
+  }
+  step.tool = tool;
+} catch (const Error& error) {
+  if (error.code() == Code::cancelled) throw;
+  step.result = error_result(error.what());
+} catch (const std::exception& error) {  // the standard library or a third party
+  step.result = error_result(error.what());
+}
+
+// Reading steps run beside one another and touch nothing of the loop but what they are given.
+void AgentLoop::execute(Step& step, tools::ToolState& state, std::stop_token stop) try {
+  if (step.tool == nullptr) return;  // answered already
+  const auto begin = std::chrono::steady_clock::now();
+  const policies::Action& action = step.action;
   const bool changes = !action.writes.empty() || !action.argv.empty();
-  if (changes && parts_.before_change) parts_.before_change();
-  const sandbox::Profile profile =
-      show_at(decision.profile, parts_.workspace.root(), parts_.workspace.shown_as());
+  if (changes && parts_.before_change) parts_.before_change(std::exchange(open_turn_, 0));
+  if (changes) changing_turn_ = turns_;
   tools::ToolContext context{.workspace = parts_.workspace,
                              .sandbox = parts_.sandbox,
-                             .profile = profile,
+                             .profile = step.profile,
                              .memory = parts_.memory,
-                             .state = state_,
+                             .state = state,
                              .evidence = parts_.evidence,
                              .edit_ranker = parts_.edit_ranker,
                              .rank_edits = parts_.rank_edits,
@@ -266,25 +369,32 @@ tools::ToolResult AgentLoop::run_tool(const ToolCall& call, std::stop_token stop
                              .seed = options_.seed,
                              .check_command = parts_.check_command,
                              .output_bytes_max = options_.tool_output_bytes,
+                             .commands = is_narrow() ? nullptr : &commands_,
+                             .output_folder = is_narrow() ? "" : outputs_folder(),
+                             .call_id = step.call.id,
+                             .session = parts_.session.id(),
                              .stop = stop};
-  tools::ToolResult result = tool->run(arguments, context);
-  if (changes && parts_.after_change) parts_.after_change();
+  step.result = step.tool->run(step.arguments, context);
+  step.ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                std::chrono::steady_clock::now() - begin)
+                .count();
+  if (changes && parts_.after_change) parts_.after_change(turns_);
   if (!action.writes.empty()) {
     check_is_known_ = false;
     edit_is_unchecked_ = true;
   }
   if (!action.argv.empty()) {
-    check_is_known_ = json_string_or(arguments, "command", "") == parts_.check_command;
+    check_is_known_ = json_string_or(step.arguments, "command", "") == parts_.check_command;
   }
-  return result;
 } catch (const Error& error) {
-  if (error.code() == Code::cancelled) throw;
-  return error_result(error.what());
+  step.result = error_result(error.what());
+  if (error.code() == Code::cancelled) step.cancelled = std::current_exception();
 } catch (const std::exception& error) {  // the standard library or a third party
-  return error_result(error.what());
+  step.result = error_result(error.what());
 }
 
 std::optional<StopReason> AgentLoop::check(std::stop_token stop) {
+  end_commands();
   if (parts_.checker == nullptr) return StopReason::done;
   last_check_ = parts_.checker->verify(parts_.workspace, stop, options_.check_time_max);
   edit_is_unchecked_ = false;
@@ -305,6 +415,8 @@ std::optional<StopReason> AgentLoop::check(std::stop_token stop) {
 
 std::string tool_state_to_json(const tools::ToolState& state) {
   Json json = {{"read", state.read_hashes}, {"tried", state.tried}, {"applied", state.applied}};
+  if (state.command_count > 0) json["commands"] = state.command_count;
+  for (const tools::PlanStep& step : state.plan) json["plan"].push_back({step.text, step.status});
   for (const tools::Choice& choice : state.choices) {
     const tools::EditCandidate& edit = choice.edit;
     json["choices"].push_back(
@@ -320,6 +432,10 @@ tools::ToolState tool_state_from_json(std::string_view text) {
   state.read_hashes = json.value("read", std::map<std::string, std::string>{});
   state.tried = json.value("tried", std::set<std::string>{});
   state.applied = json_string_or(json, "applied", "");
+  state.command_count = int(json_int_or(json, "commands", 0));
+  if (json.contains("plan")) {
+    for (const Json& step : json.at("plan")) state.plan.push_back({step.at(0), step.at(1)});
+  }
   if (json.contains("choices")) {
     for (const Json& item : json.at("choices")) {
       state.choices.push_back({item.at(0),

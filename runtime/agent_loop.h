@@ -2,10 +2,12 @@
 // The loop: ask the model, decide, run its calls, again; and, when it says that it is done, the
 // check.
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -16,6 +18,7 @@
 #include "runtime/session.h"
 #include "runtime/stuck.h"
 #include "runtime/verify.h"
+#include "tools/commands.h"
 #include "tools/tool.h"
 #include "tools/toolbox.h"
 
@@ -28,6 +31,7 @@ enum class StopReason {
   check_failed,  // failed checks reached their limit
   before_write,  // the next call would write (only with LoopOptions::stop_before_write)
   turn_limit,
+  token_limit,   // LoopParts::tokens_left is used up
   stuck  // going in circles in spite of what it was told about that (stuck.h)
 };
 
@@ -70,8 +74,11 @@ struct LoopParts {
   tools::EditRanking edit_ranking = tools::EditRanking::model;
   std::string check_command;
   std::function<const tools::Evidence&()> evidence;
-  std::function<void()> before_change;  // snapshot; may be empty
-  std::function<void()> after_change;
+  std::atomic<int64_t>* tokens_left = nullptr;  // of the run, read and written; null: no limit
+  // Snapshots; may be empty. One state is both the end of `open_turn` (0: none), whose commands ran
+  // on, and the beginning of this turn.
+  std::function<void(int open_turn)> before_change;
+  std::function<void(int turn)> after_change;  // of a step that began in `turn`
 };
 
 class AgentLoop {
@@ -110,8 +117,18 @@ class AgentLoop {
   void record(Message message);
   bool tell(const std::optional<Nudge>& nudge);  // true: it was the last
   std::optional<StopReason> run_calls(const Message& message, std::stop_token stop);
-  tools::ToolResult run_tool(const ToolCall& call, std::stop_token stop);
+  struct Step;  // one call on its way
+  std::vector<Step> run_steps(std::span<const ToolCall> calls, std::stop_token stop);
+  void decide(Step& step);
+  void execute(Step& step, tools::ToolState& state, std::stop_token stop);
+  std::optional<Nudge> finish_step(const Step& step);
   std::optional<StopReason> check(std::stop_token stop);
+  StopReason go_on(StartPoint from, std::stop_token stop);
+  std::string shown_output(const ToolCall& call, const std::string& text) const;
+  // The model knows neither of commands that run on nor of kept output.
+  bool is_narrow() const { return parts_.profile.calls_required; }
+  std::filesystem::path outputs_folder() const { return parts_.session.folder() / kOutputsFolder; }
+  void end_commands();
 
   LoopParts parts_;
   LoopOptions options_;
@@ -131,6 +148,9 @@ class AgentLoop {
   bool was_denied_ = false;
   std::optional<CheckResult> last_check_;
   std::string last_text_;
+  int changing_turn_ = 0;  // the last one with a call that may change the workspace
+  int open_turn_ = 0;      // whose commands still run, and may change it further; 0: none
+  tools::Commands commands_;
 };
 
 // ToolState as the session keeps it.

@@ -22,6 +22,7 @@ std::string status_of(StopReason reason) {
     case StopReason::done:
       return "unverified";
     case StopReason::turn_limit:
+    case StopReason::token_limit:
     case StopReason::stuck:
       return "limit";
     case StopReason::check_failed:
@@ -205,6 +206,7 @@ class Runner {
             .edit_ranking = parts_.edit_ranking,
             .check_command = parts_.check_command,
             .evidence = parts_.evidence,
+            .tokens_left = parts_.tokens_left,
             .before_change = {},
             .after_change = {}};
   }

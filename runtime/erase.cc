@@ -15,6 +15,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
 #include "runtime/erase_event.h"
+#include "runtime/output_files.h"
 #include "runtime/session.h"
 #include "runtime/snapshot.h"
 #include "runtime/workspace_history.h"
@@ -293,8 +294,9 @@ std::vector<std::string> SessionEraser::holding() const {
   for (const fs::path& folder : impl_->folders()) {
     const std::string id = folder.filename().string();
     const std::vector<Line> lines = read_lines(folder / "events.jsonl");
-    if (id == impl_->what.session ||
-        rewritten(lines, impl_->orders_for(id, events_of(lines))).has_value()) {
+    const EraseOrders orders = impl_->orders_for(id, events_of(lines));
+    if (id == impl_->what.session || rewritten(lines, orders).has_value() ||
+        !outputs_with(folder, orders).empty()) {
       ids.push_back(id);
     }
   }
@@ -309,7 +311,8 @@ bool SessionEraser::Impl::is_apart(const fs::path& folder) const {
   const std::string id = folder.filename().string();
   if (!start.has_value() || id == what.session) return false;
   if (!what.is_told || what.is_told(start->workspace)) return false;
-  return !rewritten(lines, orders_for(id, events)).has_value();
+  const EraseOrders orders = orders_for(id, events);
+  return !rewritten(lines, orders).has_value() && outputs_with(folder, orders).empty();
 }
 
 void SessionEraser::lock() {
@@ -346,6 +349,9 @@ Erased SessionEraser::erase() {
     impl_->name_snapshots(events, orders, has_own, erased);
     const auto content = rewritten(lines, orders);
     const bool is_whole = id == impl_->what.session;
+    for (const fs::path& output : outputs_with(folder, orders)) {
+      if (fs::remove(output)) erased.files.push_back(output.string());
+    }
     // The log goes last: while it holds the text, a failed erasure is found again.
     if (is_whole || has_own || content.has_value()) impl_->remove_caches(folder, erased);
     if (is_whole) {

@@ -31,6 +31,7 @@ struct Erased {
 //     recalled lines of it in any session, and its text and longer lines wherever they stand.
 //   * Of `text`: every occurrence.
 //   * Of `session`: its folder.
+// A kept output (session.h) that holds any of it is removed.
 // The token log and the state file of every session that held any of it are removed. Calling
 // erase() again after a failure finishes what was begun.
 class SessionEraser {

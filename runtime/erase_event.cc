@@ -154,6 +154,7 @@ class EventEraser {
   bool in_state(Json& json) const {
     if (!json.is_object()) return false;
     bool changed = json.contains("read") && json["read"].is_object() && in_keys(json["read"], true);
+    if (json.contains("plan")) changed = in(json["plan"]) || changed;
     if (!json.contains("choices") || !json["choices"].is_array()) return changed;
     for (Json& choice : json["choices"]) {
       for (const size_t i : {1, 3, 4}) {

@@ -36,7 +36,9 @@ Json options_to_json(const RunOptions& options) {
           {"checks_max", options.checks_max},
           {"time_max_s", options.time_max_s},
           {"check_time_max_s", options.check_time_max_s},
+          {"command_time_max_s", options.command_time_max_s},
           {"tokens_max", options.tokens_max},
+          {"tokens_total_max", options.tokens_total_max},
           {"mode", options.mode},
           {"allow_read", options.allow_read},
           {"allow_host", options.allow_host},
@@ -59,6 +61,8 @@ RunOptions options_from_json(const Json& json) {
   options.time_max_s = json_int_or(json, "time_max_s", options.time_max_s);
   options.check_time_max_s = json_int_or(json, "check_time_max_s", options.check_time_max_s);
   options.tokens_max = int(json_int_or(json, "tokens_max", options.tokens_max));
+  options.command_time_max_s = json_int_or(json, "command_time_max_s", 120);
+  options.tokens_total_max = json_int_or(json, "tokens_total_max", 0);
   options.mode = json_string_or(json, "mode", options.mode);
   options.allow_read = json.value("allow_read", std::vector<std::string>{});
   options.allow_host = json.value("allow_host", std::vector<std::string>{});

@@ -21,7 +21,9 @@ struct RunOptions {
   int checks_max = 0;               // failed checks per attempt; 0: 4 alone, 1 in attempts
   int64_t time_max_s = 3600;        // of the whole run
   int64_t check_time_max_s = 600;
-  int tokens_max = 2048;  // of one reply
+  int64_t command_time_max_s = 120;  // of a tool's command
+  int tokens_max = 2048;             // of one reply
+  int64_t tokens_total_max = 0;      // read and written in the run; 0: no limit
   std::string mode = "workspace";
   std::vector<std::string> allow_read;
   std::vector<std::string> allow_host;

@@ -15,6 +15,10 @@
 
 namespace corvid::runtime {
 
+// In a session's folder: tool output that is too long for the model, a file for each call
+// (CALL_ID.txt).
+inline constexpr const char* kOutputsFolder = "outputs";
+
 // One run or conversation: an append-only list of events on disk (ID/events.jsonl) and the exact
 // tokens that a local model evaluated (ID/tokens.jsonl). append() returns after fsync, so whatever
 // is acted on afterwards survives kill -9. Appending is thread-safe; attempts share one log.

@@ -1,6 +1,7 @@
 #include "runtime/task_run.h"
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <thread>
 
@@ -18,6 +19,7 @@
 #include "runtime/profile_needs.h"
 #include "runtime/prompt.h"
 #include "runtime/recollect.h"
+#include "runtime/run_ending.h"
 #include "runtime/run_scratch.h"
 #include "runtime/state_cache.h"
 #include "runtime/token_log.h"
@@ -157,6 +159,7 @@ class TaskRun {
     config.allow_hosts = options_.allow_host;
     config.file = policies::read_policy_file(environment_.paths.config / "policy.toml");
     config.base = sandbox::system_profile();
+    config.base.time_max = std::chrono::seconds(options_.command_time_max_s);
     config.base.protected_paths = nested_git_folders(workspace_);
     // A check that the model runs must not leave byte code in the workspace.
     config.base.environment.push_back("PYTHONDONTWRITEBYTECODE=1");
@@ -202,7 +205,6 @@ class TaskRun {
   void apply(const Winner& winner);
   void drive(RunResult& result, StartPoint from, std::stop_token stop);
   void run_fork(RunResult& result, AgentLoop& loop, int count, std::stop_token stop);
-  void settle(RunResult& result, StopReason reason, AgentLoop& loop);
   void finish(RunResult& result);
 
   RunOptions options_;
@@ -229,6 +231,7 @@ class TaskRun {
       false;  // a step began to change the workspace, and its end is not recorded
   bool is_resumed_ = false;
   std::stop_token stop_;
+  std::atomic<int64_t> tokens_left_{0};
   std::vector<int> failed_attempts_;
   std::mutex evidence_mutex_;
   std::optional<tools::Evidence> evidence_;
@@ -248,6 +251,7 @@ LoopParts TaskRun::parts() {
                   .edit_ranking = options_.edit_ranking,
                   .check_command = options_.verify,
                   .evidence = [this]() -> const tools::Evidence& { return evidence(); },
+                  .tokens_left = options_.tokens_total_max > 0 ? &tokens_left_ : nullptr,
                   .before_change = {},
                   .after_change = {}};
   return parts;
@@ -301,6 +305,7 @@ RunResult TaskRun::conduct(const std::function<StartPoint()>& prepare, std::stop
   const std::stop_callback forward(outer, [&source] { source.request_stop(); });
   const Deadline deadline(source, options_.time_max_s);
   stop_ = source.get_token();
+  tokens_left_ = options_.tokens_total_max;
   try {
     StartPoint from = prepare();
     make_checker();
@@ -343,14 +348,16 @@ void TaskRun::drive(RunResult& result, StartPoint from, std::stop_token stop) {
   if (is_forked) loop_settings.temperature = 0;
   int snapshot_turn = -1;
   AgentLoop* loop_pointer = nullptr;
-  shared.before_change = [&] {
+  shared.before_change = [&](int open_turn) {
     if (snapshot_turn == loop_pointer->turns()) return;
     snapshot_turn = loop_pointer->turns();
-    record_snapshot(snapshot_turn, store_.take(), false);
+    const Snapshot now = store_.take();
+    if (open_turn != 0) record_snapshot(open_turn, now, true);
+    record_snapshot(snapshot_turn, now, false);
     changing_turn_ = snapshot_turn;
   };
-  shared.after_change = [&] {
-    record_snapshot(loop_pointer->turns(), store_.take(), true);
+  shared.after_change = [&](int turn) {
+    record_snapshot(turn, store_.take(), true);
     const std::scoped_lock guard(evidence_mutex_);
     evidence_.reset();  // it was about the state before
   };
@@ -370,7 +377,7 @@ void TaskRun::drive(RunResult& result, StartPoint from, std::stop_token stop) {
   if (reason == StopReason::before_write) {
     run_fork(result, loop, count, stop);
   } else {
-    settle(result, reason, loop);
+    settle(result, reason, loop, options_);
   }
 }
 
@@ -415,43 +422,6 @@ void TaskRun::run_fork(RunResult& result, AgentLoop& loop, int count, std::stop_
         (is_one ? "the attempt does not pass the check"
                 : "none of " + std::to_string(tried.tried) + " attempts passes the check") +
         std::string(result.status == "limit" ? " within its turns (--max-turns)" : "") + diffs;
-  }
-}
-
-void TaskRun::settle(RunResult& result, StopReason reason, AgentLoop& loop) {
-  if (loop.last_check().has_value()) {
-    result.check = loop.last_check()->run;
-    result.changed_tests = loop.last_check()->changed_tests;
-  }
-  switch (reason) {
-    case StopReason::verified:
-      result.status = "verified";
-      result.message = "verified: the check passes in a clean copy";
-      break;
-    case StopReason::unverified:
-      result.status = "unverified";
-      result.message = "unverified: the check passes only with changed test or build files: " +
-                       join(result.changed_tests, ", ");
-      break;
-    case StopReason::check_failed:
-      result.status = "failed";
-      result.message = "failed: the check does not pass (exit code " +
-                       std::to_string(result.check.has_value() ? result.check->exit_code : 1) + ")";
-      break;
-    case StopReason::done:
-      result.status = loop.was_denied() ? "denied" : "unverified";
-      result.message = loop.last_text().empty() ? "done; no check was asked for" : loop.last_text();
-      break;
-    case StopReason::turn_limit:
-    case StopReason::stuck:
-      result.status = "limit";
-      result.message =
-          reason == StopReason::stuck
-              ? "stopped: the model repeats itself without progress"
-              : "stopped after " + std::to_string(options_.turns_max) + " turns (--max-turns)";
-      break;
-    case StopReason::before_write:
-      break;  // run_fork speaks for it
   }
 }
 

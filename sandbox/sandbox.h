@@ -15,10 +15,13 @@ struct Command {
   std::vector<std::string> argv;  // argv[0] without a slash is looked up in the command's PATH
   std::filesystem::path cwd;      // as the command sees it; must be visible to it
   std::string stdin_text;
+  int stdin_fd = -1;  // read by the command instead of stdin_text; stays the caller's; -1: none
   std::vector<std::string> environment;  // "NAME=VALUE", wins over Profile::environment
   // Called on the thread that runs run() with output as it comes, at most output_bytes_max in all;
   // pieces end anywhere. May be empty. Must not throw.
   std::function<void(std::string_view)> on_output;
+  // False: on_output gets all of the output, without a limit, and Outcome::output none of it.
+  bool collect_output = true;
 };
 
 // How a command ended. A non-zero exit is an outcome, not a failure of ours.
@@ -30,6 +33,7 @@ struct Outcome {
   bool memory_exceeded = false;     // ended by Profile::memory_bytes_max
   bool processes_exceeded = false;  // ended by Profile::processes_max
   bool truncated = false;           // reached Profile::output_bytes_max
+  int left_count = 0;               // processes and threads that ran on when it ended, now dead
   std::string output;               // stdout and stderr as they came
 };
 

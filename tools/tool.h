@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -22,16 +24,25 @@ class Memory;
 
 namespace corvid::tools {
 
+class Commands;
+
 struct ToolSpec {
   std::string name;         // what the model calls
   std::string description;  // what the model reads
   std::string schema;       // JSON Schema of the arguments, as text
+  // run() changes nothing but ToolState::read_hashes, and may run beside others of the kind.
+  bool is_reading = false;
 };
 
 // A candidate that suggest_edits offered; edit_file takes its id.
 struct Choice {
   std::string id;  // "c1", "c2", ...: position in the ranking
   EditCandidate edit;
+};
+
+struct PlanStep {
+  std::string text;
+  std::string status;  // todo, doing, done
 };
 
 // What one session's tools remember between calls: files that were read (edit needs it) and the
@@ -41,6 +52,8 @@ struct ToolState {
   std::vector<Choice> choices;   // those that were tried keep their ids; new ones get free ids
   std::set<std::string> tried;   // ids that were applied once; they are no longer offered
   std::string applied;           // id of the choice that stands in the workspace; empty: none
+  std::vector<PlanStep> plan;    // the model's own; empty: none
+  int command_count = 0;         // commands that were started: the last one is "pN"
 };
 
 // A tool that did not succeed has an answer for the model to read: a value, not an exception.
@@ -66,8 +79,16 @@ struct ToolContext {
   uint64_t seed = 0;
   std::string check_command;  // empty: none
   int64_t output_bytes_max = 32 << 10;
+  Commands* commands = nullptr;  // none: no command runs on after its call
+  std::chrono::milliseconds yield_after = std::chrono::seconds(30);  // then a command runs on
+  std::filesystem::path output_folder = {};  // for output that is too long; empty: it is cut
+  std::string call_id = {};                  // names the call's file there
+  std::string session = {};
   std::stop_token stop;
 };
+
+// The plan, one step per line: "[x] done", "[>] doing", "[ ] todo".
+std::string plan_text(const ToolState& state);
 
 class Tool {
  public:

@@ -140,6 +140,12 @@ void add_run(CLI::App& app, CommandContext& context) {
       ->check(CLI::Range(1, 10000));
   run->add_option("--max-tokens", options.tokens_max, "Tokens of one reply")
       ->check(CLI::Range(1, 1000000));
+  run->add_option("--max-tokens-total", options.tokens_total_max,
+                  "Tokens read and written in the whole run (default: no limit)")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 50));
+  run->add_option("--command-time-max", options.command_time_max_s,
+                  "Seconds for one command of a tool (default: 120)")
+      ->check(CLI::Range(1, 1000000));
   run->add_option("--time-max", options.time_max_s, "Seconds for the whole run")
       ->check(CLI::Range(1, 1000000));
   run->add_option("--check-time-max", options.check_time_max_s, "Seconds for one check")

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include "runtime/base/error.h"
@@ -80,8 +81,10 @@ void take_status(const jail::Status& status, const Command& command, Outcome& ou
   switch (status.ending) {
     case jail::Ending::exited:
       outcome.exit_code = status.value;
+      outcome.left_count = atoi(status.text);
       return;
     case jail::Ending::killed:
+      outcome.left_count = atoi(status.text);
       outcome.signal = status.value;
       outcome.exit_code = 128 + status.value;
       return;
@@ -127,6 +130,8 @@ class LinuxSandbox final : public Sandbox {
     launch.argv = {"corvid-jail"};
     launch.plan = encode(make_plan(command, profile));
     launch.stdin_text = command.stdin_text;
+    launch.stdin_fd = command.stdin_fd;
+    launch.collect_output = command.collect_output;
     launch.output_bytes_max = profile.output_bytes_max;
     launch.time_max = profile.time_max;
     launch.on_output = command.on_output;

@@ -25,6 +25,8 @@ class NoSandbox final : public Sandbox {
     }
     launch.cwd = command.cwd.string();
     launch.stdin_text = command.stdin_text;
+    launch.stdin_fd = command.stdin_fd;
+    launch.collect_output = command.collect_output;
     launch.output_bytes_max = profile.output_bytes_max;
     launch.time_max = profile.time_max;
     launch.on_output = command.on_output;

@@ -15,23 +15,29 @@ namespace {
 
 constexpr long kLookEveryNanoseconds = 20'000'000;
 
-[[noreturn]] void end(Ending ending, int value) {
-  report(ending, value);
+[[noreturn]] void end(Ending ending, int value, const char* text = "") {
+  report(ending, value, text);
   _exit(0);
 }
 
 // Ends the process when the command has ended. Orphans of the command are reaped on the way.
-void reap(pid_t command) {
+void reap(pid_t command, const Plan& plan, int proc_fd) {
+  bool has_ended = false;
+  int ending = 0;
   for (;;) {
     int status = 0;
     const pid_t done = waitpid(-1, &status, WNOHANG);
-    if (done == 0 || (done < 0 && errno == ECHILD)) return;
-    if (done < 0) continue;
+    if (done == 0 || (done < 0 && errno == ECHILD)) break;
     if (done != command) continue;
-    // 126 after a failed step or exec: the child has reported already, and the first report counts.
-    if (WIFEXITED(status)) end(Ending::exited, WEXITSTATUS(status));
-    if (WIFSIGNALED(status)) end(Ending::killed, WTERMSIG(status));
+    has_ended = true;
+    ending = status;
   }
+  if (!has_ended) return;
+  char left[24];
+  snprintf(left, sizeof left, "%ld", measure(plan, proc_fd).process_count);
+  // 126 after a failed step or exec: the child has reported already, and the first report counts.
+  if (WIFEXITED(ending)) end(Ending::exited, WEXITSTATUS(ending), left);
+  if (WIFSIGNALED(ending)) end(Ending::killed, WTERMSIG(ending), left);
 }
 
 void look(const Plan& plan, int proc_fd) {
@@ -67,7 +73,7 @@ void run_init(State& state) {
   sigaddset(&child, SIGCHLD);
   const timespec pause = {0, kLookEveryNanoseconds};
   for (;;) {
-    reap(command);
+    reap(command, state.plan, proc_fd);
     if (sigtimedwait(&child, nullptr, &pause) < 0) look(state.plan, proc_fd);
   }
 }

@@ -4,8 +4,8 @@
 namespace corvid::jail {
 
 enum class Ending : char {
-  exited = 'e',            // value: exit code
-  killed = 's',            // value: signal
+  exited = 'e',            // value: exit code; text: number of processes that ran on
+  killed = 's',            // value: signal; text: the same
   step_failed = 'f',       // value: errno; text: "step" or "step: what"
   not_executed = 'x',      // value: errno of exec
   memory_exceeded = 'm',   // all processes together held more than they may

@@ -100,6 +100,10 @@ class Collector {
     const ssize_t got = read(fd, buffer_, sizeof buffer_);
     if (got < 0) return errno == EINTR || errno == EAGAIN;
     if (got == 0) return false;
+    if (!launch_.collect_output) {
+      if (launch_.on_output) launch_.on_output({buffer_, static_cast<size_t>(got)});
+      return true;
+    }
     const size_t room = static_cast<size_t>(launch_.output_bytes_max) - ended_.output.size();
     const size_t kept = std::min(room, static_cast<size_t>(got));
     ended_.truncated |= kept < static_cast<size_t>(got);
@@ -235,7 +239,7 @@ Ended run_process(const Launch& launch, std::stop_token stop) {
   pid_t pid = -1;
   {
     SpawnSettings settings;
-    settings.pass(input.get(), 0);
+    settings.pass(launch.stdin_fd >= 0 ? launch.stdin_fd : input.get(), 0);
     settings.pass(output.write.get(), 1);
     settings.pass(output.write.get(), 2);
     Descriptor plan;
@@ -251,6 +255,7 @@ Ended run_process(const Launch& launch, std::stop_token stop) {
   status.write.reset();
   lifeline.read.reset();
   supervise(pid, output.read.get(), stopped.get(), launch, ended);
+  kill(-pid, SIGKILL);  // what it left in its group; its number is still taken
   while (waitpid(pid, &ended.wait_status, 0) < 0) {
     if (errno != EINTR) fail_errno("waitpid");
   }

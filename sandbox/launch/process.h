@@ -37,10 +37,12 @@ struct Launch {
   std::vector<std::string> environment;
   std::string cwd;                // empty: this process's
   std::string stdin_text;
+  int stdin_fd = -1;              // instead of stdin_text; -1: none
   std::optional<std::string> plan;  // for the jail: passed as kPlanFd, with status and lifeline
   int64_t output_bytes_max = 0;
   std::chrono::milliseconds time_max{0};
   std::function<void(std::string_view)> on_output;
+  bool collect_output = true;  // false: on_output gets all of it
 };
 
 struct Ended {

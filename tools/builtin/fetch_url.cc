@@ -86,7 +86,8 @@ class FetchUrl final : public Tool {
   const ToolSpec spec_ = {
       "fetch_url", "Read a web page or file over http or https. The host must have been allowed.",
       R"({"type":"object","properties":{"url":{"type":"string"}},)"
-      R"("required":["url"],"additionalProperties":false})"};
+      R"("required":["url"],"additionalProperties":false})",
+      true};
 };
 
 }  // namespace

@@ -41,7 +41,8 @@ class ListFiles final : public Tool {
   const ToolSpec spec_ = {
       "list_files", "List files beneath a folder, by glob pattern.",
       R"({"type":"object","properties":{"path":{"type":"string"},"pattern":{"type":"string"}},)"
-      R"("additionalProperties":false})"};
+      R"("additionalProperties":false})",
+      true};
 };
 
 }  // namespace

@@ -28,7 +28,8 @@ class MemorySearch final : public Tool {
   const ToolSpec spec_ = {
       "memory_search", "Search what earlier sessions said and did.",
       R"({"type":"object","properties":{"question":{"type":"string","minLength":1}},)"
-      R"("required":["question"],"additionalProperties":false})"};
+      R"("required":["question"],"additionalProperties":false})",
+      true};
 };
 
 }  // namespace

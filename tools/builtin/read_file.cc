@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "runtime/base/files.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
 #include "tools/support/file_tool.h"
@@ -12,6 +13,17 @@ namespace {
 constexpr int64_t kWholeFileLines = 400;  // shown whole when no range is asked for
 constexpr int64_t kDefaultLines = 200;    // of longer files
 constexpr size_t kLineBytesMax = 2000;
+constexpr std::string_view kOutput = "output:";  // a long output that the session keeps
+
+std::optional<std::string> read_output(const ToolContext& context, const std::string& name) {
+  const bool is_plain =
+      name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == name.npos;
+  const std::filesystem::path file = context.output_folder / (name + ".txt");
+  if (!is_plain || context.output_folder.empty() || !std::filesystem::is_regular_file(file)) {
+    return std::nullopt;
+  }
+  return read_file(file);
+}
 
 class ReadFile final : public Tool {
  public:
@@ -19,12 +31,18 @@ class ReadFile final : public Tool {
 
   policies::Action plan(const Json& args, const Workspace& workspace,
                         const ToolState&) const override {
+    if (json_string(args, "path").starts_with(kOutput)) return action_of("read_file");
     return action_of("read_file", {workspace.action_path(json_string(args, "path"))});
   }
 
   ToolResult run(const Json& args, const ToolContext& context) const override {
-    const std::string path = context.workspace.relative(json_string(args, "path"));
-    const std::optional<std::string> content = context.workspace.read(path);
+    const std::string named = json_string(args, "path");
+    const bool is_output = named.starts_with(kOutput);
+    const std::string path = is_output ? named : context.workspace.relative(named);
+    const std::optional<std::string> content =
+        is_output ? read_output(context, named.substr(kOutput.size()))
+                  : context.workspace.read(path);
+    if (!content && is_output) return error_result("there is no " + quote_path(path));
     if (!content) return error_result(missing_file(context.workspace, path));
     if (is_binary(*content)) {
       return error_result(quote_path(path) + " is binary (" + std::to_string(content->size()) +
@@ -40,7 +58,7 @@ class ReadFile final : public Tool {
     }
     const int64_t usual = count <= kWholeFileLines ? kWholeFileLines : kDefaultLines;
     const int64_t last = std::min(count, first - 1 + json_int_or(args, "limit", usual));
-    note_read(context.state, path, *content);
+    if (!is_output) note_read(context.state, path, *content);
     ToolResult result;
     result.text = quote_path(path) + ", lines " + std::to_string(count == 0 ? 0 : first) + "-" +
                   std::to_string(last) + " of " + std::to_string(count) + "\n";
@@ -62,7 +80,8 @@ class ReadFile final : public Tool {
       R"({"type":"object","properties":{"path":{"type":"string"},)"
       R"("offset":{"type":"integer","minimum":1},)"
       R"("limit":{"type":"integer","minimum":1,"maximum":2000}},)"
-      R"("required":["path"],"additionalProperties":false})"};
+      R"("required":["path"],"additionalProperties":false})",
+      true};
 };
 
 }  // namespace

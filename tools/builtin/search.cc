@@ -67,7 +67,8 @@ class Search final : public Tool {
       "search", "Find lines that match a regular expression.",
       R"({"type":"object","properties":{"pattern":{"type":"string","minLength":1},)"
       R"("path":{"type":"string"},"limit":{"type":"integer","minimum":1,"maximum":500}},)"
-      R"("required":["pattern"],"additionalProperties":false})"};
+      R"("required":["pattern"],"additionalProperties":false})",
+      true};
 };
 
 }  // namespace

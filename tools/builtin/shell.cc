@@ -1,9 +1,5 @@
-#include <algorithm>
-
-#include "runtime/base/error.h"
 #include "runtime/base/json.h"
-#include "runtime/base/text.h"
-#include "tools/support/file_tool.h"
+#include "tools/support/run_command.h"
 
 namespace corvid::tools {
 namespace {
@@ -12,50 +8,21 @@ class Shell final : public Tool {
  public:
   const ToolSpec& spec() const override { return spec_; }
 
-  // What the command writes is not known; the profile of the decision confines it.
   policies::Action plan(const Json& args, const Workspace& workspace,
                         const ToolState&) const override {
-    const std::string command = json_string(args, "command");
-    if (command.find('\0') != std::string::npos) {
-      fail(Code::invalid, "the command holds a zero byte");
-    }
-    policies::Action action = action_of("shell", {workspace.shown_as()});
-    action.argv = {"/bin/sh", "-c", command};
-    return action;
+    return command_action("shell", json_string(args, "command"), workspace);
   }
 
   ToolResult run(const Json& args, const ToolContext& context) const override {
-    sandbox::Profile profile = context.profile;
+    Commands own;  // where nothing may run on
+    ShellCommand command{json_string(args, "command"), context.profile.time_max, {}, false};
     if (args.contains("timeout_s")) {
-      const std::chrono::seconds wanted(args.at("timeout_s").get<int>());
-      profile.time_max = std::min<std::chrono::milliseconds>(profile.time_max, wanted);
+      command.time_max = std::chrono::seconds(args.at("timeout_s").get<int>());
     }
-    sandbox::Command command;
-    command.argv = {"/bin/sh", "-c", json_string(args, "command")};
-    command.cwd = context.workspace.shown_as();
-    const sandbox::Outcome outcome = context.sandbox.run(command, profile, context.stop);
-    if (outcome.cancelled) fail(Code::cancelled, "the command was cancelled");
-    ToolResult result;
-    result.exit_code = outcome.exit_code;
-    result.text = "exit code " + std::to_string(outcome.exit_code) + "\n" + to_utf8(outcome.output);
-    const auto note = [&](const std::string& text) {
-      if (!result.text.ends_with('\n')) result.text += '\n';
-      result.text += "[" + text + "]\n";
-    };
-    if (outcome.truncated) {
-      note("the output was cut at " + std::to_string(profile.output_bytes_max) + " bytes");
-    }
-    if (outcome.timed_out) {
-      result.is_error = true;
-      note("stopped after " + std::to_string(profile.time_max.count() / 1000) + " s");
-    }
-    if (outcome.memory_exceeded) {
-      note("ended by the memory limit of " + std::to_string(profile.memory_bytes_max) + " bytes");
-    }
-    if (outcome.processes_exceeded) {
-      note("ended by the limit of " + std::to_string(profile.processes_max) + " processes");
-    }
-    return result;
+    command.wait = context.yield_after;
+    if (context.commands == nullptr) command.wait = context.profile.time_max * 2;
+    return run_shell_command(command, context,
+                             context.commands == nullptr ? own : *context.commands);
   }
 
  private:

@@ -1,0 +1,42 @@
+// plan and memory_note.
+
+#include "memory/memory.h"
+#include "tests/tools/tool_fixture.h"
+
+using namespace corvid;
+using namespace corvid::tools;
+
+TEST_CASE("plan keeps the steps with their status, the last list whole") {
+  ToolFixture fixture;
+  fixture.call("plan", {{"steps", {{{"step", "read"}}}}});
+  const Json steps = {{{"step", "read"}, {"status", "done"}},
+                      {{"step", "repair"}, {"status", "doing"}},
+                      {{"step", "check"}}};
+  const ToolResult result = fixture.call("plan", {{"steps", steps}});
+  CHECK(result.text == "[x] read\n[>] repair\n[ ] check\n");
+  CHECK(fixture.state.plan.size() == 3);
+  CHECK(fixture.call("plan", {{"steps", {{{"step", "x"}, {"status", "later"}}}}}).is_error);
+  CHECK(fixture.state.plan.size() == 3);
+}
+
+TEST_CASE("memory_note is the agent's own word, which memory shows and erases") {
+  ToolFixture fixture;
+  CHECK(fixture.call("memory_note", {{"text", "x"}}).is_error);
+  memory::MemoryConfig config;
+  config.location = ":memory:";
+  memory::Memory memory(config);
+  fixture.memory = &memory;
+  const std::string text = "The integration tests need the variable BLUE_PORT.";
+  const ToolResult result = fixture.call("memory_note", {{"text", text}});
+  INFO(result.text);
+  CHECK_FALSE(result.is_error);
+  const memory::Recall recall = memory.recall("what do the integration tests need?");
+  REQUIRE(recall.hits.size() == 1);
+  CHECK(recall.hits[0].tier == memory::Tier::assistant);
+  CHECK(recall.hits[0].text.find("BLUE_PORT") != std::string::npos);
+  memory::ForgetRequest request;
+  request.text = "BLUE_PORT";
+  memory.forget(memory.find_to_forget(request, {memory.scope(), false}), "test");
+  CHECK(memory.recall("what do the integration tests need?").hits.empty());
+  CHECK(fixture.call("memory_note", {{"text", text}}).is_error);
+}

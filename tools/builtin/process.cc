@@ -1,0 +1,60 @@
+#include "runtime/base/error.h"
+#include "runtime/base/json.h"
+#include "tools/support/file_tool.h"
+#include "tools/support/run_command.h"
+
+namespace corvid::tools {
+namespace {
+
+constexpr int64_t kFirstLookSeconds = 1;
+constexpr int64_t kWaitSeconds = 10;
+
+class Process final : public Tool {
+ public:
+  const ToolSpec& spec() const override { return spec_; }
+
+  // What is typed into a command may be a command itself, and is judged like one.
+  policies::Action plan(const Json& args, const Workspace& workspace,
+                        const ToolState&) const override {
+    if (args.contains("command") == args.contains("id")) {
+      fail(Code::invalid, "give command to start one, or id to reach one that runs");
+    }
+    for (const char* name : {"command", "stdin"}) {
+      const std::string text = json_string_or(args, name, "");
+      if (!text.empty()) return command_action("process", text, workspace);
+    }
+    return action_of("process");
+  }
+
+  ToolResult run(const Json& args, const ToolContext& context) const override {
+    if (context.commands == nullptr) return error_result("no command may run on here");
+    Commands& commands = *context.commands;
+    const bool is_start = args.contains("command");
+    const std::chrono::seconds wait(
+        json_int_or(args, "wait_s", is_start ? kFirstLookSeconds : kWaitSeconds));
+    const std::string input = json_string_or(args, "stdin", "");
+    if (is_start) {
+      return run_shell_command(
+          {json_string(args, "command"), context.profile.time_max, wait, true}, context, commands);
+    }
+    const std::string id = json_string(args, "id");
+    if (!input.empty()) commands.type(id, input);
+    if (json_bool_or(args, "kill", false)) commands.kill(id);
+    return tell_command(id, wait, context, commands);
+  }
+
+ private:
+  const ToolSpec spec_ = {
+      "process",
+      "Start a command that runs on (a server, a watcher); or with id: what it wrote since, stdin "
+      "typed into it, kill. Its network is its own: reach a server from within one command.",
+      R"({"type":"object","properties":{"command":{"type":"string"},"id":{"type":"string"},)"
+      R"("stdin":{"type":"string"},"kill":{"type":"boolean"},)"
+      R"("wait_s":{"type":"integer","minimum":0,"maximum":600}},"additionalProperties":false})"};
+};
+
+}  // namespace
+
+std::unique_ptr<Tool> make_process() { return std::make_unique<Process>(); }
+
+}  // namespace corvid::tools
