@@ -1,6 +1,7 @@
 #pragma once
 // From messages to prompt text, and from a model's text back to messages and calls.
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,41 +39,50 @@ class ChatTemplate {
 // The syntax in which a model writes tool calls.
 enum class CallSyntax {
   hermes_json,  // <tool_call>\n{"name": N, "arguments": {...}}\n</tool_call>
+  // <tool_call>\n<function=N>\n<parameter=A>\nVALUE\n</parameter>\n</function>\n</tool_call>
+  xml,          // Nemotron 3, Qwen3.5, Qwen3-Coder, Step 3.5
+  llama3_json,  // {"name": N, "parameters": {...}}, as the whole turn or behind <|python_tag|>
+  kimi,  // <|tool_call_begin|>functions.N:0<|tool_call_argument_begin|>{...}<|tool_call_end|>
 };
+
+// The syntax that a chat template writes; hermes_json where it shows none of the others.
+CallSyntax call_syntax(std::string_view chat_template);
 
 struct ParsedCall {
   std::string name;
   std::string arguments;  // JSON object text
 };
 
+struct CallParserOptions {
+  bool split_reasoning = false;    // text between <think> and </think> goes to reasoning()
+  bool starts_in_reasoning = false;  // the prompt ends behind <think>
+  // Tool name to JSON Schema of its arguments: gives the values of the XML syntax their types.
+  // Without a type a value is a string.
+  std::map<std::string, std::string> schemas;
+};
+
 // What a model's text so far says. Fed with text as it streams.
 class CallParser {
  public:
-  explicit CallParser(CallSyntax syntax) : syntax_(syntax) {}
+  explicit CallParser(CallSyntax syntax, CallParserOptions options = {});
+  ~CallParser();
+  CallParser(CallParser&&) noexcept;
+  CallParser& operator=(CallParser&&) noexcept;
+
   // Returns the plain text that may be shown now (text that could still begin a call is held back).
-  // White space between calls is dropped.
+  // White space between calls is dropped. A call ends the reasoning in which it begins.
   std::string push(std::string_view text);
-  // Ends the stream; throws nothing. A call whose JSON is whole counts even if the end came before
-  // its closing tag.
+  // Ends the stream; throws nothing. A call that is whole but for its closing tags counts.
   std::string finish();
-  const std::vector<ParsedCall>& calls() const { return calls_; }
+  const std::vector<ParsedCall>& calls() const;
+  // What was reasoned so far, without white space around it.
+  std::string reasoning() const;
   // A call was opened and is not whole, or what it held was not a call.
-  bool broken() const { return broken_; }
+  bool broken() const;
 
  private:
-  bool scan();
-  void take_call(std::string_view json);
-  void close_call();
-
-  CallSyntax syntax_;
-  std::string pending_;  // text that may begin a call, or what follows an opening tag
-  std::vector<ParsedCall> calls_;
-  bool broken_ = false;
-  // Inside a call: how far `pending_` has been read, and where in its JSON that is.
-  bool inside_ = false, after_call_ = false;
-  size_t scanned_ = 0, json_end_ = 0;
-  int depth_ = 0;
-  bool in_string_ = false, escaped_ = false, bad_ = false;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace corvid::engine

@@ -30,11 +30,14 @@ struct ConstraintSpec {
   std::vector<ToolShape> tools;
   bool call_required = false;   // the turn must be a call: no free text before it
   bool allow_text = true;       // free text may precede a call, or be the whole turn
-  int calls_max = 1;
+  int calls_max = 1;            // llama3_json: never more than one
+  int calls_before = 0;         // calls earlier in the conversation, which kimi counts
 };
 
-// The state of one generation, which writes calls canonically:
+// The state of one generation, which writes calls canonically, as chat templates write them:
 //   <tool_call>\n{"name": "read_file", "arguments": {"path": "a.py", "offset": 3}}\n</tool_call>
+// In the XML syntax arguments come in any order (at most 62), strings are raw text without the
+// closing tag, and True and False are read as well.
 // Text that is settled is cut into tokens as Tokenizer::encode() cuts it; where there is a choice,
 // every token that begins an allowed text is allowed. Copyable (a fork of a sequence copies it);
 // copies may be used by different threads. Fails closed: when nothing is allowed, only the end is.

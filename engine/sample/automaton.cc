@@ -42,47 +42,80 @@ int32_t lead_state(uint8_t byte) {
 }  // namespace
 
 Automaton::Automaton(const ConstraintSpec& spec)
-    : grammar_(spec.tools),
+    : form_(call_form(spec.syntax)),
+      grammar_(spec.tools, form_),
       call_required_(spec.call_required),
       allow_text_(spec.allow_text),
       calls_possible_(spec.calls_max > 0 && !grammar_.tools().empty()),
-      calls_max_(spec.calls_max) {}
+      calls_max_(form_.next.empty() ? std::min(spec.calls_max, 1) : spec.calls_max),
+      calls_before_(spec.calls_before) {
+  for (const CallForm::Trigger& trigger : form_.triggers) {
+    triggers_.add(trigger.text, trigger.open_at);
+    starts_.add(trigger.text, trigger.open_at);
+  }
+  if (form_.at_start) starts_.add(form_.open, static_cast<int32_t>(form_.open.size()));
+  if (!form_.next.empty()) after_[0].add(form_.next, static_cast<int32_t>(Phase::name));
+  for (LiteralTrie& trie : after_) {
+    if (!form_.last.empty()) trie.add(form_.last, static_cast<int32_t>(Phase::ended));
+  }
+}
 
 Position Automaton::start() const {
   Position position;
   const bool text = allow_text_ && !call_required_;
-  position.phase = text ? Phase::text : calls_possible_ ? Phase::open : Phase::ended;
+  const Phase written = form_.at_start ? Phase::start : Phase::text;
+  position.phase = text ? written : calls_possible_ ? Phase::open : Phase::ended;
   return position;
 }
 
 bool Automaton::may_end(const Position& position) const {
   switch (position.phase) {
+    case Phase::start:
     case Phase::text:
     case Phase::ended: return true;
-    case Phase::open: return position.at == 0 && !call_required_;
-    case Phase::after: return position.at == 0;
+    case Phase::open: return position.at == 0 && !call_required_ && !position.triggered;
+    case Phase::after: return position.at == 0 && form_.last.empty();
     default: return false;
   }
 }
 
 bool Automaton::inside_call(const Position& position) const {
   switch (position.phase) {
+    case Phase::start:
     case Phase::text:
     case Phase::ended: return false;
-    case Phase::open:
-    case Phase::after: return position.at > 0;
+    case Phase::open: return position.at > 0 || position.triggered;
+    case Phase::after: return position.at > 0 || !form_.last.empty();
     default: return true;
   }
 }
 
-std::string_view Automaton::tag(const Position& position) const {
-  switch (position.phase) {
-    case Phase::text: return calls_possible_ ? kOpenTag : std::string_view();
-    case Phase::open: return position.at == 0 ? kOpenTag : std::string_view();
-    case Phase::after:
-      return position.at == 1 && position.calls < calls_max_ ? kOpenTag : std::string_view();
-    case Phase::close: return position.at == 2 ? kCloseTag : std::string_view();
-    default: return {};
+const LiteralTrie& Automaton::after(const Position& position) const {
+  return after_[position.calls < calls_max_ ? 0 : 1];
+}
+
+std::string Automaton::number(const Position& position) const {
+  return std::to_string(calls_before_ + position.calls) + std::string(kArgumentsTag);
+}
+
+bool Automaton::may_tag(const Position& p, std::string_view tag) const {
+  const auto in = [&](std::string_view literal) {
+    return literal.substr(static_cast<size_t>(p.at)).starts_with(tag);
+  };
+  const auto in_trie = [&](const LiteralTrie& trie, int32_t at) {
+    for (int32_t literal = 0; literal < trie.size(); ++literal) {
+      if (trie.passes(literal, at) && trie.rest(literal, at).starts_with(tag)) return true;
+    }
+    return false;
+  };
+  switch (p.phase) {
+    case Phase::start:
+    case Phase::text: return calls_possible_ && in_trie(triggers_, 0);
+    case Phase::open: return in(form_.open);
+    case Phase::number: return in(number(p));
+    case Phase::close: return in(form_.close);
+    case Phase::after: return in_trie(after(p), p.at);
+    default: return false;
   }
 }
 
@@ -93,46 +126,94 @@ bool Automaton::step(Position& position, std::string_view bytes) const {
 }
 
 bool Automaton::step(Position& p, uint8_t byte) const {
-  const auto expect = [&](std::string_view literal, Phase next) {
-    if (byte != static_cast<uint8_t>(literal[static_cast<size_t>(p.at)])) return false;
-    if (static_cast<size_t>(++p.at) == literal.size()) {
-      p.phase = next;
-      p.at = 0;
-      p.name = 0;
-    }
-    return true;
+  const auto expect = [&](std::string_view literal) {
+    return byte == static_cast<uint8_t>(literal[static_cast<size_t>(p.at)]);
   };
   switch (p.phase) {
-    case Phase::text: {
-      const bool goes_on = byte == static_cast<uint8_t>(kOpenTag[static_cast<size_t>(p.at)]);
-      p.at = goes_on ? static_cast<int16_t>(p.at + 1) : byte == '<' ? 1 : 0;
-      if (static_cast<size_t>(p.at) == kOpenTag.size()) {
-        if (!calls_possible_) return false;
-        p.phase = Phase::open;
-      }
+    case Phase::start:
+    case Phase::text: return step_text(p, byte);
+    case Phase::open:
+      if (!expect(form_.open)) return false;
+      enter(p, p.at + 1);
       return true;
-    }
-    case Phase::open: return expect(kOpen, Phase::name);
-    case Phase::name: {
-      const LiteralTrie& names = grammar_.names();
-      p.name = names.step(p.name, byte);
-      if (p.name < 0) return false;
-      const int32_t literal = names.node(p.name).literal;
-      if (literal < 0) return true;
-      const auto tool = static_cast<size_t>(names.target(literal));
-      p.phase = Phase::value;
-      p.frames[p.depth++] = {grammar_.tools()[tool].arguments, 0, 0};
-      return true;
-    }
+    case Phase::name: return step_name(p, byte);
+    case Phase::number: return step_number(p, byte);
     case Phase::value: return step_value(p, byte);
     case Phase::close:
-      if (!expect(kClose, Phase::after)) return false;
-      if (p.phase == Phase::after) ++p.calls;
+      if (!expect(form_.close)) return false;
+      if (static_cast<size_t>(++p.at) == form_.close.size()) {
+        p.phase = Phase::after;
+        p.at = 0;
+        ++p.calls;
+      }
       return true;
-    case Phase::after: return p.calls < calls_max_ && expect(kNext, Phase::name);
+    case Phase::after: return step_after(p, byte);
     case Phase::ended: return false;
   }
   return false;
+}
+
+// Behind `open_at` bytes of `open`.
+void Automaton::enter(Position& p, int32_t open_at) const {
+  const bool whole = static_cast<size_t>(open_at) == form_.open.size();
+  p.phase = whole ? Phase::name : Phase::open;
+  p.at = whole ? int16_t{0} : static_cast<int16_t>(open_at);
+  p.name = 0;
+}
+
+// No trigger has its first byte a second time, so that a mismatch never loses the beginning of one.
+bool Automaton::step_text(Position& p, uint8_t byte) const {
+  const LiteralTrie* trie = p.phase == Phase::start ? &starts_ : &triggers_;
+  int32_t next = trie->step(p.at, byte);
+  if (next < 0) {
+    const bool blank = byte == ' ' || byte == '\n';
+    if (p.phase == Phase::start && p.at == 0 && blank) return true;
+    p.phase = Phase::text;
+    trie = &triggers_;
+    next = std::max(trie->step(0, byte), 0);
+  }
+  p.at = static_cast<int16_t>(next);
+  const int32_t literal = next > 0 ? trie->node(next).literal : -1;
+  if (literal < 0) return true;
+  enter(p, trie->target(literal));
+  p.triggered = p.phase == Phase::open;
+  return calls_possible_;
+}
+
+bool Automaton::step_name(Position& p, uint8_t byte) const {
+  const LiteralTrie& names = grammar_.names();
+  p.name = names.step(p.name, byte);
+  if (p.name < 0) return false;
+  const int32_t literal = names.node(p.name).literal;
+  if (literal < 0) return true;
+  const auto tool = static_cast<size_t>(names.target(literal));
+  p.phase = form_.numbered ? Phase::number : Phase::value;
+  p.at = 0;
+  p.frames[p.depth++] = {grammar_.tools()[tool].arguments, 0, 0};
+  return true;
+}
+
+bool Automaton::step_number(Position& p, uint8_t byte) const {
+  const std::string literal = number(p);
+  if (byte != static_cast<uint8_t>(literal[static_cast<size_t>(p.at)])) return false;
+  if (static_cast<size_t>(++p.at) == literal.size()) {
+    p.phase = Phase::value;
+    p.at = 0;
+  }
+  return true;
+}
+
+bool Automaton::step_after(Position& p, uint8_t byte) const {
+  const LiteralTrie& trie = after(p);
+  const int32_t next = trie.step(p.at, byte);
+  if (next < 0) return false;
+  p.at = static_cast<int16_t>(next);
+  const int32_t literal = trie.node(next).literal;
+  if (literal < 0) return true;
+  p.phase = static_cast<Phase>(trie.target(literal));
+  p.at = 0;
+  p.name = 0;
+  return true;
 }
 
 bool Automaton::step_value(Position& p, uint8_t byte) const {
@@ -152,25 +233,104 @@ Automaton::Taken Automaton::take(Position& p, uint8_t byte) const {
   Position::Frame& frame = p.top();
   const ValueNode& node = grammar_.node(frame.node);
   switch (node.kind) {
-    case ValueKind::literals: {
-      const int32_t next = node.literals.step(frame.state, byte);
-      if (next < 0) {
-        if (node.literals.node(frame.state).literal < 0) return Taken::no;
-        --p.depth;
-        return Taken::before;
-      }
-      frame.state = next;
-      const LiteralTrie::Node& at = node.literals.node(next);
-      if (at.literal >= 0 && at.next.empty()) --p.depth;
-      return Taken::yes;
-    }
+    case ValueKind::literals: return take_literal(p, byte);
     case ValueKind::string: return take_string(p, byte);
     case ValueKind::integer: return take_integer(p, byte);
     case ValueKind::number: return take_number(p, byte);
     case ValueKind::object: return take_object(p, byte);
     case ValueKind::array: return take_array(p, byte);
+    case ValueKind::raw: return take_raw(p, byte);
+    case ValueKind::tags: return take_tags(p, byte);
   }
   return Taken::no;
+}
+
+// Behind a value that ended with the line that its tags begin with.
+void Automaton::close_line(Position& p) const {
+  --p.depth;
+  const LiteralTrie& keys = grammar_.node(p.top().node).keys[1];
+  int32_t at = 0;
+  for (const char c : kParameterEnd) at = keys.step(at, static_cast<uint8_t>(c));
+  p.top().state = at;
+}
+
+Automaton::Taken Automaton::take_literal(Position& p, uint8_t byte) const {
+  Position::Frame& frame = p.top();
+  const ValueNode& node = grammar_.node(frame.node);
+  const int32_t next = node.literals.step(frame.state, byte);
+  if (next < 0) {
+    if (node.literals.node(frame.state).literal < 0) return Taken::no;
+    --p.depth;
+    return Taken::before;
+  }
+  frame.state = next;
+  const LiteralTrie::Node& at = node.literals.node(next);
+  if (at.literal < 0 || !at.next.empty()) return Taken::yes;
+  node.closes ? close_line(p) : void(--p.depth);
+  return Taken::yes;
+}
+
+// `value` counts all characters, those of a kParameterEnd that is not whole included.
+Automaton::Taken Automaton::take_raw(Position& p, uint8_t byte) const {
+  Position::Frame& frame = p.top();
+  const ValueNode& node = grammar_.node(frame.node);
+  if (frame.state == kRawStart) frame.state = kBody;
+  if (frame.state > kBody && frame.state < kLine) {
+    const Continuation want = continuation(frame.state);
+    if (!between(byte, want.low, want.high)) return Taken::no;
+    frame.state = want.next;
+    return Taken::yes;
+  }
+  const bool in_line = frame.state >= kLine && frame.state < kBare;
+  const int32_t base = in_line ? kLine : kBare;
+  const int32_t read = std::max(frame.state - base, 0);
+  int32_t next = kBody, pending = 0;
+  if (read > 0 && byte == static_cast<uint8_t>(kParameterEnd[static_cast<size_t>(read)])) {
+    next = (in_line ? kLine : kBare) + read + 1;
+    pending = in_line ? read + 1 : 0;
+  } else if (byte == '\n') {
+    next = kLine + 1;
+    pending = 1;
+  } else if (byte == '<') {
+    next = kBare + 2;
+  } else if (byte >= 0x80) {
+    next = lead_state(byte);
+    if (next < 0) return Taken::no;
+  } else if (byte == 0) {
+    return Taken::no;
+  }
+  ++frame.value;
+  if (node.max >= 0 && frame.value - pending > node.max) return Taken::no;
+  frame.state = next;
+  if (next == kBare + static_cast<int32_t>(kParameterEnd.size())) return Taken::no;
+  if (next != kLine + static_cast<int32_t>(kParameterEnd.size())) return Taken::yes;
+  if (frame.value - pending < node.min) return Taken::no;
+  close_line(p);
+  return Taken::yes;
+}
+
+// `value` is the set of properties that are written.
+Automaton::Taken Automaton::take_tags(Position& p, uint8_t byte) const {
+  Position::Frame& frame = p.top();
+  const ValueNode& node = grammar_.node(frame.node);
+  const auto used = static_cast<uint64_t>(frame.value);
+  const LiteralTrie& keys = node.keys[used != 0];
+  const int32_t next = keys.step(frame.state, byte);
+  if (next < 0) return Taken::no;
+  const uint64_t open = (node.required & ~used) != 0 ? kEndBit | used : used;
+  if ((node.reach[used != 0][static_cast<size_t>(next)] & ~open) == 0) return Taken::no;
+  frame.state = next;
+  const int32_t literal = keys.node(next).literal;
+  if (literal < 0) return Taken::yes;
+  const int32_t target = keys.target(literal);
+  if (target == kCloseObject) {
+    --p.depth;
+    return Taken::yes;
+  }
+  frame.value = static_cast<int64_t>(used | uint64_t{1} << target);
+  frame.state = 0;
+  p.frames[p.depth++] = {node.properties[static_cast<size_t>(target)].value, 0, 0};
+  return Taken::yes;
 }
 
 Automaton::Taken Automaton::take_string(Position& p, uint8_t byte) const {
@@ -330,7 +490,9 @@ std::optional<int64_t> Automaton::string_room(const Position& position) const {
   if (position.phase != Phase::value) return std::nullopt;
   const Position::Frame& frame = position.top();
   const ValueNode& node = grammar_.node(frame.node);
-  if (node.kind != ValueKind::string || frame.state != kBody) return std::nullopt;
+  const bool raw_start = node.kind == ValueKind::raw && frame.state == kRawStart;
+  const bool text = node.kind == ValueKind::string || node.kind == ValueKind::raw;
+  if (!raw_start && (!text || frame.state != kBody)) return std::nullopt;
   return node.max < 0 ? INT64_MAX : node.max - frame.value;
 }
 
@@ -339,14 +501,16 @@ std::string Automaton::key(const Position& p, int64_t room_max) const {
   const auto add = [&](int64_t value) { key += std::to_string(value) + ' '; };
   add(static_cast<int64_t>(p.phase));
   add(p.at);
+  add(p.triggered);
   add(std::min(calls_max_ - p.calls, 3));  // no token holds more than two calls' tags
   if (p.phase == Phase::name) add(p.name);
+  if (form_.numbered && !is_text(p)) add(p.calls);
   for (size_t i = 0; i < p.depth; ++i) {
     const Position::Frame& frame = p.frames[i];
     const ValueNode& node = grammar_.node(frame.node);
     add(frame.node);
     add(frame.state);
-    if (node.kind == ValueKind::string) {
+    if (node.kind == ValueKind::string || node.kind == ValueKind::raw) {
       add(node.max < 0 ? room_max : std::min(node.max - frame.value, room_max));
       add(std::max<int64_t>(node.min - frame.value, 0));
     } else if (node.kind == ValueKind::array) {

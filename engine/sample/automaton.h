@@ -1,5 +1,5 @@
 #pragma once
-// The canonical writing of a turn as a deterministic automaton over bytes:
+// The canonical writing of a turn as a deterministic automaton over bytes (see CallForm):
 //   [text] <tool_call>\n{"name": "N", "arguments": {"k": v, ...}}\n</tool_call> [\n<tool_call>...]
 
 #include <array>
@@ -13,7 +13,8 @@
 
 namespace corvid::engine {
 
-enum class Phase : uint8_t { text, open, name, value, close, after, ended };
+// start: text that may still be a call as its very first text; number: behind a name.
+enum class Phase : uint8_t { start, text, open, name, number, value, close, after, ended };
 
 // Where in the turn we are. Cheap to copy.
 struct Position {
@@ -24,7 +25,8 @@ struct Position {
   };
   Phase phase = Phase::text;
   uint8_t depth = 0;    // frames in use
-  int16_t at = 0;       // in the literal of the phase; text: how much of an opening tag was seen
+  int16_t at = 0;       // in the literal of the phase, or a node of its trie
+  bool triggered = false;  // the opening began in text
   int32_t calls = 0;
   int32_t name = 0;     // node in Grammar::names()
   std::array<Frame, kNestingMax + 2> frames;
@@ -43,8 +45,13 @@ class Automaton {
   bool step(Position& position, std::string_view bytes) const;
   bool may_end(const Position& position) const;
   bool inside_call(const Position& position) const;
-  // The tag that may begin exactly here; empty: none.
-  std::string_view tag(const Position& position) const;
+  // Whether `tag`, one of the form's, may begin exactly here.
+  bool may_tag(const Position& position, std::string_view tag) const;
+  const CallForm& form() const { return form_; }
+  // Text, in which a call may be opened.
+  static bool is_text(const Position& position) {
+    return position.phase == Phase::text || position.phase == Phase::start;
+  }
   // Inside of a string, between two characters: how many more fit (INT64_MAX: any number).
   std::optional<int64_t> string_room(const Position& position) const;
   // The shortest text that closes what is open.
@@ -55,23 +62,40 @@ class Automaton {
  private:
   enum class Taken { no, yes, before };  // before: the value had ended, the byte is its parent's
 
+  bool step_text(Position& position, uint8_t byte) const;
+  bool step_name(Position& position, uint8_t byte) const;
+  bool step_number(Position& position, uint8_t byte) const;
+  bool step_after(Position& position, uint8_t byte) const;
+  void enter(Position& position, int32_t open_at) const;
+  const LiteralTrie& after(const Position& position) const;
+  std::string number(const Position& position) const;
+  std::string tail(const Position& position) const;
   bool step_value(Position& position, uint8_t byte) const;
+  void close_line(Position& position) const;
   Taken take(Position& position, uint8_t byte) const;
   Taken take_string(Position& position, uint8_t byte) const;
   Taken take_integer(Position& position, uint8_t byte) const;
   Taken take_number(Position& position, uint8_t byte) const;
   Taken take_object(Position& position, uint8_t byte) const;
   Taken take_array(Position& position, uint8_t byte) const;
+  Taken take_literal(Position& position, uint8_t byte) const;
+  Taken take_raw(Position& position, uint8_t byte) const;
+  Taken take_tags(Position& position, uint8_t byte) const;
   std::string finish(const Position::Frame& frame) const;
   std::string finish_string(const ValueNode& node, const Position::Frame& frame) const;
   std::string finish_integer(const ValueNode& node, const Position::Frame& frame) const;
   std::string finish_object(const ValueNode& node, const Position::Frame& frame) const;
   std::string finish_array(const ValueNode& node, const Position::Frame& frame) const;
-  std::string finish_name(int32_t at) const;
+  std::string finish_raw(const ValueNode& node, const Position::Frame& frame) const;
+  std::string finish_tags(const ValueNode& node, const Position::Frame& frame) const;
+  std::string finish_name(const Position& position, int32_t at) const;
 
+  const CallForm& form_;
   Grammar grammar_;
+  LiteralTrie triggers_, starts_;  // targets: where in `open` a call stands behind them
+  LiteralTrie after_[2];           // what may follow a call; [1]: which is the last one
   bool call_required_, allow_text_, calls_possible_;
-  int32_t calls_max_;
+  int32_t calls_max_, calls_before_;
 };
 
 }  // namespace corvid::engine

@@ -9,16 +9,15 @@
 
 namespace corvid::engine {
 
-inline constexpr std::string_view kOpenTag = "<tool_call>", kCloseTag = "</tool_call>";
-inline constexpr std::string_view kOpen = "<tool_call>\n{\"name\": \"";
-inline constexpr std::string_view kClose = "}\n</tool_call>";
-inline constexpr std::string_view kNext = "\n<tool_call>\n{\"name\": \"";
-
 // States of a string. The last seven wait for the rest of a UTF-8 character.
 enum StringState : int32_t {
   kQuote, kBody, kBackslash, kHex1, kHex2, kHex3, kHex4, kHex4NotZero,
   kMore1, kMore2, kMore3, kAfterE0, kAfterEd, kAfterF0, kAfterF4
 };
+
+// Raw text: kBody, those that wait, and how much of kParameterEnd was read, with its first byte
+// or (which is not allowed to become whole) without.
+enum RawState : int32_t { kRawStart, kLine = 32, kBare = 64 };
 
 enum IntegerState : int32_t { kStart, kMinus, kDigits, kMinusDigits };
 enum NumberState : int32_t { kNumber, kNumberMinus, kZero, kWhole, kPoint, kFraction };

@@ -6,31 +6,52 @@
 
 namespace corvid::engine {
 
+// Behind a call's `close`.
+std::string Automaton::tail(const Position& position) const {
+  const LiteralTrie& trie = after(position);
+  const bool begun = position.phase == Phase::after && position.at > 0;
+  if (!begun) return std::string(form_.last);
+  for (int32_t literal = trie.size(); literal-- > 0;) {
+    if (!trie.passes(literal, position.at)) continue;
+    std::string text = trie.rest(literal, position.at);
+    if (trie.target(literal) == static_cast<int32_t>(Phase::ended)) return text;
+    return text + finish_name(position, 0) + std::string(form_.close) + std::string(form_.last);
+  }
+  return {};
+}
+
 std::string Automaton::completion(const Position& position) const {
   if (!inside_call(position)) return {};
   const auto from = [&](std::string_view literal) {
     return std::string(literal.substr(static_cast<size_t>(position.at)));
   };
+  const std::string end = std::string(form_.close) + std::string(form_.last);
   std::string text;
   switch (position.phase) {
-    case Phase::open: return from(kOpen) + finish_name(0) + std::string(kClose);
-    case Phase::after: return from(kNext) + finish_name(0) + std::string(kClose);
-    case Phase::name: return finish_name(position.name) + std::string(kClose);
-    case Phase::close: return from(kClose);
+    case Phase::open: return from(form_.open) + finish_name(position, 0) + end;
+    case Phase::after: return tail(position);
+    case Phase::name: return finish_name(position, position.name) + end;
+    case Phase::close: return from(form_.close) + std::string(form_.last);
+    case Phase::number: text = from(number(position)); break;
     default: break;
   }
-  for (size_t i = position.depth; i-- > 0;) text += finish(position.frames[i]);
-  return text + std::string(kClose);
+  size_t shared = 0;  // bytes that the frame above has written for this one
+  for (size_t i = position.depth; i-- > 0;) {
+    text += finish(position.frames[i]).substr(shared);
+    shared = grammar_.node(position.frames[i].node).closes ? kParameterEnd.size() : 0;
+  }
+  return text + end;
 }
 
-std::string Automaton::finish_name(int32_t at) const {
+std::string Automaton::finish_name(const Position& position, int32_t at) const {
   const LiteralTrie& names = grammar_.names();
+  const std::string between = form_.numbered ? number(position) : "";
   std::string best;
   for (int32_t literal = 0; literal < names.size(); ++literal) {
     if (!names.passes(literal, at)) continue;
     const auto tool = static_cast<size_t>(names.target(literal));
     const std::string text =
-        names.rest(literal, at) + grammar_.node(grammar_.tools()[tool].arguments).minimal;
+        names.rest(literal, at) + between + grammar_.node(grammar_.tools()[tool].arguments).minimal;
     if (best.empty() || text.size() < best.size()) best = text;
   }
   return best;
@@ -50,8 +71,51 @@ std::string Automaton::finish(const Position::Frame& frame) const {
                                                                                             : "";
     case ValueKind::object: return finish_object(node, frame);
     case ValueKind::array: return finish_array(node, frame);
+    case ValueKind::raw: return finish_raw(node, frame);
+    case ValueKind::tags: return finish_tags(node, frame);
   }
   return {};
+}
+
+std::string Automaton::finish_raw(const ValueNode& node, const Position::Frame& frame) const {
+  std::string text;
+  int64_t length = frame.value;
+  size_t read = 0;
+  if (frame.state > kBody && frame.state < kLine) {
+    for (int32_t state = frame.state; state != kBody;) {
+      const Continuation want = continuation(state);
+      text += static_cast<char>(want.low);
+      state = want.next;
+    }
+  } else if (frame.state >= kLine && frame.state < kBare) {
+    read = static_cast<size_t>(frame.state - kLine);
+    // Too short to end here: what was read of the line becomes content.
+    if (length - static_cast<int64_t>(read) < node.min) read = 0;
+    length -= static_cast<int64_t>(read);
+  }
+  if (length < node.min) text.append(static_cast<size_t>(node.min - length), 'x');
+  return text + std::string(kParameterEnd.substr(read));
+}
+
+std::string Automaton::finish_tags(const ValueNode& node, const Position::Frame& frame) const {
+  const auto used = static_cast<uint64_t>(frame.value);
+  const LiteralTrie& keys = node.keys[used != 0];
+  std::string best;
+  for (int32_t literal = 0; literal < keys.size(); ++literal) {
+    if (!keys.passes(literal, frame.state)) continue;
+    std::string text = keys.rest(literal, frame.state);
+    const int32_t target = keys.target(literal);
+    if (target == kCloseObject) {
+      if ((node.required & ~used) != 0) continue;
+    } else {
+      const uint64_t bit = uint64_t{1} << target;
+      if ((used & bit) != 0) continue;
+      text += grammar_.node(node.properties[static_cast<size_t>(target)].value).minimal;
+      text += grammar_.tags_tail(node, used | bit);
+    }
+    if (best.empty() || text.size() < best.size()) best = text;
+  }
+  return best;
 }
 
 std::string Automaton::finish_string(const ValueNode& node, const Position::Frame& frame) const {

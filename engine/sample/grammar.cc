@@ -65,7 +65,8 @@ bool is_one_of(std::string_view name, std::initializer_list<std::string_view> na
 // One tool's schema. -1 stands for a value that cannot be given.
 class SchemaCompiler {
  public:
-  SchemaCompiler(Grammar& grammar, const ToolShape& shape) : grammar_(grammar), shape_(shape) {}
+  SchemaCompiler(Grammar& grammar, const ToolShape& shape, const CallForm& form)
+      : grammar_(grammar), shape_(shape), is_xml_(form.xml) {}
 
   int32_t run() {
     const OrderedJson schema = OrderedJson::parse(shape_.schema, nullptr, false);
@@ -114,10 +115,12 @@ class SchemaCompiler {
   int32_t value(const OrderedJson& schema, int depth) {
     if (!schema.is_object()) error("has a part that is not an object");
     if (depth > kNestingMax) error("is nested too deeply");
-    if (const auto given = schema.find("const"); given != schema.end()) return literals({*given});
+    if (const auto given = schema.find("const"); given != schema.end()) {
+      return literals({*given}, is_argument(depth));
+    }
     if (const auto given = schema.find("enum"); given != schema.end()) {
       if (!given->is_array()) error("needs a list for 'enum'");
-      return literals(*given);
+      return literals(*given, is_argument(depth));
     }
     const auto type = schema.find("type");
     if (type == schema.end() || !type->is_string()) {
@@ -126,43 +129,59 @@ class SchemaCompiler {
     const std::string name = type->get<std::string>();
     if (name == "object") return object(schema, depth, false);
     if (name == "array") return array(schema, depth);
-    if (name == "string") return string(schema);
+    if (name == "string") return string(schema, is_argument(depth));
     if (name == "integer") return integer(schema);
     if (name == "number") return number(schema);
-    if (name == "boolean") return literals({true, false});
-    if (name == "null") return literals({nullptr});
+    if (name == "boolean") return literals({true, false}, is_argument(depth));
+    if (name == "null") return literals({nullptr}, is_argument(depth));
     error("has the type '" + name + "', which is not supported");
   }
 
-  int32_t literals(const OrderedJson& values) {
-    ValueNode node;
-    for (const OrderedJson& value : values) {
-      if (value.is_structured()) error("has a list or object in 'enum' or 'const'");
-      if (!value.is_string()) {
-        node.literals.add(value.dump(), 0);
-      } else if (const std::string text = value.get<std::string>(); is_utf8(text)) {
-        node.literals.add(json_quoted(text), 0);
-      }
-    }
-    return literal_node(std::move(node));
+  // A value that stands alone between tags, where strings are not quoted.
+  bool is_argument(int depth) const { return is_xml_ && depth == 1; }
+
+  static void add_text(ValueNode& node, const std::string& text, bool raw) {
+    if (!is_utf8(text) || (raw && text.find("</parameter>") != std::string::npos)) return;
+    node.literals.add(raw ? text + std::string(kParameterEnd) : json_quoted(text), 0);
   }
 
-  int32_t literal_node(ValueNode node) {
+  int32_t literals(const OrderedJson& values, bool raw) {
+    ValueNode node;
+    const std::string end(raw ? kParameterEnd : std::string_view());
+    for (const OrderedJson& value : values) {
+      if (value.is_structured()) error("has a list or object in 'enum' or 'const'");
+      if (value.is_string()) {
+        add_text(node, value.get<std::string>(), raw);
+        continue;
+      }
+      node.literals.add(value.dump() + end, 0);
+      // As templates print them in earlier calls.
+      if (raw && value.is_boolean()) node.literals.add((value ? "True" : "False") + end, 0);
+      if (raw && value.is_null()) node.literals.add("None" + end, 0);
+    }
+    return literal_node(std::move(node), raw);
+  }
+
+  int32_t literal_node(ValueNode node, bool raw) {
     if (node.literals.size() == 0) return -1;
     node.minimal = node.literals.text(0);
+    node.closes = raw;
+    if (raw) node.minimal.resize(node.minimal.size() - kParameterEnd.size());
     return grammar_.add(std::move(node));
   }
 
-  int32_t string(const OrderedJson& schema) {
+  int32_t string(const OrderedJson& schema, bool raw) {
     check_keywords(schema, {"minLength", "maxLength"});
     ValueNode node;
-    node.kind = ValueKind::string;
+    node.kind = raw ? ValueKind::raw : ValueKind::string;
     node.min = whole(schema, "minLength", 0);
     node.max = whole(schema, "maxLength", -1);
     if (node.max >= 0 && node.min > node.max) return -1;
     if (node.min > 4096) error("has a 'minLength' above 4096");
     const auto characters = static_cast<size_t>(std::max<int64_t>(node.min, 0));
-    node.minimal = '"' + std::string(characters, 'x') + '"';
+    node.minimal = std::string(characters, 'x');
+    if (!raw) node.minimal = '"' + node.minimal + '"';
+    node.closes = raw;
     return grammar_.add(std::move(node));
   }
 
@@ -222,7 +241,7 @@ class SchemaCompiler {
   }
 
   // An argument that is narrowed to what was offered.
-  int32_t offered(const OrderedJson& schema, const std::vector<std::string>& values) {
+  int32_t offered(const OrderedJson& schema, const std::vector<std::string>& values, bool raw) {
     const std::string type = schema.value("type", "string");
     if (type == "array") {
       check_keywords(schema, {"items", "minItems", "maxItems"});
@@ -230,20 +249,21 @@ class SchemaCompiler {
       node.kind = ValueKind::array;
       node.min = whole(schema, "minItems", 0);
       node.max = whole(schema, "maxItems", -1);
-      node.item = offered(schema.value("items", OrderedJson::object()), values);
+      node.item = offered(schema.value("items", OrderedJson::object()), values, false);
       if (node.item < 0) node.max = 0;
       return node.max >= 0 && node.min > node.max ? -1 : finish_array(std::move(node));
     }
     ValueNode node;
     for (const std::string& text : values) {
-      if (type == "string" && is_utf8(text)) node.literals.add(json_quoted(text), 0);
+      if (type == "string") add_text(node, text, raw);
       if (type == "integer") {
         const OrderedJson number = OrderedJson::parse(text, nullptr, false);
-        if (number.is_number_integer()) node.literals.add(number.dump(), 0);
+        if (!number.is_number_integer()) continue;
+        node.literals.add(number.dump() + std::string(raw ? kParameterEnd : ""), 0);
       }
     }
     if (type != "string" && type != "integer") error("cannot have values offered for a " + type);
-    return literal_node(std::move(node));
+    return literal_node(std::move(node), raw);
   }
 
   int32_t object(const OrderedJson& schema, int depth, bool top) {
@@ -255,7 +275,8 @@ class SchemaCompiler {
       }
     }
     ValueNode node;
-    node.kind = ValueKind::object;
+    const bool tags = top && is_xml_;
+    node.kind = tags ? ValueKind::tags : ValueKind::object;
     const OrderedJson properties = schema.value("properties", OrderedJson::object());
     if (!properties.is_object() || properties.size() > kPropertiesMax) {
       error("has 'properties' that are not a map of at most 256");
@@ -264,18 +285,25 @@ class SchemaCompiler {
       const auto narrowed = shape_.offered.find(name);
       const bool narrow = top && narrowed != shape_.offered.end();
       const int32_t index =
-          narrow ? offered(part, narrowed->second) : value(part, depth + 1);
+          narrow ? offered(part, narrowed->second, is_xml_) : value(part, depth + 1);
       const bool needed = required.erase(name) > 0;
       if (index < 0 && needed) return -1;
-      if (index >= 0) node.properties.push_back({json_quoted(name) + ": ", index, needed});
+      if (index < 0) continue;
+      if (tags && name.find_first_of("<>\n") != std::string::npos) {
+        error("has an argument whose name does not fit into a tag");
+      }
+      const std::string key = tags ? "<parameter=" + name + ">\n" : json_quoted(name) + ": ";
+      node.properties.push_back({key, index, needed});
     }
     if (!required.empty()) error("requires '" + *required.begin() + "', which it does not define");
-    grammar_.finish_object(node);
+    if (tags && node.properties.size() > size_t{kTagsMax}) error("has more than 62 arguments");
+    tags ? grammar_.finish_tags(node) : grammar_.finish_object(node);
     return grammar_.add(std::move(node));
   }
 
   Grammar& grammar_;
   const ToolShape& shape_;
+  const bool is_xml_;
 };
 
 int32_t Grammar::add(ValueNode node) {
@@ -312,15 +340,60 @@ std::string Grammar::object_tail(const ValueNode& object, int64_t next, bool any
   return text + "}";
 }
 
-Grammar::Grammar(const std::vector<ToolShape>& shapes) {
+void Grammar::finish_tags(ValueNode& node) const {
+  const auto count = static_cast<int32_t>(node.properties.size());
+  for (bool any : {false, true}) {
+    LiteralTrie trie;
+    const std::string before = any ? std::string(kParameterEnd) + "\n" : "";
+    for (int32_t i = 0; i < count; ++i) {
+      trie.add(before + node.properties[static_cast<size_t>(i)].key, i);
+    }
+    trie.add(before + "</function>", kCloseObject);
+    std::vector<uint64_t>& reach = node.reach[any];
+    for (int32_t literal = 0; literal < trie.size(); ++literal) {
+      const int32_t target = trie.target(literal);
+      const uint64_t bit = target == kCloseObject ? kEndBit : uint64_t{1} << target;
+      int32_t at = 0;
+      for (char c : trie.text(literal)) {
+        at = trie.step(at, static_cast<uint8_t>(c));
+        reach.resize(std::max(reach.size(), static_cast<size_t>(at) + 1));
+        reach[static_cast<size_t>(at)] |= bit;
+      }
+    }
+    node.keys.push_back(std::move(trie));
+  }
+  for (int32_t i = 0; i < count; ++i) {
+    if (node.properties[static_cast<size_t>(i)].required) node.required |= uint64_t{1} << i;
+  }
+  node.minimal = tags_tail(node, 0);
+}
+
+std::string Grammar::tags_tail(const ValueNode& tags, uint64_t used) const {
+  std::string text;
+  const auto before = [&] { return used == 0 ? "" : std::string(kParameterEnd) + "\n"; };
+  for (size_t i = 0; i < tags.properties.size(); ++i) {
+    const Property& property = tags.properties[i];
+    if (!property.required || (used >> i & 1) != 0) continue;
+    text += before() + property.key + node(property.value).minimal;
+    used |= uint64_t{1} << i;
+  }
+  return text + before() + "</function>";
+}
+
+Grammar::Grammar(const std::vector<ToolShape>& shapes, const CallForm& form) {
   for (const ToolShape& shape : shapes) {
     if (!is_utf8(shape.name) || shape.name.empty()) {
       fail(Code::invalid, "a tool's name is not text");
     }
-    const int32_t arguments = SchemaCompiler(*this, shape).run();
+    const int32_t arguments = SchemaCompiler(*this, shape, form).run();
     if (arguments < 0) continue;
-    const std::string name = json_quoted(shape.name);
-    names_.add(name.substr(1) + ", \"arguments\": ", static_cast<int32_t>(tools_.size()));
+    std::string name = shape.name;
+    if (form.names_quoted) {
+      name = json_quoted(shape.name).substr(1);
+    } else if (name.find_first_of("<>:|\n") != std::string::npos) {
+      fail(Code::invalid, "tool '" + name + "': its name does not fit into the call syntax");
+    }
+    names_.add(name + std::string(form.name_end), static_cast<int32_t>(tools_.size()));
     tools_.push_back({shape.name, arguments});
   }
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/constraint.h"
+#include "engine/text/call_form.h"
 
 namespace corvid::engine {
 
@@ -38,7 +39,8 @@ class LiteralTrie {
   std::vector<int32_t> targets_;
 };
 
-enum class ValueKind : uint8_t { literals, string, integer, number, object, array };
+// `raw` and `tags` are string and object of the XML syntax.
+enum class ValueKind : uint8_t { literals, string, integer, number, object, array, raw, tags };
 
 struct Property {
   std::string key;  // as it is written: "name":_
@@ -54,8 +56,16 @@ struct ValueNode {
   std::vector<Property> properties;
   // Object: what may follow once properties before `next` are decided; see Grammar::keys.
   std::vector<LiteralTrie> keys;
-  std::string minimal;  // the shortest value
+  std::string minimal;  // the shortest value, without the kParameterEnd that it may bring
+  bool closes = false;  // ends with kParameterEnd, which is where its tags then stand
+  // Tags: sets of properties, bit by bit. Those that are required; and those to which a node of
+  // keys[0] (nothing was written) or keys[1] leads, the end being kEndBit.
+  uint64_t required = 0;
+  std::vector<uint64_t> reach[2];
 };
+
+inline constexpr int kTagsMax = 62;
+inline constexpr uint64_t kEndBit = uint64_t{1} << 63;
 
 inline constexpr int32_t kCloseObject = -1;
 inline constexpr int kNestingMax = 12;
@@ -69,7 +79,7 @@ class Grammar {
 
   // Throws invalid for a schema outside the supported part, naming tool and keyword. Tools whose
   // arguments cannot be given (a required one has no allowed value) are left out.
-  explicit Grammar(const std::vector<ToolShape>& shapes);
+  Grammar(const std::vector<ToolShape>& shapes, const CallForm& form);
 
   const ValueNode& node(int32_t index) const { return nodes_[static_cast<size_t>(index)]; }
   const std::vector<Tool>& tools() const { return tools_; }
@@ -82,11 +92,14 @@ class Grammar {
   }
   // The shortest way to close an object from there.
   std::string object_tail(const ValueNode& object, int64_t next, bool any) const;
+  // The same for tags, of which `used` are written.
+  std::string tags_tail(const ValueNode& tags, uint64_t used) const;
 
  private:
   friend class SchemaCompiler;
   int32_t add(ValueNode node);
   void finish_object(ValueNode& node) const;
+  void finish_tags(ValueNode& node) const;
 
   std::vector<ValueNode> nodes_;
   std::vector<Tool> tools_;

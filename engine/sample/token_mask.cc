@@ -17,15 +17,25 @@ Masker::Masker(const Automaton& automaton, const Tokenizer& tokenizer)
   }
   if (!ends_.empty()) end_token_ = ends_.front();
   if (tokenizer.is_end(tokenizer.eos())) end_token_ = tokenizer.eos();
-  for (const char* tag : {"<tool_call>", "</tool_call>"}) {
+  const CallForm& form = automaton.form();
+  for (const std::string_view tag : form.tags) {
     const Token token = tokenizer.find(tag);
     if (tokenizer.is_control(token)) tags_.push_back(token);
+  }
+  std::string watched;
+  for (const CallForm::Trigger& trigger : form.triggers) watched += trigger.text.back();
+  if (form.at_start) watched += form.open.back();
+  for (Token token = 0; token < tokenizer.vocab_size(); ++token) {
+    if (!trie_.text().has(token)) continue;
+    const std::string_view bytes = tokenizer.bytes(token);
+    if (bytes.find_first_of(watched) != bytes.npos) watched_.push_back(token);
+    if (form.xml && bytes.find("</parameter>") != bytes.npos) not_raw_.push_back(token);
   }
 }
 
 TokenMask Masker::make(const Position& position) const {
   TokenMask mask{TokenSet(tokenizer_.vocab_size()), {}};
-  if (position.phase == Phase::text) {
+  if (Automaton::is_text(position)) {
     add_text(position, mask.allowed);
     add_tags(position, mask.allowed);
   } else if (position.phase != Phase::ended) {
@@ -81,10 +91,13 @@ Masker::Run Masker::run(const Position& position, size_t bytes_max) const {
 }
 
 Token Masker::tag_token(const Position& position, std::string_view rest) const {
-  const std::string_view tag = automaton_.tag(position);
-  if (tag.empty() || position.phase == Phase::text || !rest.starts_with(tag)) return -1;
-  const Token token = tokenizer_.find(tag);
-  return tokenizer_.is_special(token) ? token : -1;
+  if (Automaton::is_text(position)) return -1;
+  for (const std::string_view tag : automaton_.form().tags) {
+    if (!rest.starts_with(tag) || !automaton_.may_tag(position, tag)) continue;
+    const Token token = tokenizer_.find(tag);
+    if (tokenizer_.is_special(token)) return token;
+  }
+  return -1;
 }
 
 std::vector<Token> Masker::encode(Position position, std::string_view text) const {
@@ -174,6 +187,7 @@ void Masker::add_walk(const Position& position, TokenSet& set) const {
   if (*room > 0) {
     TokenSet plain = trie_.plain();
     for (Token token : trie_.plain_longer_than(*room)) plain.remove(token);
+    for (Token token : not_raw_) plain.remove(token);
     set.add_all(plain);
   }
   walk(trie_.rest(), position, set);
@@ -181,23 +195,20 @@ void Masker::add_walk(const Position& position, TokenSet& set) const {
 
 void Masker::add_text(const Position& position, TokenSet& set) const {
   set.add_all(trie_.text());
-  for (Token token : trie_.with_angle()) {
+  for (Token token : watched_) {
     Position next = position;
     if (!automaton_.step(next, tokenizer_.bytes(token))) set.remove(token);
   }
 }
 
 void Masker::add_tags(const Position& position, TokenSet& set) const {
-  if (automaton_.tag(position).empty()) return;
   for (Token tag : tags_) {
     Position next = position;
-    if (tokenizer_.bytes(tag) == automaton_.tag(position) &&
-        automaton_.step(next, tokenizer_.bytes(tag))) {
-      set.add(tag);
-    }
+    const std::string_view bytes = tokenizer_.bytes(tag);
+    if (automaton_.may_tag(position, bytes) && automaton_.step(next, bytes)) set.add(tag);
   }
   // A model may reason before it acts.
-  if (position.phase != Phase::text) return;
+  if (!Automaton::is_text(position)) return;
   for (const char* tag : {"<think>", "</think>"}) {
     if (const Token token = tokenizer_.find(tag); token >= 0) set.add(token);
   }

@@ -53,6 +53,8 @@ class Masker {
   const TokenTrie& trie_;
   std::vector<Token> ends_;
   std::vector<Token> tags_;  // control tokens that are tags of calls
+  std::vector<Token> watched_;  // those that alone can complete a trigger
+  std::vector<Token> not_raw_;  // those that hold the end of an XML value
   Token end_token_ = -1;
 };
 

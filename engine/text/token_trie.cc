@@ -83,7 +83,6 @@ TokenTrie::TokenTrie(const Tokenizer& tokenizer)
     }
     all.push_back({bytes, token});
     text_.add(token);
-    if (bytes.find('>') != std::string_view::npos) with_angle_.push_back(token);
     if (fits_any_string(bytes)) {
       plain_.add(token);
       lengths.emplace_back(character_count(bytes), token);

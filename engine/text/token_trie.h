@@ -51,16 +51,14 @@ class TokenTrie {
   const TokenSet& plain() const { return plain_; }
   std::span<const Token> plain_longer_than(int64_t characters) const;
   int64_t characters_max() const { return characters_max_; }
-  // All tokens of nodes(); and those with a '>' in them, which alone can complete a tag.
+  // All tokens of nodes().
   const TokenSet& text() const { return text_; }
-  std::span<const Token> with_angle() const { return with_angle_; }
 
  private:
   std::vector<Node> nodes_, rest_;
   TokenSet plain_, text_;
   std::vector<Token> by_length_;       // plain tokens, longest first
   std::vector<int32_t> by_length_at_;  // how many are longer than n characters
-  std::vector<Token> with_angle_;
   int64_t characters_max_ = 0;
 };
 

@@ -26,8 +26,10 @@ enum TokenKind : int64_t { kNormal = 1, kUnknown, kControl, kUserDefined, kUnuse
 constexpr std::array<std::string_view, 8> kEndTexts{
     "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|endoftext|>",
     "<|end|>",    "</s>",       "<end_of_turn>", "<|end_of_text|>"};
-constexpr std::array<std::string_view, 6> kVisibleTags{
-    "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<think>", "</think>"};
+constexpr std::array<std::string_view, 12> kVisibleTags{
+    "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<think>", "</think>",
+    "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>", "<|tool_call_begin|>",
+    "<|tool_call_argument_begin|>", "<|tool_call_end|>", "<|python_tag|>"};
 
 template <typename Names>
 bool is_one_of(const Names& names, std::string_view text) {

@@ -34,6 +34,7 @@ constexpr std::string_view kMarkEnd = "\xee\x83\xb1";    // U+E0F1
 struct Shared {
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<engine::ChatTemplate> chat_template;
+  engine::CallSyntax call_syntax = engine::CallSyntax::hermes_json;
   ModelProfile profile;
   std::unique_ptr<EditScorer> scorer;
   std::vector<std::string> specials;  // texts of special tokens and of the marks themselves
@@ -95,7 +96,9 @@ class Embedded final : public Provider {
     params.seed = request.seed;
     params.tokens_max = request.tokens_max;
     engine::Constraint constraint(constraint_spec(request), shared_->engine->tokenizer());
-    engine::CallParser parser(engine::CallSyntax::hermes_json);
+    engine::CallParserOptions parser_options;
+    for (const ToolDeclaration& tool : tools_) parser_options.schemas[tool.name] = tool.schema;
+    engine::CallParser parser(shared_->call_syntax, std::move(parser_options));
     const size_t before = sequence_->tokens().size();
     const engine::Generation generation =
         engine::generate(*shared_->engine, *sequence_, logits_, params, &constraint, {}, stop);
@@ -326,6 +329,8 @@ class Embedded final : public Provider {
 
   engine::ConstraintSpec constraint_spec(const Request& request) const {
     engine::ConstraintSpec spec;
+    spec.syntax = shared_->call_syntax;
+    for (const Message& message : messages_) spec.calls_before += int(message.calls.size());
     spec.call_required = shared_->profile.calls_required;
     spec.allow_text = !spec.call_required;
     for (const ToolDeclaration& tool : tools_) {
@@ -371,8 +376,10 @@ std::unique_ptr<Provider> make_embedded(std::string_view model, const ProviderOp
   auto shared = std::make_shared<Shared>();
   shared->engine = engine::Engine::load(path, {});
   const engine::GgufFile& file = shared->engine->file();
-  shared->chat_template = std::make_unique<engine::ChatTemplate>(
-      file.string("tokenizer.chat_template").value_or(default_template()));
+  const std::string chat_template =
+      file.string("tokenizer.chat_template").value_or(default_template());
+  shared->chat_template = std::make_unique<engine::ChatTemplate>(chat_template);
+  shared->call_syntax = engine::call_syntax(chat_template);
   if (const auto profile = file.string("corvid.profile")) {
     shared->profile = parse_profile(*profile);
     const RankSettings rank = parse_rank_settings(*profile);

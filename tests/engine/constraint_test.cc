@@ -76,7 +76,9 @@ std::string forced_text(Constraint& constraint, const Tokenizer& tokenizer) {
 // The text parses, and every call in it matches its tool's schema.
 void check_calls(const std::string& text, const ConstraintSpec& spec, size_t calls_min) {
   INFO(text);
-  CallParser parser(CallSyntax::hermes_json);
+  CallParserOptions options;
+  for (const ToolShape& tool : spec.tools) options.schemas[tool.name] = tool.schema;
+  CallParser parser(spec.syntax, options);
   parser.push(text);
   parser.finish();
   CHECK_FALSE(parser.broken());
@@ -152,11 +154,13 @@ ConstraintSpec random_spec(std::mt19937& random) {
   return spec;
 }
 
-void check_walks(const Tokenizer& tokenizer, unsigned seed, int walks) {
+void check_walks(const Tokenizer& tokenizer, unsigned seed, int walks,
+                 CallSyntax syntax = CallSyntax::hermes_json) {
   for (int i = 0; i < walks; ++i) {
     std::mt19937 random(seed + static_cast<unsigned>(i));
     INFO("seed " << seed + static_cast<unsigned>(i));
-    const ConstraintSpec spec = random_spec(random);
+    ConstraintSpec spec = random_spec(random);
+    spec.syntax = syntax;
     random_walk(spec, tokenizer, random, 80);
   }
 }
@@ -356,4 +360,11 @@ TEST_CASE("walks and training text with a real vocabulary") {
   const auto tokenizer = Tokenizer::make(*GgufFile::open(path), "qwen2");
   check_walks(*tokenizer, 9000, 8);
   check_training_text(*tokenizer, 9500, 60);
+}
+
+TEST_CASE("random walks in the other syntaxes make calls that parse and validate") {
+  const auto tokenizer = tiny_tokenizer();
+  check_walks(*tokenizer, 4000, 60, CallSyntax::xml);
+  check_walks(*tokenizer, 5000, 30, CallSyntax::llama3_json);
+  check_walks(*tokenizer, 6000, 30, CallSyntax::kimi);
 }
