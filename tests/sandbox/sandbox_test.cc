@@ -257,7 +257,9 @@ TEST_CASE("Several threads run commands at the same time") {
   std::vector<std::thread> threads;
   for (size_t i = 0; i < outputs.size(); ++i) {
     threads.emplace_back([&, i] {
-      Command command{.argv = {"sh", "-c", "echo " + std::to_string(i)}, .cwd = room.work};
+      Command command;
+      command.argv = {"sh", "-c", "echo " + std::to_string(i)};
+      command.cwd = room.work;
       outputs[i] = room.box->run(command, room.profile, {}).output;
     });
   }
@@ -271,8 +273,9 @@ TEST_CASE("The sandbox called none runs commands and keeps their limits") {
   Profile profile;
   profile.environment = {"COLOUR=blue"};
   profile.output_bytes_max = 8;
-  Command command{.argv = {"sh", "-c", "echo $COLOUR; pwd; exit 3"},
-                  .cwd = fs::canonical(dir.path())};
+  Command command;
+  command.argv = {"sh", "-c", "echo $COLOUR; pwd; exit 3"};
+  command.cwd = fs::canonical(dir.path());
   const Outcome outcome = box->run(command, profile, {});
   CHECK(outcome.exit_code == 3);
   CHECK(outcome.truncated);
