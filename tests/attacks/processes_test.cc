@@ -97,7 +97,8 @@ TEST_CASE("The memory of a sibling cannot be read") {
 
 TEST_CASE("No process survives its command") {
   expect_blocked({.script = "(setsid sh -c 'sleep 1; echo x > survived' >/dev/null 2>&1 &) ; "
-                            "setsid setsid sh -c 'sleep 1; echo x > survived' >/dev/null 2>&1 &",
+                            "setsid setsid sh -c 'sleep 1; echo x > survived' >/dev/null 2>&1 &"
+                            "sleep 0.4",  // until they have left the command's process group
                   .has_escaped = [](Arena& arena) {
                     std::this_thread::sleep_for(std::chrono::milliseconds(1800));
                     return fs::exists(arena.workspace() / "survived");
