@@ -172,7 +172,7 @@ class Anthropic final : public Provider {
   }
 
   TokenCounts read(std::span<const Message> added, std::stop_token) override {
-    take(added);
+    take_in(messages_, added);
     return {};
   }
 
@@ -206,18 +206,11 @@ class Anthropic final : public Provider {
   void save(const std::filesystem::path&) const override {}  // the session's log holds it all
   TokenCounts restore(const std::filesystem::path&, std::span<const Message> messages,
                       std::span<const EvaluatedTokens>) override {
-    take(messages);
+    take_in(messages_, messages);
     return {};
   }
 
  private:
-  void take(std::span<const Message> added) {
-    for (const Message& message : added) {
-      if (message.role == Role::tool) give_id(messages_, message.call_id);
-      messages_.push_back(message);
-    }
-  }
-
   // Turns alternate: what user and tools say in a row is one message.
   Json wire_messages() const {
     Json list = Json::array();

@@ -196,7 +196,7 @@ class OpenAi final : public Provider {
   }
 
   TokenCounts read(std::span<const Message> added, std::stop_token) override {
-    take(added);
+    take_in(messages_, added);
     return {};
   }
 
@@ -224,18 +224,11 @@ class OpenAi final : public Provider {
   void save(const std::filesystem::path&) const override {}  // the session's log holds it all
   TokenCounts restore(const std::filesystem::path&, std::span<const Message> messages,
                       std::span<const EvaluatedTokens>) override {
-    take(messages);
+    take_in(messages_, messages);
     return {};
   }
 
  private:
-  void take(std::span<const Message> added) {
-    for (const Message& message : added) {
-      if (message.role == Role::tool) give_id(messages_, message.call_id);
-      messages_.push_back(message);
-    }
-  }
-
   std::string body_of(const Request& request) const {
     Json json = {
         {"model", model_}, {"stream", true}, {"stream_options", {{"include_usage", true}}}};

@@ -114,6 +114,19 @@ std::string one_try(const Endpoint& endpoint, const std::string& body, const Ans
   return answer.is_complete() ? "" : "the stream ended before the answer did";
 }
 
+void give_id(std::vector<Message>& messages, const std::string& call_id) {
+  size_t answered_count = 0;
+  for (size_t i = messages.size(); i-- > 0;) {
+    if (messages[i].role == Role::tool) {
+      ++answered_count;
+    } else {
+      std::vector<ToolCall>& calls = messages[i].calls;
+      if (answered_count < calls.size()) calls[answered_count].id = call_id;
+      return;
+    }
+  }
+}
+
 }  // namespace
 
 std::string base_url(const char* variable, const std::string& fallback) {
@@ -145,16 +158,10 @@ std::string api_key(const char* variable, const std::string& name) {
   return std::string(trim(read_file(file, 64 << 10)));
 }
 
-void give_id(std::vector<Message>& messages, const std::string& call_id) {
-  size_t answered_count = 0;
-  for (size_t i = messages.size(); i-- > 0;) {
-    if (messages[i].role == Role::tool) {
-      ++answered_count;
-    } else {
-      std::vector<ToolCall>& calls = messages[i].calls;
-      if (answered_count < calls.size()) calls[answered_count].id = call_id;
-      return;
-    }
+void take_in(std::vector<Message>& messages, std::span<const Message> added) {
+  for (const Message& message : added) {
+    if (message.role == Role::tool) give_id(messages, message.call_id);
+    messages.push_back(message);
   }
 }
 

@@ -2,7 +2,7 @@
 // What the providers that talk to a server have in common: where it is, the key, and asking again.
 
 #include <functional>
-#include <memory>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -48,9 +48,10 @@ void ask(const Endpoint& endpoint, std::string body, const AnswerReader& answer,
          const std::function<bool(std::string_view error, std::string& body)>& mend,
          std::stop_token stop);
 
-// Calls are answered in their order: the first call of the last assistant message that no tool
-// message has answered yet takes the session's id, whatever the server called it.
-void give_id(std::vector<Message>& messages, const std::string& call_id);
+// Appends `added` to a conversation. Calls are answered in their order: the first call of the last
+// assistant message that no tool message has answered yet takes the session's id, whatever the
+// server called it.
+void take_in(std::vector<Message>& messages, std::span<const Message> added);
 
 // Arguments as servers take them back: the text where it is a JSON object, else "{}".
 std::string object_text(const std::string& arguments);
