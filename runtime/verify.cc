@@ -183,7 +183,7 @@ CheckRan Checker::run_in(const fs::path& root, const tools::Workspace& workspace
   profile.write_roots.push_back(workspace.shown_as());
   profile = show_at(std::move(profile), root, workspace.shown_as());
   // Byte code of an earlier state must not stand in for the source that is checked.
-  profile.environment.push_back("PYTHONDONTWRITEBYTECODE=1");
+  profile.environment.emplace_back("PYTHONDONTWRITEBYTECODE=1");
   sandbox::Command command;
   command.argv = {"/bin/sh", "-c", options_.command};
   command.cwd = workspace.shown_as();
