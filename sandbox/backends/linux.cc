@@ -125,16 +125,10 @@ class LinuxSandbox final : public Sandbox {
   }
 
   Outcome run(const Command& command, const Profile& profile, std::stop_token stop) override {
-    Launch launch;
+    Launch launch = launch_of(command, profile);
     launch.program = program_;
     launch.argv = {"corvid-jail"};
     launch.plan = encode(make_plan(command, profile));
-    launch.stdin_text = command.stdin_text;
-    launch.stdin_fd = command.stdin_fd;
-    launch.collect_output = command.collect_output;
-    launch.output_bytes_max = profile.output_bytes_max;
-    launch.time_max = profile.time_max;
-    launch.on_output = command.on_output;
     Ended ended = run_process(launch, stop);
     Outcome outcome;
     outcome.output = std::move(ended.output);

@@ -13,7 +13,7 @@ class NoSandbox final : public Sandbox {
  public:
   Outcome run(const Command& command, const Profile& profile, std::stop_token stop) override {
     if (command.argv.empty()) fail(Code::invalid, "a command without words");
-    Launch launch;
+    Launch launch = launch_of(command, profile);
     launch.program = "/usr/bin/env";  // looks the program up in PATH after setting variables
     launch.argv = {"env"};
     for (const auto* list : {&profile.environment, &command.environment}) {
@@ -24,12 +24,6 @@ class NoSandbox final : public Sandbox {
       launch.environment.emplace_back(*variable);
     }
     launch.cwd = command.cwd.string();
-    launch.stdin_text = command.stdin_text;
-    launch.stdin_fd = command.stdin_fd;
-    launch.collect_output = command.collect_output;
-    launch.output_bytes_max = profile.output_bytes_max;
-    launch.time_max = profile.time_max;
-    launch.on_output = command.on_output;
     Ended ended = run_process(launch, stop);
     Outcome outcome;
     outcome.output = std::move(ended.output);

@@ -11,8 +11,6 @@
 #include "sandbox/jail/steps.h"
 
 namespace corvid::jail {
-namespace {
-
 int write_text(const char* path, const char* text) {
   const int fd = open(path, O_WRONLY | O_CLOEXEC);
   if (fd < 0) return errno;
@@ -20,8 +18,6 @@ int write_text(const char* path, const char* text) {
   close(fd);
   return error;
 }
-
-}  // namespace
 
 // Only root may drop supplementary groups; an ordinary user keeps its own.
 int drop_groups(State& state) {

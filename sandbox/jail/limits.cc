@@ -15,14 +15,6 @@
 namespace corvid::jail {
 namespace {
 
-int write_text(const char* path, const char* text) {
-  const int fd = open(path, O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return errno;
-  const int error = write(fd, text, strlen(text)) < 0 ? errno : 0;
-  close(fd);
-  return error;
-}
-
 // Never above what the caller itself may have.
 int lower(__rlimit_resource resource, rlim_t value) {
   rlimit limit = {};

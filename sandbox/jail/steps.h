@@ -54,6 +54,9 @@ void remove_placeholders(State& state);
 // The seccomp program; empty when it cannot be made.
 std::vector<sock_filter> make_filter();
 
+// Writes to a file that exists (of /proc mostly). 0 or an errno.
+int write_text(const char* path, const char* text);
+
 // Landlock's ABI here, 0 when there is none.
 int landlock_abi();
 

@@ -225,6 +225,17 @@ Descriptor memory_file(const char* name, std::string_view content) {
   return high;
 }
 
+Launch launch_of(const Command& command, const Profile& profile) {
+  Launch launch;
+  launch.stdin_text = command.stdin_text;
+  launch.stdin_fd = command.stdin_fd;
+  launch.collect_output = command.collect_output;
+  launch.output_bytes_max = profile.output_bytes_max;
+  launch.time_max = profile.time_max;
+  launch.on_output = command.on_output;
+  return launch;
+}
+
 Ended run_process(const Launch& launch, std::stop_token stop) {
   Ended ended;
   Pipe output = make_pipe();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sandbox/jail/status.h"
+#include "sandbox/sandbox.h"
 
 namespace corvid::sandbox {
 
@@ -44,6 +45,9 @@ struct Launch {
   std::function<void(std::string_view)> on_output;
   bool collect_output = true;  // false: on_output gets all of it
 };
+
+// What every backend takes over from a command: input, output and limits.
+Launch launch_of(const Command& command, const Profile& profile);
 
 struct Ended {
   int wait_status = 0;

@@ -9,16 +9,8 @@ using namespace corvid::test;
 
 namespace {
 
-ProcessResult run(const Scene& scene, const std::vector<Json>& replies,
-                  std::vector<std::string> more = {}) {
-  more.insert(more.begin(), {"run", "repair it", "--workspace", scene.workspace().string(),
-                             "--model", scene.script(replies), "--json"});
-  return scene.corvid(more);
-}
-
 std::vector<Json> events_of(const Scene& scene, const Json& result) {
-  return json_lines(
-      scene.corvid({"sessions", "show", result.at("session").get<std::string>(), "--json"}).out);
+  return json_lines(scene.shown(result));
 }
 
 Json one_of(const std::string& name, const Json& arguments) {
@@ -38,7 +30,7 @@ TEST_CASE("calls that only read are answered together and in their order") {
                                                  {"old_text", "a - b"},
                                                  {"new_text", "a + b"}})});
   const Json result =
-      result_of(run(scene, {{{"calls", calls}}, call("finish", {{"summary", "done"}})}));
+      result_of(scene.run({{{"calls", calls}}, call("finish", {{"summary", "done"}})}));
   CHECK(result.at("status") == "unverified");
   CHECK(scene.get("calc.py").find("a + b") != std::string::npos);  // what was read may be edited
   std::vector<std::string> decided, answers;
@@ -59,8 +51,8 @@ TEST_CASE("the plan is in the log, and what it says can be forgotten") {
   if (!sandbox_works()) return;
   const Scene scene;
   const Json steps = {{{"step", "ask the purple dragon"}, {"status", "doing"}}, {{"step", "go"}}};
-  const Json result = result_of(run(
-      scene, {call("plan", {{"steps", steps}}), call("finish", {{"summary", "done"}})}));
+  const Json result = result_of(scene.run(
+      {call("plan", {{"steps", steps}}), call("finish", {{"summary", "done"}})}));
   const std::string id = result.at("session");
   const std::string shown = scene.corvid({"sessions", "show", id}).out;
   CHECK(shown.find("[>] ask the purple dragon") != std::string::npos);
@@ -71,9 +63,9 @@ TEST_CASE("the plan is in the log, and what it says can be forgotten") {
 TEST_CASE("a note is recalled in a later run of the workspace") {
   if (!sandbox_works()) return;
   const Scene scene;
-  run(scene, {call("memory_note", {{"text", "the repair always needs BLUE_PORT"}}),
+  scene.run({call("memory_note", {{"text", "the repair always needs BLUE_PORT"}}),
               call("finish", {{"summary", "done"}})});
-  const Json later = result_of(run(scene, {call("finish", {{"summary", "done"}})}));
+  const Json later = result_of(scene.run({call("finish", {{"summary", "done"}})}));
   bool is_told = false;
   for (const Json& event : events_of(scene, later)) {
     if (event.at("type") != "message_added" || event.at("message").at("role") != "user") continue;
@@ -90,7 +82,7 @@ TEST_CASE("a run stops at its limit on tokens, and says so") {
   for (int i = 0; i < 30; ++i) {
     replies.push_back(call("search", {{"pattern", "pattern" + std::to_string(i)}}));
   }
-  const ProcessResult process = run(scene, replies, {"--max-tokens-total", "60"});
+  const ProcessResult process = scene.run(replies, {"--max-tokens-total", "60"});
   const Json result = result_of(process);
   CHECK(process.exit_code == 4);
   CHECK(result.at("status") == "limit");

@@ -7,29 +7,16 @@
 using namespace corvid;
 using namespace corvid::test;
 
-namespace {
-
-ProcessResult run(const Scene& scene, const std::vector<Json>& replies) {
-  return scene.corvid({"run", "repair it", "--workspace", scene.workspace().string(), "--model",
-                       scene.script(replies), "--json"});
-}
-
-std::string shown(const Scene& scene, const Json& result) {
-  return scene.corvid({"sessions", "show", result.at("session").get<std::string>(), "--json"}).out;
-}
-
-}  // namespace
-
 TEST_CASE("the same call again and again is named, and ends the run when it goes on") {
   if (!sandbox_works()) return;
   const Scene scene;
   const std::vector<Json> same(12, call("read_file", {{"path", "calc.py"}}));
-  const ProcessResult process = run(scene, same);
+  const ProcessResult process = scene.run(same);
   const Json result = result_of(process);
   CHECK(result.at("status") == "limit");
   CHECK(process.exit_code == 4);
   CHECK(result.at("turns") == 6);
-  CHECK(shown(scene, result).find("made this call three times") != std::string::npos);
+  CHECK(scene.shown(result).find("made this call three times") != std::string::npos);
 }
 
 TEST_CASE("a model that takes the hint finishes its work") {
@@ -39,7 +26,7 @@ TEST_CASE("a model that takes the hint finishes its work") {
   replies.push_back(
       call("edit_file", {{"path", "calc.py"}, {"old_text", "a - b"}, {"new_text", "a + b"}}));
   replies.push_back(call("finish", {{"summary", "done"}}));
-  const ProcessResult process = run(scene, replies);
+  const ProcessResult process = scene.run(replies);
   CHECK(result_of(process).at("status") == "unverified");
   CHECK(process.exit_code == 0);
 }
@@ -47,7 +34,7 @@ TEST_CASE("a model that takes the hint finishes its work") {
 TEST_CASE("empty replies end the run") {
   if (!sandbox_works()) return;
   const Scene scene;
-  const ProcessResult process = run(scene, std::vector<Json>(12, Json{{"text", ""}}));
+  const ProcessResult process = scene.run(std::vector<Json>(12, Json{{"text", ""}}));
   CHECK(process.exit_code == 4);
   CHECK(result_of(process).at("turns") == 4);
 }

@@ -9,24 +9,10 @@
 using namespace corvid;
 using namespace corvid::test;
 
-namespace {
-
-ProcessResult run(const Scene& scene, const std::vector<Json>& replies) {
-  return scene.corvid({"run", "repair it", "--workspace", scene.workspace().string(), "--model",
-                       scene.script(replies), "--json"});
-}
-
-std::string shown(const Scene& scene, const Json& result) {
-  return scene.corvid({"sessions", "show", result.at("session").get<std::string>(), "--json"}).out;
-}
-
-}  // namespace
-
 TEST_CASE("what a command changes while it runs on is the run's change, and is undone with it") {
   if (!sandbox_works()) return;
   const Scene scene;
-  const ProcessResult process = run(
-      scene,
+  const ProcessResult process = scene.run(
       {call("process", {{"command", "while [ ! -e go ]; do sleep 0.05; done; echo late > late.txt; "
                                     "touch done; sleep 100"},
                         {"wait_s", 0}}),
@@ -45,12 +31,12 @@ TEST_CASE("commands of a run end with it") {
   if (!sandbox_works()) return;
   const Scene scene;
   const Json result = result_of(
-      run(scene, {call("process", {{"command", "while :; do date +%N > beat; sleep 0.05; done"}}),
+      scene.run({call("process", {{"command", "while :; do date +%N > beat; sleep 0.05; done"}}),
                   call("finish", {{"summary", "done"}})}));
   const std::string before = scene.get("beat");
   CHECK(scene.corvid({"sessions", "list"}).exit_code == 0);  // takes a moment
   CHECK(scene.get("beat") == before);
-  CHECK(shown(scene, result).find("p1 runs since") != std::string::npos);
+  CHECK(scene.shown(result).find("p1 runs since") != std::string::npos);
 }
 
 TEST_CASE("long output is kept whole, is read back, and goes with what is forgotten") {
@@ -60,12 +46,12 @@ TEST_CASE("long output is kept whole, is read back, and goes with what is forgot
       "i=0; while [ $i -lt 4000 ]; do echo number $i; [ $i = 2000 ] && echo the needle stands here; "
       "i=$((i+1)); done";
   const Json result = result_of(
-      run(scene, {call("shell", {{"command", command}}),
+      scene.run({call("shell", {{"command", command}}),
                   call("read_file",
                        {{"path", "output:call_1_1"}, {"offset", 2002}, {"limit", 1}}),
                   call("shell", {{"command", "grep -c number \"$CORVID_OUTPUTS\"/call_1_1.txt"}}),
                   call("finish", {{"summary", "done"}})}));
-  const std::string log = shown(scene, result);
+  const std::string log = scene.shown(result);
   CHECK(log.find("2002|the needle stands here") != std::string::npos);
   CHECK(log.find("exit code 0\\n4000\\n") != std::string::npos);
   const std::string needle = "the needle stands here";

@@ -41,6 +41,16 @@ ProcessResult Scene::corvid(std::vector<std::string> arguments,
   return run_process(arguments, environment, kill_after_ms);
 }
 
+ProcessResult Scene::run(const std::vector<Json>& replies, std::vector<std::string> more) const {
+  more.insert(more.begin(), {"run", "repair it", "--workspace", workspace().string(), "--model",
+                             script(replies), "--json"});
+  return corvid(std::move(more));
+}
+
+std::string Scene::shown(const Json& result) const {
+  return corvid({"sessions", "show", result.at("session").get<std::string>(), "--json"}).out;
+}
+
 std::vector<std::string> Scene::files_with(const std::string& text) const {
   std::vector<std::string> found;
   for (const char* folder : {"data", "cache"}) {

@@ -29,6 +29,11 @@ class Scene {
                        std::map<std::string, std::string> environment = {},
                        int kill_after_ms = -1) const;
 
+  // `corvid run "repair it" --json` in the workspace with these replies.
+  ProcessResult run(const std::vector<Json>& replies, std::vector<std::string> more = {}) const;
+  // What `corvid sessions show --json` prints of the run that gave `result`.
+  std::string shown(const Json& result) const;
+
   // Files beneath the data and cache folders that contain `text`, compressed ones opened.
   std::vector<std::string> files_with(const std::string& text) const;
 

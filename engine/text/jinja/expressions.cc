@@ -10,8 +10,8 @@ namespace {
 constexpr int kDepthMax = 120;
 }
 
-NodePtr Parser::binary(NodePtr left, std::string op, NodePtr right) const {
-  NodePtr node = make(NodeKind::binary, std::move(op));
+NodePtr Parser::binary(NodePtr left, std::string op, NodePtr right, NodeKind kind) const {
+  NodePtr node = make(kind, std::move(op));
   node->kids.push_back(std::move(left));
   node->kids.push_back(std::move(right));
   return node;
@@ -52,24 +52,16 @@ NodePtr Parser::conditional() {
 
 NodePtr Parser::or_expression() {
   NodePtr left = and_expression();
-  while (is_word("or")) {
-    NodePtr node = make(NodeKind::logical_or);
-    take();
-    node->kids.push_back(std::move(left));
-    node->kids.push_back(and_expression());
-    left = std::move(node);
+  while (accept_word("or")) {
+    left = binary(std::move(left), "or", and_expression(), NodeKind::logical_or);
   }
   return left;
 }
 
 NodePtr Parser::and_expression() {
   NodePtr left = not_expression();
-  while (is_word("and")) {
-    NodePtr node = make(NodeKind::logical_and);
-    take();
-    node->kids.push_back(std::move(left));
-    node->kids.push_back(not_expression());
-    left = std::move(node);
+  while (accept_word("and")) {
+    left = binary(std::move(left), "and", not_expression(), NodeKind::logical_and);
   }
   return left;
 }

@@ -64,7 +64,8 @@ class Parser {
   NodePtr filter(NodePtr subject);
   NodePtr test(NodePtr subject);
   void arguments(Node& node);
-  NodePtr binary(NodePtr left, std::string op, NodePtr right) const;
+  NodePtr binary(NodePtr left, std::string op, NodePtr right,
+                 NodeKind kind = NodeKind::binary) const;
 
   std::vector<Token> tokens_;
   size_t at_ = 0;

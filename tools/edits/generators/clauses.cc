@@ -11,19 +11,6 @@ constexpr size_t kNamesMax = 4;
 constexpr size_t kSeenMax = 8;
 constexpr size_t kWholeMax = 8;
 
-// One past the end of the expression after the word at `head`, or -1.
-int end_of(const Context& context, int head) {
-  const Source& source = context.source;
-  for (int k = head + 1; k < context.unit.last_token; ++k) {
-    if (source.token(k).kind >= TokenKind::newline) return k;
-    if (source.opener(head) >= 0 && k == source.match(source.opener(head))) return k;
-    if (source.opener(k) != source.opener(head)) continue;
-    const std::string_view t = source.str(k);
-    if (t == ":" || t == "else" || t == "," || t == "for" || t == "if") return k;
-  }
-  return -1;
-}
-
 // Whether all the plain names of an expression of the file mean something in the unit.
 bool is_known(const Context& context, std::string_view text) {
   const Lexed lexed = lex(text);
@@ -134,7 +121,7 @@ void generate_clauses(const Context& context) {
     if (!tests && !gives) return;
     Spot spot;
     spot.first = i + 1;
-    spot.last = end_of(context, i);
+    spot.last = condition_end(context, i);
     if (spot.last <= spot.first) return;
     spot.text = std::string(text_of(source, spot.first, spot.last));
     if (spot.text.empty() || spot.text.size() > 100) return;

@@ -4,9 +4,6 @@
 
 namespace corvid::tools::edits {
 
-namespace {
-
-// The expression after `if`, `while` and so on at `head`: one past its end, or -1.
 int condition_end(const Context& context, int head) {
   const Source& source = context.source;
   for (int k = head + 1; k < context.unit.last_token; ++k) {
@@ -18,6 +15,8 @@ int condition_end(const Context& context, int head) {
   }
   return -1;
 }
+
+namespace {
 
 bool has_top(const Source& source, int first, int last, std::string_view word) {
   for (int k = first; k < last; ++k) {

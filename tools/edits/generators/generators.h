@@ -25,4 +25,7 @@ void each_statement(const Context& context, Visit visit) {
   }
 }
 
+// The expression after `if`, `while` and so on at token `head`: one past its end, or -1.
+int condition_end(const Context& context, int head);
+
 }  // namespace corvid::tools::edits
