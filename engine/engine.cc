@@ -7,6 +7,7 @@
 #include "engine/schedule/evaluator.h"
 #include "engine/state/sequence_impl.h"
 #include "engine/tokenizer.h"
+#include "runtime/base/check.h"
 #include "runtime/base/error.h"
 
 namespace corvid::engine {
@@ -47,6 +48,11 @@ struct Engine::Impl {
   int chunk_tokens = 0;
   mutable std::once_flag tokenizer_made;
   mutable std::unique_ptr<Tokenizer> tokenizer;
+
+  void check_decoder() const {
+    if (!evaluator->model().config().is_encoder) return;
+    fail(Code::unsupported, summary.file + " gives embeddings, no text: use `corvid model embed`");
+  }
 };
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -80,6 +86,7 @@ std::unique_ptr<Sequence> Engine::open() {
 void Engine::append(Sequence& sequence, std::span<const Token> tokens, std::span<float> logits,
                     bool every_row, std::stop_token stop) {
   const auto vocab_size = static_cast<size_t>(impl_->summary.vocab_size);
+  impl_->check_decoder();
   impl_->evaluator->check(tokens);
   check_size(logits, every_row ? tokens.size() : 1, impl_->summary.vocab_size);
   if (tokens.empty() && !logits.empty()) fail(Code::invalid, "no token to give logits for");
@@ -89,7 +96,7 @@ void Engine::append(Sequence& sequence, std::span<const Token> tokens, std::span
     const size_t position = sequence.impl_->tokens.size();
     const size_t count = std::min(tokens.size() - done, chunk_tokens - position % chunk_tokens);
     const bool last = done + count == tokens.size();
-    const Evaluator::Item item{&sequence.impl_->memory, tokens.subspan(done, count)};
+    const Evaluator::Item item{&sequence.impl_->memory, tokens.subspan(done, count), nullptr};
     auto rows = Evaluator::Rows::none;
     std::span<float> out;
     if (!logits.empty() && every_row) {
@@ -106,6 +113,7 @@ void Engine::append(Sequence& sequence, std::span<const Token> tokens, std::span
 }
 
 void Engine::step(std::span<const StepItem> items, std::span<float> logits) {
+  impl_->check_decoder();
   check_size(logits, items.size(), impl_->summary.vocab_size);
   std::vector<Evaluator::Item> work;
   for (const StepItem& item : items) {
@@ -114,12 +122,40 @@ void Engine::step(std::span<const StepItem> items, std::span<float> logits) {
       if (other.memory == memory) fail(Code::invalid, "a sequence is in the batch twice");
     }
     impl_->evaluator->check({&item.token, 1});
-    work.push_back({memory, {&item.token, 1}});
+    work.push_back({memory, {&item.token, 1}, nullptr});
   }
   if (work.empty()) return;
   impl_->evaluator->run(work, logits.empty() ? Evaluator::Rows::none : Evaluator::Rows::last,
                         logits);
   for (const StepItem& item : items) item.sequence->impl_->log({&item.token, 1});
+}
+
+void Engine::verify(Sequence& sequence, std::span<const Token> tokens, std::span<float> logits,
+                    const std::function<size_t()>& keep) {
+  impl_->check_decoder();
+  impl_->evaluator->check(tokens);
+  if (tokens.empty()) fail(Code::invalid, "no token to verify");
+  check_size(logits, tokens.size(), impl_->summary.vocab_size);
+  SequenceMemory& memory = sequence.impl_->memory;
+  std::shared_ptr<const float[]> before = memory.share_state();
+  Journal journal;
+  const Evaluator::Item item{&memory, tokens, &journal};
+  impl_->evaluator->run({&item, 1}, Evaluator::Rows::all, logits);
+  const size_t kept = keep();
+  CHECK(kept >= 1 && kept <= tokens.size());
+  if (kept < tokens.size()) {
+    impl_->evaluator->redo(journal, memory, std::move(before), static_cast<int32_t>(kept),
+                           static_cast<int32_t>(tokens.size()));
+  }
+  for (size_t i = 0; i < kept; ++i) sequence.impl_->log(tokens.subspan(i, 1));
+}
+
+std::vector<Token> Engine::draft(Sequence& sequence, Token next, int count,
+                                 std::span<float> logits) {
+  impl_->evaluator->check({&next, 1});
+  if (count < 0) fail(Code::invalid, "a negative number of drafts");
+  check_size(logits, static_cast<size_t>(count), impl_->summary.vocab_size);
+  return impl_->evaluator->draft(sequence.impl_->memory, next, count, logits);
 }
 
 }  // namespace corvid::engine

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -28,6 +29,9 @@ struct EngineOptions {
   // Multiplies quantized weights with activations rounded to 8 bits (per 32 values): faster, and as
   // far from the exact product as llama.cpp is.
   bool int8_activations = false;
+  // Reads the model's draft head (multi-token prediction) and keeps it ready for draft(). Throws
+  // unsupported where the file has none. State files fit engines with the same choice only.
+  bool draft_head = false;
 };
 
 // One conversation's memory in the model: the token log, KV pages and recurrent state. Forks share
@@ -100,6 +104,16 @@ class Engine {
   // One token for each of several sequences in one batch; the same results as one by one, bit for
   // bit. Writes logits (items.size(), vocab_size).
   void step(std::span<const StepItem> items, std::span<float> logits);
+
+  // Evaluates `tokens` in one batch as step() does one by one, bit for bit, and writes logits
+  // (tokens.size(), vocab_size). `keep` says how many of them stay, 1 to tokens.size(); the others
+  // are taken back. It must not use the sequence.
+  void verify(Sequence& sequence, std::span<const Token> tokens, std::span<float> logits,
+              const std::function<size_t()>& keep);
+
+  // The draft head's guess: `count` tokens behind `next`, a token that is not evaluated yet. With
+  // `logits`, (count, vocab_size), what they were chosen by. Needs EngineOptions::draft_head.
+  std::vector<Token> draft(Sequence& sequence, Token next, int count, std::span<float> logits);
 
  private:
   struct Impl;

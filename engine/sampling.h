@@ -13,6 +13,14 @@ namespace corvid::engine {
 
 class Constraint;
 
+// Where guesses of further tokens come from; they are checked in one pass, and what comes out is
+// what would have come without them, to the bit.
+enum class Drafts {
+  none,
+  lookup,  // what followed the newest tokens when they were last there
+  head     // the model's draft head; needs EngineOptions::draft_head
+};
+
 struct SamplingParams {
   float temperature = 0;  // 0: greedy
   int top_k = 0;          // 0: off
@@ -23,6 +31,8 @@ struct SamplingParams {
   uint64_t seed = 0;
   int tokens_max = 1024;
   std::vector<std::string> stop;  // generation ends before any of these strings
+  Drafts drafts = Drafts::none;   // not used where a constraint is given
+  int drafts_max = 4;             // tokens guessed at a time; fewer while guesses are wrong
 };
 
 // What the file's `general.sampling.*` say, else the defaults above (greedy).
@@ -34,6 +44,7 @@ struct Generation {
   std::vector<Token> tokens;  // all evaluated, so that the sequence holds them
   std::string text;
   FinishReason finish = FinishReason::end;
+  int drafted_count = 0, accepted_count = 0;
 };
 
 // Draws one token. Deterministic: the draw depends on `params.seed` and `step` only.

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "engine/embedder.h"
 #include "engine/gguf.h"
 #include "engine/wordpiece.h"
 #include "runtime/base/error.h"
@@ -87,6 +88,12 @@ memory::Ports memory_ports(const Paths& paths, const std::string& choice) {
     const auto found = seek_shared_file(paths, kEmbedderFile);
     if (!found.has_value()) return ports;
     file = *found;
+  }
+  if (engine::is_embedding_model(*engine::GgufFile::open(file))) {
+    const std::shared_ptr<const engine::Embedder> model = engine::Embedder::load(file, {});
+    ports.embed = [model](std::string_view text) { return model->embed({{text}}); };
+    ports.embedder = model->name();
+    return ports;
   }
   const std::shared_ptr<const TokenVectors> table = TokenVectors::open(file);
   ports.embed = [table](std::string_view text) { return table->embed(text); };

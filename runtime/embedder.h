@@ -36,8 +36,8 @@ class TokenVectors {
   std::unique_ptr<Impl> impl_;
 };
 
-// What memory is given: `choice` is "built-in", "none", or a path to a table. With "built-in" a
-// missing file means none; otherwise throws not_found.
+// What memory is given: `choice` is "built-in", "none", or a path to a table or to an embedding
+// model (engine/embedder.h). With "built-in" a missing file means none; otherwise throws not_found.
 memory::Ports memory_ports(const Paths& paths, const std::string& choice = "built-in");
 
 }  // namespace corvid::runtime

@@ -49,9 +49,9 @@ struct RopeArgs {
   const int32_t* positions = nullptr;  // (rows)
 };
 
-// Causal softmax attention of consecutive tokens of one sequence over its paged keys and values,
-// which already hold those of the tokens themselves. Query head h reads kv head h / (heads /
-// kv_heads).
+// Softmax attention of consecutive tokens of one sequence over its paged keys and values, which
+// already hold those of the tokens themselves. Query head h reads kv head h / (heads / kv_heads).
+// Each token sees those before it; where not `causal`, all of them, and `window` says nothing.
 struct AttentionArgs {
   const float* q = nullptr;  // (rows, heads, key_dim)
   float* y = nullptr;        // (rows, heads, value_dim)
@@ -59,6 +59,7 @@ struct AttentionArgs {
   int64_t heads = 0, kv_heads = 0, key_dim = 0, value_dim = 0;
   int64_t window = 0;  // tokens seen, the own one included; 0: all
   float scale = 1;
+  bool causal = true;
   std::span<float* const> pages;  // each holds page_tokens positions
   int64_t page_tokens = 0;
   // In a page: (page_tokens, kv_heads, key_dim) and (page_tokens, kv_heads, value_dim).

@@ -29,8 +29,10 @@ double dot(const float* a, const float* b, int64_t count) {
 }
 
 void attend(const AttentionArgs& args, int64_t row, int64_t head) {
-  const int64_t position = args.first_position + row;
-  const int64_t first = args.window > 0 ? std::max<int64_t>(0, position - args.window + 1) : 0;
+  const int64_t own = args.first_position + row;
+  const int64_t position = args.causal ? own : args.first_position + args.rows - 1;
+  const bool cut = args.causal && args.window > 0;
+  const int64_t first = cut ? std::max<int64_t>(0, position - args.window + 1) : 0;
   const int64_t kv_head = head / (args.heads / args.kv_heads);
   const float* q = args.q + (row * args.heads + head) * args.key_dim;
   std::vector<double> weights;

@@ -4,14 +4,18 @@
 #include <functional>
 #include <vector>
 
+#include "engine/state/journal.h"
 #include "engine/state/sequence_memory.h"
 
 namespace corvid::engine {
 
 // Consecutive tokens of one sequence: rows [row, row + rows) of the batch.
+// With a journal every row is evaluated as a step of its own, to the bit, and the layers note how
+// their state is made anew.
 struct BatchItem {
   SequenceMemory* memory = nullptr;  // prepared for `rows`; its length is the first row's position
   int64_t row = 0, rows = 0;
+  Journal* journal = nullptr;
 };
 
 // The tokens of one forward pass.

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <memory>
 
+#include "engine/layers/recurrence.h"
 #include "engine/layers/short_conv.h"
 #include "engine/layers/spread.h"
 
@@ -135,10 +136,9 @@ void DeltaRule::operator()(const Batch& batch, const float* x, float* y) const {
     DeltaArgs args{.q = queries.data() + key_at, .k = keys.data() + key_at, .g = g.data() + key_at,
                    .b = b.data() + key_at, .v = values.data() + value_at,
                    .w = w.data() + value_at, .o = mixed.data() + value_at,
-                   .state = item.memory->state().data() + state_offset, .rows = item.rows,
                    .heads = config.head_count, .value_heads = config.value_head_count,
                    .key_dim = config.key_dim, .value_dim = config.value_dim};
-    ops.delta(args);
+    run_delta(ops, item, state_offset, args);
   }
   ops.norm({.x = mixed.data(), .y = mixed.data(), .weight = norm.data(),
             .rows = rows * config.value_head_count, .width = config.value_dim,

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <memory>
 
+#include "engine/layers/recurrence.h"
 #include "engine/layers/short_conv.h"
 #include "engine/layers/spread.h"
 
@@ -108,10 +109,10 @@ struct GatedDelta {
     for (const BatchItem& item : batch.items) {
       const int64_t key_at = item.row * config.value_head_count * config.key_dim;
       const int64_t value_at = item.row * value_width;
-      ops.delta({.q = q.data() + key_at, .k = k.data() + key_at, .g = wide_g.data() + key_at,
+      run_delta(ops, item, state_offset,
+                {.q = q.data() + key_at, .k = k.data() + key_at, .g = wide_g.data() + key_at,
                  .b = wide_b.data() + key_at, .v = v.data() + value_at, .w = w.data() + value_at,
                  .o = mixed.data() + value_at,
-                 .state = item.memory->state().data() + state_offset, .rows = item.rows,
                  .heads = config.value_head_count, .value_heads = config.value_head_count,
                  .key_dim = config.key_dim, .value_dim = config.value_dim});
     }

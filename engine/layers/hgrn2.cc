@@ -3,6 +3,7 @@
 #include <cmath>
 #include <memory>
 
+#include "engine/layers/recurrence.h"
 #include "engine/layers/short_conv.h"
 
 namespace corvid::engine {
@@ -74,10 +75,10 @@ struct Hgrn2 {
     Floats mixed(values.size());
     for (const BatchItem& item : batch.items) {
       const int64_t key_at = item.row * key_width, value_at = item.row * config.dim;
-      ops.delta({.q = queries.data() + key_at, .k = keys.data() + key_at, .g = g.data() + key_at,
+      run_delta(ops, item, state_offset,
+                {.q = queries.data() + key_at, .k = keys.data() + key_at, .g = g.data() + key_at,
                  .b = nothing.data() + key_at, .v = values.data() + value_at,
                  .w = everything.data() + value_at, .o = mixed.data() + value_at,
-                 .state = item.memory->state().data() + state_offset, .rows = item.rows,
                  .heads = config.head_count, .value_heads = config.head_count,
                  .key_dim = config.key_dim, .value_dim = config.dim / config.head_count});
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "engine/layers/recurrence.h"
 #include "engine/layers/short_conv.h"
 
 namespace corvid::engine {
@@ -53,10 +54,10 @@ struct Mamba2 {
     for (const BatchItem& item : batch.items) {
       const float* head_x = xbc.data() + item.row * conv_width;
       const float* B = head_x + inner;
-      ops.ssd({.x = head_x, .B = B, .C = B + config.group_count * config.state_dim,
+      run_ssd(ops, item, state_offset,
+              {.x = head_x, .B = B, .C = B + config.group_count * config.state_dim,
                .stride = conv_width, .dt = dt.data() + item.row * config.head_count, .a = a.data(),
                .d = d.data(), .y = mixed.data() + item.row * inner,
-               .state = item.memory->state().data() + state_offset, .rows = item.rows,
                .heads = config.head_count, .groups = config.group_count,
                .head_dim = inner / config.head_count, .state_dim = config.state_dim});
     }

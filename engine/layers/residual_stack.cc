@@ -39,7 +39,7 @@ void ResidualStack::normed(const std::vector<float>& weight, const float* x, int
              .eps = norm_eps_});
 }
 
-void ResidualStack::forward(const Batch& batch, std::span<float> logits) const {
+std::vector<float> ResidualStack::trunk(const Batch& batch) const {
   const int64_t rows = batch.rows();
   std::vector<float> x(static_cast<size_t>(rows * dim())), u(x.size()), y(x.size());
   ops_.gather(embedding_, batch.tokens, x.data());
@@ -48,15 +48,25 @@ void ResidualStack::forward(const Batch& batch, std::span<float> logits) const {
     part.layer(batch, u.data(), y.data());
     ops_.add(y.data(), x.data(), rows * dim());
   }
+  return x;
+}
+
+void ResidualStack::output_norm(const float* x, int64_t rows, float* y) const {
+  normed(output_norm_, x, rows, y);
+}
+
+void ResidualStack::logits(const Batch& batch, std::span<const float> x,
+                           std::span<float> out) const {
   const auto wanted = static_cast<int64_t>(batch.logit_rows.size());
   if (wanted == 0) return;
-  CHECK(static_cast<int64_t>(logits.size()) == wanted * vocab_size());
+  CHECK(static_cast<int64_t>(out.size()) == wanted * vocab_size());
+  std::vector<float> u(static_cast<size_t>(wanted * dim()));
   for (int64_t i = 0; i < wanted; ++i) {
     std::copy_n(&x[static_cast<size_t>(batch.logit_rows[static_cast<size_t>(i)] * dim())], dim(),
-                &y[static_cast<size_t>(i * dim())]);
+                &u[static_cast<size_t>(i * dim())]);
   }
-  normed(output_norm_, y.data(), wanted, u.data());
-  ops_.matmul(output_, u.data(), wanted, logits.data());
+  normed(output_norm_, u.data(), wanted, u.data());
+  ops_.matmul(output_, u.data(), wanted, out.data());
 }
 
 }  // namespace corvid::engine

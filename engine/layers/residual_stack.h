@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,8 +23,15 @@ class ResidualStack {
   // `norm` is the tensor of the layer's norm.
   void add(const ModelReader& reader, const std::string& norm, Layer layer);
 
-  // Writes logits (batch.logit_rows.size(), vocab_size).
-  void forward(const Batch& batch, std::span<float> logits) const;
+  // The residual stream behind the last layer, (rows, dim).
+  std::vector<float> trunk(const Batch& batch) const;
+  // What the output norm makes of `rows` rows; may be x itself.
+  void output_norm(const float* x, int64_t rows, float* y) const;
+  // The logits of a trunk's rows batch.logit_rows, (batch.logit_rows.size(), vocab_size).
+  void logits(const Batch& batch, std::span<const float> x, std::span<float> out) const;
+
+  const Matrix& embedding() const { return embedding_; }
+  const Matrix& output() const { return output_; }
 
  private:
   struct Part {

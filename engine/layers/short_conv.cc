@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/layers/recurrence.h"
+
 namespace corvid::engine {
 
 ShortConv::ShortConv(const ModelReader& reader, const std::string& name, int64_t taps,
@@ -34,14 +36,12 @@ void ShortConv::run(Ops& ops, const Batch& batch, const float* x, int64_t x_stri
     args.x = x + item.row * x_stride;
     args.x_stride = x_stride;
     args.y = y + item.row * channels_;
-    args.rows = item.rows;
     args.channels = channels_;
     args.taps = taps_;
     args.silu = silu_;
     args.weight = weight_.data();
     args.bias = bias_.empty() ? nullptr : bias_.data();
-    args.state = item.memory->state().data() + state_offset_;
-    ops.conv(args);
+    run_conv(ops, item, state_offset_, args);
   }
 }
 

@@ -1,15 +1,19 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "engine/layers/draft_head.h"
 #include "engine/layers/model_reader.h"
 #include "engine/layers/residual_stack.h"
 #include "engine/models/model.h"
 
 namespace corvid::engine {
 
-// A model that is a ResidualStack and nothing else; an architecture file fills it.
+// A model that is a ResidualStack, perhaps with a draft head; an architecture file fills it.
 class Decoder final : public Model {
  public:
   Decoder(const ModelReader& reader, Ops& ops) : stack_(reader, ops) {
@@ -22,12 +26,17 @@ class Decoder final : public Model {
 
   const ModelConfig& config() const override { return config_; }
   const MemorySpec& memory_spec() const override { return memory_; }
-  void forward(const Batch& batch, std::span<float> logits) const override {
-    stack_.forward(batch, logits);
-  }
+  void forward(const Batch& batch, const Outputs& out) const override;
+  bool enable_draft() override;
+  std::vector<int32_t> draft(SequenceMemory& memory, int32_t next, int count,
+                             std::span<float> logits) const override;
 
   ResidualStack& stack() { return stack_; }
   MemorySpec& memory() { return memory_; }
+
+  // How the draft head is read, should it be wanted; called at most once. Throws like ModelReader.
+  using MakeDraft = std::function<std::unique_ptr<DraftHead>(const ResidualStack&, MemorySpec&)>;
+  void set_draft(MakeDraft make) { make_draft_ = std::move(make); }
 
  private:
   static constexpr int32_t kBlocksMax = 4096;
@@ -35,8 +44,16 @@ class Decoder final : public Model {
   ModelConfig config_;
   MemorySpec memory_;
   ResidualStack stack_;
+  MakeDraft make_draft_;
+  std::unique_ptr<DraftHead> draft_;
 };
 
 inline std::string block_prefix(int64_t index) { return "blk." + std::to_string(index) + "."; }
+
+// Blocks in front of those of a draft head, at least 1.
+int64_t trunk_blocks(const ModelReader& reader, int64_t block_count);
+
+// Whether the tensors of a draft head are there; files may name its blocks and leave them out.
+bool has_draft_blocks(const ModelReader& reader, int64_t trunk, int64_t block_count);
 
 }  // namespace corvid::engine

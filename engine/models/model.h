@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "engine/backends/ops.h"
 #include "engine/gguf.h"
@@ -16,6 +17,13 @@ struct ModelConfig {
   int32_t layer_count = 0;  // blocks, as the file counts them
   int32_t vocab_size = 0;
   int32_t context_max = 0;  // tokens; 0: the file does not say
+  bool is_encoder = false;  // gives hidden states alone; a batch item is a whole text
+};
+
+// What a forward pass writes; empty parts are not asked for.
+struct Outputs {
+  std::span<float> logits;  // (batch.logit_rows.size(), vocab_size)
+  std::span<float> hidden;  // (batch.rows(), dim), after the last norm
 };
 
 // Weights and the graph that uses them. Immutable after construction. What a model keeps between
@@ -26,9 +34,19 @@ class Model {
   virtual const ModelConfig& config() const = 0;
   virtual const MemorySpec& memory_spec() const = 0;
 
-  // Evaluates the batch's tokens, writes the sequences' memory (without advancing it) and logits
-  // (batch.logit_rows.size(), vocab_size).
-  virtual void forward(const Batch& batch, std::span<float> logits) const = 0;
+  // Evaluates the batch's tokens and writes the sequences' memory, without advancing it.
+  virtual void forward(const Batch& batch, const Outputs& out) const = 0;
+
+  // Makes the file's draft head ready: from then on forward() keeps it up with the trunk, which
+  // takes memory of its own. Before the first pass. False: the file has none.
+  virtual bool enable_draft() { return false; }
+  // The `count` tokens that the draft head expects after `next`, which follows what `memory` holds,
+  // which stays as it is. With `logits`, (count, vocab_size), what they were chosen by.
+  virtual std::vector<int32_t> draft(SequenceMemory& memory, int32_t next, int count,
+                                     std::span<float> logits) const {
+    (void)memory, (void)next, (void)count, (void)logits;
+    return {};
+  }
 };
 
 bool is_known_architecture(std::string_view name);

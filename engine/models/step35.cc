@@ -62,6 +62,31 @@ Layer make_ffn(const ModelReader& reader, const std::string& block, const Blocks
   return make_moe(reader, block, read_moe_config(reader, defaults), ops);
 }
 
+Blocks read_blocks(const ModelReader& reader, int64_t block_count) {
+  return {reader.counts("attention.head_count", block_count),
+          reader.counts("attention.head_count_kv", block_count),
+          reader.flags("attention.sliding_window_pattern", block_count),
+          reals(reader, "swiglu_clamp_exp", block_count),
+          reals(reader, "swiglu_clamp_shexp", block_count)};
+}
+
+// Blocks like the trunk's, chained by their states before any norm.
+std::unique_ptr<DraftHead> make_draft_head(const ModelReader& reader, const ResidualStack& stack,
+                                           MemorySpec& memory, Ops& ops) {
+  const int64_t block_count = reader.count("block_count");
+  const Blocks blocks = read_blocks(reader, block_count);
+  auto head = std::make_unique<DraftHead>(stack, memory, ops, false);
+  for (int64_t i = trunk_blocks(reader, block_count); i < block_count; ++i) {
+    const std::string block = block_prefix(i);
+    const auto at = static_cast<size_t>(i);
+    const AttentionConfig config = attention_config(reader, stack, blocks, at);
+    head->add(reader, block,
+              {{block + "attn_norm.weight", make_attention(reader, block, config, memory, ops)},
+               {block + "ffn_norm.weight", make_ffn(reader, block, blocks, at, ops)}});
+  }
+  return head;
+}
+
 }  // namespace
 
 std::unique_ptr<Model> make_step35(const GgufFile& file, Ops& ops) {
@@ -69,14 +94,9 @@ std::unique_ptr<Model> make_step35(const GgufFile& file, Ops& ops) {
   auto model = std::make_unique<Decoder>(reader, ops);
   ResidualStack& stack = model->stack();
   const int64_t block_count = model->config().layer_count;
-  const Blocks blocks{reader.counts("attention.head_count", block_count),
-                      reader.counts("attention.head_count_kv", block_count),
-                      reader.flags("attention.sliding_window_pattern", block_count),
-                      reals(reader, "swiglu_clamp_exp", block_count),
-                      reals(reader, "swiglu_clamp_shexp", block_count)};
+  const Blocks blocks = read_blocks(reader, block_count);
   // Trailing blocks of a draft head are no part of the trunk.
-  const int64_t trunk = block_count - reader.count_or("nextn_predict_layers", 0);
-  reader.require(trunk > 0, "impossible " + reader.key("nextn_predict_layers"));
+  const int64_t trunk = trunk_blocks(reader, block_count);
   for (int64_t i = 0; i < trunk; ++i) {
     const std::string block = block_prefix(i);
     const auto at = static_cast<size_t>(i);
@@ -84,6 +104,11 @@ std::unique_ptr<Model> make_step35(const GgufFile& file, Ops& ops) {
               make_attention(reader, block, attention_config(reader, stack, blocks, at),
                              model->memory(), ops));
     stack.add(reader, block + "ffn_norm.weight", make_ffn(reader, block, blocks, at, ops));
+  }
+  if (has_draft_blocks(reader, trunk, block_count)) {
+    model->set_draft([reader, &ops](const ResidualStack& below, MemorySpec& memory) {
+      return make_draft_head(reader, below, memory, ops);
+    });
   }
   return model;
 }

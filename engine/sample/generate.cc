@@ -1,10 +1,12 @@
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "engine/constraint.h"
 #include "engine/sampling.h"
 #include "engine/sample/text_output.h"
+#include "engine/speculate/lookup.h"
 #include "engine/tokenizer.h"
 
 namespace corvid::engine {
@@ -19,7 +21,8 @@ class Loop {
         sequence_(sequence),
         logits_(logits),
         params_(params),
-        constraint_(constraint) {}
+        constraint_(constraint),
+        draft_size_(params.drafts_max) {}
 
   Generation run(const std::function<void(std::string_view)>& on_text, std::stop_token stop) {
     TextOutput output(engine_.tokenizer(), params_.stop, on_text);
@@ -27,6 +30,11 @@ class Loop {
       if (stop.stop_requested()) return finish(output, FinishReason::cancelled);
       const auto room = static_cast<size_t>(params_.tokens_max) - made_.tokens.size();
       if (params_.tokens_max <= 0 || room == 0) return close(output);
+      if (params_.drafts != Drafts::none && !constraint_) {
+        const std::optional<FinishReason> end = speculate(output, room);
+        if (end) return finish(output, *end);
+        continue;
+      }
       const std::vector<Token> next = choose(room);
       evaluate(next);
       for (Token token : next) {
@@ -50,22 +58,66 @@ class Loop {
       if (engine_.tokenizer().is_end(token)) return next;
     }
     if (!next.empty()) return next;
-    forbid_unused();
+    forbid_unused(logits_);
     if (constraint_) constraint_->mask(logits_);
     const Token token = sample(logits_, params_, sequence_.tokens(), made_.tokens.size());
     if (constraint_) constraint_->accept(token);
     return {token};
   }
 
+  std::vector<Token> guess(Token next, size_t room) {
+    const int count = static_cast<int>(std::min(room - 1, static_cast<size_t>(draft_size_)));
+    if (count <= 0 || engine_.tokenizer().is_end(next)) return {};
+    if (params_.drafts == Drafts::lookup) return look_up(sequence_.tokens(), next, count);
+    return engine_.draft(sequence_, next, count, {});
+  }
+
+  // One sampled token and, of the guesses behind it, those that sampling gives as well.
+  std::optional<FinishReason> speculate(TextOutput& output, size_t room) {
+    const auto window = static_cast<size_t>(std::max(params_.penalty_window, 0));
+    const auto log = sequence_.tokens();
+    std::vector<Token> recent(log.end() - static_cast<std::ptrdiff_t>(std::min(window, log.size())),
+                              log.end());
+    forbid_unused(logits_);
+    std::vector<Token> tokens{sample(logits_, params_, recent, made_.tokens.size())};
+    const std::vector<Token> guesses = guess(tokens[0], room);
+    tokens.insert(tokens.end(), guesses.begin(), guesses.end());
+    const size_t width = logits_.size();
+    std::vector<float> rows(tokens.size() * width), row(width);
+    std::optional<FinishReason> end;
+    size_t kept = 0;
+    engine_.verify(sequence_, tokens, rows, [&] {
+      for (;;) {
+        const Token token = tokens[kept++];
+        made_.tokens.push_back(token);
+        recent.push_back(token);
+        if (engine_.tokenizer().is_end(token)) end = FinishReason::end;
+        else if (output.push(token, true)) end = FinishReason::stop_string;
+        if (end || kept == tokens.size()) return kept;
+        std::copy_n(rows.begin() + static_cast<std::ptrdiff_t>((kept - 1) * width), width,
+                    row.begin());
+        forbid_unused(row);
+        if (sample(row, params_, recent, made_.tokens.size()) != tokens[kept]) return kept;
+      }
+    });
+    std::copy_n(rows.begin() + static_cast<std::ptrdiff_t>((kept - 1) * width), width,
+                logits_.begin());
+    made_.drafted_count += static_cast<int>(guesses.size());
+    made_.accepted_count += static_cast<int>(kept) - 1;
+    if (kept == tokens.size()) draft_size_ = std::min(params_.drafts_max, 2 * draft_size_);
+    else if (kept == 1) draft_size_ = std::max(1, draft_size_ / 2);
+    return end;
+  }
+
   // Rows of the output matrix that stand for no token.
-  void forbid_unused() {
+  void forbid_unused(std::span<float> logits) const {
     constexpr float kForbidden = -std::numeric_limits<float>::infinity();
     const Tokenizer& tokenizer = engine_.tokenizer();
-    const size_t known = std::min(static_cast<size_t>(tokenizer.vocab_size()), logits_.size());
+    const size_t known = std::min(static_cast<size_t>(tokenizer.vocab_size()), logits.size());
     for (const Token token : tokenizer.unused()) {
-      if (static_cast<size_t>(token) < known) logits_[static_cast<size_t>(token)] = kForbidden;
+      if (static_cast<size_t>(token) < known) logits[static_cast<size_t>(token)] = kForbidden;
     }
-    for (float& logit : logits_.subspan(known)) logit = kForbidden;
+    for (float& logit : logits.subspan(known)) logit = kForbidden;
   }
 
   void evaluate(std::span<const Token> tokens) {
@@ -100,6 +152,7 @@ class Loop {
   std::span<float> logits_;
   const SamplingParams& params_;
   Constraint* constraint_;
+  int draft_size_;
   Generation made_;
 };
 

@@ -18,6 +18,9 @@ Evaluator::Evaluator(const std::filesystem::path& path, const EngineOptions& opt
     fail(Code::invalid, file_->path() + ": not the first part of a model in several files");
   }
   model_ = make_model(*file_, *ops_);
+  if (options.draft_head && !model_->enable_draft()) {
+    fail(Code::unsupported, file_->path() + " has no draft head");
+  }
 }
 
 void Evaluator::check(std::span<const Token> tokens) const {
@@ -28,7 +31,8 @@ void Evaluator::check(std::span<const Token> tokens) const {
   }
 }
 
-void Evaluator::run(std::span<const Item> items, Rows rows, std::span<float> logits) {
+void Evaluator::run(std::span<const Item> items, Rows rows, std::span<float> logits,
+                    std::span<float> hidden) {
   const std::lock_guard lock(mutex_);
   Batch batch;
   for (const Item& item : items) {
@@ -36,7 +40,7 @@ void Evaluator::run(std::span<const Item> items, Rows rows, std::span<float> log
     const int32_t first = item.memory->length();
     if (count > kLengthMax - first) fail(Code::invalid, "the sequence is too long");
     item.memory->prepare(count);
-    batch.items.push_back({item.memory, batch.rows(), count});
+    batch.items.push_back({item.memory, batch.rows(), count, item.journal});
     batch.tokens.insert(batch.tokens.end(), item.tokens.begin(), item.tokens.end());
     for (int32_t i = 0; i < count; ++i) {
       batch.positions.push_back(first + i);
@@ -45,8 +49,21 @@ void Evaluator::run(std::span<const Item> items, Rows rows, std::span<float> log
       }
     }
   }
-  model_->forward(batch, logits);
+  model_->forward(batch, {logits, hidden});
   for (const Item& item : items) item.memory->advance(static_cast<int32_t>(item.tokens.size()));
+}
+
+void Evaluator::redo(const Journal& journal, SequenceMemory& memory,
+                     std::shared_ptr<const float[]> before, int32_t kept, int32_t rows) {
+  const std::lock_guard lock(mutex_);
+  memory.rewind(std::move(before), memory.length() - rows + kept);
+  journal.redo(memory.state(), kept);
+}
+
+std::vector<Token> Evaluator::draft(SequenceMemory& memory, Token next, int count,
+                                    std::span<float> logits) {
+  const std::lock_guard lock(mutex_);
+  return model_->draft(memory, next, count, logits);
 }
 
 }  // namespace corvid::engine

@@ -4,6 +4,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "engine/backends/ops.h"
 #include "engine/engine.h"
@@ -30,12 +31,22 @@ class Evaluator {
   struct Item {
     SequenceMemory* memory = nullptr;
     std::span<const Token> tokens;  // consecutive, checked
+    Journal* journal = nullptr;     // see BatchItem
   };
   enum class Rows { none, last, all };
 
   // Evaluates the items in one pass and advances their memories. `logits` holds the last or all
-  // rows of every item, in order. The memories differ.
-  void run(std::span<const Item> items, Rows rows, std::span<float> logits);
+  // rows of every item, in order; `hidden`, unless empty, (all rows, dim). The memories differ.
+  void run(std::span<const Item> items, Rows rows, std::span<float> logits,
+           std::span<float> hidden = {});
+
+  // Takes back all but `kept` of the `rows` rows of the pass that `journal` noted, the last one of
+  // `memory`; `before` is the state before it.
+  void redo(const Journal& journal, SequenceMemory& memory,
+            std::shared_ptr<const float[]> before, int32_t kept, int32_t rows);
+
+  // As Model::draft().
+  std::vector<Token> draft(SequenceMemory& memory, Token next, int count, std::span<float> logits);
 
  private:
   std::unique_ptr<GgufFile> file_;

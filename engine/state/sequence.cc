@@ -73,7 +73,7 @@ int Sequence::truncate(int token_count) {
     }
     const auto part = std::span(tokens).subspan(static_cast<size_t>(begin),
                                                 static_cast<size_t>(end - begin));
-    const Evaluator::Item item{&impl.memory, part};
+    const Evaluator::Item item{&impl.memory, part, nullptr};
     impl.evaluator->run({&item, 1}, Evaluator::Rows::none, {});
     impl.log(part);
   }

@@ -74,6 +74,13 @@ void SequenceMemory::set_state(const std::shared_ptr<const float[]>& state, int3
   raw_pages_.resize(page_count);
 }
 
+void SequenceMemory::rewind(std::shared_ptr<const float[]> state, int32_t length) {
+  CHECK(length <= length_);
+  state_ = std::const_pointer_cast<float[]>(std::move(state));
+  if (state_.use_count() > 1) state_ = copy_block(state_.get(), spec_->state_floats);
+  length_ = length;
+}
+
 int64_t SequenceMemory::bytes() const {
   return static_cast<int64_t>(sizeof(float)) *
          (static_cast<int64_t>(pages_.size()) * spec_->page_floats + spec_->state_floats);

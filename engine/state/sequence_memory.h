@@ -46,6 +46,10 @@ class SequenceMemory {
   std::shared_ptr<const float[]> share_state() const { return state_; }
   void set_state(const std::shared_ptr<const float[]>& state, int32_t length);
 
+  // Back into the middle of a pass that has just advanced: keys and values up to `length` stay, the
+  // state is that of before the pass, for a Journal to bring up to `length`.
+  void rewind(std::shared_ptr<const float[]> state, int32_t length);
+
   int64_t bytes() const;  // pages and state, shared or not
 
  private:

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
@@ -14,6 +15,7 @@
 #include "engine/text/pre_tokenizer.h"
 #include "engine/text/sentence_pieces.h"
 #include "engine/text/token_trie.h"
+#include "engine/wordpiece.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 
@@ -85,6 +87,9 @@ struct Tokenizer::Impl {
   std::optional<BytePairs> pairs;
   std::optional<PreTokenizer> pre;  // of byte pairs
   std::optional<SentencePieces> sentence_pieces;
+  std::vector<std::string> words;  // as WordPiece spells them
+  std::optional<WordPiece> word_pieces;
+  Token unknown_word = -1;
   bool space_prefix = false;
   std::array<Token, 256> byte_tokens{};
   Token bos = -1, eos = -1;
@@ -92,15 +97,17 @@ struct Tokenizer::Impl {
   mutable std::once_flag trie_once;
   mutable std::unique_ptr<TokenTrie> trie;
 
-  void read_tokens(const GgufFile& file, bool is_sentence_piece);
+  void read_tokens(const GgufFile& file, bool has_spaces);
   void read_byte_pairs(const GgufFile& file, std::string_view scheme);
   void read_sentence_pieces(const GgufFile& file);
+  void read_word_pieces(const GgufFile& file);
   void read_ends(const GgufFile& file);
   bool hidden(Token token) const;
   void encode_text(std::string_view text, bool after_text, std::vector<Token>& out) const;
 };
 
-void Tokenizer::Impl::read_tokens(const GgufFile& file, bool is_sentence_piece) {
+// `has_spaces`: U+2581 stands for a space, and pieces are not GPT-2's byte letters.
+void Tokenizer::Impl::read_tokens(const GgufFile& file, bool has_spaces) {
   byte_tokens.fill(-1);
   std::vector<std::string> texts =
       file.string_array("tokenizer.ggml.tokens").value_or(std::vector<std::string>{});
@@ -126,11 +133,11 @@ void Tokenizer::Impl::read_tokens(const GgufFile& file, bool is_sentence_piece) 
         bytes[i] = byte_of(texts[i]);
         if (bytes[i].size() == 1) byte_tokens[static_cast<unsigned char>(bytes[i][0])] = id;
         break;
-      default: bytes[i] = is_sentence_piece ? plain_spaces(texts[i]) : bytes_of_piece(texts[i]);
+      default: bytes[i] = has_spaces ? plain_spaces(texts[i]) : bytes_of_piece(texts[i]);
     }
     if (kinds[i] == kUnused) unused.push_back(id);
     const bool is_text = kinds[i] != kControl && kinds[i] != kUserDefined && kinds[i] != kUnused &&
-                         !(is_sentence_piece && kinds[i] == kByte);
+                         !(has_spaces && kinds[i] == kByte);
     if (is_text) vocabulary.try_emplace(bytes[i], id);
   }
 }
@@ -190,8 +197,32 @@ void Tokenizer::Impl::read_sentence_pieces(const GgufFile& file) {
                           known ? static_cast<Token>(unknown) : -1);
 }
 
+// Words begin with U+2581 in the file, by now a space; other pieces go on inside of a word.
+void Tokenizer::Impl::read_word_pieces(const GgufFile& file) {
+  const auto id = [&](const char* key, Token otherwise) -> Token {
+    const int64_t value = file.integer(key).value_or(otherwise);
+    const bool known = value < static_cast<int64_t>(bytes.size());
+    if (!known) corrupt(file, std::string("impossible ") + key);
+    return static_cast<Token>(std::max<int64_t>(value, -1));
+  };
+  bos = id("tokenizer.ggml.cls_token_id", bos);
+  eos = id("tokenizer.ggml.seperator_token_id", eos);  // the format's spelling
+  unknown_word = id("tokenizer.ggml.unknown_token_id", -1);
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    const bool is_word = bytes[i].starts_with(' ');
+    words.push_back(kinds[i] != kNormal ? "" : is_word ? bytes[i].substr(1) : "##" + bytes[i]);
+  }
+  word_pieces.emplace(std::vector<std::string_view>(words.begin(), words.end()));
+}
+
 void Tokenizer::Impl::encode_text(std::string_view text, bool after_text,
                                   std::vector<Token>& out) const {
+  if (word_pieces) {
+    const std::vector<Token> ids =
+        word_pieces->encode(text, unknown_word, std::numeric_limits<size_t>::max());
+    out.insert(out.end(), ids.begin(), ids.end());
+    return;
+  }
   if (sentence_pieces) {
     if (text.empty()) return;
     const std::string_view space = space_prefix && !after_text ? " " : "";
@@ -222,25 +253,28 @@ Tokenizer::~Tokenizer() = default;
 
 std::unique_ptr<Tokenizer> Tokenizer::make(const GgufFile& file, std::string_view pre) {
   const std::string model = file.string("tokenizer.ggml.model").value_or("");
-  const bool is_sentence_piece = model == "llama";
-  if (model != "gpt2" && !is_sentence_piece) {
+  const bool is_sentence_piece = model == "llama", is_word_piece = model == "bert";
+  if (model != "gpt2" && !is_sentence_piece && !is_word_piece) {
     fail(Code::unsupported, "unknown tokenizer model '" + printable(model) + "' in " +
                                 file.path() +
-                                "; known: gpt2 (byte-level BPE) llama (SentencePiece)");
+                                "; known: bert (WordPiece) gpt2 (byte-level BPE) " +
+                                "llama (SentencePiece)");
   }
   auto impl = std::make_unique<Impl>();
   std::string scheme(pre);
   if (scheme.empty()) scheme = file.string("tokenizer.ggml.pre").value_or("default");
-  impl->read_tokens(file, is_sentence_piece);
+  impl->read_tokens(file, is_sentence_piece || is_word_piece);
   impl->read_ends(file);
   if (is_sentence_piece) {
     impl->read_sentence_pieces(file);
+  } else if (is_word_piece) {
+    impl->read_word_pieces(file);
   } else {
     impl->read_byte_pairs(file, scheme);
   }
   impl->add_bos = file.boolean("tokenizer.ggml.add_bos_token")
-                      .value_or(is_sentence_piece || impl->pre->adds_bos());
-  impl->add_eos = file.boolean("tokenizer.ggml.add_eos_token").value_or(false);
+                      .value_or(!impl->pre || impl->pre->adds_bos());
+  impl->add_eos = file.boolean("tokenizer.ggml.add_eos_token").value_or(is_word_piece);
   return std::unique_ptr<Tokenizer>(new Tokenizer(std::move(impl)));
 }
 

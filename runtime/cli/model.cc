@@ -22,8 +22,8 @@
 #include "runtime/base/text.h"
 #include "runtime/cli/command.h"
 #include "runtime/cli/model_bench.h"
+#include "runtime/cli/model_tools.h"
 #include "runtime/cli/terminal.h"
-#include "runtime/paths.h"
 
 namespace corvid::runtime {
 namespace {
@@ -33,10 +33,10 @@ using engine::Token;
 struct ModelArguments {
   std::string file, tokens, prompt, prompt_file, mode = "batch", out, messages, tools,
                                                  template_file;
-  std::string state_save, state_load, pre;
+  std::string state_save, state_load, pre, draft;
   std::vector<std::string> set, stop;
   std::string prompt_lengths = "512", depths = "0";
-  int count = 128, bench_count = 64, threads = 0, repeat = 3;
+  int count = 128, bench_count = 64, threads = 0, repeat = 3, draft_max = 4;
   float temperature = -1;  // below 0, here and in the next three: what the file says
   int top_k = -1;
   float top_p = -1, min_p = -1;
@@ -49,21 +49,13 @@ std::string read_stdin() {
   return std::string(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
 }
 
-std::filesystem::path model_path(const std::string& name) {
-  if (std::filesystem::exists(name)) return name;
-  const Paths paths = find_paths();
-  const std::filesystem::path installed = paths.models() / (name + ".gguf");
-  if (std::filesystem::exists(installed)) return installed;
-  if (name == "fledgling" || name.empty()) return find_shared_file(paths, "fledgling.gguf");
-  fail(Code::not_found, "no model '" + name + "': give the path of a .gguf file");
-}
-
 std::unique_ptr<engine::Engine> load(const ModelArguments& arguments, int chunk_tokens = 64) {
   engine::EngineOptions options;
   options.thread_count = arguments.threads;
   options.chunk_tokens = chunk_tokens;
   options.int8_activations = arguments.int8;
-  return engine::Engine::load(model_path(arguments.file), options);
+  options.draft_head = arguments.draft == "mtp";
+  return engine::Engine::load(find_model(arguments.file), options);
 }
 
 std::vector<int> parse_ints(const std::string& text, const char* option) {
@@ -92,7 +84,7 @@ std::string tokenizer_of(const engine::GgufFile& file) {
 }
 
 void info(const ModelArguments& arguments) {
-  const auto file = engine::GgufFile::open(model_path(arguments.file));
+  const auto file = engine::GgufFile::open(find_model(arguments.file));
   std::map<std::string, int64_t> types;
   int64_t parameters = 0;
   for (const engine::TensorView& tensor : file->tensors()) {
@@ -153,7 +145,7 @@ void info(const ModelArguments& arguments) {
 }
 
 void tokenize(const ModelArguments& arguments) {
-  const auto file = engine::GgufFile::open(model_path(arguments.file));
+  const auto file = engine::GgufFile::open(find_model(arguments.file));
   const auto tokenizer = engine::Tokenizer::make(*file, arguments.pre);
   const std::string input = read_stdin();
   if (arguments.detokenize) {
@@ -193,7 +185,7 @@ void render(const ModelArguments& arguments) {
   if (!arguments.template_file.empty()) {
     source = read_file(arguments.template_file);
   } else {
-    const auto file = engine::GgufFile::open(model_path(arguments.file));
+    const auto file = engine::GgufFile::open(find_model(arguments.file));
     const auto found = file->string("tokenizer.chat_template");
     if (!found.has_value()) fail(Code::not_found, file->path() + " carries no chat template");
     source = *found;
@@ -232,21 +224,6 @@ std::vector<Token> input_tokens(const ModelArguments& arguments, const engine::E
   }
   if (tokens.empty()) fail(Code::invalid, "no input: give --tokens, -p or --prompt-file");
   return tokens;
-}
-
-// NumPy's format 1.0: little-endian float32, C order, the header padded to 64 bytes.
-void write_npy(const std::string& path, const std::vector<float>& values, size_t rows,
-               size_t columns) {
-  std::string header =
-      fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", rows, columns);
-  while ((10 + header.size() + 1) % 64 != 0) header += ' ';
-  header += '\n';
-  std::string bytes("\x93NUMPY\x01\x00", 8);
-  bytes += char(header.size() & 0xff);
-  bytes += char(header.size() >> 8);
-  bytes += header;
-  bytes.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
-  write_file_atomic(path, bytes);
 }
 
 void logits(const ModelArguments& arguments) {
@@ -318,6 +295,9 @@ void generate(const ModelArguments& arguments, CommandContext& context) {
   params.seed = arguments.seed;
   params.tokens_max = arguments.count;
   params.stop = arguments.stop;
+  if (arguments.draft == "lookup") params.drafts = engine::Drafts::lookup;
+  if (arguments.draft == "mtp") params.drafts = engine::Drafts::head;
+  params.drafts_max = arguments.draft_max;
   const auto decode_begin = std::chrono::steady_clock::now();
   const engine::Generation generation = engine::generate(
       *engine, *sequence, row, params, nullptr,
@@ -338,6 +318,8 @@ void generate(const ModelArguments& arguments, CommandContext& context) {
                                 {"prefilled", tokens.size()},
                                 {"reused", reused},
                                 {"generated", generation.tokens.size()},
+                                {"drafted", generation.drafted_count},
+                                {"accepted", generation.accepted_count},
                                 {"prefill_ms", prefill_s * 1e3},
                                 {"decode_ms", decode_s * 1e3}}) +
                          "\n");
@@ -345,7 +327,7 @@ void generate(const ModelArguments& arguments, CommandContext& context) {
 
 void bench(const ModelArguments& arguments) {
   ModelBench bench;
-  bench.file = model_path(arguments.file);
+  bench.file = find_model(arguments.file);
   bench.prompt_lengths = parse_ints(arguments.prompt_lengths, "-p");
   bench.depths = parse_ints(arguments.depths, "-d");
   bench.decode_tokens = arguments.bench_count;
@@ -407,6 +389,13 @@ void add_model(CLI::App& app, CommandContext& context) {
   generate_command->add_option("--min-p", arguments->min_p, "");
   generate_command->add_option("--seed", arguments->seed, "");
   generate_command->add_option("--stop", arguments->stop, "End before this text");
+  generate_command
+      ->add_option("--draft", arguments->draft,
+                   "Guess further tokens, which changes nothing but the speed: lookup (from the "
+                   "text so far) or mtp (the model's draft head)")
+      ->check(CLI::IsMember({"lookup", "mtp"}));
+  generate_command->add_option("--draft-max", arguments->draft_max, "Tokens guessed at a time")
+      ->check(CLI::Range(1, 16));
   generate_command->add_flag("--chat", arguments->chat, "The text is a user's message");
   generate_command->add_option("--state-save", arguments->state_save, "Keep the state in a file");
   generate_command->add_option("--state-load", arguments->state_load, "Go on from such a file");
@@ -420,9 +409,11 @@ void add_model(CLI::App& app, CommandContext& context) {
   add_int8(bench_command);
   bench_command->add_option("-r", arguments->repeat, "Runs")->check(CLI::Range(1, 1000));
   bench_command->callback([arguments] { bench(*arguments); });
+  add_model_tools(*group);
   group->footer(
       "Examples:\n  corvid model info model.gguf\n"
       "  corvid model generate model.gguf -p \"def add(a, b):\" -n 32\n"
+      "  corvid model generate model.gguf -f notes.txt --temp 0 --draft lookup\n"
       "  echo hello | corvid model tokenize model.gguf");
 }
 

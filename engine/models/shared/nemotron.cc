@@ -32,6 +32,26 @@ MoeConfig moe_config(const ModelReader& reader, int64_t dim, int64_t hidden_dim)
   return read_moe_config(reader, defaults);
 }
 
+// Attention and experts in one block, unlike the trunk's.
+std::unique_ptr<DraftHead> make_draft_head(const ModelReader& reader, const ResidualStack& stack,
+                                           MemorySpec& memory, Ops& ops) {
+  const int64_t block_count = reader.count("block_count");
+  const auto heads = reader.counts("attention.head_count", block_count);
+  const auto kv_heads = reader.counts("attention.head_count_kv", block_count);
+  const auto hidden_dims = reader.counts("feed_forward_length", block_count);
+  auto head = std::make_unique<DraftHead>(stack, memory, ops, true);
+  for (int64_t i = trunk_blocks(reader, block_count); i < block_count; ++i) {
+    const std::string block = block_prefix(i);
+    const auto at = static_cast<size_t>(i);
+    const AttentionConfig attention = attention_config(reader, stack, heads[at], kv_heads[at]);
+    const MoeConfig experts = moe_config(reader, stack.dim(), hidden_dims[at]);
+    head->add(reader, block,
+              {{block + "attn_norm.weight", make_attention(reader, block, attention, memory, ops)},
+               {block + "post_attention_norm.weight", make_moe(reader, block, experts, ops)}});
+  }
+  return head;
+}
+
 }  // namespace
 
 std::unique_ptr<Model> make_nemotron(const GgufFile& file, Ops& ops) {
@@ -43,8 +63,7 @@ std::unique_ptr<Model> make_nemotron(const GgufFile& file, Ops& ops) {
   const auto kv_heads = reader.counts("attention.head_count_kv", block_count);
   const auto hidden_dims = reader.counts("feed_forward_length", block_count);
   // Trailing blocks of a draft head are no part of the trunk.
-  const int64_t trunk = block_count - reader.count_or("nextn_predict_layers", 0);
-  reader.require(trunk > 0, "impossible " + reader.key("nextn_predict_layers"));
+  const int64_t trunk = trunk_blocks(reader, block_count);
   for (int64_t i = 0; i < trunk; ++i) {
     const std::string block = block_prefix(i);
     const auto at = static_cast<size_t>(i);
@@ -63,6 +82,11 @@ std::unique_ptr<Model> make_nemotron(const GgufFile& file, Ops& ops) {
                           model->memory(), ops);
     }
     stack.add(reader, block + "attn_norm.weight", std::move(layer));
+  }
+  if (has_draft_blocks(reader, trunk, block_count)) {
+    model->set_draft([reader, &ops](const ResidualStack& below, MemorySpec& memory) {
+      return make_draft_head(reader, below, memory, ops);
+    });
   }
   return model;
 }

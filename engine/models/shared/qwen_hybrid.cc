@@ -60,6 +60,22 @@ Layer make_ffn(const ModelReader& reader, const std::string& block, int64_t dim,
   return make_moe(reader, block, read_moe_config(reader, defaults), ops);
 }
 
+// Whole blocks with full attention.
+std::unique_ptr<DraftHead> make_draft_head(const ModelReader& reader, const ResidualStack& stack,
+                                           MemorySpec& memory, Ops& ops) {
+  const int64_t block_count = reader.count("block_count");
+  auto head = std::make_unique<DraftHead>(stack, memory, ops, true);
+  for (int64_t i = trunk_blocks(reader, block_count); i < block_count; ++i) {
+    const std::string block = block_prefix(i);
+    const AttentionConfig config =
+        attention_config(reader, stack, block_count, static_cast<size_t>(i));
+    head->add(reader, block,
+              {{block + "attn_norm.weight", make_attention(reader, block, config, memory, ops)},
+               {block + "post_attention_norm.weight", make_ffn(reader, block, stack.dim(), ops)}});
+  }
+  return head;
+}
+
 }  // namespace
 
 std::unique_ptr<Model> make_qwen_hybrid(const GgufFile& file, Ops& ops, bool tiled) {
@@ -69,8 +85,7 @@ std::unique_ptr<Model> make_qwen_hybrid(const GgufFile& file, Ops& ops, bool til
   const int64_t block_count = model->config().layer_count;
   const std::vector<bool> recurrent = recurrent_blocks(reader, block_count);
   // Trailing blocks of a draft head are no part of the trunk.
-  const int64_t trunk = block_count - reader.count_or("nextn_predict_layers", 0);
-  reader.require(trunk > 0, "impossible " + reader.key("nextn_predict_layers"));
+  const int64_t trunk = trunk_blocks(reader, block_count);
   for (int64_t i = 0; i < trunk; ++i) {
     const std::string block = block_prefix(i);
     const auto at = static_cast<size_t>(i);
@@ -83,6 +98,11 @@ std::unique_ptr<Model> make_qwen_hybrid(const GgufFile& file, Ops& ops, bool til
                                    model->memory(), ops));
     stack.add(reader, block + "post_attention_norm.weight",
               make_ffn(reader, block, stack.dim(), ops));
+  }
+  if (has_draft_blocks(reader, trunk, block_count)) {
+    model->set_draft([reader, &ops](const ResidualStack& below, MemorySpec& memory) {
+      return make_draft_head(reader, below, memory, ops);
+    });
   }
   return model;
 }

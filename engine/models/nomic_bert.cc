@@ -1,0 +1,11 @@
+// Nomic Embed (arXiv 2402.01613): BERT with NEOX RoPE and SwiGLU, without biases.
+
+#include "engine/models/shared/encoder.h"
+
+namespace corvid::engine {
+
+std::unique_ptr<Model> make_nomic_bert(const GgufFile& file, Ops& ops) {
+  return make_encoder(file, ops, {.rope = true, .swiglu = true});
+}
+
+}  // namespace corvid::engine
