@@ -10,6 +10,8 @@
 #include "runtime/base/text.h"
 #include "runtime/cli/command.h"
 #include "runtime/cli/terminal.h"
+#include "runtime/embedder.h"
+#include "runtime/memory_settings.h"
 #include "runtime/paths.h"
 #include "runtime/provider.h"
 #include "sandbox/sandbox.h"
@@ -85,10 +87,16 @@ std::vector<Finding> findings() {
       "'corvid run --no-memory' works without it; a damaged store is made anew when " +
       paths.memory().string() + " is moved away";
   all.push_back(examine("memory", memory_advice, [&] {
+    const MemorySettings settings = read_memory_settings(paths);
     memory::MemoryConfig config;
     config.location = paths.memory().string();
-    const memory::Memory memory(config);
-    return fmt::format("{} turns in {}; {}", memory.stats().turns, config.location,
+    config.durability = settings.durability;
+    const memory::Memory memory(config, memory_ports(paths, settings.embedder));
+    const memory::MemoryStats stats = memory.stats();
+    return fmt::format("{} turns in {}, {}; {}", stats.turns, config.location,
+                       stats.embedder.empty()
+                           ? "no vectors (words only)"
+                           : fmt::format("{} vectors by {}", stats.vectors, stats.embedder),
                        memory.durability());
   }));
   all.push_back({"disk", true,

@@ -51,15 +51,13 @@ Code code_of_opening(const std::filesystem::path& folder) {
   return Code::device;  // none of those asked for
 }
 
-}  // namespace
-
-TEST_CASE("kill -9 loses no acknowledged turn and leaves no half one") {
+void kill_writers(int rounds) {
   const TempDir folder;
   const unsigned seed = std::random_device{}();
   INFO("seed " << seed);
   std::mt19937 random(seed);
   int written = 0;
-  for (int round = 0; round < 12; ++round) {
+  for (int round = 0; round < rounds; ++round) {
     int ends[2];
     REQUIRE(pipe(ends) == 0);
     const pid_t child = fork();
@@ -86,12 +84,19 @@ TEST_CASE("kill -9 loses no acknowledged turn and leaves no half one") {
   }
 }
 
-TEST_CASE("Readers and writers share one store, also from two objects") {
+struct Load {
+  int writers = 0, readers = 0;
+  int each = 0;  // turns of a writer; 0: as many as `seconds` allow
+  int seconds = 0;
+};
+
+void share_store(const Load& load) {
   const TempDir folder;
   Memory first(in_folder(folder.path()));
   Memory second(in_folder(folder.path()));
-  constexpr int kEach = 60;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(load.seconds);
   std::atomic<int> failures = 0;
+  std::atomic<int> written = 0;
   std::atomic<bool> is_done = false;
   const auto guarded = [&](auto&& body) {
     try {
@@ -101,24 +106,26 @@ TEST_CASE("Readers and writers share one store, also from two objects") {
     }
   };
   std::vector<std::thread> writers;
-  for (int w = 0; w < 4; ++w) {
+  for (int w = 0; w < load.writers; ++w) {
     writers.emplace_back([&, w] {
       Memory& memory = w % 2 == 0 ? first : second;
       guarded([&] {
-        for (int i = 0; i < kEach; ++i) {
+        for (int i = 0; load.each > 0 ? i < load.each : std::chrono::steady_clock::now() < end;
+             ++i) {
           const std::string name = "w" + std::to_string(w) + "n" + std::to_string(i);
           memory.remember(said("shared", "Ann", "parcel " + name));
-          if (memory.recall(name).hits.empty()) ++failures;
+          ++written;
+          if (memory.recall(name, {.limit = 1}).hits.empty()) ++failures;
         }
       });
     });
   }
   std::vector<std::thread> readers;
-  for (int r = 0; r < 2; ++r) {
+  for (int r = 0; r < load.readers; ++r) {
     readers.emplace_back([&, r] {
       guarded([&] {
         while (!is_done) {
-          (r == 0 ? first : second).recall("parcel w1n5");
+          (r % 2 == 0 ? first : second).recall("parcel w1n5");
           first.cells(5);
         }
       });
@@ -128,13 +135,27 @@ TEST_CASE("Readers and writers share one store, also from two objects") {
   is_done = true;
   for (std::thread& thread : readers) thread.join();
   CHECK(failures == 0);
-  CHECK(first.stats().turns == 4 * kEach);
+  CHECK(first.stats().turns == written);
   CHECK(first.verify().problems.empty());
   int64_t in_cells = 0;
-  for (const MemCell& cell : first.cells(1000)) {
+  for (const MemCell& cell : first.cells(100'000)) {
     in_cells += static_cast<int64_t>(cell.turns.size());
   }
-  CHECK(in_cells == 4 * kEach);
+  CHECK(in_cells == written);
+}
+
+}  // namespace
+
+TEST_CASE("kill -9 loses no acknowledged turn and leaves no half one") { kill_writers(12); }
+
+TEST_CASE("kill -9 at 200 points loses no acknowledged turn", "[.long]") { kill_writers(200); }
+
+TEST_CASE("Readers and writers share one store, also from two objects") {
+  share_store({.writers = 4, .readers = 2, .each = 60});
+}
+
+TEST_CASE("8 writers and 8 readers share one store for a minute", "[.long]") {
+  share_store({.writers = 8, .readers = 8, .seconds = 60});
 }
 
 TEST_CASE("A store of a newer format is refused and left as it was") {
@@ -142,7 +163,7 @@ TEST_CASE("A store of a newer format is refused and left as it was") {
   { Memory(in_folder(folder.path())).remember(said("s", "Ann", "hello there")); }
   run_sql(folder.path() / "store" / "memory.db", "PRAGMA user_version = 99");
   CHECK(code_of_opening(folder.path()) == Code::unsupported);
-  run_sql(folder.path() / "store" / "memory.db", "PRAGMA user_version = 3");
+  run_sql(folder.path() / "store" / "memory.db", "PRAGMA user_version = 4");
   CHECK(Memory(in_folder(folder.path())).stats().turns == 1);
 }
 
