@@ -2,25 +2,14 @@
 
 #include <algorithm>
 #include <charconv>
-#include <mutex>
-#include <set>
 
-#include "memory/ingest/facts.h"
-#include "memory/ingest/ingest.h"
-#include "memory/ingest/vector.h"
-#include "memory/manage/forget.h"
-#include "memory/manage/import_turns.h"
-#include "memory/recall/recall.h"
-#include "memory/store.h"
+#include "memory/consolidate/scenes.h"
+#include "memory/ingest/foresight.h"
+#include "memory/manage/memory_state.h"
 #include "runtime/base/error.h"
-#include "runtime/base/text.h"
 
 namespace corvid::memory {
 namespace {
-
-constexpr int kCellsMax = 100'000;
-constexpr int kVectorsAtOnce = 5'000;  // in one transaction
-constexpr int kVectorsAtOpen = 2'000;  // made when a store is opened; the rest when asked for
 
 // The source and whatever was said of the same: that is what decides its status.
 std::optional<Why> why_fact(const Store& store, FactId id) {
@@ -33,19 +22,6 @@ std::optional<Why> why_fact(const Store& store, FactId id) {
   }
   why.history = store.events("turn", fact->turn);
   return why;
-}
-
-// What facts say, without their ids.
-std::multiset<std::string> statements(const Store& store) {
-  std::multiset<std::string> out;
-  for (const Fact& fact : store.facts(store.all_scopes(), kCellsMax)) {
-    const auto by = fact.superseded_by == 0 ? std::nullopt : store.fact(fact.superseded_by);
-    out.insert(join({fact.subject, fact.key, fact.value, turn_name(fact.turn),
-                     std::string(status_name(fact.status)),
-                     by ? turn_name(by->turn) : std::string()},
-                    "\n"));
-  }
-  return out;
 }
 
 }  // namespace
@@ -61,6 +37,16 @@ std::string_view status_name(Fact::Status status) {
     case Fact::Status::confirmed: return "confirmed";
     case Fact::Status::superseded: return "superseded";
     case Fact::Status::disputed: return "disputed";
+  }
+  return "unknown";
+}
+
+std::string_view status_name(Foresight::Status status) {
+  switch (status) {
+    case Foresight::Status::planned: return "planned";
+    case Foresight::Status::kept: return "kept";
+    case Foresight::Status::expired: return "expired";
+    case Foresight::Status::withdrawn: return "withdrawn";
   }
   return "unknown";
 }
@@ -83,38 +69,6 @@ std::string_view tier_name(Tier tier) {
   }
   return "unknown";
 }
-
-struct Memory::State {
-  State(const MemoryConfig& given, Ports given_ports)
-      : config(given),
-        ports(std::move(given_ports)),
-        store(make_store(given.store, given.location, given.durability)),
-        ingest(*store, ports, given.scope),
-        recaller(*store, ports) {
-    if (store->lacks_facts()) store->write([this] { rebuild_facts(*store); });
-    ingest.complete_vectors(kVectorsAtOpen);
-  }
-
-  Time now() const { return ports.now ? ports.now() : system_now(); }
-
-  // What was derived of an open cell so far is not stored; it is made when somebody looks.
-  MemCell complete(MemCell cell) const {
-    if (!cell.is_open) return cell;
-    std::vector<Turn> turns;
-    for (const TurnId id : cell.turns) {
-      if (auto turn = store->turn(id)) turns.push_back(std::move(*turn));
-    }
-    derive_cell(cell, turns);
-    return cell;
-  }
-
-  MemoryConfig config;
-  Ports ports;
-  std::unique_ptr<Store> store;
-  std::mutex ingest_mutex;
-  Ingest ingest;  // under ingest_mutex
-  Recaller recaller;
-};
 
 Memory::Memory(const MemoryConfig& config, Ports ports)
     : state_(std::make_unique<State>(config, std::move(ports))) {}
@@ -157,6 +111,20 @@ std::vector<Fact> Memory::facts(const ScopeFilter& filter, int limit) const {
   return state_->store->facts(state_->store->find_scopes(filter), std::clamp(limit, 0, kCellsMax));
 }
 
+std::vector<Foresight> Memory::foresights(const ScopeFilter& filter, Time at) const {
+  const Store& store = *state_->store;
+  return settle_foresights(store.foresights(store.find_scopes(filter)), at);
+}
+
+std::vector<MemScene> Memory::scenes(const ScopeFilter& filter, int limit) const {
+  const Store& store = *state_->store;
+  std::vector<MemScene> scenes =
+      find_scenes(store, store.find_scopes(filter), state_->ports.embedder);
+  std::ranges::reverse(scenes);
+  scenes.resize(std::min(scenes.size(), static_cast<size_t>(std::max(limit, 0))));
+  return scenes;
+}
+
 std::optional<Turn> Memory::turn(TurnId id) const { return state_->store->turn(id); }
 
 std::optional<MemCell> Memory::cell(CellId id) const {
@@ -185,6 +153,9 @@ std::optional<Why> Memory::why(std::string_view id) const {
       for (const Fact& fact : state_->store->facts_of_turn(*turn_id)) {
         why.derived.push_back(fact_name(fact.id));
       }
+      for (const TurnId version : state_->store->versions_of(*turn_id)) {
+        why.derived.push_back(turn_name(version));
+      }
       why.sources.push_back(std::move(*found));
     } else if (why.history.empty()) {
       return std::nullopt;
@@ -211,81 +182,6 @@ MemoryStats Memory::stats() const {
   stats.durability = durability();
   stats.embedder = state_->ports.embedder;
   return stats;
-}
-
-ForgetPreview Memory::find_to_forget(const ForgetRequest& request,
-                                     const ScopeFilter& filter) const {
-  return memory::find_to_forget(*state_->store, request, state_->store->find_scopes(filter));
-}
-
-Forgotten Memory::forget(const ForgetPreview& confirmed, const std::string& reason) {
-  const std::unique_lock lock(state_->ingest_mutex);
-  state_->ingest.forget_open_segments();
-  return erase(*state_->store, confirmed, reason, state_->now());
-}
-
-ImportReport Memory::import_turns(const std::filesystem::path& file,
-                                  const std::function<void(int64_t, int64_t)>& progress) {
-  const std::vector<NewTurn> turns = read_turns_file(file);
-  ImportReport report{.line_count = static_cast<int64_t>(turns.size())};
-  for (size_t done = 0; done < turns.size();) {
-    const size_t count = std::min(kImportBatch, turns.size() - done);
-    const std::unique_lock lock(state_->ingest_mutex);
-    for (const WriteResult& result :
-         state_->ingest.remember(std::span(turns).subspan(done, count), "user", "import")) {
-      report.stored += result.outcome == Written::stored;
-      report.duplicates += result.outcome == Written::duplicate;
-      report.refused += result.outcome == Written::forgotten;
-      report.empty += result.outcome == Written::empty;
-      if (result.outcome == Written::stored) report.redactions += result.redactions;
-    }
-    done += count;
-    if (progress) progress(static_cast<int64_t>(done), report.line_count);
-  }
-  return report;
-}
-
-VerifyReport Memory::verify() const {
-  VerifyReport report;
-  report.problems = state_->store->verify();
-  report.checked_turns = state_->store->stats().turns;
-  check_facts(report);
-  if (!state_->ports.embed) return report;
-  const std::vector<ScopeId> scopes = state_->store->all_scopes();
-  int64_t wrong = 0;
-  state_->store->for_each_vector(
-      scopes, state_->ports.embedder, 0, [&](TurnId id, std::span<const int8_t> vector) {
-        const std::optional<Turn> turn = state_->store->turn(id);
-        wrong += !turn || !std::ranges::equal(turn_vector(*turn, state_->ports.embed), vector);
-      });
-  if (wrong > 0) report.problems.push_back("vectors: " + std::to_string(wrong) + " differ");
-  return report;
-}
-
-// Derives all facts a second time, in a transaction that is then given up.
-void Memory::check_facts(VerifyReport& report) const {
-  const std::unique_lock lock(state_->ingest_mutex);
-  const std::multiset<std::string> live = statements(*state_->store);
-  std::multiset<std::string> anew;
-  state_->store->try_out([&] {
-    rebuild_facts(*state_->store);
-    anew = statements(*state_->store);
-  });
-  if (live != anew) report.problems.push_back("facts: not what the turns state");
-}
-
-void Memory::rebuild() {
-  const std::unique_lock lock(state_->ingest_mutex);
-  Store& store = *state_->store;
-  store.write([&] {
-    store.make_index_anew();
-    rebuild_facts(store);
-    store.erase_vectors();
-    store.add_event({.at = state_->now(), .actor = "user", .op = "rebuild", .kind = "store"});
-    store.raise_generation();
-  });
-  while (!state_->ingest.complete_vectors(kVectorsAtOnce)) {
-  }
 }
 
 const Scope& Memory::scope() const { return state_->config.scope; }

@@ -55,6 +55,10 @@ class Memory {
   std::vector<MemCell> cells(int limit) const;
   // What is stated of whom, in the order in which it was learnt; superseded ones too.
   std::vector<Fact> facts(const ScopeFilter& filter, int limit) const;
+  // What was planned, with what became of it as of `at`, by the time for which it was planned.
+  std::vector<Foresight> foresights(const ScopeFilter& filter, Time at) const;
+  // Newest first.
+  std::vector<MemScene> scenes(const ScopeFilter& filter, int limit) const;
   std::optional<Turn> turn(TurnId id) const;     // nullopt: no such turn
   std::optional<MemCell> cell(CellId id) const;  // nullopt: no such cell
   std::vector<Turn> cell_turns(const MemCell& cell) const;
@@ -72,6 +76,36 @@ class Memory {
   ImportReport import_turns(const std::filesystem::path& file,
                             const std::function<void(int64_t, int64_t)>& progress = {});
 
+  // Corrects a turn ("t3"), or the value of a fact ("f6") where its turn states it: the new version
+  // is a turn of the user's tier, said when the old one was. Recall sees the new one only; `show`
+  // and `why` see both, and forgetting either forgets both. Throws not_found, invalid.
+  WriteResult edit(const std::string& id, const std::string& text);
+
+  // Everything but indexes and vectors as JSON lines; importing them into an empty store and
+  // exporting again gives the same bytes. As private as the store itself.
+  void export_lines(const std::function<void(std::string_view line)>& write) const;
+  // For people: facts, then sessions with their turns, as Markdown.
+  void export_markdown(const ScopeFilter& filter,
+                       const std::function<void(std::string_view text)>& write) const;
+  // Takes an export in. An empty store becomes what was exported, ids and audit chain included;
+  // into any other the turns are added that it lacks. All or nothing; throws invalid for a damaged
+  // file, unsupported for one of a newer format.
+  ImportReport import_export(const std::filesystem::path& file);
+
+  // While paused, the agent's writes to the scope are refused (Written::paused); what a person adds
+  // or imports is not. Kept in the store. `everywhere`: all scopes of this store.
+  void set_paused(bool paused, bool everywhere);
+  bool is_paused() const;
+
+  // Takes in a transcript in a format of read_transcript (memory/transcripts.h). Idempotent by
+  // content: a longer transcript of the same conversation adds what is new.
+  ImportReport import_transcript(const std::filesystem::path& file, const std::string& format,
+                                 const std::function<void(int64_t, int64_t)>& progress = {});
+
+  // Takes in the text documents below a folder, cut at headings and paragraphs, as turns of the
+  // project's tier. Again, after changes: what no longer stands there is withdrawn.
+  DocumentReport ingest_documents(const std::filesystem::path& folder);
+
   // Reads everything: pages, index against turns, facts and vectors against turns, provenance,
   // event chain.
   VerifyReport verify() const;
@@ -84,6 +118,8 @@ class Memory {
 
  private:
   void check_facts(VerifyReport& report) const;
+  ImportReport take(std::span<const NewTurn> turns,
+                    const std::function<void(int64_t, int64_t)>& progress);
 
   struct State;
   std::unique_ptr<State> state_;
@@ -97,9 +133,12 @@ inline constexpr std::string_view kRecallEnd = "</recalled-memory>";
 Json to_json(const Recall& recall);
 Json to_json(const MemCell& cell);
 Json to_json(const Fact& fact);
+Json to_json(const Foresight& foresight);
+Json to_json(const MemScene& scene);
 Json to_json(const Turn& turn);
 Json to_json(const MemoryStats& stats);
 Json to_json(const Why& why);
 Json to_json(const ImportReport& report);
+Json to_json(const DocumentReport& report);
 
 }  // namespace corvid::memory

@@ -55,6 +55,40 @@ Json to_json(const Fact& fact) {
   return json;
 }
 
+Json to_json(const Foresight& foresight) {
+  Json json = {{"kind", "foresight"},
+               {"subject", foresight.subject},
+               {"text", foresight.text},
+               {"turn", turn_name(foresight.turn)},
+               {"said", format_time(foresight.said_at)},
+               {"valid_from", format_time(foresight.valid_from)},
+               {"status", std::string(status_name(foresight.status))},
+               {"deriver", foresight.deriver}};
+  json["valid_to"] = foresight.valid_to ? Json(format_time(*foresight.valid_to)) : Json();
+  json["closed_by"] = foresight.closed_by == 0 ? Json() : Json(turn_name(foresight.closed_by));
+  return json;
+}
+
+Json to_json(const MemScene& scene) {
+  Json cells = Json::array();
+  for (const CellId id : scene.cells) cells.push_back(cell_name(id));
+  return {{"id", scene.id},
+          {"kind", "scene"},
+          {"label", scene.label},
+          {"summary", scene.summary},
+          {"cells", std::move(cells)},
+          {"turns", scene.turn_count},
+          {"from", format_time(scene.from)},
+          {"to", format_time(scene.to)}};
+}
+
+Json to_json(const DocumentReport& report) {
+  return {{"documents", report.documents},
+          {"skipped", report.skipped},
+          {"withdrawn", report.withdrawn},
+          {"turns", to_json(report.turns)}};
+}
+
 Json to_json(const Turn& turn) {
   Json injected = Json::array();
   for (const TurnId id : turn.injected_ids) injected.push_back(turn_name(id));
@@ -80,7 +114,7 @@ Json to_json(const MemoryStats& stats) {
   return {{"scopes", stats.scopes},         {"sessions", stats.sessions},
           {"turns", stats.turns},           {"cells", stats.cells},
           {"events", stats.events},         {"tombstones", stats.tombstones},
-          {"facts", stats.facts},
+          {"facts", stats.facts},         {"foresights", stats.foresights},
           {"vectors", stats.vectors},       {"embedder", stats.embedder},
           {"text_bytes", stats.text_bytes}, {"file_bytes", stats.file_bytes},
           {"format", stats.format},         {"location", stats.location},

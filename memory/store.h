@@ -105,9 +105,30 @@ class Store {
   // The same scope, subject and key, by the time they were said.
   virtual std::vector<Fact> rivals(const Fact& fact) const = 0;
   virtual void erase_facts() = 0;  // all of them
+  // Foresights, as facts.
+  virtual void put_foresight(const Foresight& foresight) = 0;
+  virtual std::vector<Foresight> foresights(std::span<const ScopeId> scopes) const = 0;
+  virtual void erase_foresights() = 0;              // all of them
+  virtual void erase_foresights_of(TurnId turn) = 0;
+
   // True until facts have been derived from turns that were there before the store knew of facts.
   virtual bool lacks_facts() const = 0;
   virtual void set_lacks_facts(bool lacks) = 0;
+
+  // Newer versions. `by` 0: withdrawn; -1: current again. Amended turns are in no TurnSummary.
+  virtual void put_amendment(TurnId turn, TurnId by, Time at) = 0;
+  virtual std::optional<TurnId> amended_by(TurnId turn) const = 0;  // nullopt: it is current
+  virtual std::vector<TurnId> versions_of(TurnId turn) const = 0;  // next older and newer ones
+  virtual void erase_facts_of(TurnId turn) = 0;
+
+  // Scope 0 means all.
+  virtual void set_paused(ScopeId scope, bool paused, Time since) = 0;
+  virtual bool is_paused(ScopeId scope) const = 0;
+
+  // Rows of all that is neither index nor cache: {"table": NAME, "row": {COLUMN: VALUE, ...}}, in
+  // an order in which an empty store takes them. put_row throws invalid for what is no such row.
+  virtual void for_each_row(const std::function<void(const Json&)>& visit) const = 0;
+  virtual void put_row(const Json& line) = 0;
 
   // Empties the full-text index and fills it from the turns.
   virtual void make_index_anew() = 0;

@@ -50,13 +50,15 @@ struct NewTurn {
   std::string text{};
   SessionKind kind = SessionKind::chat;
   bool allow_forgotten = false;  // store it even if the same text was forgotten before
+  bool allow_paused = false;     // store it even while the scope is paused: a person states it
 };
 
 enum class Written {
   stored,
   duplicate,  // the same session and external id, with the same text, is there already
   forgotten,  // a tombstone refuses it
-  empty       // nothing was left, for example because all of it was recalled text
+  empty,      // nothing was left, for example because all of it was recalled text
+  paused      // this scope's memory is paused
 };
 
 struct WriteResult {
@@ -128,6 +130,43 @@ struct Fact {
   Status status = Status::active;
   FactId superseded_by = 0;  // of a disputed one: what it disputes
   std::string deriver{};
+};
+
+// A statement about what is to come ("the report is due on Friday"), or that such a thing was done
+// or called off. Derived; can be dropped and made anew.
+struct Foresight {
+  enum class Kind { plan = 0, done = 1, off = 2 };
+  enum class Status {
+    planned,    // may still come
+    kept,       // a later statement says that it was done
+    expired,    // its time is over, and nobody said what became of it
+    withdrawn   // a later statement calls it off
+  };
+  int64_t id = 0;  // 0: not stored yet
+  ScopeId scope = 0;
+  TurnId turn = 0;        // its source
+  Kind kind = Kind::plan;
+  std::string subject{};  // who says it, lower case
+  std::string text{};     // the sentence
+  std::string words{};    // its content words, stemmed, sorted, separated by blanks
+  Time said_at{};
+  Time valid_from{};      // days, both included, that the sentence names
+  std::optional<Time> valid_to{};  // none: it names no end
+  std::string deriver{};
+  // Not stored, since it depends on the moment of asking.
+  Status status = Status::planned;
+  TurnId closed_by = 0;   // what kept or withdrew it
+};
+
+// MemCells of one theme that lie near each other in time. Worked out of the cells whenever asked
+// for, so that it is never stale and keeps nothing of what was forgotten.
+struct MemScene {
+  std::string id{};       // "s12", where c12 is its first cell
+  std::string label{};    // the words that set it apart
+  std::string summary{};  // sentences of its cells
+  std::vector<CellId> cells{};  // in the order in which they were opened
+  int64_t turn_count = 0;
+  Time from{}, to{};
 };
 
 struct Hit {
@@ -211,10 +250,18 @@ struct ImportReport {
   int64_t redactions = 0;
 };
 
+struct DocumentReport {
+  ImportReport turns{};
+  int64_t documents = 0;
+  int64_t skipped = 0;    // not text, or too large
+  int64_t withdrawn = 0;  // turns that their document no longer holds
+};
+
 struct MemoryStats {
   int64_t scopes = 0, sessions = 0, turns = 0, cells = 0, events = 0, tombstones = 0;
   int64_t vectors = 0;
   int64_t facts = 0;
+  int64_t foresights = 0;
   int64_t text_bytes = 0;
   int64_t file_bytes = 0;
   int format = 0;
@@ -240,5 +287,6 @@ std::optional<int64_t> parse_id(std::string_view text, char letter);
 
 std::string_view tier_name(Tier tier);
 std::string_view status_name(Fact::Status status);
+std::string_view status_name(Foresight::Status status);
 
 }  // namespace corvid::memory

@@ -2,6 +2,7 @@
 
 #include "runtime/base/text.h"
 #include "runtime/embedder.h"
+#include "runtime/memory_settings.h"
 
 namespace corvid::runtime {
 namespace {
@@ -21,14 +22,17 @@ std::string spoken(const Message& message) {
 
 std::unique_ptr<memory::Memory> open_memory(const Paths& paths,
                                             const std::filesystem::path& workspace) {
+  const MemorySettings settings = read_memory_settings(paths);
   memory::MemoryConfig config;
   config.location = paths.memory().string();
+  config.durability = settings.durability;
   config.scope.project = workspace.string();
-  return std::make_unique<memory::Memory>(config, memory_ports(paths));
+  return std::make_unique<memory::Memory>(config, memory_ports(paths, settings.embedder));
 }
 
 std::string recall_for(const memory::Memory& memory, const RunOptions& options,
                        const std::string& session) {
+  if (memory.is_paused()) return "";
   memory::RecallOptions recall;
   recall.budget_tokens = options.memory_budget_tokens;
   recall.exclude_session = session;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "memory/ingest/annotate.h"
+#include "memory/ingest/foresight.h"
 #include "memory/recall/question.h"
 #include "runtime/base/text.h"
 
@@ -58,8 +59,7 @@ Words cut(std::string_view sentence) {
   return words;
 }
 
-// Sentences without questions: those state nothing.
-std::vector<std::string_view> statements(std::string_view text) {
+std::vector<std::string_view> sentences_of(std::string_view text, bool that_ask) {
   std::vector<std::string_view> out;
   size_t from = 0;
   for (size_t i = 0; i <= text.size(); ++i) {
@@ -68,7 +68,8 @@ std::vector<std::string_view> statements(std::string_view text) {
                          (i + 1 == text.size() || text[i + 1] == ' ' || text[i + 1] == '\n');
     if (!at_end && !is_stop && text[i] != '\n') continue;
     const std::string_view sentence = trim(text.substr(from, i - from));
-    if (!sentence.empty() && (at_end || text[i] != '?')) out.push_back(sentence);
+    const bool asks = !at_end && text[i] == '?';
+    if (!sentence.empty() && asks == that_ask) out.push_back(sentence);
     from = i + 1;
   }
   return out;
@@ -223,11 +224,19 @@ std::string plain(std::string_view value) { return join(words_of(value), " "); }
 
 }  // namespace
 
+std::vector<std::string_view> statements_of(std::string_view text) {
+  return sentences_of(text, false);
+}
+
+std::vector<std::string_view> questions_of(std::string_view text) {
+  return sentences_of(text, true);
+}
+
 std::vector<Fact> facts_of(const Turn& turn) {
   std::vector<Fact> facts;
   if (turn.tier <= Tier::tool) return facts;
   std::set<std::string> seen;
-  for (const std::string_view sentence : statements(truncate_utf8(turn.text, kTextBytesRead))) {
+  for (const std::string_view sentence : statements_of(truncate_utf8(turn.text, kTextBytesRead))) {
     const Words words = cut(sentence);
     for (size_t at = 0; at < words.size() && facts.size() < kFactsPerTurnMax; ++at) {
       const std::optional<Found> found = match(words, at);
@@ -292,9 +301,21 @@ void add_facts(Store& store, const Turn& turn) {
   }
 }
 
+void drop_facts(Store& store, TurnId turn) {
+  const std::vector<Fact> stated = store.facts_of_turn(turn);
+  store.erase_facts_of(turn);
+  store.erase_foresights_of(turn);
+  for (const Fact& fact : stated) settle_facts(store, fact);
+}
+
 void rebuild_facts(Store& store) {
   store.erase_facts();
-  store.for_each_text(store.all_scopes(), [&](const Turn& turn) { add_facts(store, turn); });
+  store.erase_foresights();
+  store.for_each_text(store.all_scopes(), [&](const Turn& turn) {
+    if (store.amended_by(turn.id)) return;
+    add_facts(store, turn);
+    add_foresights(store, turn);
+  });
   store.set_lacks_facts(false);
 }
 

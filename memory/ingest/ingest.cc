@@ -4,6 +4,7 @@
 
 #include "memory/ingest/annotate.h"
 #include "memory/ingest/facts.h"
+#include "memory/ingest/foresight.h"
 #include "memory/ingest/recalled.h"
 #include "memory/ingest/redact.h"
 #include "memory/ingest/vector.h"
@@ -79,8 +80,24 @@ Turn prepare_turn(const NewTurn& given) {
   return turn;
 }
 
+std::vector<Turn> current_turns(const Store& store, const MemCell& cell) {
+  std::vector<Turn> turns;
+  for (const TurnId id : cell.turns) {
+    if (store.amended_by(id)) continue;
+    if (auto turn = store.turn(id)) turns.push_back(std::move(*turn));
+  }
+  return turns;
+}
+
+void derive_again(Store& store, CellId id) {
+  std::optional<MemCell> cell = store.cell(id);
+  if (!cell || cell->is_open) return;
+  derive_cell(*cell, current_turns(store, *cell));
+  store.put_cell(*cell);
+}
+
 Ingest::Ingest(Store& store, const Ports& ports, const Scope& scope)
-    : store_(store), ports_(ports), scope_(scope), mac_key_(store.mac_key()) {}
+    : store_(store), ports_(ports), scope_(scope) {}
 
 Time Ingest::now() const { return ports_.now ? ports_.now() : system_now(); }
 
@@ -102,8 +119,15 @@ std::vector<WriteResult> Ingest::remember(std::span<const NewTurn> turns,
   } const guard{is_committed, *this};
   store_.write([&] {
     const ScopeId scope = store_.put_scope(scope_);
+    mac_key_ = store_.mac_key();  // an import may have brought another
+    // What a person hands over is taken all the same.
+    const bool is_paused = op == "append" && store_.is_paused(scope);
     Event event{.at = now(), .actor = actor, .op = op, .kind = "turn", .reason = ""};
     for (size_t i = 0; i < turns.size(); ++i) {
+      if (is_paused && !turns[i].allow_paused) {
+        results.push_back({.outcome = Written::paused});
+        continue;
+      }
       results.push_back(add(std::move(prepared[i]), turns[i], scope));
       if (results.back().outcome != Written::stored) continue;
       if (event.first_id == 0) event.first_id = results.back().id;
@@ -149,6 +173,7 @@ WriteResult Ingest::add(Turn turn, const NewTurn& given, ScopeId scope) {
   open_segment(session);  // before the turn is there: it compares with the session's last one
   result.id = store_.add_turn(turn);
   add_facts(store_, turn);
+  add_foresights(store_, turn);
   if (ports_.embed) {
     store_.put_vector(turn.id, ports_.embedder, turn_vector(turn, ports_.embed));
   }
@@ -188,11 +213,8 @@ Ingest::Open& Ingest::open_segment(const SessionRow& session) {
   Open open;
   if (cell) {
     open.cell = *cell;
-    const std::vector<TurnId> ids = store_.cell(*cell)->turns;
-    for (const TurnId id : ids) {
-      open.full.push_back(*store_.turn(id));
-      open.turns.push_back(segment_turn(open.full.back()));
-    }
+    open.full = current_turns(store_, *store_.cell(*cell));
+    for (const Turn& turn : open.full) open.turns.push_back(segment_turn(turn));
   }
   return open_.emplace(session.key, std::move(open)).first->second;
 }

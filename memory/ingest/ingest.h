@@ -51,6 +51,12 @@ class Ingest {
 // A turn as it will be stored; throws invalid for one that is too large.
 Turn prepare_turn(const NewTurn& given);
 
+// The turns of a cell without those that have a newer version.
+std::vector<Turn> current_turns(const Store& store, const MemCell& cell);
+
+// Title and episode of a closed cell, from its turns as they are now.
+void derive_again(Store& store, CellId id);
+
 inline constexpr size_t kTurnBytesMax = size_t{64} << 20;   // larger ones are refused
 inline constexpr size_t kToolTextBytesMax = 4 * 1024;       // kept of tool output, head and tail
 inline constexpr size_t kTextBytesMax = 64 * 1024;          // kept of anything else

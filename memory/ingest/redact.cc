@@ -39,6 +39,7 @@ class Scanner {
     if (auto span = prefixed(at)) return span;
     if (at > 0 && text_[at - 1] == '-') return std::nullopt;
     if (auto span = web_token(at)) return span;
+    if (auto span = bot_token(at)) return span;
     if (auto span = authorization(at)) return span;
     return assignment(at);
   }
@@ -59,6 +60,7 @@ class Scanner {
   std::optional<Span> url_password(size_t colon) const;
   std::optional<Span> prefixed(size_t from) const;
   std::optional<Span> web_token(size_t from) const;
+  std::optional<Span> bot_token(size_t from) const;
   std::optional<Span> authorization(size_t from) const;
   std::optional<Span> assignment(size_t from) const;
   std::optional<Span> value(size_t from, SecretName name, std::string_view key,
@@ -134,6 +136,16 @@ std::optional<Span> Scanner::web_token(size_t from) const {
     if (part < 2 && at(end++) != '.') return std::nullopt;
   }
   return Span{from, end, "web_token"};
+}
+
+// A bot's number, a colon and 35 characters, as Telegram gives them.
+std::optional<Span> Scanner::bot_token(size_t from) const {
+  const size_t colon = skip_run(from, [](char c) { return c >= '0' && c <= '9'; });
+  if (colon - from < 8 || colon - from > 10 || at(colon) != ':') return std::nullopt;
+  const size_t end = skip_run(colon + 1, is_base64url);
+  const std::string_view rest = text_.substr(colon + 1, end - colon - 1);
+  if (rest.size() != 35 || !is_random(rest)) return std::nullopt;
+  return Span{from, end, "bot_token"};
 }
 
 // "Bearer X" and "Basic X".

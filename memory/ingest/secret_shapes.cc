@@ -17,6 +17,7 @@ bool is_alnum_under(char c) { return is_alnum(c) || c == '_'; }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 bool is_dashed(char c) { return is_alnum(c) || c == '-'; }
 bool is_dotted(char c) { return is_alnum(c) || c == '-' || c == '_' || c == '.'; }
+bool is_base64(char c) { return is_alnum(c) || c == '+' || c == '/' || c == '='; }
 bool is_pathed(char c) { return is_alnum(c) || c == '/' || c == '_' || c == '-'; }
 
 constexpr SecretPrefix kPrefixes[] = {
@@ -87,6 +88,47 @@ constexpr SecretPrefix kPrefixes[] = {
     {"r8_", is_alnum, 37, 40, true, "replicate_token"},
     {"AGE-SECRET-KEY-1", is_upper_alnum, 58, 58, false, "age_key"},
     {"EAACEdEose0cBA", is_alnum, 8, 255, false, "facebook_token"},
+    {"EAA", is_alnum, 80, 400, true, "facebook_token"},
+    {"glptt-", is_base64url, 20, 255, false, "gitlab_token"},
+    {"glcbt-", is_base64url, 20, 255, false, "gitlab_token"},
+    {"glft-", is_base64url, 20, 255, false, "gitlab_token"},
+    {"glimt-", is_base64url, 20, 255, false, "gitlab_token"},
+    {"glagent-", is_base64url, 40, 255, false, "gitlab_token"},
+    {"glsoat-", is_base64url, 20, 255, false, "gitlab_token"},
+    {"GR1348941", is_base64url, 20, 255, true, "gitlab_token"},
+    {"ATATT3", is_base64url, 100, 400, false, "atlassian_token"},
+    {"pat", is_dotted, 79, 79, true, "airtable_token"},
+    {"bkua_", is_hex, 40, 40, false, "buildkite_token"},
+    {"v1.0-", is_hex, 140, 200, true, "cloudflare_key"},
+    {"cio", is_alnum, 32, 32, true, "crates_token"},
+    {"dapi", is_hex, 32, 32, true, "databricks_token"},
+    {"dp.pt.", is_alnum, 40, 44, false, "doppler_token"},
+    {"dp.st.", is_dotted, 40, 80, false, "doppler_token"},
+    {"dt0c01.", is_dotted, 80, 100, false, "dynatrace_token"},
+    {"EZAK", is_alnum, 54, 54, true, "easypost_key"},
+    {"EZTK", is_alnum, 54, 54, true, "easypost_key"},
+    {"fm1r_", is_base64, 80, 1024, false, "fly_token"},
+    {"fm1a_", is_base64, 80, 1024, false, "fly_token"},
+    {"fm2_", is_base64, 80, 1024, false, "fly_token"},
+    {"HRKU-AA", is_base64url, 58, 58, false, "heroku_key"},
+    {"pplx-", is_alnum, 48, 64, false, "perplexity_key"},
+    {"pscale_tkn_", is_base64url, 32, 64, false, "planetscale_token"},
+    {"pscale_pw_", is_base64url, 32, 64, false, "planetscale_password"},
+    {"pscale_oauth_", is_base64url, 32, 64, false, "planetscale_token"},
+    {"rdme_", is_alnum, 70, 70, true, "readme_key"},
+    {"tk-us-", is_base64url, 48, 48, false, "scalingo_token"},
+    {"sbp_", is_hex, 40, 40, false, "supabase_token"},
+    {"sntrys_", is_base64, 40, 400, false, "sentry_token"},
+    {"sntryu_", is_hex, 64, 64, false, "sentry_token"},
+    {"SK", is_hex, 32, 32, true, "twilio_key"},
+    {"tfp_", is_dotted, 59, 59, true, "typeform_token"},
+    {"nvapi-", is_base64url, 60, 80, false, "nvidia_key"},
+    {"sgp_", is_alnum_under, 40, 64, true, "sourcegraph_token"},
+    {"shippo_live_", is_hex, 40, 40, false, "shippo_token"},
+    {"CFPAT-", is_base64url, 43, 43, false, "contentful_token"},
+    {"nfp_", is_alnum, 36, 36, true, "netlify_token"},
+    {"LTAI", is_alnum, 20, 20, true, "alibaba_key"},
+    {"lin_oauth_", is_hex, 64, 64, false, "linear_token"},
 };
 
 // Shannon entropy of the characters, bits each.

@@ -6,6 +6,7 @@
 
 #include "memory/ingest/annotate.h"
 #include "memory/ingest/facts.h"
+#include "memory/ingest/ingest.h"
 #include "memory/ingest/segment.h"
 #include "memory/manage/tombstone.h"
 #include "memory/recall/question.h"
@@ -30,7 +31,11 @@ class Finder {
   }
   void add(const Turn& turn) {
     if (!is_in_scope(turn.scope)) return;
-    found_.emplace(turn.id, turn);
+    if (!found_.emplace(turn.id, turn).second) return;
+    // Older and newer versions say nearly the same.
+    for (const TurnId version : store_.versions_of(turn.id)) {
+      if (const auto other = store_.turn(version)) add(*other);
+    }
     if (found_.size() > kForgetTurnsMax) fail(Code::invalid, "too many turns to forget at once");
   }
 
@@ -109,10 +114,8 @@ void repair_cell(Store& store, CellId id, Forgotten& result) {
     result.ids.push_back(cell_name(id));
     return;
   }
-  std::vector<Turn> left;
-  for (const TurnId source : cell->turns) {
-    if (auto turn = store.turn(source)) left.push_back(std::move(*turn));
-  }
+  const std::vector<Turn> left = current_turns(store, *cell);
+  if (left.empty()) return;
   cell->opened_at = left.front().said_at;
   if (!cell->is_open) {
     cell->closed_at = left.back().said_at;

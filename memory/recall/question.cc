@@ -165,6 +165,15 @@ Question analyse_question(std::string_view text, const Corpus& corpus, Time at) 
     question.asks_past |= std::ranges::find(words, word) != words.end() ||
                           (word == "used to" && names(low, word));
   }
+  const auto says = [&](std::initializer_list<std::string_view> phrases) {
+    return std::ranges::any_of(phrases, [&](std::string_view each) { return names(low, each); });
+  };
+  question.wants_former = says({"initially", "originally", "formerly", "previously", "used to",
+                                "before"});
+  question.wants_latest = says({"recent", "latest", "newest", "current", "now"});
+  question.wants_span = says({"days ago", "weeks ago", "months ago", "passed", "between", "since i",
+                              "how many days", "how many weeks", "how many months", "first",
+                              "when did", "order of"});
   return question;
 }
 

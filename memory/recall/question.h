@@ -30,6 +30,9 @@ struct Question {
   bool wants_name = false;          // "who", "where", "which"
   bool wants_assistant = false;     // "what did you recommend", "remind me"
   bool asks_past = false;           // "before", "used to", a year or month
+  bool wants_former = false;      // "originally", "used to": not what holds now
+  bool wants_latest = false;      // "currently", "most recently"
+  bool wants_span = false;        // "how many days ago", "which ... first": compares times
   std::string without_names;        // the text without the names of speakers, for embedding
 };
 

@@ -63,7 +63,9 @@ class Ranker {
         own_(request.similarity.own),
         near_(request.similarity.near),
         wide_(request.similarity.wide) {
-    for (const std::string& term : request.question.terms) signals_.add_term(store.match(term));
+    for (const std::string& term : request.question.terms) {
+      term_weights_.push_back(signals_.add_term(store.match(term)));
+    }
     own_max_ = largest(signals_.own());
     near_max_ = largest(signals_.near());
     wide_max_ = largest(signals_.wide());
@@ -104,6 +106,7 @@ class Ranker {
   Scaled own_, near_, wide_;
   double own_max_ = 0, near_max_ = 0, wide_max_ = 0, session_max_ = 0, user_max_ = 0;
   std::vector<double> session_vector_;  // by session
+  std::vector<double> term_weights_;
 };
 
 void Ranker::find_session_vectors() {
@@ -201,7 +204,7 @@ Ranking Ranker::run() const {
   const size_t keep = std::min(all.size(), static_cast<size_t>(std::max(request_.limit, 0)));
   std::ranges::partial_sort(all, all.begin() + static_cast<std::ptrdiff_t>(keep), better);
   all.resize(keep);
-  return {std::move(all), support()};
+  return {std::move(all), support(), term_weights_};
 }
 
 }  // namespace

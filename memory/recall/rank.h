@@ -39,6 +39,7 @@ struct Ranked {
 struct Ranking {
   std::vector<Ranked> best;  // at most `limit`, falling score, ties by position
   double support = 0;        // see Recall::support
+  std::vector<double> term_weights;  // of the question's terms
 };
 
 struct RankRequest {

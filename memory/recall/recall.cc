@@ -6,6 +6,7 @@
 
 #include "memory/ingest/vector.h"
 #include "memory/recall/links.h"
+#include "memory/recall/newer.h"
 #include "memory/recall/pack.h"
 #include "memory/recall/question.h"
 #include "memory/recall/rank.h"
@@ -89,6 +90,7 @@ Recall Recaller::recall(std::string_view text, const RecallOptions& options,
   Ranking ranking =
       rank_turns(store_, corpus, {question, similarity, std::max(limit, kPackCandidatesMax),
                                   excluded});
+  put_newest_first(store_, corpus, question, ranking.term_weights, ranking.best);
   const std::vector<Link> links =
       follow_links(store_, corpus, question.asks_past, ranking.best);
   Recall result;

@@ -132,7 +132,7 @@ void Signals::add_sessions(const Sparse& counts, bool users_only, std::vector<do
   }
 }
 
-void Signals::add_term(const std::vector<TermCount>& hits) {
+double Signals::add_term(const std::vector<TermCount>& hits) {
   count(hits);
   spread(views_[0]);
   spread(views_[2]);
@@ -147,6 +147,7 @@ void Signals::add_term(const std::vector<TermCount>& hits) {
   }
   add_sessions(in_session_, false, session_);
   add_sessions(by_user_, true, user_);
+  return evidence - 1;
 }
 
 }  // namespace corvid::memory

@@ -18,7 +18,8 @@ class Signals {
   // `own`, `near` and `wide` are the windows of the scores of that name.
   Signals(const Corpus& corpus, const Window& near, const Window& wide);
 
-  void add_term(const std::vector<TermCount>& hits);
+  // Gives the weight of the term: the rarer, the more.
+  double add_term(const std::vector<TermCount>& hits);
 
   struct View {
     explicit View(size_t count, const Window& given) : window(given), score(count, 0.0) {}

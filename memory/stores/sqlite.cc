@@ -9,12 +9,14 @@
 
 #include "memory/ingest/annotate.h"
 #include "memory/store.h"
+#include "memory/stores/support/dump.h"
 #include "memory/stores/support/facts.h"
 #include "memory/stores/support/maintenance.h"
 #include "memory/stores/support/rows.h"
 #include "memory/stores/support/schema.h"
 #include "memory/stores/support/sqlite_db.h"
 #include "memory/stores/support/vectors.h"
+#include "memory/stores/support/versions.h"
 #include "runtime/base/check.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
@@ -110,6 +112,22 @@ class SqliteStore final : public Store {
     const Access use = access();
     use.db.execute("DELETE FROM fact");
   }
+  void put_foresight(const Foresight& foresight) override {
+    const Access use = access();
+    memory::put_foresight(use.db, foresight);
+  }
+  std::vector<Foresight> foresights(std::span<const ScopeId> scopes) const override {
+    const Access use = access();
+    return memory::find_foresights(use.db, id_list(scopes));
+  }
+  void erase_foresights() override {
+    const Access use = access();
+    use.db.execute("DELETE FROM foresight");
+  }
+  void erase_foresights_of(TurnId turn) override {
+    const Access use = access();
+    Statement(use.db, "DELETE FROM foresight WHERE turn_id = ?").bind(1, turn).run();
+  }
   bool lacks_facts() const override {
     return access().db.number("SELECT value FROM meta WHERE key = 'facts_missing'") != 0;
   }
@@ -117,6 +135,38 @@ class SqliteStore final : public Store {
     const Access use = access();
     Statement set(use.db, "UPDATE meta SET value = ? WHERE key = 'facts_missing'");
     set.bind(1, int64_t{lacks}).run();
+  }
+  void put_amendment(TurnId turn, TurnId by, Time at) override {
+    const Access use = access();
+    memory::put_amendment(use.db, turn, by, at);
+  }
+  std::optional<TurnId> amended_by(TurnId turn) const override {
+    const Access use = access();
+    return memory::amended_by(use.db, turn);
+  }
+  std::vector<TurnId> versions_of(TurnId turn) const override {
+    const Access use = access();
+    return memory::versions_of(use.db, turn);
+  }
+  void erase_facts_of(TurnId turn) override {
+    const Access use = access();
+    Statement(use.db, "DELETE FROM fact WHERE turn_id = ?").bind(1, turn).run();
+  }
+  void set_paused(ScopeId scope, bool paused, Time since) override {
+    const Access use = access();
+    memory::set_paused(use.db, scope, paused, since);
+  }
+  bool is_paused(ScopeId scope) const override {
+    const Access use = access();
+    return memory::is_paused(use.db, scope);
+  }
+  void for_each_row(const std::function<void(const Json&)>& visit) const override {
+    const Access use = access();
+    memory::for_each_row(use.db, visit);
+  }
+  void put_row(const Json& line) override {
+    const Access use = access();
+    memory::put_row(use.db, line);
   }
   void make_index_anew() override {
     const Access use = access();
@@ -295,6 +345,8 @@ void SqliteStore::erase_turn(const Turn& turn) {
   use.db.execute("UPDATE meta SET value = 1 WHERE key = 'scrub_pending'");
   Statement index(use.db, "INSERT INTO fts_turn(fts_turn, rowid, own) VALUES('delete', ?, ?)");
   index.bind(1, turn.id).bind(2, indexed_text(turn)).run();
+  memory::erase_amendments(use.db, turn.id);
+  Statement(use.db, "DELETE FROM foresight WHERE turn_id = ?").bind(1, turn.id).run();
   Statement(use.db, "DELETE FROM fact WHERE turn_id = ?").bind(1, turn.id).run();
   Statement(use.db, "DELETE FROM embedding WHERE turn_id = ?").bind(1, turn.id).run();
   Statement(use.db, "DELETE FROM source WHERE turn_id = ?").bind(1, turn.id).run();
@@ -307,7 +359,8 @@ void SqliteStore::for_each_turn(std::span<const ScopeId> scopes, TurnId after,
   const Access use = access();
   Statement find(use.db,
                  "SELECT id, session_id, tier, said_at, words, features, speaker, role FROM turn"
-                 " WHERE id > ?1 AND scope_id IN (SELECT value FROM json_each(?2)) ORDER BY id");
+                 " WHERE id > ?1 AND scope_id IN (SELECT value FROM json_each(?2))"
+                 " AND id NOT IN (SELECT turn_id FROM amendment) ORDER BY id");
   find.bind(1, after).bind(2, "[" + id_list(scopes) + "]");
   while (find.step()) {
     visit({.id = find.integer(0),
@@ -502,6 +555,7 @@ MemoryStats SqliteStore::stats() const {
   stats.events = use.db.number("SELECT count(*) FROM event");
   stats.tombstones = use.db.number("SELECT count(*) FROM tombstone");
   stats.facts = use.db.number("SELECT count(*) FROM fact");
+  stats.foresights = use.db.number("SELECT count(*) FROM foresight WHERE kind = 0");
   stats.vectors = use.db.number("SELECT count(*) FROM embedding");
   stats.text_bytes = use.db.number("SELECT sum(length(CAST(text AS BLOB))) FROM turn");
   stats.format = static_cast<int>(use.db.number("PRAGMA user_version"));

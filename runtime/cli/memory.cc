@@ -14,8 +14,8 @@
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
 #include "runtime/cli/command.h"
+#include "runtime/cli/memory_command.h"
 #include "runtime/cli/terminal.h"
-#include "runtime/embedder.h"
 #include "runtime/erase.h"
 #include "runtime/paths.h"
 #include "runtime/run_scratch.h"
@@ -28,49 +28,7 @@ constexpr int kPollMs = 100;
 constexpr int kExitInterrupted = 130;
 constexpr int kFactsMax = 100'000;
 
-struct MemoryArguments {
-  std::string store;      // empty: Corvid's own
-  std::string workspace;  // empty: this folder
-  std::string embedder = "built-in";
-  bool all_projects = false;
-  bool json = false;
-  bool yes = false;
-  bool all = false;
-  int limit = 20;
-  int64_t budget = 2000;
-  std::string speaker = "user";
-  std::string at, batch, format = "turns", text, session, reason;
-  std::vector<std::string> ids;
-  std::string question, file;
-};
-
-class Opened {
- public:
-  explicit Opened(const MemoryArguments& arguments) {
-    memory::MemoryConfig config;
-    std::filesystem::path project = arguments.workspace.empty()
-                                        ? std::filesystem::current_path()
-                                        : std::filesystem::path(arguments.workspace);
-    std::error_code error;
-    const std::filesystem::path canonical = std::filesystem::canonical(project, error);
-    config.location = arguments.store.empty() ? find_paths().memory().string() : arguments.store;
-    config.scope.project = arguments.store.empty() || !arguments.workspace.empty()
-                               ? (error ? project : canonical).string()
-                               : "";
-    memory_ = std::make_unique<memory::Memory>(
-        config, memory_ports(find_paths(), arguments.embedder));
-    filter_.scope = config.scope;
-    // Without a workspace of that name everything of this user is meant: people ask from anywhere.
-    filter_.all_projects = arguments.all_projects || arguments.workspace.empty();
-  }
-  memory::Memory& operator*() { return *memory_; }
-  memory::Memory* operator->() { return memory_.get(); }
-  const memory::ScopeFilter& filter() const { return filter_; }
-
- private:
-  std::unique_ptr<memory::Memory> memory_;
-  memory::ScopeFilter filter_;
-};
+using Opened = OpenedMemory;
 
 std::string day_of(Time time) { return format_time(time).substr(0, 16); }
 
@@ -82,9 +40,13 @@ void stats(const MemoryArguments& arguments) {
   if (arguments.json) return print(memory::to_json(stats));
   write_text(stdout,
              fmt::format("store     {} (format {}, {} bytes)\ndurable   {}\nprojects  {}\n"
-                         "sessions  {}\nturns     {} ({} bytes of text)\ncells     {}\n",
+                         "sessions  {}\nturns     {} ({} bytes of text)\ncells     {}\n"
+                         "facts     {}\nplans     {}\nvectors   {} ({})\n{}",
                          stats.location, stats.format, stats.file_bytes, stats.durability,
-                         stats.scopes, stats.sessions, stats.turns, stats.text_bytes, stats.cells));
+                         stats.scopes, stats.sessions, stats.turns, stats.text_bytes, stats.cells,
+                         stats.facts, stats.foresights, stats.vectors,
+                         stats.embedder.empty() ? "not in use: words only" : stats.embedder,
+                         memory->is_paused() ? "paused    corvid memory resume goes on\n" : ""));
 }
 
 void list(const MemoryArguments& arguments) {
@@ -145,6 +107,22 @@ Json search_one(Opened& memory, const MemoryArguments& arguments, const std::str
   return memory::to_json(memory->recall(question, options, memory.filter()));
 }
 
+// The parts of each score, and what the context costs.
+void explain(const Json& answer) {
+  for (const Json& hit : answer.at("hits")) {
+    std::string line = fmt::format("{:<6} {:.3f} ", hit.at("id").get<std::string>(),
+                                   hit.at("score").get<double>());
+    for (const auto& [name, value] : hit.at("reasons").items()) {
+      line += fmt::format(" {} {:.2f}", name, value.get<double>());
+    }
+    write_text(stderr, printable(line) + "\n");
+  }
+  write_text(stderr, fmt::format("support {:.2f}, {} tokens, {:.1f} ms\n",
+                                 answer.at("support").get<double>(),
+                                 answer.at("tokens").get<int64_t>(),
+                                 answer.at("ms").get<double>()));
+}
+
 void search(const MemoryArguments& arguments) {
   Opened memory(arguments);
   if (!arguments.batch.empty()) {
@@ -168,24 +146,9 @@ void search(const MemoryArguments& arguments) {
   if (arguments.question.empty()) fail(Code::invalid, "no question, and no --batch FILE");
   const Json answer = search_one(memory, arguments, arguments.question, arguments.at);
   if (arguments.json) return print(answer);
+  if (arguments.explain) explain(answer);
   const std::string context = answer.at("context").get<std::string>();
   write_text(stdout, context.empty() ? "not in memory\n" : printable(context) + "\n");
-}
-
-void import(const MemoryArguments& arguments) {
-  if (arguments.format != "turns") {
-    fail(Code::invalid, "unknown format '" + arguments.format + "'; known: turns");
-  }
-  Opened memory(arguments);
-  const auto report = memory->import_turns(arguments.file, [&](int64_t done, int64_t total) {
-    if (!arguments.json) write_text(stderr, fmt::format("\r{} of {} lines", done, total));
-  });
-  if (arguments.json) return print(memory::to_json(report));
-  write_text(stderr, "\n");
-  write_text(stdout, fmt::format("{} stored, {} there already, {} forgotten before, {} empty, {} "
-                                 "secrets taken out\n",
-                                 report.stored, report.duplicates, report.refused, report.empty,
-                                 report.redactions));
 }
 
 void why(const MemoryArguments& arguments) {
@@ -250,6 +213,7 @@ void add(const MemoryArguments& arguments) {
   turn.said_at = arguments.at.empty() ? system_now() : parse_time(arguments.at);
   turn.text = arguments.text;
   turn.allow_forgotten = true;  // the user says it again, knowingly
+  turn.allow_paused = true;
   const memory::WriteResult result = memory->remember(turn);
   if (result.id == 0) fail(Code::invalid, "nothing to remember");
   const auto stored = memory->turn(result.id);
@@ -389,10 +353,8 @@ void forget(const MemoryArguments& arguments, CommandContext& context) {
   report(arguments, memory->forget(found.preview, arguments.reason), found, erased);
 }
 
-using Arguments = std::shared_ptr<MemoryArguments>;
-
-void add_upkeep(const std::function<CLI::App*(const char*, const char*)>& command,
-                const Arguments& arguments, CommandContext& context) {
+void add_upkeep(const MemoryCommand& command, const SharedArguments& arguments,
+                CommandContext& context) {
   CLI::App* made = command("profile", "What is stated of whom, and by which turn");
   made->add_flag("--all", arguments->all, "Superseded and repeated statements, too");
   made->callback([arguments] { profile(*arguments); });
@@ -416,11 +378,14 @@ void add_upkeep(const std::function<CLI::App*(const char*, const char*)>& comman
 void add_memory(CLI::App& app, CommandContext& context) {
   CLI::App* group = app.add_subcommand("memory", "What is remembered: see, search, erase");
   group->require_subcommand(1);
-  auto arguments = std::make_shared<MemoryArguments>();
+  const SharedArguments arguments = std::make_shared<MemoryArguments>();
   group->add_option("--store", arguments->store, "Folder of another store");
   group->add_option("-w,--workspace", arguments->workspace, "Only what belongs to this workspace");
   group->add_option("--embedder", arguments->embedder,
-                    "built-in, none (words only), or a table of token vectors");
+                    "built-in, none (words only), or a table of token vectors; default: the"
+                    " configuration's [memory] embedder");
+  group->add_option("--tenant", arguments->tenant, "Whose memory; tenants never see one another");
+  group->add_option("--user", arguments->user, "Of the tenant's users");
   const auto command = [&](const char* name, const char* help) {
     CLI::App* made = group->add_subcommand(name, help);
     made->fallthrough();
@@ -442,11 +407,8 @@ void add_memory(CLI::App& app, CommandContext& context) {
       ->check(CLI::Range(0, 10000000));
   search_command->add_option("--at", arguments->at, "The moment of asking (RFC 3339)");
   search_command->add_option("--batch", arguments->batch, "JSON lines {\"qid\",\"text\"[,\"at\"]}");
+  search_command->add_flag("--explain", arguments->explain, "Signals of each hit, token cost");
   search_command->callback([arguments] { search(*arguments); });
-  CLI::App* import_command = command("import", "Take in transcripts");
-  import_command->add_option("file", arguments->file, "JSON lines")->required();
-  import_command->add_option("--format", arguments->format, "turns");
-  import_command->callback([arguments] { import(*arguments); });
   CLI::App* why_command = command("why", "Where a memory comes from");
   why_command->add_option("id", arguments->ids, "c45 or t123")->required();
   why_command->callback([arguments] { why(*arguments); });
@@ -458,16 +420,13 @@ void add_memory(CLI::App& app, CommandContext& context) {
   forget_command->add_flag("--yes", arguments->yes, "Without asking");
   forget_command->callback([arguments, &context] { forget(*arguments, context); });
   add_upkeep(command, arguments, context);
+  add_memory_browse(command, arguments);
+  add_memory_transfer(command, arguments);
   list_command->footer("Example: corvid memory list --limit 5");
   show_command->footer("Example: corvid memory show c3 t12 --json");
   search_command->footer(
       "Examples:\n  corvid memory search \"which port does staging use\"\n"
       "  corvid memory --store ./m search --batch questions.jsonl --json");
-  import_command->footer(
-      "Each line: "
-      "{\"session\":\"s1\",\"id\":\"1\",\"speaker\":\"Ann\",\"when\":\"2026-03-04T05:06:07Z\","
-      "\"text\":\"...\"[,\"role\":\"user\"]}; ids are unique in the file.\n"
-      "Example: corvid memory --store ./m import --format turns talk.jsonl");
   why_command->footer("Example: corvid memory why c3");
   forget_command->footer(
       "Examples:\n  corvid memory forget --text \"4711\"\n  corvid memory forget t12 c3 --yes\n"
@@ -475,7 +434,8 @@ void add_memory(CLI::App& app, CommandContext& context) {
   group->footer(
       "Examples:\n  corvid memory search \"which port does staging use\"\n"
       "  corvid memory forget --text \"4711\"\n"
-      "  corvid memory --store ./m import --format turns talk.jsonl");
+      "  corvid memory --store ./m import --format turns talk.jsonl\n"
+      "  corvid memory export backup.jsonl");
 }
 
 }  // namespace corvid::runtime

@@ -212,6 +212,7 @@ TEST_CASE("A store of the first format is migrated with all it holds") {
   { Memory(in_folder(folder.path())).remember(said("s", "Ann", "hello there, my puppy is Rex")); }
   run_sql(folder.path() / "store" / "memory.db",
           "DROP TABLE embedding; DROP TABLE embedder; DROP TABLE fact;"
+          "DROP TABLE amendment; DROP TABLE pause; DROP TABLE foresight;"
           "DELETE FROM meta WHERE key = 'facts_missing'; PRAGMA user_version = 1");
   Memory memory(in_folder(folder.path()), with_vectors());
   CHECK(memory.stats().format > 1);

@@ -30,6 +30,9 @@ class MemoryNote final : public Tool {
     if (written.outcome == memory::Written::forgotten) {
       return error_result("not noted: the person has had this forgotten");
     }
+    if (written.outcome == memory::Written::paused) {
+      return error_result("not noted: the person has paused this memory");
+    }
     if (written.outcome == memory::Written::empty) return error_result("nothing to note");
     return {.text = "noted as " + memory::turn_name(written.id)};
   }

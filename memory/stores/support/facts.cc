@@ -77,4 +77,45 @@ std::vector<Fact> find_rivals(SqliteDb& db, const Fact& fact) {
   return read_all(find);
 }
 
+void put_foresight(SqliteDb& db, const Foresight& foresight) {
+  Statement put(db,
+                "INSERT OR REPLACE INTO foresight(id, scope_id, turn_id, kind, subject, text,"
+                " words, said_at, valid_from, valid_to, deriver)"
+                " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  foresight.id == 0 ? put.bind_null(1) : put.bind(1, foresight.id);
+  put.bind(2, foresight.scope).bind(3, foresight.turn);
+  put.bind(4, static_cast<int64_t>(foresight.kind)).bind(5, foresight.subject);
+  put.bind(6, foresight.text).bind(7, foresight.words).bind(8, to_ms(foresight.said_at));
+  put.bind(9, to_ms(foresight.valid_from));
+  foresight.valid_to ? put.bind(10, to_ms(*foresight.valid_to)) : put.bind_null(10);
+  put.bind(11, foresight.deriver).run();
+}
+
+std::vector<Foresight> find_foresights(SqliteDb& db, const std::string& scopes) {
+  Statement find(db,
+                 "SELECT id, scope_id, turn_id, kind, subject, text, words, said_at, valid_from,"
+                 " valid_to, deriver FROM foresight WHERE scope_id IN"
+                 " (SELECT value FROM json_each(?1)) ORDER BY said_at, turn_id, id");
+  find.bind(1, "[" + scopes + "]");
+  std::vector<Foresight> found;
+  while (find.step()) {
+    const auto time = [&](int column) {
+      return Time(std::chrono::milliseconds(find.integer(column)));
+    };
+    Foresight& row = found.emplace_back();
+    row.id = find.integer(0);
+    row.scope = find.integer(1);
+    row.turn = find.integer(2);
+    row.kind = static_cast<Foresight::Kind>(find.integer(3));
+    row.subject = find.text(4);
+    row.text = find.text(5);
+    row.words = find.text(6);
+    row.said_at = time(7);
+    row.valid_from = time(8);
+    if (!find.is_null(9)) row.valid_to = time(9);
+    row.deriver = find.text(10);
+  }
+  return found;
+}
+
 }  // namespace corvid::memory

@@ -16,4 +16,8 @@ std::vector<Fact> find_facts(SqliteDb& db, const std::string& scopes, int limit)
 std::vector<Fact> facts_of_turn(SqliteDb& db, TurnId id);
 std::vector<Fact> find_rivals(SqliteDb& db, const Fact& fact);
 
+
+void put_foresight(SqliteDb& db, const Foresight& foresight);
+std::vector<Foresight> find_foresights(SqliteDb& db, const std::string& scopes);
+
 }  // namespace corvid::memory

@@ -83,9 +83,26 @@ CREATE INDEX fact_turn ON fact(turn_id);
 INSERT INTO meta VALUES('facts_missing', (SELECT count(*) FROM turn));
 )sql";
 
+// Turns that were corrected or withdrawn (by_turn 0), scopes that take nothing (0: all), and plans
+// with what was said of them later.
+constexpr const char* kFormat4 = R"sql(
+CREATE TABLE amendment(
+  turn_id INTEGER PRIMARY KEY REFERENCES turn(id), by_turn INTEGER NOT NULL, at INTEGER NOT NULL);
+CREATE INDEX amendment_by ON amendment(by_turn);
+CREATE TABLE foresight(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  scope_id INTEGER NOT NULL REFERENCES scope(id), turn_id INTEGER NOT NULL REFERENCES turn(id),
+  kind INTEGER NOT NULL, subject TEXT NOT NULL, text TEXT NOT NULL, words TEXT NOT NULL,
+  said_at INTEGER NOT NULL, valid_from INTEGER NOT NULL, valid_to INTEGER, deriver TEXT NOT NULL);
+CREATE INDEX foresight_scope ON foresight(scope_id);
+CREATE INDEX foresight_turn ON foresight(turn_id);
+UPDATE meta SET value = (SELECT count(*) FROM turn) WHERE key = 'facts_missing';
+CREATE TABLE pause(scope_id INTEGER PRIMARY KEY, since INTEGER NOT NULL);
+)sql";
+
 // Entry i leads from format i to format i + 1.
 constexpr std::array<const char*, kStoreFormat> kMigrations = {kFormat1, kFormat2,
-                                                            kFormat3};
+                                                            kFormat3, kFormat4};
 
 }  // namespace
 

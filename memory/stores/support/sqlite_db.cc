@@ -109,6 +109,16 @@ bool Statement::is_null(int column) const {
   return sqlite3_column_type(raw_, column) == SQLITE_NULL;
 }
 
+bool Statement::is_integer(int column) const {
+  return sqlite3_column_type(raw_, column) == SQLITE_INTEGER;
+}
+
+int Statement::column_count() const { return sqlite3_column_count(raw_); }
+
+std::string_view Statement::column_name(int column) const {
+  return sqlite3_column_name(raw_, column);
+}
+
 SqliteDb::SqliteDb(const std::string& path, bool sync_full) : path_(path) {
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
   const int code = sqlite3_open_v2(path.c_str(), &raw_, flags, nullptr);

@@ -36,6 +36,9 @@ class Statement {
   std::string_view text(int column) const;  // valid until the next step
   std::span<const int8_t> bytes(int column) const;  // valid until the next step
   bool is_null(int column) const;
+  bool is_integer(int column) const;
+  int column_count() const;
+  std::string_view column_name(int column) const;
 
  private:
   SqliteDb& db_;

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <mutex>
+
+#include "memory/ingest/facts.h"
+#include "memory/ingest/ingest.h"
+#include "memory/ingest/segment.h"
+#include "memory/memory.h"
+#include "memory/recall/recall.h"
+#include "memory/store.h"
+
+namespace corvid::memory {
+
+inline constexpr int kCellsMax = 100'000;
+inline constexpr int kVectorsAtOnce = 5'000;  // in one transaction
+inline constexpr int kVectorsAtOpen = 2'000;  // made when a store is opened; the rest on demand
+
+// What a Memory is made of.
+struct Memory::State {
+  State(const MemoryConfig& given, Ports given_ports)
+      : config(given),
+        ports(std::move(given_ports)),
+        store(make_store(given.store, given.location, given.durability)),
+        ingest(*store, ports, given.scope),
+        recaller(*store, ports) {
+    if (store->lacks_facts()) store->write([this] { rebuild_facts(*store); });
+    ingest.complete_vectors(kVectorsAtOpen);
+  }
+
+  Time now() const { return ports.now ? ports.now() : system_now(); }
+
+  // What was derived of an open cell so far is not stored; it is made when somebody looks.
+  MemCell complete(MemCell cell) const {
+    if (!cell.is_open) return cell;
+    derive_cell(cell, current_turns(*store, cell));
+    return cell;
+  }
+
+  MemoryConfig config;
+  Ports ports;
+  std::unique_ptr<Store> store;
+  std::mutex ingest_mutex;
+  Ingest ingest;  // under ingest_mutex
+  Recaller recaller;
+};
+
+}  // namespace corvid::memory

@@ -1,0 +1,149 @@
+#include "memory/transcripts.h"
+
+#include <sys/stat.h>
+
+#include <array>
+
+#include "memory/manage/documents.h"
+#include "memory/manage/import_turns.h"
+#include "memory/manage/transcripts/builder.h"
+#include "runtime/base/error.h"
+#include "runtime/base/files.h"
+#include "runtime/base/json.h"
+#include "runtime/base/text.h"
+
+namespace corvid::memory {
+namespace {
+
+constexpr size_t kNameBytesMax = 40;      // of a speaker in a text
+constexpr double kNamedLinesMin = 0.5;    // of the lines that are not empty
+
+// The first line that is not empty, when it is a JSON object.
+Json first_object(std::string_view content) {
+  for (const std::string_view line : split_lines(content)) {
+    if (trim(line).empty()) continue;
+    Json json = Json::parse(line, nullptr, false);
+    return json.is_object() ? json : Json();
+  }
+  return Json();
+}
+
+std::string detect(std::string_view content) {
+  const Json first = first_object(content);
+  const std::string type = text_at(first, "type");
+  if (first.is_object()) {
+    if (first.contains("speaker") && first.contains("session")) return "turns";
+    if (type == "session_meta" || (first.contains("payload") && first.contains("timestamp"))) {
+      return "codex";
+    }
+    if (first.contains("instructions") && first.contains("timestamp")) return "codex";
+    if (type == "session" && first.contains("id")) return "pi";
+    if (first.contains("sessionId") || type == "summary" || type == "file-history-snapshot" ||
+        type == "queue-operation") {
+      return "claude-code";
+    }
+    return "chat";
+  }
+  const std::string_view start = trim(content).substr(0, 1);
+  return (start == "[" || start == "{") && Json::accept(content) ? "chat" : "text";
+}
+
+// "NAME: words" -> NAME; "" when the line does not begin so.
+std::string_view speaker_of(std::string_view line) {
+  const size_t colon = line.find(": ");
+  if (colon == std::string_view::npos || colon == 0 || colon > kNameBytesMax) return "";
+  const std::string_view name = line.substr(0, colon);
+  return name.find_first_of("\t.,;!?\"()[]{}<>=/\\") == std::string_view::npos &&
+                 name[0] != ' ' && name[0] != '-'
+             ? name
+             : std::string_view();
+}
+
+bool is_dialogue(std::string_view content) {
+  double named = 0;
+  double all = 0;
+  for (const std::string_view line : split_lines(content)) {
+    if (trim(line).empty()) continue;
+    all += 1;
+    named += !speaker_of(line).empty();
+  }
+  return all >= 2 && named >= kNamedLinesMin * all;
+}
+
+std::string role_of(std::string_view name) {
+  for (const std::string_view user : {"User", "user", "Human", "human", "You", "Me"}) {
+    if (name == user) return "user";
+  }
+  for (const std::string_view assistant : {"Assistant", "assistant", "AI", "Claude", "ChatGPT"}) {
+    if (name == assistant) return "assistant";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::vector<NewTurn> read_text(const TranscriptFile& file) {
+  Conversation conversation("text", SessionKind::chat, file.modified);
+  if (!is_utf8(file.content) || file.content.find('\0') != std::string_view::npos) {
+    fail(Code::invalid, file.where + ": not a text");
+  }
+  if (!is_dialogue(file.content)) {
+    for (const std::string& chunk : cut_document(file.content)) conversation.add("", chunk);
+    std::vector<NewTurn> turns = conversation.take("");
+    for (NewTurn& turn : turns) {
+      turn.speaker = std::filesystem::path(file.where).filename().string();
+      turn.tier = Tier::project;  // who wrote it is not known
+    }
+    return turns;
+  }
+  std::string name;
+  std::string said;
+  const auto flush = [&] {
+    const std::string role = role_of(name);
+    conversation.set_speaker(role.empty() ? name : "");
+    conversation.add(role, said);
+    said.clear();
+  };
+  for (const std::string_view line : split_lines(file.content)) {
+    const std::string_view speaker = speaker_of(line);
+    if (speaker.empty()) {
+      if (!said.empty() && !trim(line).empty()) said.append("\n").append(line);
+      continue;
+    }
+    flush();
+    name = speaker;
+    said = trim(line.substr(speaker.size() + 2));
+  }
+  flush();
+  return conversation.take("");
+}
+
+std::vector<NewTurn> read_transcript(const std::filesystem::path& path,
+                                     const std::string& format) {
+  const std::string content = read_file(path, kImportBytesMax);
+  struct stat status {};
+  const bool has_status = ::stat(path.c_str(), &status) == 0;
+  const TranscriptFile file{path.string(), content,
+                            Time(std::chrono::seconds(has_status ? status.st_mtime : 0))};
+  const std::string kind = format == "auto" ? detect(content) : format;
+  if (kind == "turns") return read_turns_file(path);
+  std::vector<NewTurn> turns;
+  if (kind == "chat" || kind == "openai" || kind == "anthropic") {
+    turns = read_chat(file);
+  } else if (kind == "codex") {
+    turns = read_codex(file);
+  } else if (kind == "claude-code") {
+    turns = read_claude_code(file);
+  } else if (kind == "pi") {
+    turns = read_pi(file);
+  } else if (kind == "text") {
+    turns = read_text(file);
+  } else {
+    fail(Code::invalid, "unknown format '" + kind +
+                            "'; known: auto, turns, chat, codex, claude-code, pi, text, export");
+  }
+  if (turns.empty()) fail(Code::invalid, file.where + ": no message in it (read as " + kind + ")");
+  return turns;
+}
+
+}  // namespace corvid::memory

@@ -1,0 +1,55 @@
+#pragma once
+// What the files of `corvid memory` share.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "memory/memory.h"
+
+namespace CLI {
+class App;
+}
+
+namespace corvid::runtime {
+
+struct MemoryArguments {
+  std::string store{};      // empty: Corvid's own
+  std::string workspace{};  // empty: this folder
+  std::string embedder{};   // empty: as configured
+  std::string tenant{}, user{};
+  bool all_projects = false, json = false, yes = false, all = false, explain = false;
+  bool markdown = false, everywhere = false;
+  int limit = 20;
+  int64_t budget = 2000;
+  std::string speaker = "user", format = "auto";
+  std::string at{}, batch{}, text{}, session{}, reason{}, question{}, file{};
+  std::vector<std::string> ids{};
+  std::string id{};
+};
+using SharedArguments = std::shared_ptr<MemoryArguments>;
+
+// Makes a subcommand: name, help.
+using MemoryCommand = std::function<CLI::App*(const char*, const char*)>;
+
+// The memory that the arguments name, and what of it they mean.
+class OpenedMemory {
+ public:
+  explicit OpenedMemory(const MemoryArguments& arguments);
+  memory::Memory& operator*() { return *memory_; }
+  memory::Memory* operator->() { return memory_.get(); }
+  const memory::ScopeFilter& filter() const { return filter_; }
+
+ private:
+  std::unique_ptr<memory::Memory> memory_;
+  memory::ScopeFilter filter_;
+};
+
+// scenes, foresight.
+void add_memory_browse(const MemoryCommand& command, const SharedArguments& arguments);
+
+// export, import, ingest, edit, pause, resume.
+void add_memory_transfer(const MemoryCommand& command, const SharedArguments& arguments);
+
+}  // namespace corvid::runtime

@@ -1,0 +1,19 @@
+#pragma once
+// The [memory] table of $XDG_CONFIG_HOME/corvid/config.toml.
+
+#include <string>
+
+#include "memory/memory.h"
+#include "runtime/paths.h"
+
+namespace corvid::runtime {
+
+struct MemorySettings {
+  std::string embedder = "built-in";  // see memory_ports
+  memory::Durability durability = memory::Durability::full;  // "full" or "normal"
+};
+
+// The defaults without a file or table. Throws invalid, naming file and line.
+MemorySettings read_memory_settings(const Paths& paths);
+
+}  // namespace corvid::runtime

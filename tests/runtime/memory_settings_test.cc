@@ -1,0 +1,47 @@
+#include "runtime/memory_settings.h"
+
+#include <catch2/catch.hpp>
+
+#include "runtime/base/error.h"
+#include "runtime/base/files.h"
+
+using namespace corvid;
+using namespace corvid::runtime;
+
+namespace {
+
+MemorySettings read(const std::string& config) {
+  const TempDir folder;
+  write_file_atomic(folder.path() / "config.toml", config);
+  return read_memory_settings({.config = folder.path()});
+}
+
+std::string error_of(const std::string& config) {
+  try {
+    read(config);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("Memory's settings come from [memory] of config.toml") {
+  const TempDir empty;
+  CHECK(read_memory_settings({.config = empty.path()}).embedder == "built-in");
+  CHECK(read("[other]\nkey = 1\n").durability == memory::Durability::full);
+  const MemorySettings settings =
+      read("[memory]\nembedder = \"none\"\ndurability = \"normal\"\n");
+  CHECK(settings.embedder == "none");
+  CHECK(settings.durability == memory::Durability::normal);
+}
+
+TEST_CASE("What is wrong in config.toml is named with its line") {
+  CHECK(error_of("[memory]\nembeder = \"none\"\n").find("line 2") != std::string::npos);
+  CHECK(error_of("[memory]\nembeder = \"none\"\n").find("embedder =") != std::string::npos);
+  CHECK(error_of("\nmemory = 1\n").find("line 2") != std::string::npos);
+  CHECK(error_of("[memory]\ndurability = \"perhaps\"\n").find("\"normal\"") != std::string::npos);
+  CHECK(error_of("[memory]\nembedder = 1\n").find("line 2") != std::string::npos);
+  CHECK(error_of("[memory\n").find("line 1") != std::string::npos);
+}
