@@ -15,9 +15,11 @@ namespace corvid::engine {
 
 struct ToolShape {
   std::string name;
-  // JSON Schema of the arguments: objects (properties, required; other keys are never written),
-  // strings (minLength, maxLength), integers (minimum, maximum, exclusive ones), numbers, booleans,
-  // null, enum, const, arrays (items, minItems, maxItems). Keys are written in the schema's order.
+  // JSON Schema (2020-12) of the arguments: objects (properties, required; other keys are written
+  // only where there are no properties), strings (lengths, pattern, format), numbers (bounds,
+  // whole multipleOf), arrays (items, prefixItems, counts), enum, const, anyOf, oneOf, allOf, $ref
+  // within the schema (recursive values up to 12 deep). Alternatives have to differ in their type,
+  // objects in a fixed text of their first property. Keys are written in the schema's order.
   std::string schema;
   // Narrowing per argument name: the only values allowed in this generation (paths that exist,
   // choices that were offered), for strings, integers and lists of these. An empty list forbids the

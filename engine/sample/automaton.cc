@@ -14,12 +14,12 @@ bool digit(uint8_t byte) { return byte >= '0' && byte <= '9'; }
 bool hex(uint8_t byte) { return digit(byte) || (byte >= 'a' && byte <= 'f'); }
 bool between(uint8_t byte, int low, int high) { return byte >= low && byte <= high; }
 
-// Whether some whole number in [low, high] begins with the digits of `magnitude`.
-bool reachable(int64_t magnitude, int64_t low, int64_t high) {
+// Whether some multiple of `step` in [low, high] begins with the digits of `magnitude`.
+bool reachable(int64_t magnitude, int64_t low, int64_t high, int64_t step) {
   if (low > high) return false;
   int64_t first = magnitude, last = magnitude;
   while (first <= high) {
-    if (last >= low) return true;
+    if (next_multiple(std::max(first, low), step) <= std::min(last, high)) return true;
     if (magnitude == 0) return false;
     first = first * 10;
     last = last * 10 + 9;
@@ -241,6 +241,11 @@ Automaton::Taken Automaton::take(Position& p, uint8_t byte) const {
     case ValueKind::array: return take_array(p, byte);
     case ValueKind::raw: return take_raw(p, byte);
     case ValueKind::tags: return take_tags(p, byte);
+    case ValueKind::pattern: return take_pattern(p, byte);
+    case ValueKind::decimal: return take_decimal(p, byte);
+    case ValueKind::map: return take_map(p, byte);
+    case ValueKind::choice: return take_choice(p, byte);
+    case ValueKind::variants: return take_variants(p, byte);
   }
   return Taken::no;
 }
@@ -386,14 +391,15 @@ Automaton::Taken Automaton::take_integer(Position& p, uint8_t byte) const {
   }
   if (digit(byte) && !(digits && frame.value == 0) && frame.value < INT64_MAX / 10 - 1) {
     const int64_t value = frame.value * 10 + (byte - '0');
-    if (!(minus && value == 0) && reachable(value, range.low, range.high)) {
+    if (!(minus && value == 0) && reachable(value, range.low, range.high, node.multiple)) {
       frame.value = value;
       frame.state = minus ? kMinusDigits : kDigits;
       return Taken::yes;
     }
     return Taken::no;
   }
-  if (!digits || frame.value < range.low || frame.value > range.high || digit(byte)) {
+  if (!digits || frame.value < range.low || frame.value > range.high || digit(byte) ||
+      frame.value % node.multiple != 0) {
     return Taken::no;
   }
   --p.depth;
@@ -481,9 +487,91 @@ Automaton::Taken Automaton::take_array(Position& p, uint8_t byte) const {
   }
   const bool first = frame.state == kFirst;
   frame.state = kAfterItem;
-  ++frame.value;
-  p.frames[p.depth++] = {node.item, 0, 0};
+  p.frames[p.depth++] = {Grammar::item_of(node, frame.value++), 0, 0};
   return first ? Taken::before : Taken::yes;  // the item takes the byte that began it
+}
+
+// `state` is that of the pattern's own automaton.
+Automaton::Taken Automaton::take_pattern(Position& p, uint8_t byte) const {
+  const ValueNode& node = grammar_.node(p.top().node);
+  const int32_t next = node.dfa.step(p.top().state, byte);
+  if (next < 0) return Taken::no;
+  p.top().state = next;
+  if (node.dfa.is_end(next)) node.closes ? close_line(p) : void(--p.depth);
+  return Taken::yes;
+}
+
+Automaton::Taken Automaton::take_decimal(Position& p, uint8_t byte) const {
+  const DecimalBounds& bounds = grammar_.node(p.top().node).bounds;
+  DecimalPlace place{p.top().state, p.top().value};
+  if (decimal_step(bounds, place, byte)) {
+    p.top().state = place.state;
+    p.top().value = place.digits;
+    return Taken::yes;
+  }
+  const bool goes_on = digit(byte) || byte == '.' || byte == '-';
+  if (goes_on || !decimal_may_end(bounds, place)) return Taken::no;
+  --p.depth;
+  return Taken::before;
+}
+
+// `value` counts the entries.
+Automaton::Taken Automaton::take_map(Position& p, uint8_t byte) const {
+  Position::Frame& frame = p.top();
+  const ValueNode& node = grammar_.node(frame.node);
+  const bool room = node.max < 0 || frame.value < node.max;
+  const auto go = [&](int32_t next) {
+    frame.state = next;
+    return Taken::yes;
+  };
+  switch (frame.state) {
+    case kMapBrace: return byte == '{' ? go(kMapFirst) : Taken::no;
+    case kMapFirst:
+    case kMapAfter:
+      if (byte == '}' && frame.value >= node.min) {
+        --p.depth;
+        return Taken::yes;
+      }
+      if (!room) return Taken::no;
+      if (frame.state == kMapAfter) return byte == ',' ? go(kMapComma) : Taken::no;
+      frame.state = kMapColon;
+      p.frames[p.depth++] = {node.key, 0, 0};
+      return Taken::before;  // the key takes the byte that began it
+    case kMapColon: return byte == ':' ? go(kMapSpace) : Taken::no;
+    default:
+      if (byte != ' ') return Taken::no;
+  }
+  const bool is_value = frame.state == kMapSpace;
+  if (is_value) ++frame.value;
+  frame.state = is_value ? kMapAfter : kMapColon;
+  p.frames[p.depth++] = {is_value ? node.item : node.key, 0, 0};
+  return Taken::yes;
+}
+
+// No two parts begin with the same byte.
+Automaton::Taken Automaton::take_choice(Position& p, uint8_t byte) const {
+  for (const int32_t part : grammar_.node(p.top().node).parts) {
+    Position next = p;
+    next.top() = {part, 0, 0};
+    const Taken taken = take(next, byte);
+    if (taken == Taken::no) continue;
+    p = next;
+    return taken;
+  }
+  return Taken::no;
+}
+
+Automaton::Taken Automaton::take_variants(Position& p, uint8_t byte) const {
+  Position::Frame& frame = p.top();
+  const ValueNode& node = grammar_.node(frame.node);
+  const int32_t next = node.literals.step(frame.state, byte);
+  if (next < 0) return Taken::no;
+  frame.state = next;
+  const int32_t literal = node.literals.node(next).literal;
+  if (literal < 0) return Taken::yes;
+  // The object behind its first property.
+  frame = {node.parts[static_cast<size_t>(node.literals.target(literal))], kKeys, 3};
+  return Taken::yes;
 }
 
 std::optional<int64_t> Automaton::string_room(const Position& position) const {
@@ -513,7 +601,7 @@ std::string Automaton::key(const Position& p, int64_t room_max) const {
     if (node.kind == ValueKind::string || node.kind == ValueKind::raw) {
       add(node.max < 0 ? room_max : std::min(node.max - frame.value, room_max));
       add(std::max<int64_t>(node.min - frame.value, 0));
-    } else if (node.kind == ValueKind::array) {
+    } else if (node.kind == ValueKind::array && node.parts.empty()) {
       add(node.max < 0 ? room_max : std::min(node.max - frame.value, room_max));
       add(std::max<int64_t>(node.min - frame.value, 0));
     } else {

@@ -81,6 +81,11 @@ class Automaton {
   Taken take_literal(Position& position, uint8_t byte) const;
   Taken take_raw(Position& position, uint8_t byte) const;
   Taken take_tags(Position& position, uint8_t byte) const;
+  Taken take_pattern(Position& position, uint8_t byte) const;
+  Taken take_decimal(Position& position, uint8_t byte) const;
+  Taken take_map(Position& position, uint8_t byte) const;
+  Taken take_choice(Position& position, uint8_t byte) const;
+  Taken take_variants(Position& position, uint8_t byte) const;
   std::string finish(const Position::Frame& frame) const;
   std::string finish_string(const ValueNode& node, const Position::Frame& frame) const;
   std::string finish_integer(const ValueNode& node, const Position::Frame& frame) const;
@@ -88,6 +93,8 @@ class Automaton {
   std::string finish_array(const ValueNode& node, const Position::Frame& frame) const;
   std::string finish_raw(const ValueNode& node, const Position::Frame& frame) const;
   std::string finish_tags(const ValueNode& node, const Position::Frame& frame) const;
+  std::string finish_map(const ValueNode& node, const Position::Frame& frame) const;
+  std::string finish_variants(const ValueNode& node, const Position::Frame& frame) const;
   std::string finish_name(const Position& position, int32_t at) const;
 
   const CallForm& form_;

@@ -22,6 +22,7 @@ enum RawState : int32_t { kRawStart, kLine = 32, kBare = 64 };
 enum IntegerState : int32_t { kStart, kMinus, kDigits, kMinusDigits };
 enum NumberState : int32_t { kNumber, kNumberMinus, kZero, kWhole, kPoint, kFraction };
 enum ObjectState : int32_t { kBrace, kKeys };  // kKeys + node of the key trie
+enum MapState : int32_t { kMapBrace, kMapFirst, kMapColon, kMapSpace, kMapAfter, kMapComma };
 enum ArrayState : int32_t { kBracket, kFirst, kAfterItem, kAfterComma };
 
 struct Range {
@@ -33,6 +34,11 @@ inline Range positive(const ValueNode& node) {
 }
 inline Range negative(const ValueNode& node) {
   return {std::max<int64_t>(-node.max, 1), -node.min};
+}
+
+// The first multiple of `step` at or above `value`, neither being negative.
+inline int64_t next_multiple(int64_t value, int64_t step) {
+  return (value + step - 1) / step * step;
 }
 
 // What a continuation byte must be, and the state behind it.

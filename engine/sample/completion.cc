@@ -73,6 +73,11 @@ std::string Automaton::finish(const Position::Frame& frame) const {
     case ValueKind::array: return finish_array(node, frame);
     case ValueKind::raw: return finish_raw(node, frame);
     case ValueKind::tags: return finish_tags(node, frame);
+    case ValueKind::pattern: return node.dfa.shortest(frame.state);
+    case ValueKind::decimal: return decimal_rest(node.bounds, {frame.state, frame.value});
+    case ValueKind::map: return finish_map(node, frame);
+    case ValueKind::choice: return node.minimal;
+    case ValueKind::variants: return finish_variants(node, frame);
   }
   return {};
 }
@@ -145,13 +150,14 @@ std::string Automaton::finish_integer(const ValueNode& node, const Position::Fra
   const bool digits = frame.state == kDigits || frame.state == kMinusDigits;
   if (frame.state == kStart) return node.minimal;
   const Range range = minus ? negative(node) : positive(node);
-  if (!digits) return std::to_string(range.low);
+  if (!digits) return std::to_string(next_multiple(range.low, node.multiple));
   int64_t first = frame.value, span = 1;
-  while (first + span - 1 < range.low) {
+  const auto nearest = [&] { return next_multiple(std::max(first, range.low), node.multiple); };
+  while (nearest() > std::min(first + span - 1, range.high)) {
     first *= 10;
     span *= 10;
   }
-  const int64_t value = std::max(first, range.low);
+  const int64_t value = nearest();
   return std::to_string(value).substr(std::to_string(frame.value).size());
 }
 
@@ -171,17 +177,41 @@ std::string Automaton::finish_object(const ValueNode& node, const Position::Fram
   return best;
 }
 
+std::string Automaton::finish_map(const ValueNode& node, const Position::Frame& frame) const {
+  const auto minimal = [&](int32_t part) { return part < 0 ? "" : grammar_.node(part).minimal; };
+  const std::string value = minimal(node.item) + "}";
+  switch (frame.state) {
+    case kMapBrace: return node.minimal;
+    case kMapFirst:
+    case kMapAfter: return frame.value >= node.min ? "}" : minimal(node.key) + ": " + value;
+    case kMapColon: return ": " + value;
+    case kMapSpace: return " " + value;
+    default: return " " + minimal(node.key) + ": " + value;
+  }
+}
+
+std::string Automaton::finish_variants(const ValueNode& node, const Position::Frame& frame) const {
+  std::string best;
+  for (int32_t literal = 0; literal < node.literals.size(); ++literal) {
+    if (!node.literals.passes(literal, frame.state)) continue;
+    const auto target = static_cast<size_t>(node.literals.target(literal));
+    const std::string text = node.literals.rest(literal, frame.state) +
+                             grammar_.object_tail(grammar_.node(node.parts[target]), 1, true);
+    if (best.empty() || text.size() < best.size()) best = text;
+  }
+  return best;
+}
+
 std::string Automaton::finish_array(const ValueNode& node, const Position::Frame& frame) const {
   if (frame.state == kBracket) return node.minimal;
   std::string text;
   int64_t count = frame.value;
   if (frame.state == kAfterComma) {
-    text += " " + grammar_.node(node.item).minimal;
-    ++count;
+    text += " " + grammar_.node(Grammar::item_of(node, count++)).minimal;
   }
   for (; count < node.min; ++count) {
     if (count > 0) text += ", ";
-    text += grammar_.node(node.item).minimal;
+    text += grammar_.node(Grammar::item_of(node, count)).minimal;
   }
   return text + "]";
 }

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "engine/constraint.h"
+#include "engine/sample/decimal.h"
+#include "engine/sample/dfa.h"
 #include "engine/text/call_form.h"
 
 namespace corvid::engine {
@@ -39,8 +41,13 @@ class LiteralTrie {
   std::vector<int32_t> targets_;
 };
 
-// `raw` and `tags` are string and object of the XML syntax.
-enum class ValueKind : uint8_t { literals, string, integer, number, object, array, raw, tags };
+// `raw` and `tags` are string and object of the XML syntax. pattern: a string by `dfa`; decimal: a
+// number within bounds; map: an object with keys of any name; choice: the part that takes the first
+// byte; variants: objects that their first property tells apart.
+enum class ValueKind : uint8_t {
+  literals, string, integer, number, object, array, raw, tags,
+  pattern, decimal, map, choice, variants
+};
 
 struct Property {
   std::string key;  // as it is written: "name":_
@@ -52,7 +59,14 @@ struct ValueNode {
   ValueKind kind = ValueKind::literals;
   LiteralTrie literals;
   int64_t min = 0, max = -1;  // characters of a string, items of an array (-1: any), integer bounds
-  int32_t item = -1;
+  int64_t multiple = 1;  // of which an integer is a multiple
+  DecimalBounds bounds;
+  Dfa dfa;            // of the whole text with its quotes, or with its kParameterEnd
+  int32_t item = -1;  // of an array behind its `parts`; the values of a map
+  int32_t key = -1;   // the keys of a map
+  // The first items of an array; what a choice or variants choose from. Literals of variants are
+  // objects up to behind their first value; targets are indices in `parts`.
+  std::vector<int32_t> parts;
   std::vector<Property> properties;
   // Object: what may follow once properties before `next` are decided; see Grammar::keys.
   std::vector<LiteralTrie> keys;
@@ -85,6 +99,17 @@ class Grammar {
   const std::vector<Tool>& tools() const { return tools_; }
   const LiteralTrie& names() const { return names_; }  // name", "arguments":_ ; target: tool
 
+  // For the compiler of schemas. Objects and tags get their keys and minimal text; sequences of
+  // items their minimal text.
+  int32_t add(ValueNode node);
+  void finish_object(ValueNode& node) const;
+  void finish_tags(ValueNode& node) const;
+  // The node of item `index` of an array.
+  static int32_t item_of(const ValueNode& array, int64_t index) {
+    const bool first = index < static_cast<int64_t>(array.parts.size());
+    return first ? array.parts[static_cast<size_t>(index)] : array.item;
+  }
+
   // What may be written in an object when all properties before `next` are written or skipped;
   // `any`: one has been written. Targets are property indices or kCloseObject.
   static const LiteralTrie& keys(const ValueNode& object, int64_t next, bool any) {
@@ -96,11 +121,6 @@ class Grammar {
   std::string tags_tail(const ValueNode& tags, uint64_t used) const;
 
  private:
-  friend class SchemaCompiler;
-  int32_t add(ValueNode node);
-  void finish_object(ValueNode& node) const;
-  void finish_tags(ValueNode& node) const;
-
   std::vector<ValueNode> nodes_;
   std::vector<Tool> tools_;
   LiteralTrie names_;

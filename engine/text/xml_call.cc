@@ -31,14 +31,26 @@ std::string_view named(std::string_view text, size_t at, std::string_view tag) {
   return text.substr(begin, end - begin);
 }
 
-// Numbers, lists and the like; Python's words for the constants are read as well.
-OrderedJson typed(const std::string& value, const OrderedJson& schema) {
-  const auto allows = [&](std::string_view type) {
-    const auto found = schema.find("type");
-    if (found == schema.end()) return false;
+// Whether the schema, or one of its alternatives, names the type; any type where `type` is empty.
+bool names_type(const OrderedJson& schema, std::string_view type, int depth = 0) {
+  if (!schema.is_object() || depth > 8) return false;
+  if (const auto found = schema.find("type"); found != schema.end()) {
+    if (type.empty()) return true;
     if (found->is_string()) return found->get_ref<const std::string&>() == type;
     return found->is_array() && std::find(found->begin(), found->end(), type) != found->end();
-  };
+  }
+  for (const char* keyword : {"anyOf", "oneOf", "allOf"}) {
+    if (!schema.contains(keyword) || !schema[keyword].is_array()) continue;
+    for (const OrderedJson& part : schema[keyword]) {
+      if (names_type(part, type, depth + 1)) return true;
+    }
+  }
+  return false;
+}
+
+// Numbers, lists and the like; Python's words for the constants are read as well.
+OrderedJson typed(const std::string& value, const OrderedJson& schema) {
+  const auto allows = [&](std::string_view type) { return names_type(schema, type); };
   const auto is_written = [&](const OrderedJson& given) {
     if (given.is_string()) return given == value;
     if (given.is_boolean() && value == (given ? "True" : "False")) return true;
@@ -52,8 +64,7 @@ OrderedJson typed(const std::string& value, const OrderedJson& schema) {
       if (is_written(given)) return given;
     }
   }
-  const bool has_type = schema.is_object() && schema.contains("type");
-  if (!has_type || allows("string")) return value;
+  if (!names_type(schema, "") || allows("string")) return value;
   if (value == "True" && allows("boolean")) return true;
   if (value == "False" && allows("boolean")) return false;
   if (value == "None" && allows("null")) return nullptr;

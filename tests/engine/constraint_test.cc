@@ -326,9 +326,9 @@ TEST_CASE("a schema outside of the supported part names tool and keyword") {
     return "no failure";
   };
   const std::string pattern =
-      message(R"({"properties": {"a": {"type": "string", "pattern": "x"}}})");
+      message(R"j({"properties": {"a": {"type": "string", "pattern": "(?=x)"}}})j");
   CHECK_THAT(pattern, Catch::Contains("'odd'") && Catch::Contains("'pattern'"));
-  CHECK_THAT(message(R"({"properties": {"a": {"anyOf": []}}})"), Catch::Contains("'type'"));
+  CHECK_THAT(message(R"({"properties": {"a": {"anyOf": []}}})"), Catch::Contains("'anyOf'"));
   CHECK_THAT(message(R"({"required": ["b"]})"), Catch::Contains("'b'"));
   CHECK_THAT(message("[1"), Catch::Contains("JSON"));
 }

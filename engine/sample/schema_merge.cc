@@ -1,0 +1,231 @@
+#include "engine/sample/schema_merge.h"
+
+#include <algorithm>
+#include <charconv>
+#include <numeric>
+#include <set>
+#include <string_view>
+
+#include "runtime/base/json.h"
+
+namespace corvid::engine {
+namespace {
+
+constexpr int kHopsMax = 64;  // of references and allOf within one schema
+
+bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::set<std::string> types_of(const OrderedJson& type) {
+  std::set<std::string> types;
+  if (type.is_string()) types.insert(type.get<std::string>());
+  for (size_t i = 0; type.is_array() && i < type.size(); ++i) {
+    if (type[i].is_string()) types.insert(type[i].get<std::string>());
+  }
+  return types;
+}
+
+OrderedJson merged_types(const OrderedJson& a, const OrderedJson& b) {
+  const std::set<std::string> left = types_of(a), right = types_of(b);
+  OrderedJson both = OrderedJson::array();
+  for (const std::string& type : left) {
+    if (right.contains(type) || (type == "integer" && right.contains("number"))) {
+      both.push_back(type);
+    } else if (type == "number" && right.contains("integer")) {
+      both.push_back("integer");
+    }
+  }
+  return both;
+}
+
+OrderedJson common_values(const OrderedJson& a, const OrderedJson& b) {
+  OrderedJson both = OrderedJson::array();
+  for (const OrderedJson& value : a) {
+    if (std::find(b.begin(), b.end(), value) != b.end()) both.push_back(value);
+  }
+  return both;
+}
+
+OrderedJson all_of(const OrderedJson& a, const OrderedJson& b) {
+  if (a == b) return a;
+  return {{"allOf", OrderedJson::array({a, b})}};
+}
+
+// A list of patterns or formats; a single one is a list of one.
+OrderedJson joined(const OrderedJson& a, const OrderedJson& b) {
+  OrderedJson list = OrderedJson::array();
+  for (const OrderedJson* part : {&a, &b}) {
+    if (!part->is_array()) list.push_back(*part);
+    else list.insert(list.end(), part->begin(), part->end());
+  }
+  return list;
+}
+
+// Every choice of one beside every choice of the other.
+OrderedJson products(const OrderedJson& a, const OrderedJson& b) {
+  OrderedJson list = OrderedJson::array();
+  for (const OrderedJson& x : a) {
+    for (const OrderedJson& y : b) list.push_back(all_of(x, y));
+  }
+  return list;
+}
+
+// What `closed`, with its additionalProperties, says of properties that `other` alone names.
+void close_properties(const OrderedJson& closed, const OrderedJson& other,
+                      OrderedJson& properties) {
+  const auto rest = closed.find("additionalProperties");
+  if (rest == closed.end() || *rest == true) return;
+  const OrderedJson own = closed.value("properties", OrderedJson::object());
+  const OrderedJson others = other.value("properties", OrderedJson::object());
+  for (const auto& [name, part] : others.items()) {
+    if (!own.contains(name)) properties[name] = all_of(part, *rest);
+  }
+}
+
+OrderedJson merged_properties(const OrderedJson& a, const OrderedJson& b) {
+  OrderedJson properties = a.value("properties", OrderedJson::object());
+  const OrderedJson more = b.value("properties", OrderedJson::object());
+  for (const auto& [name, part] : more.items()) {
+    properties[name] = properties.contains(name) ? all_of(properties[name], part) : part;
+  }
+  close_properties(a, b, properties);
+  close_properties(b, a, properties);
+  return properties;
+}
+
+bool is_number(const OrderedJson& a, const OrderedJson& b) {
+  return a.is_number() && b.is_number();
+}
+
+OrderedJson merged_keyword(const std::string& name, const OrderedJson& a, const OrderedJson& b,
+                           const SchemaError& error) {
+  if (a == b) return a;
+  if (name == "type") return merged_types(a, b);
+  if (name == "enum") return common_values(a, b);
+  if (name == "items" || name == "additionalProperties" || name == "propertyNames") {
+    return all_of(a, b);
+  }
+  if (name == "pattern" || name == "format" || name == "required") return joined(a, b);
+  if (name == "anyOf") return products(a, b);
+  if (name == "uniqueItems") return true;
+  const bool low = is_one_of(name, {"minimum", "exclusiveMinimum", "minLength", "minItems",
+                                    "minProperties"});
+  const bool high = is_one_of(name, {"maximum", "exclusiveMaximum", "maxLength", "maxItems",
+                                     "maxProperties"});
+  if (low && is_number(a, b)) return a.get<double>() > b.get<double>() ? a : b;
+  if (high && is_number(a, b)) return a.get<double>() < b.get<double>() ? a : b;
+  const bool whole = a.is_number_integer() && b.is_number_integer();
+  if (name == "multipleOf" && whole && a.get<int64_t>() > 0 && b.get<int64_t>() > 0 &&
+      a.get<int64_t>() < (1 << 24) && b.get<int64_t>() < (1 << 24)) {
+    return std::lcm(a.get<int64_t>(), b.get<int64_t>());
+  }
+  if (is_one_of(name, {"title", "description", "default", "examples", "$comment", "$schema"})) {
+    return a;
+  }
+  error("says '" + name + "' twice, which is not supported");
+  return a;
+}
+
+// "~1" and "~0" of a pointer, "%xx" of a URI.
+std::string plain_name(std::string_view token) {
+  std::string name;
+  for (size_t i = 0; i < token.size(); ++i) {
+    int value = 0;
+    const auto* const digits = token.data() + i + 1;
+    if (token[i] == '%' && i + 2 < token.size() &&
+        std::from_chars(digits, digits + 2, value, 16).ptr == digits + 2) {
+      name += static_cast<char>(value);
+      i += 2;
+    } else if (token[i] == '~' && i + 1 < token.size() && (token[i + 1] == '0' ||
+                                                           token[i + 1] == '1')) {
+      name += token[++i] == '0' ? '~' : '/';
+    } else {
+      name += token[i];
+    }
+  }
+  return name;
+}
+
+const OrderedJson* seek(const OrderedJson& root, std::string_view reference) {
+  if (!reference.starts_with('#')) return nullptr;
+  const OrderedJson* at = &root;
+  for (reference.remove_prefix(1); !reference.empty();) {
+    if (reference[0] != '/') return nullptr;
+    const size_t end = std::min(reference.find('/', 1), reference.size());
+    const std::string name = plain_name(reference.substr(1, end - 1));
+    reference.remove_prefix(end);
+    if (at->is_object() && at->contains(name)) {
+      at = &at->at(name);
+    } else {
+      size_t index = 0;
+      const bool good = std::from_chars(name.data(), name.data() + name.size(), index).ptr ==
+                        name.data() + name.size();
+      if (!at->is_array() || !good || index >= at->size()) return nullptr;
+      at = &at->at(index);
+    }
+  }
+  return at;
+}
+
+OrderedJson flat(OrderedJson schema, const OrderedJson& root, const SchemaError& error, int& hops) {
+  while (schema.is_object() && (schema.contains("$ref") || schema.contains("allOf") ||
+                                schema.contains("const"))) {
+    if (++hops > kHopsMax) error("refers to itself without end");
+    OrderedJson rest = schema, more = true;
+    if (schema.contains("$ref")) {
+      const OrderedJson reference = schema["$ref"];
+      const OrderedJson* found =
+          reference.is_string() ? seek(root, reference.get_ref<const std::string&>()) : nullptr;
+      if (found == nullptr) error("has a '$ref' to " + reference.dump() + ", which is not in it");
+      rest.erase("$ref");
+      more = *found;
+    } else if (schema.contains("const")) {
+      more = {{"enum", OrderedJson::array({schema["const"]})}};
+      rest.erase("const");
+    } else {
+      const OrderedJson parts = schema["allOf"];
+      if (!parts.is_array()) error("needs a list for 'allOf'");
+      rest.erase("allOf");
+      for (const OrderedJson& part : parts) {
+        more = merge_schemas(more, flat(part, root, error, hops), error);
+      }
+    }
+    rest.erase("$defs");
+    rest.erase("definitions");
+    schema = merge_schemas(rest, flat(more, root, error, hops), error);
+  }
+  return schema;
+}
+
+}  // namespace
+
+OrderedJson merge_schemas(const OrderedJson& a, const OrderedJson& b, const SchemaError& error) {
+  const auto is_open = [](const OrderedJson& x) {
+    return x == true || (x.is_object() && x.empty());
+  };
+  if (is_open(a)) return b;
+  if (is_open(b)) return a;
+  if (a == false || b == false) return false;
+  if (!a.is_object() || !b.is_object()) error("has a part that is not an object");
+  OrderedJson merged = a;
+  for (const auto& [name, value] : b.items()) {
+    if (name == "properties") continue;
+    if (name == "oneOf" && merged.contains(name)) {
+      error("has two 'oneOf' together, which is not supported");
+    }
+    merged[name] = merged.contains(name) ? merged_keyword(name, merged[name], value, error) : value;
+  }
+  if (a.contains("properties") || b.contains("properties")) {
+    merged["properties"] = merged_properties(a, b);
+  }
+  return merged;
+}
+
+OrderedJson flat_schema(const OrderedJson& schema, const OrderedJson& root,
+                        const SchemaError& error) {
+  int hops = 0;
+  return flat(schema, root, error, hops);
+}
+
+}  // namespace corvid::engine
