@@ -12,6 +12,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/clean_copy.h"
+#include "runtime/early_check.h"
 #include "runtime/output_files.h"
 
 namespace corvid::runtime {
@@ -174,7 +175,8 @@ void AgentLoop::withhold_known(Request& request) const {
   if (!has_choice || edit_is_unchecked_) request.withheld.insert("edit_file");
   if (has_choice) request.withheld.insert("suggest_edits");
   if (check_is_known_) request.withheld.insert("shell");
-  if (parts_.checker != nullptr && state_.applied.empty() && has_choice) {
+  const bool can_suggest = parts_.toolbox.find("suggest_edits") != nullptr && !has_suggestions_;
+  if (parts_.checker != nullptr && state_.applied.empty() && (has_choice || can_suggest)) {
     request.withheld.insert("finish");
   }
   const int read_count = int(state_.read_hashes.size());
@@ -269,6 +271,7 @@ std::optional<Nudge> AgentLoop::finish_step(const Step& step) {
                         options_.attempt);
   const std::string text = shown_output(call, to_utf8(result.text));
   record({Role::tool, text, {}, call.id});
+  has_suggestions_ = has_suggestions_ || call.name == "suggest_edits";
   if (result.finished) return std::nullopt;  // the check answers it
   return stuck_.after_call(call.name, call.arguments, text, result.is_error);
 }
@@ -405,6 +408,7 @@ std::optional<StopReason> AgentLoop::check(std::stop_token stop) {
   }
   if (last_check_->status == CheckStatus::verified) return StopReason::verified;
   if (last_check_->status == CheckStatus::unverified) return StopReason::unverified;
+  if (!why_check_cannot_run(last_check_->run, is_narrow()).empty()) return StopReason::check_failed;
   if (++failed_checks_ >= options_.checks_max) return StopReason::check_failed;
   const std::string text = "The check fails (exit code " +
                            std::to_string(last_check_->run.exit_code) + ").\n" +

@@ -143,6 +143,7 @@ class AgentLoop {
   int failed_checks_ = 0;
   StuckDetector stuck_;
   bool edit_is_unchecked_ = false;
+  bool has_suggestions_ = false;  // were asked for, whether there are any
   bool check_is_known_ =
       false;  // the check ran since the last change, and the model saw its output
   bool was_denied_ = false;

@@ -10,6 +10,8 @@
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/clean_copy.h"
+#include "runtime/early_check.h"
+#include "runtime/run_ending.h"
 
 namespace corvid::runtime {
 namespace {
@@ -64,17 +66,21 @@ class Runner {
       }
     }
     check_time_ = attempts_.check_time_first;
+    is_second_ = check_time_ == std::chrono::milliseconds::max();
   }
 
-  // After all have failed: those whose check was cut off get all the time that it may take. False
-  // when there are none.
+  // Those whose check was cut off get more time: all that it may take when every attempt has
+  // failed; some when one is verified and they come before it, so that a busy machine does not
+  // decide. False when there are none.
   bool begin_second_chances(std::stop_token stop) {
-    if (winner_.has_value() || fatal_ || stop.stop_requested()) return false;
-    if (check_time_ == std::chrono::milliseconds::max()) return false;
-    check_time_ = std::chrono::milliseconds::max();
+    if (is_second_ || fatal_ || stop.stop_requested()) return false;
+    is_second_ = true;
+    check_time_ = winner_.has_value() ? attempts_.check_time_first * kMoreTime
+                                      : std::chrono::milliseconds::max();
     queue_.clear();
     next_ = 0;
     for (const auto& [index, attempt] : done_) {
+      if (winner_.has_value() && index > *winner_) break;
       const auto& check = attempt->outcome.check;
       const bool was_cut_off = check.has_value() && check->run.timed_out;
       if (was_cut_off && int(queue_.size()) < kSecondChances) queue_.push_back(index);
@@ -88,7 +94,7 @@ class Runner {
       {
         const std::scoped_lock guard(mutex_);
         if (winner_.has_value() && *winner_ < index) return;
-        if (fatal_ || stop.stop_requested()) return;
+        if (fatal_ || stop.stop_requested() || !why_check_cannot_run_.empty()) return;
       }
       auto attempt = std::make_unique<Attempt>();
       attempt->outcome.index = index;
@@ -119,12 +125,12 @@ class Runner {
     }
     AttemptsResult result;
     result.winner = winner_;
+    result.why_check_cannot_run = why_check_cannot_run_;
     if (winner_.has_value()) {
       const Attempt& winner = *done_.at(*winner_);
       apply(Winner{*winner.workspace, fork_, winner.changed});
     }
     for (auto& [index, attempt] : done_) {
-      result.tokens += attempt->outcome.tokens;
       if (attempt->outcome.status != "cancelled") ++result.tried;
       result.outcomes.push_back(attempt->outcome);
     }
@@ -219,12 +225,12 @@ class Runner {
       ~Bookkeeping() {
         outcome.check = loop.last_check();
         outcome.tokens = loop.tokens();
-        outcome.turns = loop.turns();
         outcome.was_denied = loop.was_denied();
         outcome.text = loop.last_text();
       }
     } bookkeeping{outcome, loop};
-    outcome.status = status_of(loop.run(std::move(from), stop));
+    outcome.reason = loop.run(std::move(from), stop);
+    outcome.status = ends_failed(outcome.reason, loop) ? "failed" : status_of(outcome.reason);
   }
 
   void settle(int index, std::unique_ptr<Attempt> attempt) {
@@ -249,9 +255,12 @@ class Runner {
       attempt->workspace.reset();
       attempt->copy.reset();
     }
-    if (const auto before = done_.find(index); before != done_.end()) {
-      attempt->outcome.tokens += before->second->outcome.tokens;  // of its first chance
+    if (why_check_cannot_run_.empty() && outcome.check.has_value()) {
+      why_check_cannot_run_ =
+          why_check_cannot_run(outcome.check->run, parts_.profile.calls_required);
     }
+    // A second chance that was cancelled says nothing.
+    if (outcome.status == "cancelled" && done_.contains(index)) return;
     done_[index] = std::move(attempt);
   }
 
@@ -265,11 +274,13 @@ class Runner {
   int count_ = 0;
   std::vector<int> queue_;  // attempts to be made, in order
   std::chrono::milliseconds check_time_ = std::chrono::milliseconds::max();
+  bool is_second_ = false;  // no attempt gets a further chance
   std::atomic<size_t> next_{0};
   std::mutex mutex_;  // protects what follows
   std::optional<Reply> first_;
   std::vector<std::stop_source> stops_;
   std::optional<int> winner_;
+  std::string why_check_cannot_run_;
   std::map<int, std::unique_ptr<Attempt>> done_;
   std::exception_ptr fatal_;
 };

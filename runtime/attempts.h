@@ -18,8 +18,8 @@ struct AttemptOutcome {
   std::string status;  // verified, unverified, failed, limit, cancelled, error
   std::optional<CheckResult> check;
   std::string diff;
-  TokenCounts tokens;
-  int turns = 0;
+  TokenCounts tokens;  // of its last chance
+  StopReason reason = StopReason::check_failed;
   bool was_denied = false;
   std::string text;  // the model's last words, or the error's text
 };
@@ -31,7 +31,7 @@ struct AttemptsResult {
   // lowest failed one, and so on.
   std::optional<int> best;
   std::vector<AttemptOutcome> outcomes;  // by index, those that ran
-  TokenCounts tokens;                    // of all attempts
+  std::string why_check_cannot_run;      // see early_check.h: no further attempt was made
 };
 
 struct AttemptsOptions {
@@ -42,10 +42,11 @@ struct AttemptsOptions {
   std::filesystem::path scratch;     // where the copies are made; empty: the temporary folder
   // A repair often makes a loop that never ends: a check of an attempt has this long at first. When
   // none is verified, the first kSecondChances of those that were cut off run again with all the
-  // time that the check may take.
+  // time that the check may take; when one is, those below it run again with kMoreTime as long.
   std::chrono::milliseconds check_time_first = std::chrono::milliseconds::max();
 };
 inline constexpr int kSecondChances = 4;
+inline constexpr int kMoreTime = 3;
 
 // Ten times the longest check of the session so far, at least 20 s.
 std::chrono::milliseconds first_check_time(std::span<const Event> events);

@@ -42,17 +42,21 @@ float log_sum_exp(std::span<const float> row) {
 }  // namespace
 
 RankSettings parse_rank_settings(std::string_view profile_json) {
-  const Json profile = parse_json(profile_json, "corvid.profile");
   RankSettings settings;
-  if (!profile.contains("rank")) return settings;
-  const Json& rank = profile.at("rank");
-  if (json_string_or(rank, "format", "") != "read-twice") {
-    fail(Code::invalid, "corvid.profile: unknown rank format; known: read-twice");
+  try {
+    const Json profile = parse_json(profile_json, "corvid.profile");
+    if (!profile.contains("rank")) return settings;
+    const Json& rank = profile.at("rank");
+    if (json_string_or(rank, "format", "") != "read-twice") {
+      fail(Code::corrupt, "unknown format; known: read-twice");
+    }
+    settings.is_read_twice = true;
+    settings.weight = rank.value("weight", 0.0f);
+    settings.token = rank.value("token", 1.0f);
+    settings.verdict = rank.value("verdict", 0.0f);
+  } catch (const std::exception& error) {  // edge: the JSON library, and what reads it
+    fail(Code::corrupt, std::string("corvid.profile: rank: ") + error.what());
   }
-  settings.is_read_twice = true;
-  settings.weight = rank.value("weight", 0.0f);
-  settings.token = rank.value("token", 1.0f);
-  settings.verdict = rank.value("verdict", 0.0f);
   return settings;
 }
 

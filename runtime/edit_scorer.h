@@ -17,7 +17,7 @@ struct RankSettings {
   float verdict = 0;           // of the line's log-odds of being wrong
 };
 
-RankSettings parse_rank_settings(std::string_view profile_json);  // throws invalid
+RankSettings parse_rank_settings(std::string_view profile_json);  // throws corrupt
 
 // Scores the candidates of one function in one prefill: the model reads the function, a mark, and
 // the function again; at each token of the second reading it predicts <|ok|> or the token that

@@ -3,6 +3,7 @@
 #include <string>
 #include <thread>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -44,6 +45,22 @@ class SignalThread {
   std::thread thread_;
 };
 
+// The next file that is opened would take the place of a closed stream, and get its output.
+void fill_closed_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) >= 0) continue;
+    // Nothing can be written to stdout then, which is found out as elsewhere.
+    if (::open("/dev/null", stream == STDERR_FILENO ? O_WRONLY : O_RDONLY) < 0) _exit(6);
+  }
+}
+
+// What a command wrote must have arrived.
+int exit_code_with_output(int exit_code) {
+  if (exit_code != 0 || (std::fflush(stdout) == 0 && std::ferror(stdout) == 0)) return exit_code;
+  std::fputs("corvid: stdout cannot be written\n", stderr);
+  return 6;
+}
+
 int exit_code_of(const Error& error) {
   if (error.code() == Code::device) return 5;
   return error.code() == Code::invalid || error.code() == Code::not_found ? 1 : 6;
@@ -52,6 +69,8 @@ int exit_code_of(const Error& error) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  fill_closed_streams();
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that has gone away is an answer of write()
   CLI::App app{
       "Corvid: an agent with its own engine, sandbox and memory.\n\n"
       "  corvid run \"make the failing test pass\" --verify \"make test\"\n"
@@ -73,7 +92,7 @@ int main(int argc, char** argv) {
   const SignalThread signals(source);
   try {
     app.parse(argc, argv);
-    return context.exit_code;
+    return exit_code_with_output(context.exit_code);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 1;
   } catch (const Error& error) {

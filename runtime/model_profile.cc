@@ -5,10 +5,10 @@
 namespace corvid::runtime {
 
 ModelProfile parse_profile(std::string_view json) {
-  const Json object = parse_json(json, "corvid.profile");
-  if (!object.is_object()) fail(Code::invalid, "corvid.profile: not a JSON object");
   ModelProfile profile;
   try {
+    const Json object = parse_json(json, "corvid.profile");
+    if (!object.is_object()) fail(Code::corrupt, "not a JSON object");
     profile.system = json_string_or(object, "system", "");
     profile.calls_required = json_string_or(object, "calls", "") == "required";
     profile.tool_output_bytes = json_int_or(object, "tool_output_bytes", 0);
@@ -22,16 +22,16 @@ ModelProfile parse_profile(std::string_view json) {
     if (object.contains("omit")) {
       profile.omit = object.at("omit").get<std::map<std::string, std::vector<std::string>>>();
     }
-  } catch (const Json::exception& error) {
-    fail(Code::invalid, std::string("corvid.profile: ") + error.what());
+  } catch (const std::exception& error) {  // the library's, and what the text's reader says
+    fail(Code::corrupt, std::string("corvid.profile: ") + error.what());
   }
   if (profile.attempts < 1 || profile.attempts > 4096) {
-    fail(Code::invalid, "corvid.profile: 'attempts' must be 1 to 4096");
+    fail(Code::corrupt, "corvid.profile: 'attempts' must be 1 to 4096");
   }
   for (const auto& [argument, source] : profile.offered) {
     if (source != "check" && source != "python_files" && source != "files" && source != "choices" &&
         source != "none") {
-      fail(Code::invalid, "corvid.profile: offered '" + argument + "' is drawn from '" + source +
+      fail(Code::corrupt, "corvid.profile: offered '" + argument + "' is drawn from '" + source +
                               "'; known: check python_files files choices none");
     }
   }

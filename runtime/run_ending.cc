@@ -1,8 +1,50 @@
 #include "runtime/run_ending.h"
 
+#include <algorithm>
+#include <set>
+
 #include "runtime/base/text.h"
+#include "runtime/early_check.h"
 
 namespace corvid::runtime {
+namespace {
+
+std::string cannot_run_text(const std::string& why) {
+  return "failed: the check cannot run: " + why +
+         "; name a command that works in the sandbox with --verify";
+}
+
+std::string unverified_text(const std::vector<std::string>& changed_tests) {
+  return "unverified: the check passes only with changed test or build files: " +
+         join(changed_tests, ", ");
+}
+
+std::string failed_text(const CheckRan& check) {
+  const std::string why = why_check_cannot_run(check, false);
+  if (!why.empty()) return cannot_run_text(why);
+  return "failed: the check does not pass (exit code " + std::to_string(check.exit_code) + ")";
+}
+
+// What kept all attempts from an end of their own; empty where they differ.
+std::string limit_text(const AttemptsResult& tried) {
+  std::set<StopReason> reasons;
+  for (const AttemptOutcome& outcome : tried.outcomes) {
+    if (outcome.status == "limit") reasons.insert(outcome.reason);
+  }
+  if (reasons == std::set{StopReason::turn_limit}) return " within its turns (--max-turns)";
+  if (reasons == std::set{StopReason::token_limit}) {
+    return " within the run's tokens (--max-tokens-total)";
+  }
+  if (reasons == std::set{StopReason::stuck}) return ": the model repeats itself without progress";
+  return " within its limits";
+}
+
+}  // namespace
+
+bool ends_failed(StopReason reason, const AgentLoop& loop) {
+  const auto& check = loop.last_check();
+  return reason == StopReason::stuck && check.has_value() && check->status == CheckStatus::failed;
+}
 
 void settle(RunResult& result, StopReason reason, const AgentLoop& loop,
             const RunOptions& options) {
@@ -17,25 +59,27 @@ void settle(RunResult& result, StopReason reason, const AgentLoop& loop,
       break;
     case StopReason::unverified:
       result.status = "unverified";
-      result.message = "unverified: the check passes only with changed test or build files: " +
-                       join(result.changed_tests, ", ");
+      result.message = unverified_text(result.changed_tests);
       break;
     case StopReason::check_failed:
       result.status = "failed";
-      result.message = "failed: the check does not pass (exit code " +
-                       std::to_string(result.check.has_value() ? result.check->exit_code : 1) + ")";
+      result.message = failed_text(*result.check);
       break;
     case StopReason::done:
       result.status = loop.was_denied() ? "denied" : "unverified";
       result.message = loop.last_text().empty() ? "done; no check was asked for" : loop.last_text();
       break;
     case StopReason::turn_limit:
-    case StopReason::stuck:
       result.status = "limit";
       result.message =
-          reason == StopReason::stuck
-              ? "stopped: the model repeats itself without progress"
-              : "stopped after " + std::to_string(options.turns_max) + " turns (--max-turns)";
+          "stopped after " + std::to_string(options.turns_max) + " turns (--max-turns)";
+      break;
+    case StopReason::stuck:
+      result.status = ends_failed(reason, loop) ? "failed" : "limit";
+      result.message = "stopped: the model repeats itself without progress";
+      if (ends_failed(reason, loop)) {
+        result.message = failed_text(*result.check) + "; " + result.message;
+      }
       break;
     case StopReason::token_limit:
       result.status = "limit";
@@ -45,6 +89,70 @@ void settle(RunResult& result, StopReason reason, const AgentLoop& loop,
     case StopReason::before_write:
       break;  // run_fork speaks for it
   }
+}
+
+bool settle_early(RunResult& result, const CheckResult& check, bool is_fixed) {
+  result.check = check.run;
+  result.changed_tests = check.changed_tests;
+  const std::string why = why_check_cannot_run(check.run, is_fixed);
+  if (check.status == CheckStatus::verified) {
+    result.status = "verified";
+    result.message = "verified: the check passes in a clean copy; nothing was left to do";
+  } else if (check.status == CheckStatus::unverified) {
+    result.status = "unverified";
+    result.message = unverified_text(result.changed_tests);
+  } else if (!why.empty()) {
+    result.status = "failed";
+    result.message = cannot_run_text(why);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void settle_attempts(RunResult& result, const AttemptsResult& tried, int count) {
+  result.attempts_winner = tried.winner;
+  result.status = attempts_status(tried);
+  const AttemptOutcome* best = best_outcome(tried);
+  if (best != nullptr && best->check.has_value()) {
+    result.check = best->check->run;
+    result.changed_tests = best->check->changed_tests;
+  }
+  const std::string diffs =
+      "; the workspace is as it was, the attempts' diffs are shown by: corvid sessions show " +
+      result.session;
+  if (tried.winner.has_value()) {
+    result.message = "verified: attempt " + std::to_string(*tried.winner) + " of " +
+                     std::to_string(count) + " passes the check";
+  } else if (result.status == "unverified") {
+    result.message =
+        "unverified: an attempt passes only with changed or added test or build files: " +
+        join(result.changed_tests, ", ") + diffs;
+  } else if (!tried.why_check_cannot_run.empty()) {
+    result.message = cannot_run_text(tried.why_check_cannot_run) + diffs;
+  } else {
+    const bool is_one = tried.tried == 1;
+    result.message = (is_one ? "the attempt does not pass the check"
+                             : "none of " + std::to_string(tried.tried) +
+                                   " attempts passes the check") +
+                     (result.status == "limit" ? limit_text(tried) : std::string()) + diffs;
+  }
+}
+
+void count_events(RunResult& result, std::span<const Event> events, int64_t begin) {
+  std::set<int> tried;
+  for (const Event& event : events) {
+    if (event.sequence < begin) continue;
+    if (const auto* check = std::get_if<CheckRan>(&event.body)) {
+      result.checks_run += check->purpose == "verify";
+    } else if (std::holds_alternative<TurnEnded>(event.body)) {
+      ++result.turns;
+    } else if (const auto* ended = std::get_if<AttemptEnded>(&event.body)) {
+      result.tokens += ended->tokens;
+      if (ended->status != "cancelled") tried.insert(event.attempt);
+    }
+  }
+  result.attempts_tried = int(tried.size());
 }
 
 }  // namespace corvid::runtime

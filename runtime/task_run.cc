@@ -14,6 +14,7 @@
 #include "runtime/base/text.h"
 #include "runtime/cut_off.h"
 #include "runtime/deadline.h"
+#include "runtime/early_check.h"
 #include "runtime/instructions.h"
 #include "runtime/kept_files.h"
 #include "runtime/profile_needs.h"
@@ -61,7 +62,8 @@ class TaskRun {
     provider_ = open_model();
     profile_ = provider_->profile();
     opinion_ = provider_->edit_opinion();
-    toolbox_ = std::make_unique<tools::Toolbox>(profile_.tools);
+    toolbox_ = own_part(Code::device,
+                        [&] { return std::make_unique<tools::Toolbox>(profile_.tools); });
     policy_ = make_policy();
     if (toolbox_->find("suggest_edits") != nullptr) {
       edit_ranker_ = own_part(Code::unsupported, [&] {
@@ -204,6 +206,7 @@ class TaskRun {
   const tools::Evidence& evidence();
   void apply(const Winner& winner);
   void drive(RunResult& result, StartPoint from, std::stop_token stop);
+  bool check_decides(RunResult& result, std::stop_token stop);
   void run_fork(RunResult& result, AgentLoop& loop, int count, std::stop_token stop);
   void finish(RunResult& result);
 
@@ -229,7 +232,9 @@ class TaskRun {
   int changing_turn_ = 0;
   bool change_is_open_ =
       false;  // a step began to change the workspace, and its end is not recorded
-  bool is_resumed_ = false;
+  bool is_resumed_ = false;         // with the task that it had
+  bool check_comes_first_ = false;  // what the workspace holds may be the result already
+  int64_t begin_event_ = 0;         // of this part of the run
   std::stop_token stop_;
   std::atomic<int64_t> tokens_left_{0};
   std::vector<int> failed_attempts_;
@@ -336,7 +341,16 @@ RunResult TaskRun::conduct(const std::function<StartPoint()>& prepare, std::stop
   return result;
 }
 
+// The check over the workspace as it stands. True: it is the end of the run.
+bool TaskRun::check_decides(RunResult& result, std::stop_token stop) {
+  const CheckResult now = checker_->verify(workspace_, stop);
+  session_->append(now.run);
+  if (now.originals.has_value()) session_->append(*now.originals);
+  return settle_early(result, now, profile_.calls_required);
+}
+
 void TaskRun::drive(RunResult& result, StartPoint from, std::stop_token stop) {
+  if (check_comes_first_ && check_decides(result, stop)) return;
   const int count = options_.attempts > 0     ? options_.attempts
                     : options_.verify.empty() ? 1
                                               : profile_.attempts;
@@ -368,13 +382,14 @@ void TaskRun::drive(RunResult& result, StartPoint from, std::stop_token stop) {
     RunResult& result;
     AgentLoop& loop;
     ~Bookkeeping() {
-      result.turns += loop.turns();
       result.tokens += loop.tokens();
       keep_state(loop.shared_conversation(), run.environment_.paths.state(), run.session_->id());
     }
   } bookkeeping{*this, result, loop};
   const StopReason reason = loop.run(std::move(from), stop);
   if (reason == StopReason::before_write) {
+    const bool is_repair = profile_.calls_required && needs_no_repair(session_->events());
+    if (is_repair && check_decides(result, stop)) return;
     run_fork(result, loop, count, stop);
   } else {
     settle(result, reason, loop, options_);
@@ -394,35 +409,7 @@ void TaskRun::run_fork(RunResult& result, AgentLoop& loop, int count, std::stop_
   settings.temperature = 0;
   const AttemptsResult tried = run_attempts(
       loop, parts(), settings, attempts, [this](const Winner& winner) { apply(winner); }, stop);
-  result.tokens += tried.tokens;
-  result.attempts_tried = tried.tried;
-  result.attempts_winner = tried.winner;
-  for (const AttemptOutcome& outcome : tried.outcomes) {
-    result.turns += std::max(0, outcome.turns - loop.turns());
-  }
-  result.status = attempts_status(tried);
-  const AttemptOutcome* best = best_outcome(tried);
-  if (best != nullptr && best->check.has_value()) {
-    result.check = best->check->run;
-    result.changed_tests = best->check->changed_tests;
-  }
-  const std::string diffs =
-      "; the workspace is as it was, the attempts' diffs are shown by: corvid sessions show " +
-      session_->id();
-  if (tried.winner.has_value()) {
-    result.message = "verified: attempt " + std::to_string(*tried.winner) + " of " +
-                     std::to_string(count) + " passes the check";
-  } else if (result.status == "unverified") {
-    result.message =
-        "unverified: an attempt passes only with changed or added test or build files: " +
-        join(result.changed_tests, ", ") + diffs;
-  } else {
-    const bool is_one = tried.tried == 1;
-    result.message =
-        (is_one ? "the attempt does not pass the check"
-                : "none of " + std::to_string(tried.tried) + " attempts passes the check") +
-        std::string(result.status == "limit" ? " within its turns (--max-turns)" : "") + diffs;
-  }
+  settle_attempts(result, tried, count);
 }
 
 // The winner's changes; what others changed meanwhile in the same files stands in the way.
@@ -446,10 +433,7 @@ void TaskRun::finish(RunResult& result) {
   if (opinion_.tokens) result.ranking_tokens = opinion_.tokens();
   if (change_is_open_) record_snapshot(changing_turn_, store_.take(), true);
   const std::vector<Event> events = session_->events();
-  for (const Event& event : events) {
-    const auto* check = std::get_if<CheckRan>(&event.body);
-    if (check != nullptr && check->purpose == "verify") ++result.checks_run;
-  }
+  count_events(result, events, begin_event_);
   std::vector<ChangedPath> changes =
       session_changes(events, store_, {.since_event = last_run_event(events)});
   const std::vector<std::string> kept = kept_files(workspace_);
@@ -472,7 +456,6 @@ void TaskRun::finish(RunResult& result) {
 RunResult TaskRun::resume(const ResumeOptions& resume, std::unique_ptr<Session> session,
                           std::stop_token stop) {
   session_ = std::move(session);
-  is_resumed_ = true;
   TokenCounts rebuilt;
   RunResult result = conduct([&] { return pick_up(resume, rebuilt); }, stop);
   result.tokens += rebuilt;
@@ -482,9 +465,11 @@ RunResult TaskRun::resume(const ResumeOptions& resume, std::unique_ptr<Session> 
 // Where an earlier run of this session ended; a further task begins there anew.
 StartPoint TaskRun::pick_up(const ResumeOptions& resume, TokenCounts& rebuilt) {
   const std::vector<Event> events = session_->events();
+  if (!events.empty()) begin_event_ = events.back().sequence + 1;
   remember_all(events);  // what was logged, and not remembered before the end; again is no harm
   CutOff end = find_cut_off(events);
   const bool is_new_task = !resume.task.empty();
+  is_resumed_ = !is_new_task;
   if (is_new_task) {
     options_.task = resume.task;
     append_start();
@@ -513,7 +498,11 @@ StartPoint TaskRun::pick_up(const ResumeOptions& resume, TokenCounts& rebuilt) {
     resumed.changed_files.clear();
   }
   recorded_tree_ = found.tree;
-  start_snapshot_ = first.empty() ? found : store_.load(first);
+  // What stands there when a further task begins is the person's, not that task's.
+  start_snapshot_ = first.empty() || is_new_task ? found : store_.load(first);
+  check_comes_first_ =
+      !options_.verify.empty() && !is_new_task &&
+      (ends_with_pass(events) || (profile_.calls_required && !resumed.changed_files.empty()));
   if (first.empty() || is_new_task) record_snapshot(0, found, false);
   begin_provider();
   const std::vector<Message> messages =

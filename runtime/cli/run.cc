@@ -1,5 +1,8 @@
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
+#include <functional>
 #include <mutex>
 
 #include <unistd.h>
@@ -9,6 +12,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
+#include "runtime/base/text.h"
 #include "runtime/cli/command.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/task_run.h"
@@ -77,8 +81,47 @@ void refuse_mixed(const RunArguments& arguments, const std::vector<CLI::Option*>
   }
 }
 
+// What a run gives to the one who asked: its changes as a diff, and its message. Errors are told on
+// stderr.
+std::string answer_of(const RunResult& result) {
+  const Palette palette(stdout);
+  std::string answer;
+  if (!result.diff.empty()) answer = "\n" + coloured_diff(palette, result.diff) + "\n";
+  if (result.status == "error") return answer;
+  const std::string message = printable(result.message);
+  return answer + (result.exit_code == 0 ? palette.green(message) : palette.red(message)) + "\n";
+}
+
+// stdout of a run, which ends as by Ctrl-C when nobody can read on.
+class Output {
+ public:
+  explicit Output(std::stop_token outer) : forward_(outer, [this] { source_.request_stop(); }) {}
+
+  std::stop_token stop() const { return source_.get_token(); }
+  void write(const std::string& text) {
+    if (error_ != 0) return;
+    errno = 0;
+    write_text(stdout, text);
+    if (std::ferror(stdout) == 0) return;
+    error_ = errno == 0 ? EIO : errno;
+    write_text(stderr, fmt::format("corvid: cannot write to stdout: {}\n", std::strerror(error_)));
+    source_.request_stop();
+  }
+  // A result that nobody got is a failure; a reader that has gone away wanted no more.
+  int exit_code(const RunResult& result) const {
+    const bool is_left = error_ == EPIPE && result.status == "interrupted";
+    return error_ == 0 || is_left ? result.exit_code : 6;
+  }
+
+ private:
+  std::stop_source source_;
+  int error_ = 0;
+  std::stop_callback<std::function<void()>> forward_;
+};
+
 void execute(RunArguments& arguments, CommandContext& context) {
   RunView view(stderr);
+  Output output(context.stop);
   std::mutex mutex;  // attempts report from their own threads
   int event_count = 0;
   const int kill_after = event_count_of("CORVID_TEST_KILL_AFTER_EVENTS");
@@ -91,7 +134,7 @@ void execute(RunArguments& arguments, CommandContext& context) {
     if (++event_count == kill_after) std::raise(SIGKILL);
     if (event_count == interrupt_after) ::kill(::getpid(), SIGINT);
     if (arguments.json && !std::holds_alternative<RunEnded>(event.body)) {
-      write_text(stdout, json_line(event) + "\n");
+      output.write(json_line(event) + "\n");
     }
     if (!arguments.json) view.show(event);
   };
@@ -100,7 +143,7 @@ void execute(RunArguments& arguments, CommandContext& context) {
   options.use_memory = !arguments.no_memory;
   RunResult result;
   try {
-    result = dispatch(arguments, environment, context.stop);
+    result = dispatch(arguments, environment, output.stop());
   } catch (const Error& error) {  // before a session began
     const bool is_usage = error.code() == Code::invalid || error.code() == Code::not_found;
     if (is_usage || !arguments.json) throw;
@@ -111,11 +154,12 @@ void execute(RunArguments& arguments, CommandContext& context) {
     result.message = error.what();
   }
   if (arguments.json) {
-    write_text(stdout, dump_json(result_to_json(result)) + "\n");
+    output.write(dump_json(result_to_json(result)) + "\n");
   } else {
+    output.write(answer_of(result));
     view.show_result(result);
   }
-  context.exit_code = result.exit_code;
+  context.exit_code = output.exit_code(result);
 }
 
 }  // namespace

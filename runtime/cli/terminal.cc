@@ -156,16 +156,10 @@ void RunView::show(const Event& event) {
 }
 
 void RunView::show_result(const RunResult& result) {
-  if (!result.diff.empty()) {
-    line("");
-    write_text(stream_, coloured_diff(palette_, result.diff));
-    line("");
-  }
   const bool is_good = result.exit_code == 0;
+  if (result.status == "error") line(palette_.red(printable(result.message)));
   const bool can_go_on = result.status == "interrupted" || result.status == "limit" ||
                          (result.status == "error" && !result.session.empty());
-  line(is_good ? palette_.green(printable(result.message))
-               : palette_.red(printable(result.message)));
   if (!is_good && result.check.has_value() && result.check->exit_code != 0) {
     write_text(stream_, excerpt(result.check->output));
   }

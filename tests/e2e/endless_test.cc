@@ -45,3 +45,31 @@ TEST_CASE("a repair whose check takes much longer than the failing one gets a se
   CHECK(result_of(process).at("status") == "verified");
   CHECK(scene.get("calc.py") == "def add(a, b):\n    return a + b\n");
 }
+
+TEST_CASE("the lowest attempt that passes wins also where its check was cut off at first") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  // What the first attempt writes passes, but only after more time than a check has at first.
+  scene.put("check.py",
+            "import sys, time\nimport calc\nif calc.add(1, 2) != 3: sys.exit(1)\n"
+            "time.sleep(getattr(calc, 'PAUSE', 0))\n");
+  const auto repair = [](const std::string& lineage, const std::string& more) {
+    Json reply = call("edit_file", {{"path", "calc.py"},
+                                    {"old_text", "    return a - b\n"},
+                                    {"new_text", "    return a + b\n" + more}});
+    reply["lineage"] = lineage;
+    return reply;
+  };
+  const ProcessResult process =
+      scene.run({call("suggest_edits", Json::object()),
+                 call("read_file", {{"path", "calc.py"}}), repair("main", "PAUSE = 22\n"),
+                 repair("main.a1", ""), repair("main.a0b", "PAUSE = 22\n"),
+                 call("finish", {{"summary", "done"}})},
+                {"--verify", "python3 check.py", "--attempts", "2"});
+  const Json result = result_of(process);
+  INFO(process.out);
+  CHECK(result.at("status") == "verified");
+  CHECK(result.at("attempts").at("winner") == 0);
+  CHECK(result.at("attempts").at("tried") == 2);
+  CHECK(scene.get("calc.py").find("PAUSE") != std::string::npos);
+}

@@ -284,3 +284,122 @@ TEST_CASE("escape sequences of models, files and sessions are shown, never execu
     CHECK((shown.out + shown.err).find('\x1b') == std::string::npos);
   }
 }
+
+TEST_CASE("a model that repeats itself after a failed check has failed") {
+  if (!sandbox_works()) return;
+  const Json write = call("write_file", {{"path", "notes.md"}, {"content", "x"}});
+  for (const std::vector<std::string>& more :
+       std::vector<std::vector<std::string>>{{}, {"--attempts", "1", "--max-checks", "4"}}) {
+    const Scene scene;
+    std::vector<std::string> arguments = {"--verify", "false"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const ProcessResult done = run(scene, {write}, arguments);
+    const Json result = result_of(done);
+    CHECK(result.at("status") == "failed");
+    CHECK(done.exit_code == 2);
+    CHECK(result.at("checks_run").get<int>() < 4);
+  }
+}
+
+TEST_CASE("attempts that reach a limit say which") {
+  if (!sandbox_works()) return;
+  std::vector<Json> replies = {read_calc(), repair_calc()};
+  replies.insert(replies.end(), 12, read_calc());
+  const auto message = [&](const std::vector<std::string>& more) {
+    const Scene scene;
+    std::vector<std::string> arguments = {"--verify", kCheck, "--attempts", "1"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const ProcessResult done = run(scene, replies, arguments);
+    CHECK(done.exit_code == 4);
+    return result_of(done).at("message").get<std::string>();
+  };
+  CHECK(message({}).find("repeats itself") != std::string::npos);
+  CHECK(message({}).find("--max-turns") == std::string::npos);
+  CHECK(message({"--max-turns", "3"}).find("--max-turns") != std::string::npos);
+  CHECK(message({"--max-tokens-total", "90"}).find("--max-tokens-total") != std::string::npos);
+}
+
+TEST_CASE("an interrupted run counts the attempts that it made, and a resumed one only its own") {
+  if (!sandbox_works()) return;
+  const auto with_wait = [](const std::string& command) {
+    return std::vector<Json>{read_calc(), call("write_file", {{"path", "a.md"}, {"content", "x"}}),
+                             only_for(call("shell", {{"command", command}}), "main.a1"), finish()};
+  };
+  const std::vector<std::string> more = {"--verify", kCheck, "--attempts", "2"};
+  // All events but those that come after the second attempt's command began.
+  size_t count = 0;
+  {
+    const Scene scene;
+    bool is_waiting = false;
+    for (const Json& line : json_lines(run(scene, with_wait("true"), more).out)) {
+      const bool is_second = line.value("attempt", -1) == 1;
+      count += !(is_second && is_waiting);
+      is_waiting = is_waiting || (is_second && line.at("type") == "action_decided" &&
+                                  line.at("tool") == "shell");
+    }
+    --count;  // the result
+  }
+  const Scene scene;
+  const ProcessResult cut = run(scene, with_wait("sleep 60"), more,
+                                {{"CORVID_TEST_INTERRUPT_AFTER_EVENTS", std::to_string(count)}});
+  const Json result = result_of(cut);
+  INFO(cut.out);
+  CHECK(result.at("status") == "interrupted");
+  CHECK(result.at("attempts").at("tried") == 1);
+  CHECK(result.at("checks_run") == 1);
+  const auto sums = [](const ProcessResult& process) {
+    int turns = 0;
+    int64_t tokens = 0;
+    for (const Json& line : json_lines(process.out)) {
+      if (line.at("type") != "turn") continue;
+      ++turns;
+      tokens += line.at("tokens").at("generated").get<int64_t>();
+    }
+    return std::pair(turns, tokens);
+  };
+  const auto told = [](const Json& each) {
+    return std::pair(each.at("turns").get<int>(),
+                     each.at("tokens").at("generated").get<int64_t>());
+  };
+  CHECK(told(result) == sums(cut));
+  CHECK(sums(cut).first > 3);
+  scene.script(with_wait("true"));
+  const ProcessResult resumed =
+      scene.corvid({"run", "--resume", result.at("session"), "--json"});
+  CHECK(told(result_of(resumed)) == sums(resumed));
+  CHECK(result_of(resumed).at("status") == "failed");
+}
+
+TEST_CASE("a further task begins with what stands there: a person's edits are not the model's") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  const Json wish = call("edit_file", {{"path", "calc.py"},
+                                       {"old_text", kRight},
+                                       {"new_text", kRight + " + 1"}});
+  const Json first =
+      result_of(run(scene, {read_calc(), repair_calc(), finish(), read_calc(), wish, finish()}, {"--verify", kCheck}));
+  REQUIRE(first.at("status") == "verified");
+  std::string test = scene.get("test_calc.py");
+  test.replace(test.find("3), 5"), 5, "3), 6");
+  scene.put("test_calc.py", test);
+  const ProcessResult done =
+      scene.corvid({"run", "one more", "--resume", first.at("session"), "--json"});
+  const Json result = result_of(done);
+  CHECK(result.at("status") == "verified");
+  CHECK_FALSE(result.contains("changed_tests"));
+  CHECK(done.exit_code == 0);
+}
+
+TEST_CASE("a mistake in a model's profile is the model's failure, told as a result") {
+  const std::vector<Json> profiles = {{{"tools", {"no_such_tool"}}},
+                                      {{"attempts", "many"}},
+                                      {{"offered", {{"read_file.path", "nowhere"}}}},
+                                      Json::array()};
+  for (const Json& profile : profiles) {
+    const Scene scene;
+    CAPTURE(profile.dump());
+    const ProcessResult done = run(scene, {{{"profile", profile}}, finish()});
+    CHECK(done.exit_code == 5);
+    CHECK(result_of(done).at("exit_code") == 5);
+  }
+}

@@ -78,7 +78,7 @@ TEST_CASE("a run that is killed after any event goes on and ends as if it had no
     REQUIRE(result_of(whole).at("status") == "verified");
     count = runtime::read_events(only_log(scene)).size();
   }
-  for (size_t after = 1; after < count; ++after) {
+  for (size_t after = 1; after <= count; ++after) {
     const Scene scene;
     CAPTURE(after, count);
     const ProcessResult killed =
@@ -86,6 +86,36 @@ TEST_CASE("a run that is killed after any event goes on and ends as if it had no
                      {{"CORVID_TEST_KILL_AFTER_EVENTS", std::to_string(after)}});
     REQUIRE(killed.signal == SIGKILL);
     CHECK(runtime::read_events(only_log(scene)).size() == after);
+    expect_resumes(scene, killed);
+  }
+}
+
+TEST_CASE("a run with attempts that is killed after any event ends with one repair") {
+  if (!sandbox_works()) return;
+  const auto arguments = [](const Scene& scene) {
+    std::vector<Json> replies = {call("read_file", {{"path", "calc.py"}}),
+                                 call("edit_file", {{"path", "calc.py"},
+                                                    {"old_text", "    return a - b"},
+                                                    {"new_text", "    return a + b"}}),
+                                 call("finish", {{"summary", "add adds"}})};
+    // Once more, for a run whose reading was cut off.
+    for (size_t i = 0; i < 3; ++i) replies.push_back(replies[i]);
+    std::vector<std::string> list = arguments_for(scene, scene.script(replies));
+    list.insert(list.end(), {"--attempts", "1", "--max-checks", "2", "--no-memory"});
+    return list;
+  };
+  size_t count = 0;
+  {
+    const Scene scene;
+    REQUIRE(result_of(scene.corvid(arguments(scene))).at("status") == "verified");
+    count = runtime::read_events(only_log(scene)).size();
+  }
+  for (size_t after = 1; after <= count; ++after) {
+    const Scene scene;
+    CAPTURE(after, count);
+    const ProcessResult killed =
+        scene.corvid(arguments(scene), {{"CORVID_TEST_KILL_AFTER_EVENTS", std::to_string(after)}});
+    REQUIRE(killed.signal == SIGKILL);
     expect_resumes(scene, killed);
   }
 }
@@ -104,7 +134,9 @@ TEST_CASE("a run with the default model that is killed goes on from its token lo
     REQUIRE(result_of(scene.corvid(arguments(scene))).at("status") == "verified");
     count = runtime::read_events(only_log(scene)).size();
   }
-  for (size_t after = 4; after < count; after += 3) {
+  // The last events, from the winner's end on, are each of their own kind.
+  const auto next = [&](size_t after) { return after + 5 > count ? after + 1 : after + 3; };
+  for (size_t after = 4; after <= count; after = next(after)) {
     const Scene scene;
     CAPTURE(after, count);
     const ProcessResult killed =

@@ -9,9 +9,11 @@
 #include "engine/engine.h"
 #include "engine/gguf.h"
 #include "engine/tokenizer.h"
+#include "runtime/base/error.h"
 #include "runtime/base/files.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
+#include "runtime/edit_scorer.h"
 #include "runtime/prompt.h"
 #include "runtime/provider.h"
 #include "tools/toolbox.h"
@@ -79,4 +81,19 @@ TEST_CASE("the model's profile names tools and arguments that exist, and leaves 
       CHECK(schema.at("properties").contains(key.get<std::string>()));
     }
   }
+}
+
+TEST_CASE("a profile with a rank of the wrong types is not well-formed") {
+  for (const char* profile :
+       {R"({"rank": {"format": "read-twice", "weight": "much"}})", R"({"rank": {"format": 1}})",
+        R"({"rank": []})", R"({"rank": {"format": "other"}})", "[", R"({"rank": 3})"}) {
+    CAPTURE(profile);
+    try {
+      runtime::parse_rank_settings(profile);
+      FAIL("taken");
+    } catch (const Error& error) {
+      CHECK(error.code() == Code::corrupt);
+    }
+  }
+  CHECK_FALSE(runtime::parse_rank_settings("{}").is_read_twice);
 }

@@ -1,0 +1,108 @@
+// Where a run's output goes, and what becomes of the run when it cannot go there.
+
+#include <catch2/catch.hpp>
+
+#include "runtime/session.h"
+#include "tests/e2e/fixture.h"
+
+using namespace corvid;
+using namespace corvid::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string kCheck = "python3 -m unittest -q";
+
+std::vector<Json> repair() {
+  return {call("shell", {{"command", "sleep 1; ls"}}),
+          call("read_file", {{"path", "calc.py"}}),
+          call("edit_file", {{"path", "calc.py"}, {"old_text", "a - b"}, {"new_text", "a + b"}}),
+          call("finish", {{"summary", "done"}}), call("finish", {{"summary", "done"}})};
+}
+
+// A shell command in which "$@" is the program with `arguments`.
+ProcessResult in_shell(const Scene& scene, const std::string& script,
+                       std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(),
+                   {"/bin/bash", "-c", script, "bash", std::string(CORVID_BINARY_DIR) + "/corvid"});
+  return run_process(arguments, {{"XDG_DATA_HOME", (scene.root() / "data").string()},
+                                 {"XDG_CACHE_HOME", (scene.root() / "cache").string()},
+                                 {"XDG_CONFIG_HOME", (scene.root() / "config").string()}});
+}
+
+std::vector<std::string> arguments_for(const Scene& scene) {
+  return {"run",     "repair it",           "--workspace", scene.workspace().string(),
+          "--model", scene.script(repair()), "--verify",    kCheck};
+}
+
+fs::path only_session(const Scene& scene) {
+  for (const auto& entry : fs::directory_iterator(scene.data() / "sessions")) return entry.path();
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("without --json the diff and the message are on stdout, the progress on stderr") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  const ProcessResult done = scene.corvid(arguments_for(scene));
+  CHECK(done.exit_code == 0);
+  CHECK(done.out.find("+    return a + b") != std::string::npos);
+  CHECK(done.out.find("verified: the check passes") != std::string::npos);
+  CHECK(done.out.find("workspace") == std::string::npos);
+  CHECK(done.err.find("verified: the check passes") == std::string::npos);
+  CHECK(done.err.find("workspace") != std::string::npos);
+
+  const Scene other;
+  const ProcessResult answer = other.corvid({"run", "what is it?", "--workspace",
+                                             other.workspace().string(), "--model",
+                                             other.script({{{"text", "a calculator"}}})});
+  CHECK(answer.exit_code == 0);
+  CHECK(answer.out == "a calculator\n");
+
+  const ProcessResult broken = other.corvid({"run", "x", "--workspace", other.workspace().string(),
+                                             "--model", other.script({{{"fail", "no wires"}}})});
+  CHECK(broken.exit_code == 5);
+  CHECK(broken.out.empty());
+  CHECK(broken.err.find("no wires") != std::string::npos);
+}
+
+TEST_CASE("a reader that goes away stops the run as Ctrl-C does, and it can be resumed") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  std::vector<std::string> arguments = arguments_for(scene);
+  arguments.push_back("--json");
+  const ProcessResult left =
+      in_shell(scene, "\"$@\" | head -1 >/dev/null; exit ${PIPESTATUS[0]}", arguments);
+  CHECK(left.exit_code == 130);
+  const auto events = runtime::read_events(only_session(scene) / "events.jsonl");
+  const auto* end = std::get_if<runtime::RunEnded>(&events.back().body);
+  REQUIRE(end != nullptr);
+  CHECK(parse_json(end->result, "result").at("status") == "interrupted");
+  CHECK(scene.get("calc.py").find("a - b") != std::string::npos);
+  const std::string id = only_session(scene).filename().string();
+  CHECK(result_of(scene.corvid({"run", "--resume", id, "--json"})).at("status") == "verified");
+}
+
+TEST_CASE("a run needs no stderr, be it closed or left by its reader") {
+  if (!sandbox_works()) return;
+  for (const std::string script :
+       {"\"$@\" 2>&-", "\"$@\" 2>&1 >/dev/null | true; exit ${PIPESTATUS[0]}"}) {
+    const Scene scene;
+    CAPTURE(script);
+    CHECK(in_shell(scene, script, arguments_for(scene)).exit_code == 0);
+    CHECK(scene.get("calc.py").find("a + b") != std::string::npos);
+  }
+}
+
+TEST_CASE("output that cannot be written is a failure of the machine") {
+  if (!sandbox_works()) return;
+  for (const std::string script : {"\"$@\" >/dev/full", "\"$@\" --json >/dev/full", "\"$@\" >&-"}) {
+    const Scene scene;
+    CAPTURE(script);
+    const ProcessResult full = in_shell(scene, script, arguments_for(scene));
+    CHECK(full.exit_code == 6);
+    CHECK(full.err.find("stdout") != std::string::npos);
+    CHECK(in_shell(scene, "\"$@\" >/dev/full", {"sessions", "list"}).exit_code == 6);
+  }
+}
