@@ -10,10 +10,16 @@ using namespace corvid::runtime;
 
 namespace {
 
+MemorySettings read_in(const std::filesystem::path& folder) {
+  Paths paths;
+  paths.config = folder;
+  return read_memory_settings(paths);
+}
+
 MemorySettings read(const std::string& config) {
   const TempDir folder;
   write_file_atomic(folder.path() / "config.toml", config);
-  return read_memory_settings({.config = folder.path()});
+  return read_in(folder.path());
 }
 
 std::string error_of(const std::string& config) {
@@ -29,7 +35,7 @@ std::string error_of(const std::string& config) {
 
 TEST_CASE("Memory's settings come from [memory] of config.toml") {
   const TempDir empty;
-  CHECK(read_memory_settings({.config = empty.path()}).embedder == "built-in");
+  CHECK(read_in(empty.path()).embedder == "built-in");
   CHECK(read("[other]\nkey = 1\n").durability == memory::Durability::full);
   const MemorySettings settings =
       read("[memory]\nembedder = \"none\"\ndurability = \"normal\"\n");
