@@ -87,6 +87,10 @@ class GgufFile {
   // for the same file anywhere.
   std::string data_hash() const;
 
+  // Throws corrupt "corrupt: FILE: WHAT at OFFSET", the offset being that of the tensor's or the
+  // key's entry; of the end of the tensor table where `about` names neither.
+  [[noreturn]] void damaged(const std::string& what, std::string_view about = {}) const;
+
  private:
   struct Impl;
   explicit GgufFile(std::unique_ptr<Impl> impl);

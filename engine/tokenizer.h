@@ -17,8 +17,8 @@ using Token = int32_t;
 class Tokenizer {
  public:
   // Reads `tokenizer.ggml.*`. `pre` overrides the file's pre-tokenizer (for files that lack or
-  // misname it). Throws unsupported (tokenizer model or pre-tokenizer, naming the known ones) or
-  // corrupt.
+  // misname it). Throws unsupported (tokenizer model or the file's pre-tokenizer, naming the known
+  // ones), invalid (an unknown `pre`) or corrupt.
   static std::unique_ptr<Tokenizer> make(const GgufFile& file, std::string_view pre = {});
   ~Tokenizer();
 

@@ -19,6 +19,7 @@ constexpr uint64_t kTensorsMax = 1u << 20;
 constexpr uint64_t kKeysMax = 1u << 20;
 constexpr uint64_t kKeyBytesMax = 65535;
 constexpr uint64_t kTensorNameBytesMax = 512;  // the format says 64; longer ones exist
+constexpr uint32_t kTypeIdsMax = 512;          // those of all forks are below
 constexpr int64_t kPartsMax = 1024;
 
 // The file of part `number` (from 0) beside the first, "NAME-00001-of-00003.gguf".
@@ -48,6 +49,8 @@ struct GgufFile::Impl {
   std::span<const std::byte> bytes;
   Metadata metadata;
   std::vector<TensorView> tensors;
+  std::vector<uint64_t> entries;  // offsets of this part's tensors in its table
+  uint64_t table_end = 0;
   std::unordered_map<std::string_view, size_t> index;
   std::vector<std::unique_ptr<GgufFile>> parts;  // the others of a file in parts
   uint64_t data_start = 0;
@@ -82,6 +85,7 @@ void GgufFile::Impl::read() {
   read_metadata(in, key_count);
   tensors.reserve(tensor_count);  // so that the index may point at their names
   for (uint64_t i = 0; i < tensor_count; ++i) read_tensor(in);
+  table_end = in.offset();
   place_tensors(in);
 }
 
@@ -95,6 +99,7 @@ void GgufFile::Impl::read_metadata(ByteReader& in, uint64_t count) {
 
 void GgufFile::Impl::read_tensor(ByteReader& in) {
   TensorView view;
+  entries.push_back(in.offset());
   const std::string_view tensor_name = in.read_string("tensor name");
   if (tensor_name.empty() || tensor_name.size() > kTensorNameBytesMax) {
     in.damaged("tensor name of impossible length");
@@ -116,6 +121,7 @@ void GgufFile::Impl::read_tensor(ByteReader& in) {
   const uint32_t type = in.read<uint32_t>("tensor type");
   const TypeInfo* info = find_type(type);
   if (info == nullptr) {
+    if (type >= kTypeIdsMax) in.damaged("tensor '" + view.name + "' has an impossible type");
     fail(Code::unsupported,
          name + ": tensor '" + view.name + "' has the unknown type " + std::to_string(type) +
              (type > 96 ? " (ids above 96 come from the fork ik_llama.cpp)" : ""));
@@ -272,6 +278,21 @@ int64_t GgufFile::file_bytes() const {
   auto bytes = static_cast<int64_t>(impl_->bytes.size());
   for (const auto& part : impl_->parts) bytes += part->file_bytes();
   return bytes;
+}
+
+void GgufFile::damaged(const std::string& what, std::string_view about) const {
+  for (const auto& part : impl_->parts) {
+    if (part->tensor(about) != nullptr) part->damaged(what, about);
+  }
+  uint64_t offset = impl_->table_end;
+  const auto found = impl_->index.find(about);
+  if (found != impl_->index.end()) {
+    offset = impl_->entries[found->second];
+  } else if (has(about)) {
+    offset = impl_->metadata.offset(about);
+  }
+  fail(Code::corrupt,
+       "corrupt: " + impl_->name + ": " + what + " at " + std::to_string(offset));
 }
 
 std::string GgufFile::data_hash() const {

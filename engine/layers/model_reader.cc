@@ -44,26 +44,26 @@ ModelReader::ModelReader(const GgufFile& file)
 
 std::string ModelReader::key(std::string_view name) const { return prefix_ + std::string(name); }
 
-void ModelReader::require(bool good, const std::string& what) const {
-  if (!good) fail(Code::corrupt, "corrupt: " + file_.path() + ": " + what);
+void ModelReader::require(bool good, const std::string& what, std::string_view about) const {
+  if (!good) file_.damaged(what, about);
 }
 
 int64_t ModelReader::count_or(std::string_view name, int64_t fallback) const {
   const int64_t value = file_.integer(key(name)).value_or(fallback);
-  require(value >= 0 && value <= kCountMax, "impossible " + key(name));
+  require(value >= 0 && value <= kCountMax, "impossible " + key(name), key(name));
   return value;
 }
 
 int64_t ModelReader::count(std::string_view name) const {
   require(file_.has(key(name)), "no key " + key(name));
   const int64_t value = count_or(name, 0);
-  require(value > 0, key(name) + " is 0");
+  require(value > 0, key(name) + " is 0", key(name));
   return value;
 }
 
 double ModelReader::real_or(std::string_view name, double fallback) const {
   const double value = file_.real(key(name)).value_or(fallback);
-  require(std::isfinite(value), "impossible " + key(name));
+  require(std::isfinite(value), "impossible " + key(name), key(name));
   return value;
 }
 
@@ -77,9 +77,9 @@ std::vector<int64_t> ModelReader::counts(std::string_view name, int64_t block_co
   require(values.has_value(), "no key " + key(name));
   const auto size = static_cast<size_t>(block_count);
   if (!file_.is_array(key(name))) values->resize(size, values->front());
-  require(values->size() == size, key(name) + " has not one entry per block");
+  require(values->size() == size, key(name) + " has not one entry per block", key(name));
   for (const int64_t value : *values) {
-    require(value >= 0 && value <= kCountMax, "impossible " + key(name));
+    require(value >= 0 && value <= kCountMax, "impossible " + key(name), key(name));
   }
   return *values;
 }
@@ -95,7 +95,7 @@ std::vector<bool> ModelReader::flags(std::string_view name, int64_t block_count)
   require(values.has_value(), "no key " + key(name));
   const auto size = static_cast<size_t>(block_count);
   if (!file_.is_array(key(name))) values->resize(size, values->front());
-  require(values->size() == size, key(name) + " has not one entry per block");
+  require(values->size() == size, key(name) + " has not one entry per block", key(name));
   return *values;
 }
 
@@ -111,7 +111,8 @@ const TensorView& ModelReader::shaped(const std::string& name,
   require(without_ones(view.shape) == without_ones(shape),
           "tensor '" + name + "' should be " + shape_text({shape.begin(), shape.size()}) +
               " by the metadata and is " +
-              shape_text({view.shape.data(), static_cast<size_t>(view.dim_count)}));
+              shape_text({view.shape.data(), static_cast<size_t>(view.dim_count)}),
+          name);
   const TypeInfo& info = type_info(view.type);
   if (!info.evaluated) {
     fail(Code::unsupported, file_.path() + ": tensor '" + name + "' is " + std::string(info.name) +
@@ -122,7 +123,7 @@ const TensorView& ModelReader::shaped(const std::string& name,
 
 Matrix ModelReader::matrix(const std::string& name, int64_t in, int64_t out) const {
   const TensorView& view = shaped(name, {in, out});
-  require(view.shape[0] == in, "tensor '" + name + "' has its dimensions exchanged");
+  require(view.shape[0] == in, "tensor '" + name + "' has its dimensions exchanged", name);
   return {view.type, in, out, view.data};
 }
 
@@ -137,7 +138,7 @@ std::vector<Linear> ModelReader::linears(const std::string& name, int64_t in, in
                                          int64_t count) const {
   const TensorView& view = shaped(name + ".weight", {in, out, count});
   require(view.shape[0] == in && view.shape[1] == out,
-          "tensor '" + name + ".weight' has its dimensions exchanged");
+          "tensor '" + name + ".weight' has its dimensions exchanged", name + ".weight");
   std::vector<float> bias, scale;
   if (has(name + ".bias")) bias = values(name + ".bias", {out, count});
   if (has(name + ".scale")) {

@@ -59,8 +59,9 @@ class ModelReader {
   std::vector<float> values(const std::string& tensor, std::initializer_list<int64_t> shape) const;
   int64_t dimension(const std::string& tensor, int index) const;
 
-  // Throws corrupt "corrupt: FILE: WHAT" unless `good`.
-  void require(bool good, const std::string& what) const;
+  // Throws corrupt "corrupt: FILE: WHAT at OFFSET" unless `good`; `about` is the key or the tensor
+  // that it stands at (GgufFile::damaged).
+  void require(bool good, const std::string& what, std::string_view about = {}) const;
 
  private:
   const TensorView& tensor(const std::string& name) const;

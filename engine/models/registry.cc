@@ -24,9 +24,8 @@ std::unique_ptr<Model> checked(const GgufFile& file, std::unique_ptr<Model> mode
   constexpr int64_t kStateFloatsMax = int64_t{1} << 31, kPageFloatsMax = int64_t{1} << 29;
   const MemorySpec& memory = model->memory_spec();
   if (memory.state_floats <= kStateFloatsMax && memory.page_floats <= kPageFloatsMax) return model;
-  fail(Code::corrupt, "corrupt: " + file.path() + ": impossible sizes: one sequence would need " +
-                          std::to_string((memory.state_floats >> 28) + (memory.page_floats >> 28)) +
-                          " GiB");
+  file.damaged("impossible sizes: one sequence would need " +
+               std::to_string((memory.state_floats >> 28) + (memory.page_floats >> 28)) + " GiB");
 }
 
 }  // namespace
@@ -39,6 +38,7 @@ bool is_known_architecture(std::string_view name) {
 }
 
 std::unique_ptr<Model> make_model(const GgufFile& file, Ops& ops) {
+  if (!file.has("general.architecture")) file.damaged("no key general.architecture");
   const std::string name = file.string("general.architecture").value_or("");
   std::string known;
   for (const Entry<MakeModel>& entry : kModels) {

@@ -178,7 +178,7 @@ struct PreTokenizer::Pattern {
   pcre2_code* code = nullptr;
 };
 
-PreTokenizer::PreTokenizer(std::string_view name) {
+PreTokenizer::PreTokenizer(std::string_view name, Code if_unknown) {
   const std::vector<Scheme> all = schemes();
   const auto found = std::find_if(all.begin(), all.end(), [&](const Scheme& scheme) {
     return has_name(scheme.names, name);
@@ -186,7 +186,7 @@ PreTokenizer::PreTokenizer(std::string_view name) {
   if (found == all.end()) {
     std::string known;
     for (const Scheme& scheme : all) known.append(" ").append(scheme.names);
-    fail(Code::unsupported, "unknown pre-tokenizer '" + std::string(name) + "'; known:" + known);
+    fail(if_unknown, "unknown pre-tokenizer '" + std::string(name) + "'; known:" + known);
   }
   for (const std::string& pattern : found->patterns) {
     patterns_.push_back(std::make_unique<Pattern>(pattern));

@@ -5,13 +5,15 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/base/error.h"
+
 namespace corvid::engine {
 
 // One scheme of `tokenizer.ggml.pre`. Const and thread-safe after construction.
 class PreTokenizer {
  public:
-  // Throws unsupported, naming the known schemes.
-  explicit PreTokenizer(std::string_view name);
+  // Throws `if_unknown`, naming the known schemes.
+  explicit PreTokenizer(std::string_view name, Code if_unknown = Code::unsupported);
   ~PreTokenizer();
 
   // Pieces in order; together they are the text. Bytes that are not UTF-8 are in pieces of their

@@ -65,9 +65,7 @@ struct SpecialSet {
   }
 };
 
-[[noreturn]] void corrupt(const GgufFile& file, const std::string& what) {
-  fail(Code::corrupt, "corrupt: " + file.path() + ": " + what);
-}
+[[noreturn]] void corrupt(const GgufFile& file, const std::string& what) { file.damaged(what); }
 
 // "<0x1F>" -> the byte; others as they are.
 std::string byte_of(const std::string& text) {
@@ -98,7 +96,7 @@ struct Tokenizer::Impl {
   mutable std::unique_ptr<TokenTrie> trie;
 
   void read_tokens(const GgufFile& file, bool has_spaces);
-  void read_byte_pairs(const GgufFile& file, std::string_view scheme);
+  void read_byte_pairs(const GgufFile& file, std::string_view pre_asked);
   void read_sentence_pieces(const GgufFile& file);
   void read_word_pieces(const GgufFile& file);
   void read_ends(const GgufFile& file);
@@ -165,14 +163,18 @@ bool Tokenizer::Impl::hidden(Token token) const {
          kinds[index] == kUnknown;
 }
 
-void Tokenizer::Impl::read_byte_pairs(const GgufFile& file, std::string_view scheme) {
+void Tokenizer::Impl::read_byte_pairs(const GgufFile& file, std::string_view pre_asked) {
   const std::vector<std::string> merges =
       file.string_array("tokenizer.ggml.merges").value_or(std::vector<std::string>{});
   for (const std::string& merge : merges) {
     const size_t space = merge.find(' ', 1);
     if (space == std::string::npos) corrupt(file, "merge '" + merge + "' has no space");
   }
-  pre.emplace(scheme);
+  if (pre_asked.empty()) {
+    pre.emplace(file.string("tokenizer.ggml.pre").value_or("default"));
+  } else {
+    pre.emplace(pre_asked, Code::invalid);
+  }
   pairs.emplace(vocabulary, merges);
 }
 
@@ -261,8 +263,6 @@ std::unique_ptr<Tokenizer> Tokenizer::make(const GgufFile& file, std::string_vie
                                 "llama (SentencePiece)");
   }
   auto impl = std::make_unique<Impl>();
-  std::string scheme(pre);
-  if (scheme.empty()) scheme = file.string("tokenizer.ggml.pre").value_or("default");
   impl->read_tokens(file, is_sentence_piece || is_word_piece);
   impl->read_ends(file);
   if (is_sentence_piece) {
@@ -270,7 +270,7 @@ std::unique_ptr<Tokenizer> Tokenizer::make(const GgufFile& file, std::string_vie
   } else if (is_word_piece) {
     impl->read_word_pieces(file);
   } else {
-    impl->read_byte_pairs(file, scheme);
+    impl->read_byte_pairs(file, pre);
   }
   impl->add_bos = file.boolean("tokenizer.ggml.add_bos_token")
                       .value_or(!impl->pre || impl->pre->adds_bos());

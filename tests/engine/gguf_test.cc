@@ -23,6 +23,13 @@ std::span<const std::byte> as_bytes(const std::string& text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
 
+// "corrupt: FILE: WHAT at OFFSET"
+bool has_place(const std::string& text, const std::string& file) {
+  const size_t at = text.rfind(" at ");
+  if (!text.starts_with("corrupt: " + file + ": ") || at == std::string::npos) return false;
+  return text.size() > at + 4 && text.find_first_not_of("0123456789", at + 4) == std::string::npos;
+}
+
 // What a fuzzer calls: reads everything that the file offers; only Error may come out of it.
 void read_everything(std::span<const std::byte> bytes) {
   try {
@@ -52,10 +59,25 @@ void read_everything(std::span<const std::byte> bytes) {
   } catch (const Error& error) {
     const bool clear = error.code() == Code::corrupt || error.code() == Code::unsupported;
     REQUIRE(clear);
-    if (error.code() == Code::corrupt) {
-      REQUIRE(std::string(error.what()).starts_with("corrupt: fuzz.gguf: "));
-      REQUIRE(std::string(error.what()).find(" at ") != std::string::npos);
-    }
+    if (error.code() == Code::corrupt) REQUIRE(has_place(error.what(), "fuzz.gguf"));
+  }
+}
+
+// Writes, loads and runs a damaged model; a refusal must say what is damaged and where.
+void load_damaged(const std::filesystem::path& path, const std::string& bytes) {
+  write_file_atomic(path, bytes);
+  try {
+    EngineOptions options;
+    options.thread_count = 1;
+    const auto model = Engine::load(path, options);
+    const auto sequence = model->open();
+    append(*model, *sequence, std::vector<Token>{1, 2, 3});
+    step(*model, *sequence, 1);
+  } catch (const Error& error) {
+    INFO(error.what());
+    const bool clear = error.code() == Code::corrupt || error.code() == Code::unsupported;
+    CHECK(clear);
+    if (error.code() == Code::corrupt) CHECK(has_place(error.what(), path.string()));
   }
 }
 
@@ -165,16 +187,23 @@ TEST_CASE("a real model file with damaged bytes is loaded or refused, never a cr
       bytes.resize(static_cast<size_t>(random.next() * static_cast<double>(bytes.size())));
     }
     read_everything(as_bytes(bytes));
-    const auto path = folder.path() / "damaged.gguf";
-    write_file_atomic(path, bytes);
-    try {
-      EngineOptions options;
-      options.thread_count = 1;
-      const auto model = Engine::load(path, options);
-      const auto sequence = model->open();
-      append(*model, *sequence, std::vector<Token>{1, 2, 3});
-    } catch (const Error&) {
-    }
+    load_damaged(folder.path() / "damaged.gguf", bytes);
+  }
+}
+
+TEST_CASE("what one flipped bit does to a model is said with its place in the file") {
+  const TempDir folder;
+  const auto path = folder.path() / "m.gguf";
+  RandomModel model;
+  write_gated_deltanet2(path, model);
+  const std::string bytes = read_file(path);
+  const size_t table_end = bytes.rfind("output_norm.weight") + 60;
+  Random random(3);
+  for (int round = 0; round < 400; ++round) {
+    const auto bit = static_cast<size_t>(random.next() * 8 * static_cast<double>(table_end));
+    std::string flipped = bytes;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
+    load_damaged(path, flipped);
   }
 }
 
@@ -195,16 +224,7 @@ TEST_CASE("model files of every architecture with damaged bytes are loaded or re
         const auto at = static_cast<size_t>(random.next() * static_cast<double>(end));
         bytes[at] = static_cast<char>(random.next() * 256);
       }
-      write_file_atomic(damaged, bytes);
-      try {
-        EngineOptions options;
-        options.thread_count = 1;
-        const auto model = Engine::load(damaged, options);
-        const auto sequence = model->open();
-        append(*model, *sequence, std::vector<Token>{1, 2, 3});
-        step(*model, *sequence, 1);
-      } catch (const Error&) {
-      }
+      load_damaged(damaged, bytes);
     }
   }
 }
@@ -235,6 +255,9 @@ TEST_CASE("an unknown tensor type is named, with the fork that it may come from"
   bytes[name + 20] = char(139);
   CHECK(error_of(bytes).find("139 (ids above 96 come from the fork ik_llama.cpp)") !=
         std::string::npos);
+  bytes[name + 21] = 0x76;  // no program has so many
+  CHECK(error_of(bytes) == "corrupt: f.gguf: tensor 't' has an impossible type at " +
+                               std::to_string(name + 24));
 }
 
 TEST_CASE("half floats and quantized blocks decode as the fixtures say") {
@@ -302,10 +325,11 @@ TEST_CASE("a model whose tensors do not fit its metadata names tensor and shapes
   }
   writer.set_integer("gated-deltanet2.feed_forward_length", 48);
   writer.write(path);
+  const size_t entry = writer.bytes().find("blk.0.ffn_gate.weight") - 8;  // its length is first
   CHECK_THROWS_WITH(
       Engine::load(path, EngineOptions{}),
       Catch::EndsWith("tensor 'blk.0.ffn_gate.weight' should be {24, 48} by the metadata and is "
-                      "{24, 40}"));
+                      "{24, 40} at " + std::to_string(entry)));
 }
 
 namespace {
