@@ -216,32 +216,36 @@ void SessionEraser::Impl::name_file(const SnapshotStore& store, const SessionSta
                                     const std::pair<const std::string, SnapshotEntry>& file,
                                     std::map<std::string, bool>& known, Erased& erased) {
   const auto& [path, entry] = file;
+  const bool is_named_so = needles.are_in(path);
   auto held = known.find(entry.blob);
-  if (held == known.end()) {
+  if (held == known.end() && !is_named_so) {
     if (bytes_left <= 0) return;
     const std::string content = store.content(entry);
     bytes_left -= int64_t(content.size());
     held = known.emplace(entry.blob, needles.are_in(content)).first;
   }
   const fs::path there = fs::path(start.workspace) / path;
-  if (!held->second || !named.insert(there.string() + "\n" + entry.blob).second) return;
+  if (!is_named_so && !held->second) return;
+  if (!named.insert(there.string() + "\n" + entry.blob).second) return;
   if (erased.remaining.size() >= kRemainingMax) return;
   erased.remaining.push_back(there.string() + " (workspace snapshot " + tree.substr(0, 12) + ")");
   std::error_code ignored;
   if (!fs::is_regular_file(fs::symlink_status(there, ignored)) || !named.insert(there).second)
     return;
-  if (needles.are_in(read_file(there))) erased.remaining.push_back(there.string());
+  if (is_named_so || needles.are_in(read_file(there))) {
+    erased.remaining.push_back(there.string());
+  }
 }
 
 void SessionEraser::Impl::name_snapshots(const std::vector<Event>& events,
                                          const EraseOrders& orders, bool has_own, Erased& erased) {
   const auto start = session_start(events);
   if (!start.has_value()) return;
-  const fs::path folder = snapshot_folder(paths, start->workspace);
-  if (!fs::exists(folder)) return;
   if (orders.needles.are_in(start->workspace) && named.insert(start->workspace).second) {
     erased.remaining.push_back(start->workspace + " (name of a workspace)");
   }
+  const fs::path folder = snapshot_folder(paths, start->workspace);
+  if (!fs::exists(folder)) return;
   const SnapshotStore store(folder, start->workspace);
   std::map<std::string, bool> own_blobs;
   size_t count = 0;

@@ -5,6 +5,7 @@
 
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
+#include "tools/toolbox.h"
 
 namespace corvid::runtime {
 namespace {
@@ -13,6 +14,7 @@ constexpr std::string_view kForgotten = "[forgotten]";
 // Shorter lines of a forgotten turn are too common to be told apart from other text.
 constexpr size_t kLineBytesErased = 12;
 constexpr size_t kKeyBytes = 4;
+constexpr std::string_view kForgottenTool = "forgotten_tool";  // providers take no brackets there
 
 char low(char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; }
 
@@ -102,18 +104,58 @@ class EventEraser {
     return changed;
   }
 
+  // Every text beneath it, but not in the fields `but`.
+  bool in_texts(Json& json, std::initializer_list<std::string_view> but) const {
+    if (json.is_string()) return in(json);
+    bool changed = false;
+    if (json.is_object()) {
+      for (const auto& item : json.items()) {
+        if (std::find(but.begin(), but.end(), item.key()) != but.end()) continue;
+        changed = in_texts(item.value(), but) || changed;
+      }
+    } else if (json.is_array()) {
+      for (Json& item : json) changed = in_texts(item, but) || changed;
+    }
+    return changed;
+  }
+  // The program's own tools keep their names; others are a model's words. `all`: any text goes.
+  bool in_tool(std::string& name, bool all = false) const {
+    if (!all && !orders_.needles.are_in(name)) return false;
+    const std::vector<std::string> own = tools::tool_names();
+    return std::find(own.begin(), own.end(), name) == own.end() && replace(name, kForgottenTool);
+  }
+  bool without_holding(Json& json, const char* name) const {
+    if (!json.contains(name) || !json[name].is_array()) return false;
+    Json rest = Json::array();
+    for (const Json& item : json[name]) {
+      if (!item.is_string() || !orders_.needles.are_in(item.get<std::string>())) {
+        rest.push_back(item);
+      }
+    }
+    if (rest.size() == json[name].size()) return false;
+    json[name] = std::move(rest);
+    return true;
+  }
+
   bool in(SessionStarted& body) const {
     bool changed = orders_.has_task && blank(body.task);
     changed = in(body.task) || changed;
-    return in_json(body.options,
-                   [&](Json& json) {
-                     // A command with a part of it gone would do something else: no check rather.
-                     const bool has_check = in_fields(json, {"verify"});
-                     if (has_check) json["verify"] = "";
-                     if (orders_.has_task && json.is_object()) json["task"] = kForgotten;
-                     return in_fields(json, {"task"}) || has_check || orders_.has_task;
-                   }) ||
-           changed;
+    changed = in(body.sandbox) || changed;
+    return in_json(body.options, [&](Json& json) { return in_options(json); }) || changed;
+  }
+  bool in_options(Json& json) const {
+    if (!json.is_object()) return false;
+    bool changed = orders_.has_task;
+    if (orders_.has_task) json["task"] = kForgotten;
+    // A command with a part of it gone would do something else: no check rather.
+    if (in_fields(json, {"verify"})) {
+      json["verify"] = "";
+      changed = true;
+    }
+    // Nor is a path or host with a part of it gone what was allowed.
+    changed = without_holding(json, "allow_read") || changed;
+    changed = without_holding(json, "allow_host") || changed;
+    return in_texts(json, {"workspace", "mode", "edit_ranking"}) || changed;
   }
   bool in(MessageAdded& body) const {
     Message& message = body.message;
@@ -127,27 +169,34 @@ class EventEraser {
       // Rewritten as it was understood: what was said twice is gone then.
       const bool is_hit = orders_.needles.are_in(call.arguments);
       changed = in_json(call.arguments, [&](Json& json) { return in(json) || is_hit; }) || changed;
+      changed = in_tool(call.name) || changed;
     }
     return changed;
   }
   bool in(ActionDecided& body) const {
-    if (orders_.calls.contains(body.call_id)) {
-      const bool changed = replace(body.action, dump_json({{"tool", body.tool}}));
+    const bool is_ordered = orders_.calls.contains(body.call_id);
+    bool changed = in_tool(body.tool, is_ordered);
+    if (is_ordered) {
+      changed = replace(body.action, dump_json({{"tool", body.tool}})) || changed;
       return blank(body.reason) || changed;
     }
-    const bool changed = in(body.reason);
+    changed = in(body.reason) || changed;
     return in_json(body.action,
                    [&](Json& json) {
-                     return in_fields(json, {"argv", "reads", "writes", "hosts"});
+                     std::string tool = json_string_or(json, "tool", "");
+                     const bool is_hit = in_tool(tool);
+                     if (is_hit) json["tool"] = tool;
+                     return in_texts(json, {"tool"}) || is_hit;
                    }) ||
            changed;
   }
   bool in(ToolFinished& body) const {
+    bool changed = in_tool(body.tool, orders_.calls.contains(body.call_id));
     if (orders_.call_results.contains(body.call_id)) {
-      const bool changed = blank(body.diff);
+      changed = blank(body.diff) || changed;
       return replace(body.state, "") || changed;
     }
-    const bool changed = in(body.diff);
+    changed = in(body.diff) || changed;
     return in_json(body.state, [&](Json& json) { return in_state(json); }) || changed;
   }
   // Paths that were read, and path, old and new text of the choices.
@@ -172,11 +221,7 @@ class EventEraser {
   bool in(Resumed& body) const { return in(body.changed_files); }
   bool in(RunEnded& body) const {
     return in_json(body.result, [&](Json& json) {
-      bool changed = in_fields(json, {"message", "diff", "changed_files", "changed_tests"});
-      if (json.is_object() && json.contains("verify")) {
-        changed = in_fields(json["verify"], {"command", "output"}) || changed;
-      }
-      return changed;
+      return in_texts(json, {"type", "status", "session", "log"});
     });
   }
   template <typename Body>
@@ -205,6 +250,7 @@ class EventEraser {
       bool changed = blank(added->message.content);
       for (ToolCall& call : added->message.calls) {
         changed = replace(call.arguments, "{}") || changed;
+        changed = in_tool(call.name, true) || changed;
       }
       return changed;
     }

@@ -46,8 +46,9 @@ struct EraseOrders {
   bool has_task = false;               // the session's task goes
 };
 
-// Erases contents only: types, times, roles, tools, verdicts, states and ids stay, so that the log
-// can be read as before. True when something was erased.
+// Erases contents only: types, times, roles, the program's own tools, verdicts, states and ids
+// stay, and the workspace's path, so that the log can be read as before. True when something was
+// erased.
 bool erase_from_event(Event& event, const EraseOrders& orders);
 
 }  // namespace corvid::runtime

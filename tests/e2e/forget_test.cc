@@ -210,3 +210,27 @@ TEST_CASE("a signal ends the question whether to forget, and nothing is erased")
   CHECK(stopped.exit_code == 130);
   CHECK_FALSE(scene.files_with(secret).empty());
 }
+
+TEST_CASE("a text of AGENTS.md and the name of a tool go from the log; a file's name is listed") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  write_file_atomic(scene.workspace() / "AGENTS.md", "Never feed ZEBRA4711.\n");
+  write_file_atomic(scene.workspace() / "geheim-Quokka99.txt", "nothing\n");
+  run(scene, "Note it",
+      scene.script({call("Wombat77tool", Json::object()),
+                    call("write_file", {{"path", "notes.txt"}, {"content", "noted\n"}}),
+                    call("finish", {{"summary", "noted"}})}));
+  for (const std::string text : {"ZEBRA4711", "Wombat77", "Quokka99"}) {
+    const Json done = forget(scene, {"--text", text});
+    INFO(done.dump());
+    CHECK(scene.files_with(text) == std::vector<std::string>{});
+    CHECK(done.at("sessions").size() == (text == "Quokka99" ? 0 : 1));
+    bool is_listed = false;
+    for (const Json& name : done.at("remaining")) {
+      is_listed = is_listed || name.get<std::string>().find("Quokka99.txt (workspace snapshot") !=
+                                   std::string::npos;
+    }
+    CHECK(is_listed == (text == "Quokka99"));
+  }
+  expect_sound(scene, 1);
+}

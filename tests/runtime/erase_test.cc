@@ -5,6 +5,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
 #include "runtime/erase.h"
+#include "runtime/erase_event.h"
 #include "runtime/recollect.h"
 #include "runtime/session.h"
 
@@ -206,4 +207,114 @@ TEST_CASE("what attempts say is not remembered") {
   event.attempt = -1;
   remember_event(*memory, "s", event);
   CHECK(memory->stats().turns == 1);
+}
+
+namespace {
+
+// Every text in `json` becomes `text`, but for the fields `own`; true when there was any.
+bool fill(Json& json, const std::string& text, const std::set<std::string>& own) {
+  bool is_filled = false;
+  for (const auto& item : json.items()) {
+    if (own.contains(item.key())) continue;
+    Json& value = item.value();
+    if (value.is_string()) {
+      value = text;
+      is_filled = true;
+    } else if (value.is_structured()) {
+      is_filled = fill(value, text, own) || is_filled;
+    }
+  }
+  return is_filled;
+}
+
+template <size_t I = 0>
+std::vector<EventBody> one_of_each() {
+  if constexpr (I == std::variant_size_v<EventBody>) {
+    return {};
+  } else {
+    std::vector<EventBody> bodies = one_of_each<I + 1>();
+    bodies.push_back(std::variant_alternative_t<I, EventBody>{});
+    return bodies;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a text goes from every field of every event that is not the log's own word") {
+  const std::string text = "Zebra 4711";
+  // Ids, enumerations and names of layers that only the program writes; the workspace's path.
+  const std::set<std::string> own = {"type",    "at",       "id",         "workspace",
+                                     "lineage", "verdict",  "call_id",    "purpose",
+                                     "tree",    "choice",   "found_tree", "status",
+                                     "role",    "step",     "calls",      "forked_from"};
+  EraseOrders orders;
+  orders.needles.add(text);
+  for (const EventBody& body : one_of_each()) {
+    const std::string type = event_type(body);
+    Json json = parse_json(event_to_line({1, system_now(), -1, body}), "event");
+    for (const char* name : {"left_out", "changed_files"}) {
+      if (json.contains(name)) json[name] = {"one", "two"};
+    }
+    std::set<std::string> here = own;
+    if (type == "workspace_restored" || type == "compacted") here.insert("reason");
+    const bool is_filled = fill(json, text, here);
+    Event event = event_from_line(dump_json(json));
+    CHECK(erase_from_event(event, orders) == is_filled);
+    const std::string line = event_to_line(event);
+    INFO(line);
+    CHECK(line.find("4711") == std::string::npos);
+    CHECK_FALSE(erase_from_event(event, orders));
+  }
+}
+
+TEST_CASE("a text goes from all options of a run, and what it allowed goes whole") {
+  const Json options = {{"task", "t"},
+                        {"workspace", "/w/zebra"},
+                        {"mode", "workspace"},
+                        {"model", "openai:zebra"},
+                        {"verify", "make zebra"},
+                        {"allow_read", {"/data/zebra/x", "/data/other"}},
+                        {"allow_host", {"zebra.example.org", "example.org"}},
+                        {"instructions", "Feed the Zebra.\nSweep."},
+                        {"later", {{"nested", {"a zebra"}}}},
+                        {"turns_max", 60}};
+  Event event{0, system_now(), -1, SessionStarted{1, "s", "/w/zebra", "t", dump_json(options), ""}};
+  EraseOrders orders;
+  orders.needles.add("zebra");
+  CHECK(erase_from_event(event, orders));
+  const Json after = parse_json(std::get<SessionStarted>(event.body).options, "options");
+  CHECK(after.at("workspace") == "/w/zebra");
+  CHECK(after.at("mode") == "workspace");
+  CHECK(after.at("model") == "openai:[forgotten]");
+  CHECK(after.at("verify") == "");
+  CHECK(after.at("allow_read") == Json::array({"/data/other"}));
+  CHECK(after.at("allow_host") == Json::array({"example.org"}));
+  CHECK(after.at("instructions") == "Feed the [forgotten].\nSweep.");
+  CHECK(after.at("later").at("nested").at(0) == "a [forgotten]");
+  CHECK(after.at("turns_max") == 60);
+}
+
+TEST_CASE("a tool's name that a model made up goes, the program's own stay") {
+  const Place place;
+  std::string id;
+  {
+    const auto session = Session::create(place.paths.sessions(), system_now);
+    id = session->id();
+    session->append(SessionStarted{1, id, "/w", "t", "{}", "none"});
+    for (const std::string name : {"Wombat77tool", "shell"}) {
+      session->append(MessageAdded{{Role::assistant, "", {{"call_1", name, "{}"}}, ""}});
+      session->append(
+          ActionDecided{"call_1", name, dump_json({{"tool", name}}), "allow", ""});
+      session->append(ToolFinished{"call_1", name, true, 0, "", 1, ""});
+    }
+  }
+  place.erase({.text = "wombat77"});
+  place.erase({.text = "shell"});
+  CHECK(place.log(id).find("ombat77") == std::string::npos);
+  const auto events = read_events(place.folder(id) / "events.jsonl");
+  CHECK(std::get<MessageAdded>(events.at(1).body).message.calls.at(0).name == "forgotten_tool");
+  CHECK(std::get<ActionDecided>(events.at(2).body).tool == "forgotten_tool");
+  CHECK(std::get<ToolFinished>(events.at(3).body).tool == "forgotten_tool");
+  CHECK(std::get<MessageAdded>(events.at(4).body).message.calls.at(0).name == "shell");
+  CHECK(std::get<ActionDecided>(events.at(5).body).action == R"({"tool":"shell"})");
 }
