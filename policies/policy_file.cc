@@ -218,7 +218,9 @@ PolicyFile parse_policy_file(std::string_view text, const std::string& name) {
 
 PolicyFile read_policy_file(const std::filesystem::path& path) {
   std::error_code error;
-  if (!std::filesystem::exists(path, error)) return {};
+  const auto kind = std::filesystem::symlink_status(path, error).type();
+  if (kind == std::filesystem::file_type::not_found) return {};
+  if (error) fail(Code::io, "cannot read the rules in " + path.string() + ": " + error.message());
   return parse_policy_file(read_file(path, 1 << 20), path.string());
 }
 
@@ -226,7 +228,7 @@ bool matches(const CommandRule& rule, const std::vector<std::string>& argv) {
   return fits_at(rule, argv, 0);
 }
 
-bool stands_in(const CommandRule& rule, const std::vector<std::string>& words) {
+bool stands_anywhere_in(const CommandRule& rule, const std::vector<std::string>& words) {
   for (size_t first = 0; first < words.size(); ++first) {
     if (fits_at(rule, words, first)) return true;
   }

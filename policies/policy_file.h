@@ -51,13 +51,14 @@ struct PolicyFile {
 // Throws invalid, "FILE line N: ...", for what is not well-formed: an unknown key too, and an
 // example that does not come out as it says.
 PolicyFile parse_policy_file(std::string_view text, const std::string& name);
-// An absent file is an empty one.
+// An absent file is an empty one. Throws what read_file() does, and io where it cannot be told
+// whether there is one.
 PolicyFile read_policy_file(const std::filesystem::path& path);
 
 // Whether the first words of `argv` are those of the rule; the program counts without its folder.
 bool matches(const CommandRule& rule, const std::vector<std::string>& argv);
 // Whether the rule's words stand anywhere in `words`, in a row.
-bool stands_in(const CommandRule& rule, const std::vector<std::string>& words);
+bool stands_anywhere_in(const CommandRule& rule, const std::vector<std::string>& words);
 bool matches(const PathRule& rule, std::string_view relative_path);
 
 }  // namespace corvid::policies

@@ -76,7 +76,7 @@ class CommandsRule final : public Policy {
   static void judge(const CommandRule& rule, const Command& command, bool is_from_file,
                     Decision& decision) {
     if (rule.verdict >= decision.verdict) return;
-    bool holds = is_from_file && stands_in(rule, command.loose);
+    bool holds = is_from_file && stands_anywhere_in(rule, command.loose);
     for (const auto& argv : command.parts) holds = holds || matches(rule, argv);
     if (!holds) return;
     decision.verdict = rule.verdict;

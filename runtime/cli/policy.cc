@@ -28,6 +28,17 @@ std::filesystem::path rules_file(const PolicyArguments& arguments) {
                                 : std::filesystem::path(arguments.file);
 }
 
+// Without --file there may be none.
+policies::PolicyFile read_rules(const PolicyArguments& arguments) {
+  const std::filesystem::path path = rules_file(arguments);
+  std::error_code error;
+  const auto kind = std::filesystem::symlink_status(path, error).type();
+  if (!arguments.file.empty() && kind == std::filesystem::file_type::not_found) {
+    fail(Code::not_found, "no such file: " + arguments.file);
+  }
+  return policies::read_policy_file(path);
+}
+
 const char* name_of(policies::Verdict verdict) {
   switch (verdict) {
     case policies::Verdict::allow:
@@ -66,7 +77,7 @@ int check(const PolicyArguments& arguments) {
   if (error) fail(Code::not_found, "no such folder: " + arguments.workspace);
   config.allow_hosts = arguments.allow_host;
   config.base = sandbox::system_profile();
-  config.file = policies::read_policy_file(rules_file(arguments));
+  config.file = read_rules(arguments);
   const auto chain = policies::make_policy_chain(config);
   const policies::Decision decision = chain->decide(action_of(arguments, config.workspace));
   if (arguments.json) {
@@ -89,7 +100,7 @@ std::string text_of(const policies::CommandRule& rule) {
 
 int explain(const PolicyArguments& arguments) {
   const std::filesystem::path path = rules_file(arguments);
-  const policies::PolicyFile file = policies::read_policy_file(path);
+  const policies::PolicyFile file = read_rules(arguments);
   std::string text =
       "mode read-only: commands run, nothing in the workspace changes\n"
       "mode workspace (default): the workspace is writable, no network\n"
@@ -116,12 +127,7 @@ int explain(const PolicyArguments& arguments) {
 
 void add_policy(CLI::App& app, CommandContext& context) {
   auto arguments = std::make_shared<PolicyArguments>();
-  CLI::App* policy = app.add_subcommand("policy",
-                                        "What an agent may do\n\n"
-                                        "  corvid policy check \"git push origin main\"\n"
-                                        "  corvid policy check --write src/a.py --mode read-only\n"
-                                        "  corvid policy test --file policy.toml\n"
-                                        "  corvid policy explain");
+  CLI::App* policy = app.add_subcommand("policy", "What an agent may do: check, test, explain");
   policy->require_subcommand(1);
   CLI::App* checked = policy->add_subcommand(
       "check", "The decision on one action, and the rule; exit code 0 when allowed, else 3");
@@ -135,6 +141,15 @@ void add_policy(CLI::App& app, CommandContext& context) {
   checked->add_flag("--json", arguments->json, "One JSON object");
   CLI::App* tested = policy->add_subcommand("test", "Reads the rules and checks their examples");
   CLI::App* explained = policy->add_subcommand("explain", "The modes and the rules in words");
+  policy->footer(
+      "Examples:\n  corvid policy check \"git push origin main\"\n"
+      "  corvid policy test --file policy.toml\n  corvid policy explain");
+  checked->footer(
+      "Examples:\n  corvid policy check \"git push origin main\"\n"
+      "  corvid policy check --write src/a.py --mode read-only");
+  tested->footer(
+      "Examples:\n  corvid policy test\n  corvid policy test --file policy.toml");
+  explained->footer("Example: corvid policy explain");
   for (CLI::App* command : {checked, tested, explained}) {
     command->add_option("--file", arguments->file,
                         "Rules in TOML (default: policy.toml in Corvid's configuration folder)");
@@ -142,7 +157,7 @@ void add_policy(CLI::App& app, CommandContext& context) {
   checked->callback([arguments, &context] { context.exit_code = check(*arguments); });
   explained->callback([arguments, &context] { context.exit_code = explain(*arguments); });
   tested->callback([arguments] {
-    const policies::PolicyFile file = policies::read_policy_file(rules_file(*arguments));
+    const policies::PolicyFile file = read_rules(*arguments);
     std::cout << fmt::format("{}: {} rules, all examples as they say\n",
                              rules_file(*arguments).string(),
                              file.commands.size() + file.paths.size() + file.allow_hosts.size() +

@@ -1,10 +1,13 @@
 #include "policies/policy_file.h"
 
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 
 #include "policies/policy.h"
 #include "policies/shell_words.h"
 #include "runtime/base/error.h"
+#include "runtime/base/files.h"
 
 namespace corvid::policies {
 namespace {
@@ -136,6 +139,27 @@ TEST_CASE("a damaged policy file is refused, naming the line") {
   refused("[[path]]\npattern = \"/etc\"\ndecision = \"deny\"\n", "relative to the workspace");
   refused("[[host]]\nhost = \"http://x\"\ndecision = \"allow\"\n", "no host name");
   CHECK(read_policy_file("/nonexistent/policy.toml").commands.empty());
+  CHECK(read_policy_file("/dev/null/policy.toml").commands.empty());
+}
+
+TEST_CASE("rules that cannot be looked for are an error, not none") {
+  const TempDir folder;
+  std::filesystem::create_symlink("loop", folder.path() / "loop");
+  CHECK_THROWS_WITH(read_policy_file(folder.path() / "loop/policy.toml"),
+                    Catch::Contains("cannot read the rules"));
+  CHECK_THROWS(read_policy_file(folder.path() / "loop"));
+  std::filesystem::create_symlink("absent", folder.path() / "policy.toml");
+  CHECK_THROWS(read_policy_file(folder.path() / "policy.toml"));
+  const std::filesystem::path closed = folder.path() / "closed";
+  std::filesystem::create_directory(closed);
+  std::filesystem::permissions(closed, std::filesystem::perms::none);
+  if (::geteuid() == 0) {
+    WARN("SKIP: a closed folder is open to root");
+  } else {
+    CHECK_THROWS_WITH(read_policy_file(closed / "policy.toml"),
+                      Catch::Contains("cannot read the rules"));
+  }
+  std::filesystem::permissions(closed, std::filesystem::perms::owner_all);
 }
 
 }  // namespace
