@@ -13,6 +13,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
+#include "runtime/clean_copy.h"
 #include "runtime/kept_files.h"
 #include "tools/diff.h"
 
@@ -132,25 +133,20 @@ bool remove_if_without_files(const fs::path& folder) {
 }
 
 // Whether `path` beneath `root` can be written as a file: only folders above it, and neither a
-// folder with files nor a device in its place. With `by_force` what is in the way is removed.
-bool clear_way(const fs::path& root, const fs::path& path, bool by_force) {
+// folder with files nor a device in its place. A folder without files in its place is removed.
+bool is_free(const fs::path& root, const fs::path& path) {
   std::error_code error;
   fs::path above = root;
   for (const fs::path& part : path.parent_path()) {
     above /= part;
     const fs::file_status status = fs::symlink_status(above, error);
     if (!fs::exists(status)) break;
-    if (fs::is_directory(status)) continue;
-    if (!by_force) return false;
-    fs::remove(above, error);
-    break;
+    if (!fs::is_directory(status)) return false;
   }
   const fs::path place = root / path;
   const fs::file_status status = fs::symlink_status(place, error);
   if (!fs::exists(status) || fs::is_regular_file(status) || fs::is_symlink(status)) return true;
-  if (!by_force) return fs::is_directory(status) && remove_if_without_files(place);
-  fs::remove_all(place, error);
-  return !error;
+  return fs::is_directory(status) && remove_if_without_files(place);
 }
 
 struct TreeItem {
@@ -322,10 +318,9 @@ struct SnapshotStore::Impl {
     return write_tree(it, snapshot.files.cend(), "", root);
   }
 
-  // False when something is in the way that is not removed without `by_force`.
-  static bool write_entry(const SnapshotEntry& entry, const std::string& bytes,
-                          const fs::path& root, const std::string& path, bool by_force) {
-    if (!clear_way(root, path, by_force)) return false;
+  // The way to it is free.
+  static void write_entry(const SnapshotEntry& entry, const std::string& bytes,
+                          const fs::path& root, const std::string& path) {
     const fs::path target = root / path;
     std::error_code error_code;
     fs::create_directories(target.parent_path(), error_code);
@@ -336,7 +331,7 @@ struct SnapshotStore::Impl {
       if (error_code) {
         fail(Code::io, "cannot write " + target.string() + ": " + error_code.message());
       }
-      return true;
+      return;
     }
     const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
     int fd = ::open(target.c_str(), flags, 0644);
@@ -360,12 +355,11 @@ struct SnapshotStore::Impl {
     ::close(fd);
     errno = error;
     if (!is_ok) fail_errno("cannot write " + target.string());
-    return true;
   }
 
   bool remove_entry(const std::string& path) const {
     std::error_code error;
-    if (!clear_way(workspace, path, false)) return false;
+    if (!is_free(workspace, path)) return false;
     if (!fs::remove(workspace / path, error)) {
       if (error) fail(Code::io, "cannot remove " + path + ": " + error.message());
       return false;
@@ -430,10 +424,6 @@ Snapshot SnapshotStore::load(const std::string& tree) const {
   if (const auto listed = snapshot.files.extract(kLeftOutName); !listed.empty()) {
     snapshot.left_out = zero_ended(content(listed.mapped()));
   }
-  // Earlier trees had the list of what was left out there.
-  if (const auto listed = snapshot.files.extract(".git"); !listed.empty()) {
-    snapshot.left_out = zero_ended(content(listed.mapped()));
-  }
   if (const auto listed = snapshot.files.extract(kPermissionsName); !listed.empty()) {
     for (const std::string& line : zero_ended(content(listed.mapped()))) {
       const size_t space = line.find(' ');
@@ -471,10 +461,9 @@ std::vector<std::string> SnapshotStore::put_back(const WantedFiles& wanted) {
     if (!entry.has_value() && impl_->remove_entry(path)) changed.push_back(path);
   }
   for (const auto& [path, entry] : wanted) {
-    if (!entry.has_value()) continue;
-    if (Impl::write_entry(*entry, content(*entry), impl_->workspace, path, false)) {
-      changed.push_back(path);
-    }
+    if (!entry.has_value() || !is_free(impl_->workspace, path)) continue;
+    Impl::write_entry(*entry, content(*entry), impl_->workspace, path);
+    changed.push_back(path);
   }
   std::sort(changed.begin(), changed.end());
   return changed;
@@ -482,7 +471,8 @@ std::vector<std::string> SnapshotStore::put_back(const WantedFiles& wanted) {
 
 void SnapshotStore::write_to(const Snapshot& snapshot, const fs::path& folder) const {
   for (const auto& [path, entry] : snapshot.files) {
-    Impl::write_entry(entry, content(entry), folder, path, true);
+    clear_way(folder, path);
+    Impl::write_entry(entry, content(entry), folder, path);
   }
 }
 

@@ -71,7 +71,6 @@ const std::map<std::string, std::string> kLongFunctions = {
     {"runtime/base/text.cc sha256_hex", "the constants of FIPS 180-4 are a third of it"},
     {"runtime/cli/run.cc add_run", "a list of options, one statement each"},
     {"runtime/cli/model.cc add_model", "a list of options, one statement each"},
-    {"runtime/task_run.cc resume", "one pass over the log, then the steps in order"},
     {"runtime/edit_scorer.cc score", "layout, one prefill, reading off: each uses the one before"},
 };
 
