@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "runtime/base/error.h"
+#include "tools/quote.h"
 #include "tools/support/beneath.h"
-#include "tools/support/quote.h"
 #include "tools/support/walk.h"
 
 namespace corvid::tools {

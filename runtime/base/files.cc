@@ -9,18 +9,10 @@
 #include <unistd.h>
 
 #include "runtime/base/error.h"
+#include "runtime/base/write_all.h"
 
 namespace corvid {
 namespace {
-
-void write_all(int fd, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail_errno("cannot write " + path);
-    bytes.remove_prefix(size_t(count));
-  }
-}
 
 void sync_folder(const std::filesystem::path& folder) {
   const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -31,6 +23,15 @@ void sync_folder(const std::filesystem::path& folder) {
 }
 
 }  // namespace
+
+void write_all(int fd, std::string_view bytes, const std::string& name) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail_errno("cannot write " + name);
+    bytes.remove_prefix(size_t(count));
+  }
+}
 
 std::string read_file(const std::filesystem::path& path, int64_t bytes_max) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);

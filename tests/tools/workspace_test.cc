@@ -11,9 +11,9 @@
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
 #include "tools/diff.h"
+#include "tools/quote.h"
 #include "tools/support/beneath.h"
 #include "tools/support/ignore.h"
-#include "tools/support/quote.h"
 
 using namespace corvid;
 using namespace corvid::tools;

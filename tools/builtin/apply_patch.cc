@@ -5,9 +5,9 @@
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
 #include "tools/diff.h"
+#include "tools/quote.h"
 #include "tools/support/file_tool.h"
 #include "tools/support/patch.h"
-#include "tools/support/quote.h"
 #include "tools/support/text_file.h"
 
 namespace corvid::tools {
@@ -42,7 +42,7 @@ class ApplyPatch final : public Tool {
       const std::string problem = work_out(patch, context, changes);
       if (!problem.empty()) return error_result(problem);
     }
-    write_all(changes, context.workspace);
+    put_all(changes, context.workspace);
     ToolResult result;
     result.text = "changed:";
     for (const auto& [path, change] : changes) {
@@ -108,7 +108,7 @@ class ApplyPatch final : public Tool {
     }
   }
 
-  static void write_all(const Changes& changes, const Workspace& workspace) {
+  static void put_all(const Changes& changes, const Workspace& workspace) {
     std::vector<Changes::const_iterator> written;
     try {
       for (auto each = changes.begin(); each != changes.end(); ++each) {

@@ -2,9 +2,9 @@
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
 #include "tools/diff.h"
+#include "tools/quote.h"
 #include "tools/support/choices.h"
 #include "tools/support/file_tool.h"
-#include "tools/support/quote.h"
 #include "tools/support/text_edit.h"
 #include "tools/support/text_file.h"
 

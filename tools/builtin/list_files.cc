@@ -2,9 +2,9 @@
 
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
+#include "tools/quote.h"
 #include "tools/support/file_tool.h"
 #include "tools/support/ignore.h"
-#include "tools/support/quote.h"
 
 namespace corvid::tools {
 namespace {

@@ -3,8 +3,8 @@
 #include "runtime/base/files.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
+#include "tools/quote.h"
 #include "tools/support/file_tool.h"
-#include "tools/support/quote.h"
 #include "tools/support/text_file.h"
 
 namespace corvid::tools {

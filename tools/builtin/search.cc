@@ -3,10 +3,10 @@
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
+#include "tools/quote.h"
 #include "tools/support/beneath.h"
 #include "tools/support/file_tool.h"
 #include "tools/support/pattern.h"
-#include "tools/support/quote.h"
 #include "tools/support/text_file.h"
 
 namespace corvid::tools {

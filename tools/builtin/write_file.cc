@@ -1,7 +1,7 @@
 #include "runtime/base/json.h"
 #include "tools/diff.h"
+#include "tools/quote.h"
 #include "tools/support/file_tool.h"
-#include "tools/support/quote.h"
 #include "tools/support/text_file.h"
 
 namespace corvid::tools {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "runtime/base/error.h"
+#include "runtime/base/write_all.h"
 
 namespace corvid::tools {
 namespace {
@@ -29,15 +30,6 @@ Descriptor open2(int root_fd, const std::string& path, int flags) {
     if (errno != EAGAIN && errno != EINTR) break;
   }
   return Descriptor();
-}
-
-void write_all(int fd, std::string_view bytes, const std::string& name) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail_errno("cannot write " + name);
-    bytes.remove_prefix(size_t(count));
-  }
 }
 
 // A new empty file in the folder with `mode` less the umask; `name` gets its name.

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "tools/support/quote.h"
+#include "tools/quote.h"
 
 namespace corvid::tools {
 namespace {

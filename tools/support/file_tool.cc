@@ -1,7 +1,7 @@
 #include "tools/support/file_tool.h"
 
 #include "runtime/base/text.h"
-#include "tools/support/quote.h"
+#include "tools/quote.h"
 
 namespace corvid::tools {
 namespace {

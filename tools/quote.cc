@@ -1,4 +1,4 @@
-#include "tools/support/quote.h"
+#include "tools/quote.h"
 
 #include <cstdio>
 
