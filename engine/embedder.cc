@@ -101,7 +101,9 @@ std::unique_ptr<Embedder> Embedder::load(const std::filesystem::path& model,
   const int32_t context_max = impl->evaluator.model().config().context_max;
   impl->tokens_max = context_max > 0 ? std::min(context_max, kTokensMax) : kTokensMax;
   const int64_t asked = file.integer("corvid.embedder.tokens_max").value_or(impl->tokens_max);
-  if (asked < 3) fail(Code::corrupt, "corrupt: " + file.path() + ": corvid.embedder.tokens_max");
+  if (asked < 3) {
+    file.damaged("impossible corvid.embedder.tokens_max", "corvid.embedder.tokens_max");
+  }
   impl->tokens_max = static_cast<int32_t>(std::min<int64_t>(impl->tokens_max, asked));
   impl->name = architecture_of(file) + "-" + impl->evaluator.hash().substr(0, 16);
   return std::unique_ptr<Embedder>(new Embedder(std::move(impl)));

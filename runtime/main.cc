@@ -11,6 +11,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 #include "runtime/cli/command.h"
+#include "runtime/cli/unknown_command.h"
 
 namespace {
 
@@ -71,13 +72,12 @@ int exit_code_of(const Error& error) {
 int main(int argc, char** argv) {
   fill_closed_streams();
   std::signal(SIGPIPE, SIG_IGN);  // a reader that has gone away is an answer of write()
-  CLI::App app{
-      "Corvid: an agent with its own engine, sandbox and memory.\n\n"
-      "  corvid run \"make the failing test pass\" --verify \"make test\"\n"
+  CLI::App app{"Corvid: an agent with its own engine, sandbox and memory.", "corvid"};
+  app.footer(
+      "Examples:\n  corvid run \"make the failing test pass\" --verify \"make test\"\n"
       "  corvid sessions undo\n"
       "  corvid memory search \"which port does staging use\"\n"
-      "  corvid doctor",
-      "corvid"};
+      "  corvid doctor");
   app.require_subcommand(1);
   app.set_version_flag("--version", "corvid 0.1.0");
   corvid::runtime::CommandContext context;
@@ -94,7 +94,11 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
     return exit_code_with_output(context.exit_code);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 1;
+    const std::string unknown =
+        error.get_exit_code() == 0 ? "" : corvid::runtime::unknown_command(app);
+    if (unknown.empty()) return app.exit(error) == 0 ? 0 : 1;
+    std::fprintf(stderr, "corvid: %s\n", unknown.c_str());
+    return 1;
   } catch (const Error& error) {
     std::fprintf(stderr, "corvid: %s\n", corvid::printable(error.what()).c_str());
     return exit_code_of(error);

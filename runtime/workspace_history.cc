@@ -257,6 +257,15 @@ Restored undo_last_run(const Paths& paths, Session& session, bool force) {
 }
 
 Restored rewind_to_turn(const Paths& paths, Session& session, int turn, bool force) {
+  int turn_count = 0;
+  for (const Event& event : session.events()) {
+    const auto* ended = std::get_if<TurnEnded>(&event.body);
+    if (ended != nullptr) turn_count = std::max(turn_count, ended->turn);
+  }
+  if (turn > turn_count) {
+    fail(Code::not_found, "session " + session.id() + " has " + std::to_string(turn_count) +
+                              " turns, and no turn " + std::to_string(turn));
+  }
   ChangesOptions options;
   options.since_turn = turn;
   return put_back(paths, session, options, {{}, "rewind", turn}, force);

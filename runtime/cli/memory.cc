@@ -51,6 +51,7 @@ void stats(const MemoryArguments& arguments) {
 
 void list(const MemoryArguments& arguments) {
   Opened memory(arguments);
+  expect_known(memory, arguments);
   const auto cells = memory->cells(memory.filter(), arguments.limit);
   if (arguments.json) {
     Json json = Json::array();
@@ -125,6 +126,7 @@ void explain(const Json& answer) {
 
 void search(const MemoryArguments& arguments) {
   Opened memory(arguments);
+  expect_known(memory, arguments);
   if (!arguments.batch.empty()) {
     int number = 0;
     const std::string content = read_file(arguments.batch);
@@ -178,6 +180,7 @@ void why(const MemoryArguments& arguments) {
 
 void profile(const MemoryArguments& arguments) {
   Opened memory(arguments);
+  expect_known(memory, arguments);
   std::vector<memory::Fact> facts = memory->facts(memory.filter(), kFactsMax);
   if (!arguments.all) {
     std::erase_if(facts, [](const memory::Fact& fact) {
@@ -321,6 +324,9 @@ void forget(const MemoryArguments& arguments, CommandContext& context) {
   }
   Found found;
   found.preview = memory->find_to_forget(request, memory.filter());
+  for (const std::string& id : arguments.ids) {
+    if (!memory->why(id).has_value()) fail(Code::not_found, "no memory " + id);
+  }
   std::optional<SessionEraser> logs;  // another store has none
   if (arguments.store.empty()) {
     Forgetting what{arguments.text, arguments.session, found.preview.turns, "", {}};
@@ -392,7 +398,8 @@ void add_memory(CLI::App& app, CommandContext& context) {
     made->add_flag("--json", arguments->json, "For programs");
     return made;
   };
-  command("stats", "How much, where")->callback([arguments] { stats(*arguments); });
+  CLI::App* stats_command = command("stats", "How much, where");
+  stats_command->callback([arguments] { stats(*arguments); });
   CLI::App* list_command = command("list", "MemCells, newest first");
   list_command->add_option("--limit", arguments->limit, "At most so many")
       ->check(CLI::Range(1, 1000000));
@@ -422,6 +429,7 @@ void add_memory(CLI::App& app, CommandContext& context) {
   add_upkeep(command, arguments, context);
   add_memory_browse(command, arguments);
   add_memory_transfer(command, arguments);
+  stats_command->footer("Examples:\n  corvid memory stats\n  corvid memory stats --json");
   list_command->footer("Example: corvid memory list --limit 5");
   show_command->footer("Example: corvid memory show c3 t12 --json");
   search_command->footer(

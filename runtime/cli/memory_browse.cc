@@ -22,6 +22,7 @@ void print_all(const Items& items) {
 
 void scenes(const MemoryArguments& arguments) {
   OpenedMemory memory(arguments);
+  expect_known(memory, arguments);
   const std::vector<memory::MemScene> found = memory->scenes(memory.filter(), arguments.limit);
   if (arguments.json) return print_all(found);
   if (found.empty()) write_text(stderr, "nothing is remembered yet\n");
@@ -37,6 +38,7 @@ void scenes(const MemoryArguments& arguments) {
 
 void foresight(const MemoryArguments& arguments) {
   OpenedMemory memory(arguments);
+  expect_known(memory, arguments);
   const Time at = arguments.at.empty() ? system_now() : parse_time(arguments.at);
   std::vector<memory::Foresight> found = memory->foresights(memory.filter(), at);
   if (!arguments.all) {

@@ -19,7 +19,7 @@ struct MemoryArguments {
   std::string workspace{};  // empty: this folder
   std::string embedder{};   // empty: as configured
   std::string tenant{}, user{};
-  bool all_projects = false, json = false, yes = false, all = false, explain = false;
+  bool json = false, yes = false, all = false, explain = false;
   bool markdown = false, everywhere = false;
   int limit = 20;
   int64_t budget = 2000;
@@ -45,6 +45,10 @@ class OpenedMemory {
   std::unique_ptr<memory::Memory> memory_;
   memory::ScopeFilter filter_;
 };
+
+// A project may be gone from the disk and remembered still. Throws not_found for the name of a
+// workspace that is no folder and of which nothing is remembered.
+void expect_known(OpenedMemory& memory, const MemoryArguments& arguments);
 
 // scenes, foresight.
 void add_memory_browse(const MemoryCommand& command, const SharedArguments& arguments);

@@ -1,6 +1,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
@@ -52,13 +54,19 @@ bool is_export(const std::string& file) {
   return line.find("\"corvid-memory\"") != std::string_view::npos;
 }
 
+bool has_progress(const MemoryArguments& arguments) {
+  return !arguments.json && ::isatty(STDERR_FILENO) != 0;
+}
+
 memory::ImportReport import_as(const MemoryArguments& arguments, memory::Memory& memory) {
   const std::string& format = arguments.format;
   if (format == "export" || (format == "auto" && is_export(arguments.file))) {
     return memory.import_export(arguments.file);
   }
   return memory.import_transcript(arguments.file, format, [&](int64_t done, int64_t total) {
-    if (!arguments.json) write_text(stderr, fmt::format("\r{} of {} turns", done, total));
+    if (has_progress(arguments)) {
+      write_text(stderr, fmt::format("\r{} of {} turns", done, total));
+    }
   });
 }
 
@@ -66,7 +74,7 @@ void import(const MemoryArguments& arguments) {
   OpenedMemory memory(arguments);
   const memory::ImportReport report = import_as(arguments, *memory);
   if (arguments.json) return print(memory::to_json(report));
-  write_text(stderr, "\n");
+  if (has_progress(arguments)) write_text(stderr, "\n");
   write_text(stdout, fmt::format("{} stored, {} there already, {} forgotten before, {} empty, {} "
                                  "secrets taken out\n",
                                  report.stored, report.duplicates, report.refused, report.empty,
@@ -125,7 +133,16 @@ OpenedMemory::OpenedMemory(const MemoryArguments& arguments) {
   memory_ = std::make_unique<memory::Memory>(config, memory_ports(paths, embedder));
   filter_.scope = config.scope;
   // Without a workspace of that name everything of this user is meant: people ask from anywhere.
-  filter_.all_projects = arguments.all_projects || arguments.workspace.empty();
+  filter_.all_projects = arguments.workspace.empty();
+}
+
+void expect_known(OpenedMemory& memory, const MemoryArguments& arguments) {
+  std::error_code ignored;
+  if (!arguments.store.empty() || arguments.workspace.empty()) return;
+  if (std::filesystem::exists(arguments.workspace, ignored)) return;
+  if (!memory->cells(memory.filter(), 1).empty()) return;
+  fail(Code::not_found,
+       "no such folder, and nothing is remembered of it: " + arguments.workspace);
 }
 
 void add_memory_transfer(const MemoryCommand& command, const SharedArguments& arguments) {

@@ -30,6 +30,8 @@ namespace {
 
 using engine::Token;
 
+constexpr int kThreadsMax = 1024;
+
 struct ModelArguments {
   std::string file, tokens, prompt, prompt_file, mode = "batch", out, messages, tools,
                                                  template_file;
@@ -56,6 +58,19 @@ std::unique_ptr<engine::Engine> load(const ModelArguments& arguments, int chunk_
   options.int8_activations = arguments.int8;
   options.draft_head = arguments.draft == "mtp";
   return engine::Engine::load(find_model(arguments.file), options);
+}
+
+// A number in words; unlike CLI::Range it refuses NaN.
+CLI::Validator number_in(double lowest, double highest) {
+  return CLI::Validator(
+      [=](std::string& text) {
+        double value = 0;
+        if (CLI::detail::lexical_cast(text, value) && value >= lowest && value <= highest) {
+          return std::string();
+        }
+        return fmt::format("'{}' is no number from {} to {}", printable(text), lowest, highest);
+      },
+      "");
 }
 
 std::vector<int> parse_ints(const std::string& text, const char* option) {
@@ -358,9 +373,13 @@ void add_model(CLI::App& app, CommandContext& context) {
     made->add_option("--tokens", arguments->tokens, "Ids, separated by commas");
     made->add_option("-p,--prompt", arguments->prompt, "Text");
     made->add_option("-f,--prompt-file", arguments->prompt_file, "Text from a file");
-    made->add_option("-t,--threads", arguments->threads, "Threads (default: all cores)");
   };
-  command("info", "Architecture, sizes, metadata")->callback([arguments] { info(*arguments); });
+  const auto add_threads = [&](CLI::App* made) {
+    made->add_option("-t,--threads", arguments->threads, "Threads (default, and 0: all cores)")
+        ->check(CLI::Range(0, kThreadsMax));
+  };
+  CLI::App* info_command = command("info", "Architecture, sizes, metadata");
+  info_command->callback([arguments] { info(*arguments); });
   CLI::App* tokenize_command = command("tokenize", "Text on stdin -> ids as a JSON array");
   tokenize_command->add_flag("--parse-special", arguments->parse_special,
                              "Special tokens written in the text become their ids");
@@ -377,17 +396,22 @@ void add_model(CLI::App& app, CommandContext& context) {
   render_command->callback([arguments] { render(*arguments); });
   CLI::App* logits_command = command("logits", "Logits of every position as float32 .npy");
   add_input(logits_command);
+  add_threads(logits_command);
   logits_command->add_option("--mode", arguments->mode, "batch, step or chunk=N");
   logits_command->add_option("--out", arguments->out, "X.npy");
   logits_command->callback([arguments] { logits(*arguments); });
   CLI::App* generate_command = command("generate", "Go on with a text");
   add_input(generate_command);
-  generate_command->add_option("-n", arguments->count, "Tokens at most");
-  generate_command->add_option("--temp", arguments->temperature, "0: greedy");
-  generate_command->add_option("--top-k", arguments->top_k, "");
-  generate_command->add_option("--top-p", arguments->top_p, "");
-  generate_command->add_option("--min-p", arguments->min_p, "");
-  generate_command->add_option("--seed", arguments->seed, "");
+  add_threads(generate_command);
+  generate_command->add_option("-n", arguments->count, "Tokens at most")
+      ->check(CLI::Range(0, 1 << 24));
+  generate_command->add_option("--temp", arguments->temperature, "0: greedy")
+      ->check(number_in(0, 100));
+  generate_command->add_option("--top-k", arguments->top_k, "0: off")
+      ->check(CLI::Range(0, 1 << 24));
+  generate_command->add_option("--top-p", arguments->top_p, "")->check(number_in(0, 1));
+  generate_command->add_option("--min-p", arguments->min_p, "")->check(number_in(0, 1));
+  generate_command->add_option("--seed", arguments->seed, "")->check(CLI::NonNegativeNumber);
   generate_command->add_option("--stop", arguments->stop, "End before this text");
   generate_command
       ->add_option("--draft", arguments->draft,
@@ -405,11 +429,23 @@ void add_model(CLI::App& app, CommandContext& context) {
   bench_command->add_option("-n", arguments->bench_count, "Tokens to decode")
       ->check(CLI::Range(0, 1 << 20));
   bench_command->add_option("-d", arguments->depths, "Depths at which: 0,4096");
-  bench_command->add_option("-t,--threads", arguments->threads, "Threads (default: all cores)");
+  add_threads(bench_command);
   add_int8(bench_command);
   bench_command->add_option("-r", arguments->repeat, "Runs")->check(CLI::Range(1, 1000));
   bench_command->callback([arguments] { bench(*arguments); });
   add_model_tools(*group);
+  info_command->footer("Examples:\n  corvid model info\n  corvid model info model.gguf --json");
+  tokenize_command->footer(
+      "Examples:\n  echo hello | corvid model tokenize model.gguf\n"
+      "  echo '[1, 2, 3]' | corvid model tokenize model.gguf --detokenize");
+  render_command->footer(
+      "Example: corvid model render model.gguf --messages messages.json --tools tools.json");
+  logits_command->footer(
+      "Example: corvid model logits model.gguf --tokens 1,2,3 --mode step --out logits.npy");
+  generate_command->footer(
+      "Examples:\n  corvid model generate model.gguf -p \"def add(a, b):\" -n 32\n"
+      "  corvid model generate model.gguf --chat -p \"Why is the sky blue?\" --temp 0");
+  bench_command->footer("Example: corvid model bench model.gguf -p 512,4096 -d 0,4096 -n 64");
   group->footer(
       "Examples:\n  corvid model info model.gguf\n"
       "  corvid model generate model.gguf -p \"def add(a, b):\" -n 32\n"

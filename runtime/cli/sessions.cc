@@ -7,6 +7,7 @@
 #include "runtime/cli/command.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/workspace_history.h"
+#include "tools/quote.h"
 
 namespace corvid::runtime {
 namespace {
@@ -85,12 +86,12 @@ int put_back(const SessionArguments& arguments, bool is_undo) {
                            "\n");
   } else {
     for (const std::string& path : restored.files)
-      write_text(stdout, "put back " + printable(path) + "\n");
+      write_text(stdout, "put back " + tools::quote_path(path) + "\n");
     if (restored.files.empty() && restored.conflicts.empty()) {
       write_text(stdout, "nothing to put back: the workspace is as it was\n");
     }
     for (const std::string& path : restored.conflicts) {
-      write_text(stderr, "left alone: " + printable(path) +
+      write_text(stderr, "left alone: " + tools::quote_path(path) +
                              " is not as the session left it; --force puts it back "
                              "(what is there now is saved)\n");
     }
