@@ -306,7 +306,7 @@ TEST_CASE("a model with a type that cannot be computed with, or unknown, says so
   writer.set_string("general.architecture", "none");
   writer.write(path);
   CHECK_THROWS_WITH(load(path), Catch::Contains("unknown architecture 'none'; known: "
-                                                "gated-deltanet2 hgrn2 kimi-linear llama"));
+                                                "bert gated-deltanet2 hgrn2 kimi-linear llama"));
   CHECK_THROWS_WITH(load("absent.gguf"), Catch::StartsWith("no such file"));
 }
 
