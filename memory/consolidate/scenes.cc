@@ -16,10 +16,12 @@ namespace {
 
 using std::chrono::days;
 
-constexpr double kJoinCosine = 0.60;   // of centred vectors, see Cells::centre
-constexpr double kJoinWords = 0.30;
+// On long chats higher ones join next to nothing.
+constexpr double kJoinCosine = 0.35;   // of vectors less the mean of all
+constexpr double kJoinWords = 0.20;
 constexpr double kMergeCosine = 0.85;
 constexpr size_t kWordsKept = 16;      // that set a cell apart
+constexpr size_t kManyCells = 8;       // from here on single words are no sign
 constexpr size_t kLabelWords = 4;
 constexpr size_t kSummaryCells = 3;
 
@@ -27,13 +29,13 @@ struct Cell {
   MemCell cell{};
   std::vector<float> vector{};          // the mean of its turns
   std::map<std::string, double> count{};
-  std::set<std::string> words{};        // kWordsKept of them
+  std::map<std::string, double> words{};  // kWordsKept of them, with their weights
 };
 
 struct Scene {
   std::vector<size_t> cells{};
   std::vector<float> sum{};
-  std::map<std::string, double> words{};  // how many of its cells have it
+  std::map<std::string, double> words{};  // summed weights
   Time from{}, to{};
 };
 
@@ -134,29 +136,32 @@ void Finder::read_vectors(const std::string& embedder) {
     add(mean, cell.vector);
   }
   const auto count = static_cast<float>(std::max<size_t>(cells_.size(), 1));
-  if (cells_.size() < 8) return;
+  if (cells_.size() < kManyCells) return;
   for (Cell& cell : cells_) {
     for (size_t k = 0; k < cell.vector.size(); ++k) cell.vector[k] -= mean[k] / count;
   }
 }
 
 void Finder::choose_words() {
+  const auto all = static_cast<double>(cells_.size());
   for (Cell& cell : cells_) {
     std::vector<std::pair<double, std::string>> ranked;
     for (const auto& [word, count] : cell.count) {
-      const double rarity = std::log(static_cast<double>(cells_.size() + 1) / holding_[word]);
-      ranked.emplace_back(-(1 + std::log(count)) * rarity, word);
+      // A word of one cell cannot join it to another; one of most cells says nothing.
+      const double held = holding_[word];
+      if (cells_.size() >= kManyCells && (held < 2 || held > all / 2)) continue;
+      ranked.emplace_back(-(1 + std::log(count)) * std::log((all + 1) / held), word);
     }
     std::ranges::sort(ranked);
     if (ranked.size() > kWordsKept) ranked.resize(kWordsKept);
-    for (auto& [score, word] : ranked) cell.words.insert(std::move(word));
+    for (auto& [score, word] : ranked) cell.words.emplace(std::move(word), -score);
   }
 }
 
 // 1 or more: they belong together.
 double Finder::likeness(const Scene& scene, const Cell& cell) const {
   double shared = 0;
-  for (const std::string& word : cell.words) shared += scene.words.contains(word);
+  for (const auto& [word, weight] : cell.words) shared += scene.words.contains(word);
   const double all = static_cast<double>(
       cell.words.size() + std::min(scene.words.size(), kWordsKept)) - shared;
   const double by_words = all > 0 ? shared / all / kJoinWords : 0.0;
@@ -169,7 +174,7 @@ void Finder::join(Scene& scene, size_t i) {
   scene.cells.push_back(i);
   scene.to = std::max({scene.to, cell.cell.opened_at, cell.cell.closed_at});
   add(scene.sum, cell.vector);
-  for (const std::string& word : cell.words) scene.words[word] += 1;
+  for (const auto& [word, weight] : cell.words) scene.words[word] += weight;
 }
 
 void Finder::place(size_t i) {
@@ -205,9 +210,10 @@ void Finder::merge() {
 MemScene Finder::describe(const Scene& scene) const {
   MemScene out{.id = "s" + std::to_string(cells_[scene.cells.front()].cell.id)};
   std::vector<std::pair<double, std::string>> ranked;
-  for (const auto& [word, count] : scene.words) {
-    const double rarity = std::log(static_cast<double>(cells_.size() + 1) / holding_.at(word));
-    ranked.emplace_back(-count * count * rarity, word);
+  for (const auto& [word, weight] : scene.words) {
+    const auto held = std::ranges::count_if(
+        scene.cells, [&](size_t index) { return cells_[index].words.contains(word); });
+    ranked.emplace_back(-weight * static_cast<double>(held), word);
   }
   std::ranges::sort(ranked);
   for (size_t i = 0; i < ranked.size() && i < kLabelWords; ++i) {

@@ -81,7 +81,7 @@ def answer(arguments, turns, asked, environment):
         out = run(arguments.corvid, arguments, store, environment,
                   ["search", "--batch", os.path.join(place, "asked.jsonl"), "--json",
                    "--limit", "300"])
-        for line in map(json.loads, filter(str.strip, out.splitlines())):
+        for line in map(json.loads, filter(str.strip, out.split("\n"))):
             yield {"qid": line["qid"], "score": line["support"], "ms": line["ms"],
                    "ranking": [real[id] for hit in line["hits"] for id in hit["turns"]]}
 
