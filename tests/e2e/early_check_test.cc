@@ -34,6 +34,13 @@ TEST_CASE("the default model changes nothing where the check passes already") {
   CHECK(result.at("changed_files").empty());
   CHECK(result.at("verify").at("exit_code") == 0);
   CHECK(scene.get("calc.py") == right);
+
+  // What is recalled of that run does not talk the model out of a repair.
+  std::string wrong = right;
+  wrong.replace(wrong.find("a + b"), 5, "a - b");
+  scene.put("calc.py", wrong);
+  CHECK(result_of(repair(scene, kCheck)).at("status") == "verified");
+  CHECK(scene.get("calc.py") == right);
 }
 
 TEST_CASE("a verified run that is resumed is checked again, and nothing else is done") {
