@@ -31,6 +31,25 @@ int open_parent(const char* path, const char** name) {
   return static_cast<int>(syscall(SYS_openat2, AT_FDCWD, parent, &how, sizeof how));
 }
 
+// Whether nobody in the sandbox can make anything in `folder` either: it is on a read-only file
+// system, or it belongs to somebody else, so that its mode cannot be changed.
+bool stays_closed(int folder, int error) {
+  struct stat status = {};
+  if (error == EROFS) return true;
+  return error == EACCES && fstat(folder, &status) == 0 && status.st_uid != geteuid();
+}
+
+// Takes what would close `path` off the plan. False where the command sees it at another path.
+bool drop_protection(Plan& plan, const std::string& path) {
+  bool is_found = false;
+  for (MountOp& op : plan.mounts) {
+    if (op.kind != MountOp::Kind::protect || op.target != path) continue;
+    op.target.clear();
+    is_found = true;
+  }
+  return is_found;
+}
+
 }  // namespace
 
 int make_placeholders(State& state) {
@@ -40,7 +59,9 @@ int make_placeholders(State& state) {
     const int parent = open_parent(path.c_str(), &name);
     if (parent < 0) return errno;
     const int error = mkdirat(parent, name, 0700) == 0 ? 0 : errno;
+    const bool is_closed = error != 0 && stays_closed(parent, error);
     close(parent);
+    if (is_closed && drop_protection(state.plan, path)) continue;
     // Another run of the same workspace may have made it; whoever ends last removes it.
     if (error != 0 && error != EEXIST) return error;
   }

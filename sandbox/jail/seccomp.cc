@@ -1,6 +1,7 @@
 // The filter of system calls: what sees into other processes, changes namespaces or mounts, or
 // reaches parts of the kernel that builds and tests do not need. Everything else passes.
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -99,6 +100,36 @@ bool deny_arguments(scmp_filter_ctx filter) {
   return true;
 }
 
+// A program with a set-user-id bit that a command leaves in the workspace would give its user's
+// rights to everybody on the machine. openat2 takes the mode from memory; the kernel clears the
+// bits of what it makes with the first byte that is written.
+bool deny_id_bits(scmp_filter_ctx filter) {
+  constexpr int kFchmodat2 = 452;  // newer than Debian 12's libseccomp
+  constexpr uint64_t kTemporary = 020000000;  // O_TMPFILE without O_DIRECTORY
+  const uint32_t action = SCMP_ACT_ERRNO(EPERM);
+  for (const uint64_t bit : {uint64_t{S_ISUID}, uint64_t{S_ISGID}}) {
+    for (const int call : {SCMP_SYS(chmod), SCMP_SYS(fchmod), SCMP_SYS(creat), SCMP_SYS(mknod)}) {
+      const auto mode = SCMP_A1(SCMP_CMP_MASKED_EQ, bit, bit);
+      if (seccomp_rule_add(filter, action, call, 1, mode) != 0) return false;
+    }
+    for (const int call : {SCMP_SYS(fchmodat), kFchmodat2, SCMP_SYS(mknodat)}) {
+      const auto mode = SCMP_A2(SCMP_CMP_MASKED_EQ, bit, bit);
+      if (seccomp_rule_add(filter, action, call, 1, mode) != 0) return false;
+    }
+    for (const uint64_t flag : {uint64_t{O_CREAT}, kTemporary}) {  // else the mode is no argument
+      if (seccomp_rule_add(filter, action, SCMP_SYS(open), 2,
+                           SCMP_A1(SCMP_CMP_MASKED_EQ, flag, flag),
+                           SCMP_A2(SCMP_CMP_MASKED_EQ, bit, bit)) != 0 ||
+          seccomp_rule_add(filter, action, SCMP_SYS(openat), 2,
+                           SCMP_A2(SCMP_CMP_MASKED_EQ, flag, flag),
+                           SCMP_A3(SCMP_CMP_MASKED_EQ, bit, bit)) != 0) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
 std::vector<sock_filter> exported(scmp_filter_ctx filter) {
   std::vector<sock_filter> program;
   const int fd = memfd_create("filter", MFD_CLOEXEC);
@@ -119,7 +150,7 @@ std::vector<sock_filter> make_filter() {
   const scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
   if (filter == nullptr) return program;
   if (deny_calls(filter) && deny_namespaces(filter) && deny_sockets(filter) &&
-      deny_arguments(filter)) {
+      deny_arguments(filter) && deny_id_bits(filter)) {
     program = exported(filter);
   }
   seccomp_release(filter);

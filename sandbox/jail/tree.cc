@@ -215,6 +215,7 @@ int build_tree(State& state) {
   for (size_t i = 0; i < state.plan.mounts.size(); ++i) {
     const MountOp& op = state.plan.mounts[i];
     state.detail = op.target.c_str();
+    if (op.target.empty()) continue;  // see make_placeholders
     if (const int error = apply(state, op, state.source_fds[i])) return error;
     if (state.source_fds[i] >= 0) close(state.source_fds[i]);
   }

@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include "tests/attacks/arena.h"
 
 namespace corvid::attacks {
@@ -41,7 +43,77 @@ void show_home(Arena& arena, Profile& profile) {
   profile.read_roots.push_back(arena.home());
 }
 
+bool has_id_program(Arena& arena) {
+  struct stat status = {};
+  return stat((arena.workspace() / "program").c_str(), &status) == 0 && status.st_size > 0 &&
+         (status.st_mode & (S_ISUID | S_ISGID)) != 0;
+}
+
+// Python with the file's descriptor or name; numbers of system calls are those of x86-64.
+std::string id_program(const std::string& call) {
+  return "cp /bin/true program; python3 -c 'import ctypes, os, stat\n"
+         "def raw(*arguments): ctypes.CDLL(None).syscall(*arguments)\n" + call + "'";
+}
+
 }  // namespace
+
+TEST_CASE("A program with a set-user-id or set-group-id bit cannot be made") {
+  std::vector<std::string> scripts = {
+      "cp /bin/true program; chmod 4755 program", "cp /bin/true program; chmod g+s program",
+      "install -m 4755 /bin/true program",
+      id_program("os.fchmod(os.open(\"program\", os.O_RDONLY), 0o6755)")};
+#if defined(__x86_64__)
+  scripts.push_back(id_program("raw(90, b\"program\", 0o4755)"));
+  scripts.push_back(id_program("raw(268, -100, b\"program\", 0o4755)"));
+#endif
+  for (const std::string& script : scripts) {
+    INFO(script);
+    expect_blocked({.script = script.c_str(),
+                    .tools = {"python3", "install"},
+                    .has_escaped = has_id_program});
+  }
+}
+
+TEST_CASE("A file that is made with a set-user-id bit loses it with its first byte") {
+#if defined(__x86_64__)
+  const std::string write = "os.write(file, open(\"/bin/true\", \"rb\").read())";
+  const std::string scripts[] = {
+      id_program("os.remove(\"program\"); file = os.open(\"program\", 65, 0o4755); " + write),
+      id_program("os.remove(\"program\"); os.mknod(\"program\", stat.S_IFREG | 0o4755); "
+                 "file = os.open(\"program\", 1); " + write),
+      id_program("os.remove(\"program\")\n"
+                 "how = (ctypes.c_uint64 * 3)(65, 0o4755, 0)\n"
+                 "file = ctypes.CDLL(None).syscall(437, -100, b\"program\", how, 24)\n" + write)};
+  for (const std::string& script : scripts) {
+    INFO(script);
+    expect_blocked({.script = script.c_str(),
+                    .tools = {"python3"},
+                    .has_escaped = has_id_program,
+                    .control_needs_root = true});  // who may keep the bits while writing
+  }
+#else
+  WARN("SKIP: system call numbers of x86-64");
+#endif
+}
+
+TEST_CASE("A workspace that its user cannot write needs no placeholder") {
+  if (geteuid() != 0 || !missing_layers().empty()) {
+    WARN("SKIP: needs root and the sandbox");
+    return;
+  }
+  Arena arena(Who::user);
+  fs::remove_all(arena.workspace() / ".git");
+  REQUIRE(chown(arena.workspace().c_str(), 0, 0) == 0);
+  const sandbox::Outcome outcome =
+      arena.run("cat main.py; mkdir .git && echo ESCAPED", arena.profile);
+  INFO(outcome.output);
+  CHECK(outcome.output.find("hello") != std::string::npos);
+  CHECK(outcome.output.find("ESCAPED") == std::string::npos);
+  // One that the user could open again stays refused.
+  REQUIRE(chown(arena.workspace().c_str(), kUserId, kUserId) == 0);
+  fs::permissions(arena.workspace(), fs::perms(0555));
+  CHECK_THROWS_AS(arena.run("chmod 755 . && mkdir .git", arena.profile), Error);
+}
 
 TEST_CASE("A file outside cannot be read") {
   expect_blocked({.script = "grep -q outer \"$OUTSIDE/secret\" && echo ESCAPED",
