@@ -151,7 +151,7 @@ IgnoredFiles::IgnoredFiles(const tools::Workspace& workspace, const SnapshotStor
   folders_ = list_tree(root).folders;
   // The ignore rules of the start decide.
   stand_in_for_git(workspace.root(), root);
-  const std::vector<std::string> kept = rule_.files(tools::Workspace(root));
+  const std::vector<std::string> kept = rule_.files(tools::Workspace(root, workspace.shown_as()));
   fs::remove_all(root / ".git");
   for (const auto& [path, entry] : start.files) {
     if (std::binary_search(kept.begin(), kept.end(), path)) {
@@ -174,8 +174,14 @@ CleanCopy::CleanCopy(const tools::Workspace& workspace, const IgnoredFiles& igno
     : folder_("corvid-check", base), kept_(ignored.rule().files(workspace)) {
   ignored.copy_to(folder_.path());
   for (const std::string& path : kept_) {
+    const fs::path source = workspace.root() / path;
+    struct stat status;
     clear_way(folder_.path(), path);
-    copy_file_exact(workspace.root() / path, folder_.path() / path);
+    if (::lstat(source.c_str(), &status) != 0 || !is_readable(source, status)) {
+      left_out_.push_back(path);
+      continue;
+    }
+    copy_file_exact(source, folder_.path() / path);
   }
 }
 

@@ -75,10 +75,13 @@ class CleanCopy {
             const std::filesystem::path& base = {});
   const std::filesystem::path& root() const { return folder_.path(); }
   const std::vector<std::string>& kept() const { return kept_; }  // sorted
+  // Those of the kept files that cannot be read or vanished meanwhile: they are missing here.
+  const std::vector<std::string>& left_out() const { return left_out_; }
 
  private:
   ScratchFolder folder_;
   std::vector<std::string> kept_;
+  std::vector<std::string> left_out_;
 };
 
 // A folder with every file and folder of the workspace as it is now, for an attempt to work in; a

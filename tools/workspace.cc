@@ -233,7 +233,7 @@ void Workspace::remove(std::string_view relative_path) const {
 }
 
 std::vector<std::string> Workspace::files(int count_max) const {
-  return walk_files(root_, count_max);
+  return walk_files(root_, shown_as_, count_max);
 }
 
 }  // namespace corvid::tools

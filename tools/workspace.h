@@ -43,8 +43,9 @@ class Workspace {
   void remove(std::string_view relative_path) const;
 
   // Regular files (links are not followed) in sorted order, at most `count_max`, without what the
-  // .gitignore files and .git/info/exclude exclude and without .git itself. Where the root has no
-  // .git, dot-folders, caches and virtual environments are left out too.
+  // .gitignore files and .git/info/exclude exclude and without .git itself; beneath a repository's
+  // root, those of the folders above shown_as() count too, unless they exclude the workspace as a
+  // whole. Outside of repositories, caches and virtual environments are left out.
   std::vector<std::string> files(int count_max = 20000) const;
 
  private:

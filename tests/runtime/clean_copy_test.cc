@@ -3,8 +3,10 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
@@ -40,7 +42,55 @@ bool contains(const std::vector<std::string>& paths, const std::string& path) {
   return std::find(paths.begin(), paths.end(), path) != paths.end();
 }
 
+// Works as an ordinary user for a while: root can read everything.
+class AsUser {
+ public:
+  explicit AsUser(const fs::path& own) : was_root_(::geteuid() == 0) {
+    if (!was_root_) return;
+    REQUIRE(::chown(own.c_str(), kUser, kUser) == 0);
+    REQUIRE(::seteuid(kUser) == 0);
+  }
+  ~AsUser() {
+    if (was_root_ && ::seteuid(0) != 0) std::abort();
+  }
+
+ private:
+  static constexpr uid_t kUser = 54321;
+  bool was_root_;
+};
+
 }  // namespace
+
+TEST_CASE("a file that cannot be read is missing in the clean copy, and named") {
+  const TempDir dir;
+  fs::permissions(dir.path(), fs::perms(0755));
+  const fs::path root = dir.path() / "w", base = dir.path() / "scratch";
+  put(root / "a.py", "x = 1\n");
+  put(root / "secret", "x");
+  fs::create_directories(base);
+  fs::permissions(root / "secret", fs::perms(0));
+  const AsUser user(base);
+  const tools::Workspace workspace(root);
+  const IgnoredFiles ignored(workspace, 1 << 20, base);
+  const CleanCopy copy(workspace, ignored, base);
+  CHECK(fs::exists(copy.root() / "a.py"));
+  CHECK_FALSE(fs::exists(copy.root() / "secret"));
+  CHECK(copy.left_out() == std::vector<std::string>{"secret"});
+}
+
+TEST_CASE("a setting in a folder that begins with a dot is kept where there is no git") {
+  const TempDir dir;
+  const fs::path root = dir.path() / "w";
+  put(root / ".github/ci.yml", "old");
+  put(root / ".venv/lib/a.py", "x");
+  const tools::Workspace workspace(root);
+  const IgnoredFiles ignored(workspace);
+  put(root / ".github/ci.yml", "new");
+  const CleanCopy copy(workspace, ignored);
+  CHECK(read_file(copy.root() / ".github/ci.yml") == "new");
+  CHECK(copy.kept() == std::vector<std::string>{".github/ci.yml"});
+  CHECK(fs::exists(copy.root() / ".venv/lib/a.py"));
+}
 
 TEST_CASE("a repository with a submodule is copied, with the submodule's files") {
   if (!has_git()) return;

@@ -222,7 +222,7 @@ TEST_CASE("A walk honours .gitignore where there is git and skips caches where t
   const TempDir folder;
   for (const char* file : {"b.py", "a/x.py", "a/x.log", "a/keep.log", "out/gen.py", "secret.txt",
                            ".hidden/f", ".dotfile", "__pycache__/x.pyc", "env/pyvenv.cfg",
-                           "env/m.py", "sub/.git", "sub/s.py"}) {
+                           ".tox/t.py", "env/m.py", "sub/.git", "sub/s.py"}) {
     put(folder.path() / file, "");
   }
   put(folder.path() / ".gitignore", "*.log\nout/\n");
@@ -231,16 +231,37 @@ TEST_CASE("A walk honours .gitignore where there is git and skips caches where t
   fs::create_directory_symlink("/etc", folder.path() / "etc");
   const Workspace workspace(folder.path());
   CHECK(workspace.files() ==
-        std::vector<std::string>{".dotfile", ".gitignore", "a/.gitignore", "a/keep.log", "a/x.py",
-                                 "b.py", "secret.txt", "sub/s.py"});
+        std::vector<std::string>{".dotfile", ".gitignore", ".hidden/f", "a/.gitignore",
+                                 "a/keep.log", "a/x.py", "b.py", "secret.txt", "sub/s.py"});
   put(folder.path() / ".git/HEAD", "");
   put(folder.path() / ".git/info/exclude", "secret.txt\n__pycache__/\n");
   CHECK(workspace.files() ==
-        std::vector<std::string>{".dotfile", ".gitignore", ".hidden/f", "a/.gitignore",
-                                 "a/keep.log", "a/x.py", "b.py", "env/m.py", "env/pyvenv.cfg",
-                                 "sub/s.py"});
+        std::vector<std::string>{".dotfile", ".gitignore", ".hidden/f", ".tox/t.py",
+                                 "a/.gitignore", "a/keep.log", "a/x.py", "b.py", "env/m.py",
+                                 "env/pyvenv.cfg", "sub/s.py"});
   CHECK(workspace.files(3).size() == 3);
   CHECK(workspace.files(0).empty());
+}
+
+TEST_CASE("A workspace beneath a repository's root follows the rules of the folders above it") {
+  const TempDir folder;
+  const fs::path top = folder.path() / "top", work = top / "mid/work";
+  for (const char* file : {"a.c", "build/a.o", "gen/b.c", "mid.log", "keep.log", "venv/x.py"}) {
+    put(work / file, "");
+  }
+  put(top / ".gitignore", "build/\n/mid/work/gen\n*.log\n");
+  put(top / "mid/.gitignore", "!keep.log\n");
+  const std::vector<std::string> with_rules = {"a.c", "keep.log", "venv/x.py"};
+  CHECK(Workspace(work).files().size() == 5);
+  put(top / ".git/HEAD", "ref: refs/heads/main\n");
+  CHECK(Workspace(work).files() == with_rules);
+  fs::copy(work, folder.path() / "copy", fs::copy_options::recursive);
+  CHECK(Workspace(folder.path() / "copy", work).files() == with_rules);
+  put(top / ".git/info/exclude", "a.c\n");
+  CHECK(Workspace(work).files() == std::vector<std::string>{"keep.log", "venv/x.py"});
+  // A workspace that the repository ignores as a whole stands for itself.
+  put(top / ".git/info/exclude", "work/\n");
+  CHECK(Workspace(work).files().size() == 5);
 }
 
 TEST_CASE("Hostile file names are shown on one line without escape sequences") {

@@ -6,7 +6,8 @@
 
 namespace corvid::tools {
 
-// See Workspace::files.
-std::vector<std::string> walk_files(const std::filesystem::path& root, int count_max);
+// See Workspace::files. `shown_as` tells which repository the files belong to.
+std::vector<std::string> walk_files(const std::filesystem::path& root,
+                                    const std::filesystem::path& shown_as, int count_max);
 
 }  // namespace corvid::tools
