@@ -11,10 +11,12 @@ namespace corvid::tools {
 // The content of a file of the workspace, or nothing.
 using ReadFile = std::function<std::optional<std::string>(const std::string& path)>;
 
-// Files of the workspace that `command` runs as its check: programs and scripts that it calls
-// ("./check.sh", "cd tests && python3 all.py", "bash run_tests"), as paths relative to the
-// workspace. A Python script counts only when it imports a module of the workspace: otherwise it
-// is the very program that is checked ("python3 program.py --self-test").
+// Files of the workspace that `command` checks with, as paths relative to the workspace: programs
+// and scripts that it calls ("./check.sh", "cd tests && python3 all.py", "bash run_tests"), also by
+// way of a build file ("make check") or of another such script, and what they compare with ("diff
+// out expected.txt", "./prog < input.txt"). What is checked is none of it: sources that a compiler
+// gets; a Python script that imports no module of the workspace ("python3 program.py --self-test");
+// and, beneath build files and scripts, a program whose output is looked at, not its exit code.
 std::set<std::string> check_programs(std::string_view command, const ReadFile& read);
 
 }  // namespace corvid::tools

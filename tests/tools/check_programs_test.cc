@@ -41,3 +41,57 @@ TEST_CASE("the programs of a check are found, the program under check is not one
   CHECK(found("for x in 1 2; do python3 check.py $x; done") == "check.py ");
   CHECK(found("x=$(sh tools/check.sh)") == "tools/check.sh ");
 }
+
+TEST_CASE("what a build file or script checks with is found, what it builds is not") {
+  std::map<std::string, std::string> files = {
+      {"scripts/check.sh", "#!/bin/sh\nset -e\n. \"$(dirname \"$0\")/lib.sh\"\n"
+                           "for f in 1 2; do ./scripts/one.sh $f; done\n"
+                           "diff -u \"$HERE/want.txt\" out.txt\n"},
+      {"scripts/lib.sh", ""},
+      {"scripts/one.sh", ""},
+      {"scripts/want.txt", ""},
+      {"expected.txt", ""},
+      {"in.txt", ""},
+      {"program.sh", "echo 1\n"},
+      {"index.js", "console.log(1)\n"},
+      {"verify.js", "const x = require('./index');\n"},
+      {"main.py", "import lib\n"},
+      {"lib.py", ""},
+      {"main.c", ""},
+      {"README.md", ""},
+      {"package.json", R"({"scripts": {"test": "npm run all", "all": "node verify.js",
+                           "start": "node ./program.sh"}})"},
+      {"sub/CMakeLists.txt", "add_test(NAME a COMMAND sh ${CMAKE_SOURCE_DIR}/scripts/one.sh)\n"},
+      {"CMakeLists.txt", "add_subdirectory(sub)\n"}};
+  const auto found = [&](const std::string& command, const std::string& makefile = "") {
+    files["Makefile"] = makefile;
+    std::string joined;
+    const ReadFile read = [&](const std::string& path) -> std::optional<std::string> {
+      const auto file = files.find(path);
+      if (file == files.end()) return std::nullopt;
+      return file->second;
+    };
+    for (const std::string& path : check_programs(command, read)) joined += path + " ";
+    return joined;
+  };
+  const std::string script =
+      "scripts/check.sh scripts/lib.sh scripts/one.sh scripts/want.txt ";
+  CHECK(found("sh scripts/check.sh") == script);
+  CHECK(found("make", "all:\n\t@sh ./scripts/check.sh | tee log\n") == "Makefile " + script);
+  CHECK(found("make -s check", "S = scripts\nall: x\nx:\n\tpython3 main.py\n"
+                               "check: $(S)/check.sh build\n\tsh $<\n"
+                               "build: main.c\n\tcc -o app $^\n") == "Makefile " + script);
+  CHECK(found("make test", "test:\n\tbash program.sh <in.txt >out\n\tdiff out expected.txt\n") ==
+        "Makefile expected.txt in.txt ");
+  CHECK(found("make test", "test:\n\ttest \"$$(node index.js)\" = 1\n"
+                           "\tnode index.js | diff - expected.txt\n") ==
+        "Makefile expected.txt ");
+  CHECK(found("make test", "test:\n\t./gen > README.md\n\tdiff README.md main.c\n"
+                           "\t$(MAKE) more\nmore:\n\tpython3 main.py\n") == "Makefile main.py ");
+  CHECK(found("npm test") == "package.json verify.js ");
+  CHECK(found("cmake -B b && cd b && ctest") ==
+        "CMakeLists.txt scripts/one.sh sub/CMakeLists.txt ");
+  CHECK(found("cc main.c -o main && ./main < in.txt | diff - expected.txt") ==
+        "expected.txt in.txt ");
+  CHECK(found("make -C nowhere", "all:\n\t./scripts/one.sh\n") == "");
+}
