@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <set>
+#include <sstream>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -58,10 +60,12 @@ struct Seen {
 };
 
 // What git's trees cannot say stands in a folder of this name; no file of a snapshot has it. One
-// file lists what was left out, each path ended by a zero byte, the other one permissions that
-// differ from the usual: "600 PATH", each ended by a zero byte.
+// file lists what was left out, the second one the stamps of files among that ("SIZE MTIME CTIME
+// INODE PATH"), the third one permissions that differ from the usual ("600 PATH"); each entry is
+// ended by a zero byte.
 constexpr const char* kOwnFolder = ".git/";
 constexpr const char* kLeftOutName = ".git/left-out";
+constexpr const char* kStampsName = ".git/stamps";
 constexpr const char* kPermissionsName = ".git/permissions";
 
 uint32_t usual_permissions(uint32_t mode) {
@@ -219,7 +223,9 @@ struct SnapshotStore::Impl {
     return entry;
   }
 
-  static void leave_out(Snapshot& snapshot, const std::string& path, const std::string& why) {
+  static void leave_out(Snapshot& snapshot, const std::string& path, const std::string& why,
+                        const struct stat* status = nullptr) {
+    if (status != nullptr) snapshot.left_out_stamps[path] = stamp_of(*status);
     snapshot.left_out.push_back(path);
     snapshot.left_out_texts.push_back(path + " (" + why + ")");
   }
@@ -249,7 +255,7 @@ struct SnapshotStore::Impl {
       } else if (!S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode)) {
         leave_out(snapshot, path.string(), "not a file");
       } else if (status.st_size > limits.file_bytes_max) {
-        leave_out(snapshot, path.string(), std::to_string(status.st_size) + " bytes");
+        leave_out(snapshot, path.string(), std::to_string(status.st_size) + " bytes", &status);
       } else {
         found.emplace(path.string(), status);
       }
@@ -269,7 +275,7 @@ struct SnapshotStore::Impl {
         total += status.st_size;
         return false;
       }
-      leave_out(snapshot, path, std::to_string(status.st_size) + " bytes, ignored by git");
+      leave_out(snapshot, path, std::to_string(status.st_size) + " bytes, ignored by git", &status);
       return true;
     });
   }
@@ -295,8 +301,15 @@ struct SnapshotStore::Impl {
 
   // The tree of the whole snapshot.
   git_oid write_root(const Snapshot& snapshot) {
-    std::string left_out, permissions;
+    std::string left_out, stamps, permissions;
     for (const std::string& path : snapshot.left_out) left_out += path + '\0';
+    for (const auto& [path, stamp] : snapshot.left_out_stamps) {
+      for (const int64_t number : {stamp.size, stamp.mtime_ns, stamp.ctime_ns,
+                                   int64_t(stamp.inode)}) {
+        stamps += std::to_string(number) + " ";
+      }
+      stamps += path + '\0';
+    }
     for (const auto& [path, entry] : snapshot.files) {
       if (entry.permissions == usual_permissions(entry.mode)) continue;
       char text[16];
@@ -308,6 +321,9 @@ struct SnapshotStore::Impl {
     if (!left_out.empty()) {
       own[kLeftOutName + folder] = {GIT_FILEMODE_BLOB,
                                     parse_id(store(left_out, "what was left out"))};
+    }
+    if (!stamps.empty()) {
+      own[kStampsName + folder] = {GIT_FILEMODE_BLOB, parse_id(store(stamps, "stamps"))};
     }
     if (!permissions.empty()) {
       own[kPermissionsName + folder] = {GIT_FILEMODE_BLOB,
@@ -395,7 +411,7 @@ Snapshot SnapshotStore::take() {
     if (const auto entry = impl_->store_file(path, status)) {
       snapshot.files.emplace(path, *entry);
     } else if (errno != ENOENT) {  // else it vanished meanwhile
-      Impl::leave_out(snapshot, path, std::strerror(errno));
+      Impl::leave_out(snapshot, path, std::strerror(errno), &status);
     }
   }
   std::sort(snapshot.left_out.begin(), snapshot.left_out.end());
@@ -423,6 +439,16 @@ Snapshot SnapshotStore::load(const std::string& tree) const {
   check_git(git_tree_walk(root.pointer, GIT_TREEWALK_PRE, visit, &snapshot), "cannot read " + tree);
   if (const auto listed = snapshot.files.extract(kLeftOutName); !listed.empty()) {
     snapshot.left_out = zero_ended(content(listed.mapped()));
+  }
+  if (const auto listed = snapshot.files.extract(kStampsName); !listed.empty()) {
+    for (const std::string& line : zero_ended(content(listed.mapped()))) {
+      std::istringstream words(line);
+      FileStamp stamp;
+      std::string path;
+      words >> stamp.size >> stamp.mtime_ns >> stamp.ctime_ns >> stamp.inode;
+      words.get();
+      if (std::getline(words, path, '\0')) snapshot.left_out_stamps[path] = stamp;
+    }
   }
   if (const auto listed = snapshot.files.extract(kPermissionsName); !listed.empty()) {
     for (const std::string& line : zero_ended(content(listed.mapped()))) {
@@ -483,6 +509,30 @@ void SnapshotStore::pin(const std::string& tree, const std::string& name) {
   check_git(git_reference_create(&reference.pointer, impl_->repository,
                                  ("refs/corvid/" + name).c_str(), &id, 1, nullptr),
             "cannot pin " + tree);
+}
+
+FileStamp stamp_of(const struct stat& status) {
+  return {int64_t(status.st_size), nanoseconds(status.st_mtim), nanoseconds(status.st_ctim),
+          uint64_t(status.st_ino)};
+}
+
+std::vector<std::string> changed_left_out(const Snapshot& before, const Snapshot& after) {
+  std::set<std::string> changed;
+  for (const auto& [path, stamp] : before.left_out_stamps) {
+    const auto now = after.left_out_stamps.find(path);
+    if (now == after.left_out_stamps.end() || now->second != stamp) changed.insert(path);
+  }
+  for (const auto& [path, stamp] : after.left_out_stamps) {
+    if (!before.left_out_stamps.contains(path)) changed.insert(path);
+  }
+  // What lies in a folder that one of them could not look into is unknown.
+  std::erase_if(changed, [&](const std::string& path) {
+    const auto is_hidden = [&](const Snapshot& snapshot) {
+      return is_left_out(snapshot, path) && !snapshot.left_out_stamps.contains(path);
+    };
+    return is_hidden(before) || is_hidden(after);
+  });
+  return {changed.begin(), changed.end()};
 }
 
 bool is_left_out(const Snapshot& snapshot, const std::string& path) {

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+struct stat;
+
 namespace corvid::runtime {
 
 struct SnapshotLimits {
@@ -27,12 +29,22 @@ struct SnapshotEntry {
   bool operator==(const SnapshotEntry&) const = default;
 };
 
+// What tells whether a file is another one without reading it. The change time moves with every
+// change, and no program can set it back.
+struct FileStamp {
+  int64_t size = 0, mtime_ns = 0, ctime_ns = 0;
+  uint64_t inode = 0;
+  bool operator==(const FileStamp&) const = default;
+};
+FileStamp stamp_of(const struct stat& status);
+
 struct Snapshot {
   std::string tree;                            // id in the repository
   std::map<std::string, SnapshotEntry> files;  // relative path -> what it is
   // Relative paths, sorted: above a limit, unreadable, or no file (a pipe); a folder stands for all
   // beneath it. What they hold is unknown: nothing that is done with the snapshot touches them.
   std::vector<std::string> left_out;
+  std::map<std::string, FileStamp> left_out_stamps;  // of those that are files
   std::vector<std::string> left_out_texts;  // "path (why)" for people; only take() fills it
 };
 
@@ -77,6 +89,9 @@ class SnapshotStore {
 
 // Paths that differ between two snapshots, sorted, without those that one of them left out.
 std::vector<std::string> changed_paths(const Snapshot& before, const Snapshot& after);
+
+// Files that either left out and that are other ones in `after`, or there in one alone; sorted.
+std::vector<std::string> changed_left_out(const Snapshot& before, const Snapshot& after);
 
 // Unified diff of all changes, for people and the log; binary files by name only.
 std::string snapshot_diff(const SnapshotStore& store, const Snapshot& before,

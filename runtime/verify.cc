@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 #include <iterator>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
+#include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "tools/check_programs.h"
 #include "tools/python_trace.h"
@@ -30,6 +33,29 @@ bool differs(const SnapshotStore& store, const SnapshotEntry& entry, const fs::p
   if (((status.st_mode & 0111) != 0) != (entry.mode == kExecutable)) return true;
   const std::string before = store.content(entry);
   return before.size() != size_t(status.st_size) || before != read_file(path);
+}
+
+// Whether two files, both too large for a snapshot, hold the same.
+bool same_content(const fs::path& a, const fs::path& b) {
+  std::ifstream one(a, std::ios::binary), two(b, std::ios::binary);
+  std::vector<char> left(1 << 20), right(1 << 20);
+  while (one && two) {
+    one.read(left.data(), std::streamsize(left.size()));
+    two.read(right.data(), std::streamsize(right.size()));
+    if (one.gcount() != two.gcount()) return false;
+    if (!std::equal(left.begin(), left.begin() + one.gcount(), right.begin())) return false;
+  }
+  return one.eof() && two.eof();
+}
+
+// Whether a file that the snapshot of the start left out is another one by now.
+bool is_other(const FileStamp& start, const tools::Workspace& workspace, const std::string& path) {
+  const fs::path original = workspace.shown_as() / path, copy = workspace.root() / path;
+  struct stat status, copied;
+  if (::lstat(original.c_str(), &status) != 0 || stamp_of(status) != start) return true;
+  if (original == copy || ::access(original.c_str(), R_OK) != 0) return false;
+  if (::lstat(copy.c_str(), &copied) != 0 || copied.st_size != status.st_size) return true;
+  return !S_ISREG(copied.st_mode) || !same_content(original, copy);
 }
 
 // Modules that Python programs, and above all test runners, import by themselves.
@@ -95,14 +121,17 @@ bool is_test_or_build_file(std::string_view path) {
   const std::string stem = file.stem().string();
   for (const fs::path& part : file.parent_path()) {
     const std::string folder = part.string();
-    if (folder == "tests" || folder == "test" || folder == "testing" || folder == "__tests__" ||
-        folder == "spec" || folder == ".github" || folder == "cmake") {
-      return true;
-    }
+    static constexpr std::string_view kFolders[] = {
+        "tests",    "test",         "testing",  "__tests__", "spec",    "specs",    "e2e",
+        "t",        "testdata",     "test_data", "fixtures", "__fixtures__", "golden", "goldens",
+        "expected", "__snapshots__", ".github", "cmake"};
+    if (std::ranges::find(kFolders, folder) != std::end(kFolders)) return true;
   }
   if (stem.starts_with("test_") || stem.ends_with("_test") || stem.ends_with("_tests") ||
       stem == "test" || stem == "tests" || stem.ends_with(".test") || stem.ends_with(".spec") ||
-      stem.ends_with("_spec") || (stem.ends_with("Test") && stem.size() > 4)) {
+      stem.ends_with("_spec") || stem == "expected" || name.ends_with(".expected") ||
+      name.ends_with(".golden") || name.ends_with(".snap") ||
+      (stem.ends_with("Test") && stem.size() > 4)) {
     return true;
   }
   static constexpr std::string_view kBuild[] = {"conftest.py",      "setup.py",
@@ -233,19 +262,39 @@ std::vector<std::string> Checker::changed_tests(const CleanCopy& copy) const {
   return changed;
 }
 
+std::vector<std::string> Checker::changed_left_out(const tools::Workspace& workspace) const {
+  std::vector<std::string> changed;
+  for (const auto& [path, stamp] : start_.left_out_stamps) {
+    const bool is_check = is_test_or_build_file(path) || programs_.contains(path);
+    if (is_check && is_other(stamp, workspace, path)) changed.push_back(path);
+  }
+  return changed;
+}
+
 CheckResult Checker::verify(const tools::Workspace& workspace, std::stop_token stop,
                             std::chrono::milliseconds time_max) const {
   CheckResult result;
+  const std::vector<std::string> lost = changed_left_out(workspace);
   sandbox::Profile profile = options_.profile;
   profile.time_max = std::min(options_.time_max, time_max);
   {
     const CleanCopy copy(workspace, *ignored_, options_.scratch);
+    for (const std::string& path : copy.left_out()) {
+      log::warning("verify", "the check does without a file that cannot be read",
+                   {{"path", path}});
+    }
     result.changed_tests = changed_tests(copy);
+    result.changed_tests.insert(result.changed_tests.end(), lost.begin(), lost.end());
+    std::sort(result.changed_tests.begin(), result.changed_tests.end());
     result.run = run_in(copy.root(), workspace, "verify", profile, stop);
   }
   if (result.run.exit_code != 0) return result;
   if (result.changed_tests.empty()) {
     result.status = CheckStatus::verified;
+    return result;
+  }
+  if (!lost.empty()) {
+    result.status = CheckStatus::unverified;
     return result;
   }
   const CleanCopy copy(workspace, *ignored_, options_.scratch);

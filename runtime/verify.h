@@ -51,7 +51,9 @@ class Checker {
   // The check over the present state of `workspace`. Where files that a check reads as tests or
   // build files were changed, removed or added, or files were added that stand in for a module or
   // program of the check, it runs again with the originals and without the added ones: verified
-  // only if both pass. `time_max`, where it is shorter than the options' own, ends each run of it.
+  // only if both pass. Where one of them was too large for the snapshot of the start, there is no
+  // original, and nothing is verified. `time_max`, where it is shorter than the options' own, ends
+  // each run of it.
   CheckResult verify(const tools::Workspace& workspace, std::stop_token stop,
                      std::chrono::milliseconds time_max = std::chrono::milliseconds::max()) const;
 
@@ -62,6 +64,8 @@ class Checker {
 
  private:
   std::vector<std::string> changed_tests(const CleanCopy& copy) const;
+  // Files that the check reads as its own, and of which no original is kept.
+  std::vector<std::string> changed_left_out(const tools::Workspace& workspace) const;
   CheckRan run_in(const std::filesystem::path& root, const tools::Workspace& workspace,
                   const std::string& purpose, const sandbox::Profile& profile,
                   std::stop_token stop) const;

@@ -7,6 +7,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
+#include "runtime/kept_files.h"
 
 namespace corvid::runtime {
 namespace {
@@ -98,7 +99,7 @@ class StepReader {
     }
     std::erase_if(changes_, [&](const StepChange& step) {
       const auto target = targets.find(step.change.path);
-      return target != targets.end() && is_covered(step) &&
+      return target != targets.end() && is_covered(step) && !step.change.is_unknown &&
              entry_in(state, step.change.path) == target->second;
     });
   }
@@ -111,9 +112,12 @@ class StepReader {
     for (const std::string& path : changed_paths(before, after)) {
       const bool is_named = named.contains(path) || named.contains(workspace_ + "/" + path);
       changes_.push_back(
-          {{path, entry_in(before, path), entry_in(after, path), is_certain || is_named},
+          {{path, entry_in(before, path), entry_in(after, path), false, is_certain || is_named},
            begin_->event,
            begin_->turn});
+    }
+    for (const std::string& path : changed_left_out(before, after)) {
+      changes_.push_back({{path, {}, {}, true, is_certain}, begin_->event, begin_->turn});
     }
   }
 
@@ -146,9 +150,16 @@ Restored put_back(const Paths& paths, Session& session, ChangesOptions options,
   Restored result;
   result.found_tree = found.tree;
   WantedFiles wanted;
+  const std::vector<std::string> kept = kept_files(tools::Workspace(start->workspace));
   for (const ChangedPath& change : session_changes(events, store, options)) {
+    if (change.is_unknown && !std::binary_search(kept.begin(), kept.end(), change.path) &&
+        std::filesystem::exists(std::filesystem::path(start->workspace) / change.path)) {
+      continue;  // of a build, say: git ignores it
+    }
     const Entry now = entry_in(found, change.path);
-    if (is_left_out(found, change.path)) {
+    if (change.is_unknown) {
+      result.lost.push_back(change.path);
+    } else if (is_left_out(found, change.path)) {
       result.conflicts.push_back(change.path);
     } else if (now == change.before) {
       continue;
@@ -223,11 +234,12 @@ std::vector<ChangedPath> session_changes(std::span<const Event> events, const Sn
     const auto [it, is_new] = by_path.emplace(step.change.path, step.change);
     if (is_new) continue;
     it->second.after = step.change.after;
+    it->second.is_unknown = it->second.is_unknown || step.change.is_unknown;
     it->second.is_certain = it->second.is_certain && step.change.is_certain;
   }
   std::vector<ChangedPath> changes;
   for (auto& [path, change] : by_path) {
-    if (change.before != change.after) changes.push_back(std::move(change));
+    if (change.is_unknown || change.before != change.after) changes.push_back(std::move(change));
   }
   return changes;
 }
@@ -243,11 +255,16 @@ int64_t last_run_event(std::span<const Event> events) {
 
 std::string changes_diff(const SnapshotStore& store, std::span<const ChangedPath> changes) {
   Snapshot before, after;
+  std::string unknown;
   for (const ChangedPath& change : changes) {
+    if (change.is_unknown) {
+      unknown += "file " + change.path + " changed (too large to be kept: it has no diff)\n";
+      continue;
+    }
     if (change.before.has_value()) before.files.emplace(change.path, *change.before);
     if (change.after.has_value()) after.files.emplace(change.path, *change.after);
   }
-  return snapshot_diff(store, before, after);
+  return snapshot_diff(store, before, after) + unknown;
 }
 
 Restored undo_last_run(const Paths& paths, Session& session, bool force) {

@@ -28,6 +28,7 @@ struct ChangedPath {
   std::string path;
   std::optional<SnapshotEntry> before;  // before the first step that changed it; nothing: no file
   std::optional<SnapshotEntry> after;   // after the last one
+  bool is_unknown = false;  // too large for snapshots: it changed, and nobody can put it back
   bool is_certain = true;  // false: `after` was found after a step that was cut off, which may not
                            // have made it
 };
@@ -52,6 +53,7 @@ std::string changes_diff(const SnapshotStore& store, std::span<const ChangedPath
 struct Restored {
   std::vector<std::string> files;      // put back
   std::vector<std::string> conflicts;  // changed since by others: left alone
+  std::vector<std::string> lost;       // too large for snapshots: nothing is kept to put back
   std::string found_tree;              // what stood there before, saved
 };
 

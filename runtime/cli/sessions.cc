@@ -82,13 +82,18 @@ int put_back(const SessionArguments& arguments, bool is_undo) {
     write_text(stdout, dump_json({{"session", id},
                                   {"files", restored.files},
                                   {"conflicts", restored.conflicts},
+                                  {"lost", restored.lost},
                                   {"found", restored.found_tree}}) +
                            "\n");
   } else {
     for (const std::string& path : restored.files)
       write_text(stdout, "put back " + tools::quote_path(path) + "\n");
-    if (restored.files.empty() && restored.conflicts.empty()) {
+    if (restored.files.empty() && restored.conflicts.empty() && restored.lost.empty()) {
       write_text(stdout, "nothing to put back: the workspace is as it was\n");
+    }
+    for (const std::string& path : restored.lost) {
+      write_text(stderr, "cannot be put back: " + tools::quote_path(path) +
+                             " changed, and it is too large for snapshots\n");
     }
     for (const std::string& path : restored.conflicts) {
       write_text(stderr, "left alone: " + tools::quote_path(path) +
@@ -96,7 +101,7 @@ int put_back(const SessionArguments& arguments, bool is_undo) {
                              "(what is there now is saved)\n");
     }
   }
-  return restored.conflicts.empty() ? 0 : 2;
+  return restored.conflicts.empty() && restored.lost.empty() ? 0 : 2;
 }
 
 }  // namespace

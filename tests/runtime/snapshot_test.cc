@@ -328,3 +328,23 @@ TEST_CASE("test and build files are known by their names") {
     CHECK_FALSE(is_test_or_build_file(path));
   }
 }
+
+TEST_CASE("a file that is too large for snapshots is known to be another one") {
+  const TempDir dir;
+  const fs::path root = dir.path() / "w";
+  fs::create_directories(root);
+  SnapshotLimits limits;
+  limits.file_bytes_max = 10;
+  write_file_atomic(root / "large", std::string(20, 'a'));
+  write_file_atomic(root / "small", "a");
+  SnapshotStore store(dir.path() / "s.git", root, limits);
+  const Snapshot before = store.take();
+  CHECK(store.load(before.tree).left_out_stamps == before.left_out_stamps);
+  CHECK(changed_left_out(before, store.take()).empty());
+  write_file_atomic(root / "large", std::string(20, 'b'));
+  write_file_atomic(root / "small", std::string(20, 'b'));
+  const Snapshot after = store.take();
+  CHECK(changed_left_out(before, after) == std::vector<std::string>{"large", "small"});
+  fs::remove(root / "large");
+  CHECK(changed_left_out(after, store.take()) == std::vector<std::string>{"large"});
+}

@@ -151,3 +151,54 @@ TEST_CASE("a check in a worktree, also of an attempt's copy, can ask git") {
   INFO(attempt.run.output);
   CHECK(attempt.status == CheckStatus::verified);
 }
+
+TEST_CASE("a check whose script or expected output was changed is not verified") {
+  if (!works()) return;
+  Bench bench("make -s check");
+  if (run_process({"make", "--version"}, {}).exit_code != 0) {
+    WARN("SKIP: no make here");
+    return;
+  }
+  put(bench.root / "Makefile",
+      "check:\n\tsh ./scripts/check.sh\n\tpython3 show.py > out.txt\n\tdiff out.txt want.txt\n");
+  put(bench.root / "scripts/check.sh", "exit 0\n");
+  put(bench.root / "show.py", "print(1)\n");
+  put(bench.root / "want.txt", "2\n");
+  bench.begin("make -s check");
+  CHECK(bench.verify().status == CheckStatus::failed);
+  put(bench.root / "want.txt", "1\n");
+  const CheckResult data = bench.verify();
+  CHECK(data.status == CheckStatus::unverified);
+  CHECK(data.changed_tests == std::vector<std::string>{"want.txt"});
+  // What the recipe runs to look at its output is what is repaired.
+  put(bench.root / "want.txt", "2\n");
+  put(bench.root / "show.py", "print(2)\n");
+  CHECK(bench.verify().status == CheckStatus::verified);
+  put(bench.root / "scripts/check.sh", "exit 1\n");
+  bench.begin("make -s check");
+  put(bench.root / "scripts/check.sh", "true\n");
+  const CheckResult script = bench.verify();
+  CHECK(script.status == CheckStatus::unverified);
+  CHECK(script.changed_tests == std::vector<std::string>{"scripts/check.sh"});
+}
+
+TEST_CASE("a changed test file that is too large for snapshots is named, and nothing is verified") {
+  if (!works()) return;
+  Bench bench("true");
+  const auto fill = [&](char c) { put(bench.root / "tests/data.bin", std::string(17 << 20, c)); };
+  fill('a');
+  bench.begin("true");
+  CHECK(bench.verify().status == CheckStatus::verified);
+  const WorkingCopy working(*bench.workspace);
+  const tools::Workspace attempt(working.root(), bench.workspace->shown_as());
+  CHECK(bench.checker->verify(attempt, {}).status == CheckStatus::verified);
+  const auto time = fs::last_write_time(working.root() / "tests/data.bin");
+  put(working.root() / "tests/data.bin", std::string(17 << 20, 'b'));
+  fs::last_write_time(working.root() / "tests/data.bin", time);
+  CHECK(bench.checker->verify(attempt, {}).status == CheckStatus::unverified);
+  fill('b');
+  const CheckResult result = bench.verify();
+  CHECK(result.status == CheckStatus::unverified);
+  CHECK(result.changed_tests == std::vector<std::string>{"tests/data.bin"});
+  CHECK_FALSE(result.originals.has_value());
+}
