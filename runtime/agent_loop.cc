@@ -381,7 +381,10 @@ void AgentLoop::execute(Step& step, tools::ToolState& state, std::stop_token sto
   step.ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                 std::chrono::steady_clock::now() - begin)
                 .count();
-  if (changes && parts_.after_change) parts_.after_change(turns_);
+  if (changes && parts_.after_change) {
+    const std::string note = parts_.after_change(turns_);
+    if (!note.empty() && !is_narrow()) step.result.text += "\n[" + note + "]";
+  }
   if (!action.writes.empty()) {
     check_is_known_ = false;
     edit_is_unchecked_ = true;

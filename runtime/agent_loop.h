@@ -78,7 +78,8 @@ struct LoopParts {
   // Snapshots; may be empty. One state is both the end of `open_turn` (0: none), whose commands ran
   // on, and the beginning of this turn.
   std::function<void(int open_turn)> before_change;
-  std::function<void(int turn)> after_change;  // of a step that began in `turn`
+  // Of a step that began in `turn`; returns what the model has to know about it, if anything.
+  std::function<std::string(int turn)> after_change;
 };
 
 class AgentLoop {

@@ -25,6 +25,7 @@ Json result_to_json(const RunResult& result) {
                       {"output", result.check->output}};
   }
   if (!result.changed_tests.empty()) json["changed_tests"] = result.changed_tests;
+  if (!result.cleared.empty()) json["cleared"] = result.cleared;
   if (result.attempts_winner.has_value()) json["attempts"]["winner"] = *result.attempts_winner;
   return json;
 }

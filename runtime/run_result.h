@@ -22,6 +22,7 @@ struct RunResult {
   std::optional<CheckRan> check;  // the last one of the final state
   std::vector<std::string> changed_files;
   std::vector<std::string> changed_tests;  // why it is unverified
+  std::vector<std::string> cleared;        // what LeftBehind removed, one sentence each
   std::string diff;
   int attempts_tried = 0;
   std::optional<int> attempts_winner;

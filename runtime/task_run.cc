@@ -17,6 +17,7 @@
 #include "runtime/early_check.h"
 #include "runtime/instructions.h"
 #include "runtime/kept_files.h"
+#include "runtime/left_behind.h"
 #include "runtime/profile_needs.h"
 #include "runtime/prompt.h"
 #include "runtime/recollect.h"
@@ -52,6 +53,7 @@ class TaskRun {
         environment_(environment),
         workspace_(options_.workspace),
         lock_(take_lock()),
+        left_behind_(workspace_),
         scratch_(environment.paths.scratch()),
         sandbox_(own_part(Code::unsupported,
                           [&] { return sandbox::make_sandbox(environment.sandbox); })),
@@ -160,12 +162,22 @@ class TaskRun {
     config.allow_read = readable_folders();
     config.allow_hosts = options_.allow_host;
     config.file = policies::read_policy_file(environment_.paths.config / "policy.toml");
-    config.base = sandbox::system_profile();
+    config.base = base_profile();
     config.base.time_max = std::chrono::seconds(options_.command_time_max_s);
-    config.base.protected_paths = nested_git_folders(workspace_);
+    config.base.protected_paths = left_behind_.protected_folders();
     // A check that the model runs must not leave byte code in the workspace.
     config.base.environment.push_back("PYTHONDONTWRITEBYTECODE=1");
     return policies::make_policy_chain(config);
+  }
+
+  // Corvid's own folders hold keys and all that was ever said; they may be anywhere.
+  sandbox::Profile base_profile() const {
+    sandbox::Profile profile = sandbox::system_profile();
+    const Paths& paths = environment_.paths;
+    for (const fs::path& folder : {paths.config, paths.data, paths.cache}) {
+      if (folder.is_absolute()) profile.hidden_paths.push_back(folder);
+    }
+    return profile;
   }
 
   std::vector<fs::path> readable_folders() const {
@@ -214,6 +226,7 @@ class TaskRun {
   const RunEnvironment& environment_;
   tools::Workspace workspace_;
   std::unique_ptr<FileLock> lock_;
+  LeftBehind left_behind_;
   RunScratch scratch_;
   std::unique_ptr<sandbox::Sandbox> sandbox_;
   SnapshotStore store_;
@@ -277,7 +290,7 @@ void TaskRun::make_checker() {
   CheckerOptions check;
   check.command = options_.verify;
   check.time_max = std::chrono::seconds(options_.check_time_max_s);
-  check.profile = sandbox::system_profile();
+  check.profile = base_profile();
   for (const fs::path& folder : readable_folders()) check.profile.read_roots.push_back(folder);
   check.scratch = scratch_.path();
   const auto ignored = is_resumed_ ? std::make_shared<const IgnoredFiles>(
@@ -371,9 +384,11 @@ void TaskRun::drive(RunResult& result, StartPoint from, std::stop_token stop) {
     changing_turn_ = snapshot_turn;
   };
   shared.after_change = [&](int turn) {
+    const std::string note = join(left_behind_.clear(), "; ");
     record_snapshot(turn, store_.take(), true);
     const std::scoped_lock guard(evidence_mutex_);
     evidence_.reset();  // it was about the state before
+    return note;
   };
   AgentLoop loop(shared, loop_settings, std::move(provider_));
   loop_pointer = &loop;
@@ -423,6 +438,7 @@ void TaskRun::apply(const Winner& winner) {
   }
   record_snapshot(changing_turn_, store_.take(), false);
   apply_changes(winner.copy, workspace_, winner.changed);
+  left_behind_.clear();
   record_snapshot(changing_turn_, store_.take(), true);
 }
 
@@ -431,7 +447,12 @@ void TaskRun::finish(RunResult& result) {
     result.exit_code = exit_code_of(result.status, result.check.has_value());
   }
   if (opinion_.tokens) result.ranking_tokens = opinion_.tokens();
-  if (change_is_open_) record_snapshot(changing_turn_, store_.take(), true);
+  if (change_is_open_) {
+    left_behind_.clear();
+    record_snapshot(changing_turn_, store_.take(), true);
+  }
+  result.cleared = left_behind_.cleared();
+  if (!result.cleared.empty()) result.message += "; " + join(result.cleared, "; ");
   const std::vector<Event> events = session_->events();
   count_events(result, events, begin_event_);
   std::vector<ChangedPath> changes =

@@ -1,5 +1,7 @@
 #include <catch2/catch.hpp>
 
+#include <cstdlib>
+
 #include "tests/e2e/fixture.h"
 
 using namespace corvid;
@@ -177,4 +179,30 @@ TEST_CASE("one run at a time in a workspace") {
   CHECK(second.exit_code == 6);
   CHECK(result_of(second).at("message").get<std::string>().find("another run is under way") !=
         std::string::npos);
+}
+
+TEST_CASE("Corvid's own folders are hidden from commands wherever they are, also in mode full") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  std::string place = "/var/tmp/corvid-e2e-XXXXXX";
+  REQUIRE(::mkdtemp(place.data()) != nullptr);
+  std::filesystem::create_directories(place + "/corvid");
+  write_file_atomic(place + "/corvid/keys", "the key");
+  write_file_atomic(place + "/plain", "the text");
+  const std::string model =
+      scene.script({call("shell", {{"command", "seq 1 9000"}}),  // too long: it is kept in a file
+                    call("shell", {{"command", "cat " + place + "/plain " + place +
+                                                   "/corvid/keys; echo $CORVID_OUTPUTS; "
+                                                   "ls $CORVID_OUTPUTS " + place + "/corvid"}}),
+                    call("finish", {{"summary", "done"}})});
+  const ProcessResult run = run_process(
+      {std::string(CORVID_BINARY_DIR) + "/corvid", "run", "look", "--workspace",
+       scene.workspace().string(), "--model", model, "--json", "--mode", "full"},
+      {{"XDG_DATA_HOME", place}, {"XDG_CACHE_HOME", place}, {"XDG_CONFIG_HOME", place}});
+  const std::string log = read_file(result_of(run).at("log").get<std::string>());
+  std::filesystem::remove_all(place);
+  CHECK(log.find("the text") != std::string::npos);
+  CHECK(log.find("the key") == std::string::npos);
+  CHECK(log.find("snapshots") == std::string::npos);
+  CHECK(log.find("cannot access") == std::string::npos);
 }

@@ -177,3 +177,33 @@ TEST_CASE("an undo without an id means the newest session of the folder it is in
   CHECK(nothing.err.find("give the id") != std::string::npos);
   CHECK(fs::exists(other / "x"));
 }
+
+TEST_CASE("git settings that a command planted are removed, and model and user hear of it") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  const std::string command =
+      "mkdir -p sub/.git/objects sub/.git/refs && echo 'ref: refs/heads/main' > sub/.git/HEAD && "
+      "printf '[core]\\n\\tfsmonitor = touch /tmp/planted\\n' > sub/.git/config";
+  const ProcessResult run =
+      scene.run({call("shell", {{"command", command}}), call("finish", {{"summary", "done"}})});
+  const Json result = result_of(run);
+  CHECK_FALSE(std::filesystem::exists(scene.workspace() / "sub/.git"));
+  REQUIRE(result.at("cleared").size() == 1);
+  CHECK(result.at("message").get<std::string>().find("sub/.git is new") != std::string::npos);
+  CHECK(scene.shown(result).find("[sub/.git is new") != std::string::npos);
+}
+
+TEST_CASE("a file that is too large to be kept is named when it changed, also by undo") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  scene.put("data.bin", std::string(17 << 20, 'a'));
+  const ProcessResult run = scene.run({call("shell", {{"command", "echo b >> data.bin"}}),
+                                       call("finish", {{"summary", "done"}})});
+  const Json result = result_of(run);
+  CHECK(result.at("changed_files") == Json{"data.bin"});
+  CHECK(result.at("diff").get<std::string>().find("data.bin") != std::string::npos);
+  const ProcessResult undo =
+      scene.corvid({"sessions", "undo", "-w", scene.workspace().string(), "--json"});
+  CHECK(undo.exit_code == 2);
+  CHECK(parse_json(undo.out, "undo").at("lost") == Json{"data.bin"});
+}

@@ -1,0 +1,123 @@
+#include "runtime/left_behind.h"
+
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+
+#include "runtime/base/files.h"
+#include "tests/support/process.h"
+
+using namespace corvid;
+using namespace corvid::runtime;
+namespace fs = std::filesystem;
+
+namespace {
+
+void put(const fs::path& path, std::string_view text) {
+  fs::create_directories(path.parent_path());
+  write_file_atomic(path, text);
+}
+
+// What `git init` makes, with more settings.
+void put_git(const fs::path& git, const std::string& config = "") {
+  put(git / "HEAD", "ref: refs/heads/main\n");
+  put(git / "config", "[core]\n\trepositoryformatversion = 0\n\tbare = false\n" + config);
+  put(git / "description", "x\n");
+  put(git / "hooks/pre-commit.sample", "#!/bin/sh\n");
+  fs::create_directories(git / "objects");
+  fs::create_directories(git / "refs");
+}
+
+struct Room {
+  TempDir dir;
+  fs::path root;
+  std::optional<tools::Workspace> workspace;
+  Room() : root(dir.path() / "w") {
+    fs::create_directories(root / ".git");
+    put(root / "sub/a.txt", "a");
+    workspace.emplace(root);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("git data that a command planted is removed when it could run programs") {
+  const std::string settings[] = {
+      "\tfsmonitor = touch /tmp/x\n", "\thooksPath = /tmp\n", "[include]\n\tpath = more\n",
+      "[filter \"a\"]\n\tclean = x\n", "[core]fsmonitor=x\n", "[remote \"a\"]\n\turl = ext::sh\n",
+      "[alias]\n\tst = !x\n",          "\tbare = \\\n"};
+  for (const std::string& setting : settings) {
+    Room room;
+    LeftBehind left(*room.workspace);
+    put_git(room.root / "sub/.git", setting);
+    const auto done = left.clear();
+    INFO(setting);
+    REQUIRE(done.size() == 1);
+    CHECK(done[0].find("sub/.git") == 0);
+    CHECK_FALSE(fs::exists(room.root / "sub/.git"));
+    CHECK(fs::exists(room.root / "sub/a.txt"));
+    CHECK(left.clear().empty());
+    CHECK(left.cleared() == done);
+  }
+}
+
+TEST_CASE("planted hooks, git files, git links and bare repositories are removed") {
+  Room room;
+  LeftBehind left(*room.workspace);
+  put_git(room.root / "hook/.git");
+  put(room.root / "hook/.git/hooks/post-checkout", "x");
+  put(room.root / "file/.git", "gitdir: ../sub/data\n");
+  fs::create_directories(room.root / "link");
+  fs::create_symlink("../sub/data", room.root / "link/.git");
+  put_git(room.root / "bare", "\tfsmonitor = x\n");
+  put(room.root / "bare/keep.txt", "kept");
+  CHECK(left.clear().size() == 4);
+  for (const char* path : {"hook/.git", "file/.git", "link/.git", "bare/HEAD"}) {
+    CHECK_FALSE(fs::exists(fs::symlink_status(room.root / path)));
+  }
+  CHECK(read_file(room.root / "bare/keep.txt") == "kept");
+}
+
+TEST_CASE("plain new repositories and those of the start stay") {
+  Room room;
+  put_git(room.root / "mine/.git", "\tfsmonitor = x\n");
+  put_git(room.root / "bare", "\tfsmonitor = x\n");
+  LeftBehind left(*room.workspace);
+  put_git(room.root / "new/.git",
+          "[remote \"origin\"]\n\turl = https://example.org/a\n\tfetch = +a:b\n"
+          "[branch \"main\"]\n\tremote = origin\n\tmerge = refs/heads/main\n");
+  fs::create_directories(room.root / "empty/.git");
+  CHECK(left.clear().empty());
+  CHECK(fs::exists(room.root / "new/.git/HEAD"));
+  CHECK(fs::exists(room.root / "mine/.git/HEAD"));
+}
+
+TEST_CASE("an ignored repository of the start that runs programs now is renamed") {
+  Room room;
+  put(room.root / ".gitignore", "deps/\n");
+  put_git(room.root / ".git");
+  put_git(room.root / "deps/lib/.git");
+  LeftBehind left(*room.workspace);
+  put(room.root / "deps/lib/.git/FETCH_HEAD", "x");
+  CHECK(left.clear().empty());
+  put(room.root / "deps/lib/.git/hooks/post-merge", "x");
+  CHECK(left.clear().size() == 1);
+  CHECK_FALSE(fs::exists(room.root / "deps/lib/.git"));
+  CHECK(fs::exists(room.root / "deps/lib/.git-set-aside-1/HEAD"));
+}
+
+TEST_CASE("set-user-id bits that came since the start are cleared") {
+  Room room;
+  put(room.root / "old", "x");
+  put(room.root / "sub/new", "x");
+  REQUIRE(::chmod((room.root / "old").c_str(), 04755) == 0);
+  LeftBehind left(*room.workspace);
+  REQUIRE(::chmod((room.root / "sub/new").c_str(), 06755) == 0);
+  fs::create_symlink("../old", room.root / "sub/link");
+  CHECK(left.clear().size() == 1);
+  struct stat status;
+  REQUIRE(::stat((room.root / "sub/new").c_str(), &status) == 0);
+  CHECK((status.st_mode & 07777) == 0755);
+  REQUIRE(::stat((room.root / "old").c_str(), &status) == 0);
+  CHECK((status.st_mode & 07777) == 04755);
+}
