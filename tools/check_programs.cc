@@ -115,6 +115,19 @@ bool names_file(const std::string& script, const std::string& text, const ReadFi
   return false;
 }
 
+// "check.py", "scripts/verify-output.rb".
+bool is_named_check(const std::string& path) {
+  const std::string stem = fs::path(path).stem().string();
+  for (size_t at = 0; at < stem.size();) {
+    const size_t end = std::min(stem.find_first_of("_-.", at), stem.size());
+    if (is_one_of(stem.substr(at, end - at), " check checks verify validate test tests ")) {
+      return true;
+    }
+    at = end + 1;
+  }
+  return false;
+}
+
 class Finder {
  public:
   explicit Finder(const ReadFile& read) : read_(read) {}
@@ -294,8 +307,10 @@ class Finder {
     if (!path || (is_compared && !is_sourced)) return;
     const std::string text = read_(*path).value_or("");
     const Kind kind = kind_of(*path, text, interpreter);
-    if (kind == Kind::python && !imports_from_workspace(*path, text, read_)) return;
-    if (kind == Kind::other && !names_file(*path, text, read_)) return;
+    if (!is_named_check(*path)) {
+      if (kind == Kind::python && !imports_from_workspace(*path, text, read_)) return;
+      if (kind == Kind::other && !names_file(*path, text, read_)) return;
+    }
     if (!found.insert(*path).second || found.size() > kFilesMax || kind != Kind::shell) return;
     look_into({text}, {place.folder, fs::path(*path).parent_path(), place.depth + 1}, false);
   }

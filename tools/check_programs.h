@@ -15,7 +15,8 @@ using ReadFile = std::function<std::optional<std::string>(const std::string& pat
 // and scripts that it calls ("./check.sh", "cd tests && python3 all.py", "bash run_tests"), also by
 // way of a build file ("make check") or of another such script, and what they compare with ("diff
 // out expected.txt", "./prog < input.txt"). What is checked is none of it: sources that a compiler
-// gets; a Python script that imports no module of the workspace ("python3 program.py --self-test");
+// gets; a Python script that imports no module of the workspace ("python3 program.py --self-test"),
+// unless a build file or script runs it and its name says that it checks ("check_all.py");
 // and, beneath build files and scripts, a program whose output is looked at, not its exit code.
 std::set<std::string> check_programs(std::string_view command, const ReadFile& read);
 

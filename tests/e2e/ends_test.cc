@@ -218,7 +218,7 @@ TEST_CASE("a workspace and Corvid's own folders do not lie in one another") {
   }
 }
 
-TEST_CASE("no hook is planted in a repository within the workspace; ignored ones are caches") {
+TEST_CASE("no hook is planted in a repository within the workspace; ignored ones are set aside") {
   if (!sandbox_works()) return;
   const Scene scene;
   for (const char* path : {".git/HEAD", "sub/.git/HEAD", "build/dep/.git/HEAD"}) {
@@ -241,7 +241,8 @@ TEST_CASE("no hook is planted in a repository within the workspace; ignored ones
   CHECK_FALSE(fs::exists(scene.workspace() / "sub/.git/hooks/pre-commit"));
   CHECK(scene.get("module/.git") == "gitdir: ../.git/modules/module\n");
   CHECK(scene.get("sub/code.py") == "x\n");
-  CHECK(fs::exists(scene.workspace() / "build/dep/.git/hooks/pre-commit"));
+  CHECK_FALSE(fs::exists(scene.workspace() / "build/dep/.git"));
+  CHECK(fs::exists(scene.workspace() / "build/dep/.git-set-aside-1/hooks/pre-commit"));
 }
 
 TEST_CASE("mistakes in the options of a run are told, with what to do") {

@@ -88,6 +88,9 @@ TEST_CASE("what a build file or script checks with is found, what it builds is n
         "Makefile expected.txt ");
   CHECK(found("make test", "test:\n\t./gen > README.md\n\tdiff README.md main.c\n"
                            "\t$(MAKE) more\nmore:\n\tpython3 main.py\n") == "Makefile main.py ");
+  files["scripts/check-all.py"] = "print(open('value').read())\n";
+  CHECK(found("make", "all:\n\tpython3 scripts/check-all.py\n\tpython3 lib.py\n") ==
+        "Makefile scripts/check-all.py ");
   CHECK(found("npm test") == "package.json verify.js ");
   CHECK(found("cmake -B b && cd b && ctest") ==
         "CMakeLists.txt scripts/one.sh sub/CMakeLists.txt ");
