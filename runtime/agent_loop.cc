@@ -57,7 +57,10 @@ struct AgentLoop::Step {
 };
 
 AgentLoop::AgentLoop(LoopParts parts, LoopOptions options, std::unique_ptr<Provider> provider)
-    : parts_(std::move(parts)), options_(std::move(options)), provider_(std::move(provider)) {}
+    : parts_(std::move(parts)),
+      options_(std::move(options)),
+      provider_(std::move(provider)),
+      compactor_(parts_.session, options_.attempt, options_.tokens_max) {}
 
 StopReason AgentLoop::run(StartPoint from, std::stop_token stop) {
   const StopReason reason = go_on(std::move(from), stop);
@@ -76,6 +79,7 @@ StopReason AgentLoop::go_on(StartPoint from, std::stop_token stop) {
   for (Message& message : from.added) record(std::move(message));
   while (turns_ < options_.turns_max) {
     if (parts_.tokens_left != nullptr && *parts_.tokens_left <= 0) return StopReason::token_limit;
+    if (!make_room(stop)) return StopReason::context_full;
     const Reply reply = next_reply(stop);
     if (options_.stop_before_write && would_write(reply.message)) {
       pending_ = reply;
@@ -100,13 +104,10 @@ StopReason AgentLoop::go_on(StartPoint from, std::stop_token stop) {
       nudge = stuck_.after_text(message.content, is_cut_off);
       if (is_cut_off || message.content.empty()) {
         if (is_cut_off) {
-          record({Role::user,
-                  "The last reply was cut off at " + std::to_string(options_.tokens_max) +
-                      " tokens. Go on in smaller steps.",
-                  {},
-                  {}});
+          note("The last reply was cut off at " + std::to_string(options_.tokens_max) +
+               " tokens. Go on in smaller steps.");
         } else if (!nudge) {
-          record({Role::user, "The last reply was empty. Call a tool, or finish.", {}, {}});
+          note("The last reply was empty. Call a tool, or finish.");
         }
         if (tell(nudge)) return StopReason::stuck;
         continue;
@@ -123,13 +124,33 @@ void AgentLoop::record(Message message) {
   added_.push_back(std::move(message));
 }
 
+void AgentLoop::note(std::string text) { record({Role::user, std::move(text), {}, {}, true}); }
+
+// Not for a model that knows calls only: it can neither summarise nor read what was left out.
+bool AgentLoop::make_room(std::stop_token stop) {
+  if (is_narrow() || pending_.has_value()) return true;
+  Room room;
+  try {
+    room = compactor_.make_room(*provider_, added_, state_, stop);
+  } catch (const Error& error) {
+    if (error.code() == Code::cancelled) throw;
+    fail(Code::device, std::string("the model failed: ") + error.what());
+  }
+  tokens_ += room.tokens;
+  if (parts_.tokens_left != nullptr) {
+    *parts_.tokens_left -= room.tokens.prefilled + room.tokens.generated + room.tokens.rebuilt;
+  }
+  if (room.is_changed) added_.clear();
+  return room.fits;
+}
+
 // A model that must answer with a call was not trained on such words; it is only stopped.
 bool AgentLoop::tell(const std::optional<Nudge>& nudge) {
   if (!nudge) return false;
   log::info("loop", "the model goes in circles",
             {{"circle", std::string(circle_name(nudge->circle))}});
   if (nudge->is_last) return true;
-  if (!parts_.profile.calls_required) record({Role::user, nudge->text, {}, {}});
+  if (!parts_.profile.calls_required) note(nudge->text);
   return false;
 }
 
@@ -330,13 +351,18 @@ void AgentLoop::decide(Step& step) try {
   tools::Toolbox::validate(*tool, step.arguments);
   step.action = tool->plan(step.arguments, parts_.workspace, state_);
   const policies::Decision decision = parts_.policy.decide(step.action);
-  const bool is_allowed = decision.verdict == policies::Verdict::allow;
+  bool is_allowed = decision.verdict == policies::Verdict::allow;
+  std::string reason = decision.reason;
+  if (decision.verdict == policies::Verdict::ask && parts_.approve) {
+    is_allowed = parts_.approve(step.action, reason);
+    reason = (is_allowed ? "a person allowed it: " : "a person refused it: ") + reason;
+  }
   parts_.session.append(ActionDecided{call.id, call.name, action_json(step.action),
-                                      is_allowed ? "allow" : "deny", decision.reason},
+                                      is_allowed ? "allow" : "deny", reason},
                         options_.attempt);
   if (!is_allowed) {
     was_denied_ = true;
-    step.result = error_result("denied: " + decision.reason);
+    step.result = error_result("denied: " + reason);
     return;
   }
   step.profile = show_at(decision.profile, parts_.workspace.root(), parts_.workspace.shown_as());
@@ -416,7 +442,7 @@ std::optional<StopReason> AgentLoop::check(std::stop_token stop) {
   const std::string text = "The check fails (exit code " +
                            std::to_string(last_check_->run.exit_code) + ").\n" +
                            last_check_->run.output;
-  record({Role::user, head_and_tail(text, size_t(options_.tool_output_bytes)), {}, {}});
+  note(head_and_tail(text, size_t(options_.tool_output_bytes)));
   return std::nullopt;
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "policies/policy.h"
+#include "runtime/compaction.h"
 #include "runtime/provider.h"
 #include "runtime/session.h"
 #include "runtime/stuck.h"
@@ -32,8 +33,12 @@ enum class StopReason {
   before_write,  // the next call would write (only with LoopOptions::stop_before_write)
   turn_limit,
   token_limit,   // LoopParts::tokens_left is used up
+  context_full,  // the conversation no longer fits the model's window
   stuck  // going in circles in spite of what it was told about that (stuck.h)
 };
+
+using ApproveStep =
+    std::function<bool(const policies::Action& action, const std::string& reason)>;
 
 struct LoopOptions {
   int attempt = -1;
@@ -80,6 +85,8 @@ struct LoopParts {
   std::function<void(int open_turn)> before_change;
   // Of a step that began in `turn`; returns what the model has to know about it, if anything.
   std::function<std::string(int turn)> after_change;
+  // A person's leave at a terminal; empty where nobody is there, and what would be asked is denied.
+  ApproveStep approve = {};
 };
 
 class AgentLoop {
@@ -116,6 +123,8 @@ class AgentLoop {
   void withhold_known(Request& request) const;
   bool would_write(const Message& message) const;
   void record(Message message);
+  void note(std::string text);  // the harness's own word
+  bool make_room(std::stop_token stop);  // false: the model's window is full
   bool tell(const std::optional<Nudge>& nudge);  // true: it was the last
   std::optional<StopReason> run_calls(const Message& message, std::stop_token stop);
   struct Step;  // one call on its way
@@ -152,6 +161,7 @@ class AgentLoop {
   std::string last_text_;
   int changing_turn_ = 0;  // the last one with a call that may change the workspace
   int open_turn_ = 0;      // whose commands still run, and may change it further; 0: none
+  Compactor compactor_;
   tools::Commands commands_;
 };
 

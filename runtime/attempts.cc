@@ -25,6 +25,7 @@ std::string status_of(StopReason reason) {
       return "unverified";
     case StopReason::turn_limit:
     case StopReason::token_limit:
+    case StopReason::context_full:
     case StopReason::stuck:
       return "limit";
     case StopReason::check_failed:

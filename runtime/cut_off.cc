@@ -7,7 +7,7 @@ namespace corvid::runtime {
 namespace {
 
 void note_message(const Message& message, CutOff& end, std::vector<ToolCall>& open) {
-  end.has_messages = true;
+  end.has_task = true;
   if (message.role == Role::tool) {
     std::erase_if(open, [&](const ToolCall& call) { return call.id == message.call_id; });
   }
@@ -31,7 +31,9 @@ CutOff find_cut_off(std::span<const Event> events) {
         end.failed_attempts.push_back(event.attempt);
       }
     } else if (const auto* taken = std::get_if<SnapshotTaken>(&event.body)) {
-      if (taken->turn == 0 && !taken->after) end.failed_attempts.clear();  // a new task begins
+      if (taken->turn != 0 || taken->after) continue;
+      end.failed_attempts.clear();  // a new task begins
+      end.has_task = false;
     } else if (std::holds_alternative<TurnEnded>(event.body)) {
       ++end.from.turns_done;
     } else if (std::holds_alternative<CheckRan>(event.body)) {

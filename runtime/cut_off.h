@@ -14,7 +14,7 @@ struct CutOff {
   StartPoint from;
   std::vector<std::string> interrupted;  // calls that were decided, and cut off in the middle
   std::vector<int> failed_attempts;      // of the last task
-  bool has_messages = false;
+  bool has_task = false;  // the last task's message is in the conversation
 };
 
 // Calls that nothing was done about yet are left to the loop (StartPoint::unstarted).

@@ -219,6 +219,10 @@ class EventEraser {
   }
   bool in(AttemptEnded& body) const { return in(body.diff); }
   bool in(Resumed& body) const { return in(body.changed_files); }
+  bool in(Compacted& body) const {
+    const bool changed = in(body.summary);
+    return in(body.plan) || changed;
+  }
   bool in(RunEnded& body) const {
     return in_json(body.result, [&](Json& json) {
       return in_texts(json, {"type", "status", "session", "log"});

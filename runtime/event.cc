@@ -45,7 +45,7 @@ void fields(V&& v, T& e) {
   using B = std::remove_const_t<T>;
   if constexpr (std::is_same_v<B, SessionStarted>) {
     v("format", e.format), v("id", e.id), v("workspace", e.workspace), v("task", e.task);
-    v("options", e.options), v("sandbox", e.sandbox);
+    v("options", e.options), v("sandbox", e.sandbox), v("forked_from", e.forked_from);
   } else if constexpr (std::is_same_v<B, MessageAdded>) {
     v("message", e.message);
   } else if constexpr (std::is_same_v<B, TurnEnded>) {
@@ -73,6 +73,10 @@ void fields(V&& v, T& e) {
     v("changed_files", e.changed_files), v("found_tree", e.found_tree);
   } else if constexpr (std::is_same_v<B, WorkspaceRestored>) {
     v("tree", e.tree), v("reason", e.reason), v("turn", e.turn);
+  } else if constexpr (std::is_same_v<B, Compacted>) {
+    v("reason", e.reason), v("step", e.step), v("calls", e.calls), v("summary", e.summary);
+    v("plan", e.plan), v("kept", e.kept), v("tokens_before", e.tokens_before);
+    v("tokens_after", e.tokens_after), v("tokens", e.tokens);
   } else if constexpr (std::is_same_v<B, RunEnded>) {
     v("result", e.result);
   }
@@ -81,7 +85,7 @@ void fields(V&& v, T& e) {
 constexpr std::array<const char*, std::variant_size_v<EventBody>> kTypes = {
     "session_started",  "message_added",      "turn_ended", "action_decided",  "tool_finished",
     "call_interrupted", "snapshot_taken",     "check_ran",  "attempt_started", "attempt_ended",
-    "resumed",          "workspace_restored", "run_ended"};
+    "resumed",          "workspace_restored", "run_ended",  "compacted"};
 
 template <size_t I = 0>
 EventBody read_body(const std::string& type, const Json& json) {

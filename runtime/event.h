@@ -22,6 +22,7 @@ struct SessionStarted {
   std::string task;
   std::string options;  // JSON object: everything of RunOptions that a resume needs
   std::string sandbox;  // the layers that confine commands
+  std::string forked_from = {};  // session whose conversation it took over; empty: none
 };
 struct MessageAdded {
   Message message;
@@ -87,13 +88,25 @@ struct WorkspaceRestored {
   std::string reason;  // undo, rewind, restore, apply attempt
   int turn = 0;
 };
+// The conversation was cut to fit the model's window; compaction.h says what it is from here on.
+struct Compacted {
+  std::string reason;              // window
+  std::string step;                // outputs, summary
+  std::vector<std::string> calls;  // whose output was left out
+  std::string summary;
+  std::string plan;
+  int kept = 0;  // messages at the end that stay beside the summary
+  int64_t tokens_before = 0;
+  int64_t tokens_after = 0;
+  TokenCounts tokens;  // of the summary's side request, and what was evaluated anew (rebuilt)
+};
 struct RunEnded {
   std::string result;  // the JSON object that --json prints last
 };
 
 using EventBody = std::variant<SessionStarted, MessageAdded, TurnEnded, ActionDecided, ToolFinished,
                                CallInterrupted, SnapshotTaken, CheckRan, AttemptStarted,
-                               AttemptEnded, Resumed, WorkspaceRestored, RunEnded>;
+                               AttemptEnded, Resumed, WorkspaceRestored, RunEnded, Compacted>;
 
 struct Event {
   int64_t sequence = 0;  // 0, 1, 2, ... in the log

@@ -1,7 +1,10 @@
 #include <csignal>
 #include <cstdio>
+#include <mutex>
+#include <stop_token>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -10,7 +13,9 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
+#include "runtime/cli/chat.h"
 #include "runtime/cli/command.h"
+#include "runtime/cli/trust.h"
 #include "runtime/cli/unknown_command.h"
 
 namespace {
@@ -22,18 +27,19 @@ using corvid::Error;
 // are blocked in every thread and taken here, so that no handler runs in the middle of anything.
 class SignalThread {
  public:
-  explicit SignalThread(std::stop_source& source) {
+  SignalThread() {
     sigset_t set;
     sigemptyset(&set);
     for (const int signal : {SIGINT, SIGTERM, SIGUSR2}) sigaddset(&set, signal);
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    thread_ = std::thread([set, &source] {
-      for (int count = 0;;) {
+    thread_ = std::thread([set, this] {
+      for (;;) {
         int signal = 0;
         if (sigwait(&set, &signal) != 0 || signal == SIGUSR2) return;
-        if (++count == 2) _exit(130);
-        std::fputs("\nstopping after the current step; once more to stop at once\n", stderr);
-        source.request_stop();
+        const std::scoped_lock guard(mutex_);
+        if (++count_ == 2) _exit(130);
+        std::fputs(note_.c_str(), stderr);
+        source_.request_stop();
       }
     });
   }
@@ -42,7 +48,19 @@ class SignalThread {
     thread_.join();
   }
 
+  std::stop_token renew(std::string note) {
+    const std::scoped_lock guard(mutex_);
+    count_ = 0;
+    note_ = std::move(note);
+    source_ = std::stop_source();
+    return source_.get_token();
+  }
+
  private:
+  std::mutex mutex_;  // protects what follows
+  int count_ = 0;
+  std::string note_;
+  std::stop_source source_;
   std::thread thread_;
 };
 
@@ -81,15 +99,18 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", "corvid 0.1.0");
   corvid::runtime::CommandContext context;
-  std::stop_source source;
-  context.stop = source.get_token();
+  SignalThread signals;
+  context.stop =
+      signals.renew("\nstopping after the current step; once more to stop at once\n");
   corvid::runtime::add_run(app, context);
+  corvid::runtime::add_chat(
+      app, [&signals](std::string note) { return signals.renew(std::move(note)); });
   corvid::runtime::add_sessions(app, context);
   corvid::runtime::add_memory(app, context);
   corvid::runtime::add_model(app, context);
   corvid::runtime::add_policy(app, context);
+  corvid::runtime::add_trust(app);
   corvid::runtime::add_doctor(app, context);
-  const SignalThread signals(source);
   try {
     app.parse(argc, argv);
     return exit_code_with_output(context.exit_code);

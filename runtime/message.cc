@@ -40,6 +40,7 @@ Json message_to_json(const Message& message) {
     json["calls"].push_back({{"id", call.id}, {"name", call.name}, {"arguments", call.arguments}});
   }
   if (!message.call_id.empty()) json["call_id"] = message.call_id;
+  if (message.is_note) json["note"] = true;
   return json;
 }
 
@@ -48,6 +49,7 @@ Message message_from_json(const Json& json) {
   message.role = role_from_name(json_string(json, "role"));
   message.content = json_string_or(json, "content", "");
   message.call_id = json_string_or(json, "call_id", "");
+  message.is_note = json_bool_or(json, "note", false);
   if (json.contains("calls")) {
     for (const Json& call : json.at("calls")) {
       message.calls.push_back({json_string_or(call, "id", ""), json_string(call, "name"),

@@ -53,6 +53,7 @@ struct Request {
   float temperature = -1;  // < 0: the model's own default; 0: greedy
   uint64_t seed = 0;
   int tokens_max = 2048;
+  bool no_calls = false;  // text only
   std::function<void(std::string_view)> on_text;  // may be empty
 };
 
@@ -79,6 +80,12 @@ struct EditOpinion {
   std::function<TokenCounts()> tokens;
 };
 
+// How full the model's window is, in tokens.
+struct ContextUse {
+  int64_t used = 0;
+  int64_t window = 0;  // 0: not known, or without an end
+};
+
 class Provider {
  public:
   virtual ~Provider() = default;
@@ -91,6 +98,14 @@ class Provider {
 
   // Takes in what is new since the last reply, which is all that is evaluated.
   virtual TokenCounts read(std::span<const Message> added, std::stop_token stop) = 0;
+
+  // How full the window is with `added`, which was not read yet: exact for a local model and for
+  // what a server has counted; the rest at three bytes to a token.
+  virtual ContextUse context(std::span<const Message> added) const = 0;
+
+  // Goes on with other messages in place of all behind the system text, and reads them. What a
+  // local model evaluates for that is `rebuilt`.
+  virtual TokenCounts restart(std::span<const Message> messages, std::stop_token stop) = 0;
 
   // The reply to what was read; its message becomes part of the conversation. Throws cancelled, or
   // io or device when the model fails. Never throws for what the model wrote.
@@ -117,6 +132,7 @@ using TokenSink = std::function<void(const EvaluatedTokens&)>;
 struct ProviderOptions {
   std::filesystem::path models_folder;  // installed models
   TokenSink on_tokens;                  // may be empty
+  int64_t context_tokens = 0;           // the model's window; 0: what the model says, or is usual
 };
 
 // `model` as in design.md §5: a .gguf path, the name of an installed model, scripted:FILE. Throws

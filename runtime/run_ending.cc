@@ -86,6 +86,12 @@ void settle(RunResult& result, StopReason reason, const AgentLoop& loop,
       result.message = "stopped after " + std::to_string(options.tokens_total_max) +
                        " tokens (--max-tokens-total)";
       break;
+    case StopReason::context_full:
+      result.status = "limit";
+      result.message =
+          "stopped: the conversation no longer fits the model's window, and it could not be made "
+          "shorter; give smaller steps, or a model with a larger window";
+      break;
     case StopReason::before_write:
       break;  // run_fork speaks for it
   }

@@ -12,6 +12,7 @@ Json result_to_json(const RunResult& result) {
                {"log", result.session_log},
                {"turns", result.turns},
                {"tokens", counts_to_json(result.tokens)},
+               {"context", {{"used", result.context.used}, {"window", result.context.window}}},
                {"ranking_tokens", counts_to_json(result.ranking_tokens)},
                {"verify", nullptr},
                {"changed_files", result.changed_files},

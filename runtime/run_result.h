@@ -7,6 +7,7 @@
 #include "runtime/base/json_fwd.h"
 #include "runtime/event.h"
 #include "runtime/message.h"
+#include "runtime/provider.h"
 
 namespace corvid::runtime {
 
@@ -18,6 +19,7 @@ struct RunResult {
   std::string session_log;
   int turns = 0;
   TokenCounts tokens;             // of the conversation and its attempts
+  ContextUse context;             // at the end
   TokenCounts ranking_tokens;     // of sequences in which the model ranked edits
   std::optional<CheckRan> check;  // the last one of the final state
   std::vector<std::string> changed_files;

@@ -8,6 +8,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
+#include "runtime/compaction.h"
 
 namespace corvid::runtime {
 namespace {
@@ -121,11 +122,13 @@ void Session::append_tokens(const EvaluatedTokens& evaluated) {
   token_log_->append(dump_json(json) + "\n");
 }
 
-std::vector<EvaluatedTokens> Session::token_log() const {
+std::vector<EvaluatedTokens> Session::token_log() const { return read_token_log(folder_); }
+
+std::vector<EvaluatedTokens> read_token_log(const fs::path& folder) {
   std::vector<EvaluatedTokens> log;
-  const std::string content = read_file(folder_ / "tokens.jsonl");
+  const std::string content = read_file(folder / "tokens.jsonl");
   for (const std::string_view line : split_lines(whole_lines(content))) {
-    const Json json = parse_json(line, "token log of session " + id_);
+    const Json json = parse_json(line, "token log in " + folder.string());
     log.push_back({json_string(json, "lineage"), int32_t(json_int_or(json, "position", 0)),
                    json.at("tokens").get<std::vector<int32_t>>(),
                    json.at("segments").get<std::vector<int32_t>>()});
@@ -193,6 +196,52 @@ std::string find_session(const fs::path& sessions_folder, const std::string& id)
   fail(Code::invalid, "session " + id + " is ambiguous: " + join(found, " "));
 }
 
+std::string session_model(std::span<const Event> events) {
+  std::string model;
+  for (const Event& event : events) {
+    const auto* start = std::get_if<SessionStarted>(&event.body);
+    if (start == nullptr) continue;
+    const Json options = Json::parse(start->options, nullptr, false);
+    model = options.is_object() ? json_string_or(options, "model", "") : "";
+  }
+  return model;
+}
+
+static bool is_of_conversation(const EventBody& body) {
+  return std::holds_alternative<MessageAdded>(body) || std::holds_alternative<TurnEnded>(body) ||
+         std::holds_alternative<ActionDecided>(body) ||
+         std::holds_alternative<ToolFinished>(body) ||
+         std::holds_alternative<CallInterrupted>(body) || std::holds_alternative<CheckRan>(body) ||
+         std::holds_alternative<AttemptStarted>(body) ||
+         std::holds_alternative<AttemptEnded>(body) || std::holds_alternative<Compacted>(body);
+}
+
+std::vector<Event> standing_events(std::span<const Event> events) {
+  std::vector<Event> standing;
+  for (const Event& event : events) {
+    const auto* restored = std::get_if<WorkspaceRestored>(&event.body);
+    const bool is_undo = restored != nullptr && restored->reason == "undo";
+    if (is_undo || (restored != nullptr && restored->reason == "rewind")) {
+      auto cut = standing.end();
+      for (auto it = standing.begin(); it != standing.end(); ++it) {
+        const auto* taken = std::get_if<SnapshotTaken>(&it->body);
+        const auto* turn = std::get_if<TurnEnded>(&it->body);
+        if (is_undo && taken != nullptr && taken->turn == 0 && !taken->after) cut = it;
+        if (!is_undo && turn != nullptr && it->attempt < 0 && turn->turn >= restored->turn) {
+          cut = it;
+          break;
+        }
+      }
+      standing.erase(
+          std::remove_if(cut, standing.end(),
+                         [](const Event& each) { return is_of_conversation(each.body); }),
+          standing.end());
+    }
+    standing.push_back(event);
+  }
+  return standing;
+}
+
 std::vector<Message> session_messages(std::span<const Event> events, int attempt,
                                       const Message& unstarted) {
   std::vector<Message> messages;
@@ -203,8 +252,11 @@ std::vector<Message> session_messages(std::span<const Event> events, int attempt
     }
     open.clear();
   };
-  for (const Event& event : events) {
+  for (const Event& event : standing_events(events)) {
     if (event.attempt != -1 && event.attempt != attempt) continue;
+    if (const auto* cut = std::get_if<Compacted>(&event.body)) {
+      messages = compacted_messages(std::move(messages), *cut);
+    }
     const auto* added = std::get_if<MessageAdded>(&event.body);
     if (added == nullptr) continue;
     if (added->message.role == Role::tool) {

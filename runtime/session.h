@@ -59,6 +59,9 @@ class Session {
   std::vector<Event> events_;
 };
 
+// The token log of the session in `folder`; a torn last line is left out.
+std::vector<EvaluatedTokens> read_token_log(const std::filesystem::path& folder);
+
 // Reads the events of a session without opening it for writing; a torn last line is left out.
 std::vector<Event> read_events(const std::filesystem::path& log);
 
@@ -75,8 +78,16 @@ std::vector<SessionSummary> list_sessions(const std::filesystem::path& sessions_
 // (ambiguous, naming the candidates).
 std::string find_session(const std::filesystem::path& sessions_folder, const std::string& id);
 
+// The model of the last SessionStarted.
+std::string session_model(std::span<const Event> events);
+
+// The log without the conversation that an undo or a rewind took back.
+std::vector<Event> standing_events(std::span<const Event> events);
+
 // The messages of the shared part and of one attempt (-1: none), in order. Calls without a result
 // get an "interrupted" tool message, but for those of `unstarted`, whose results are still to come.
+// What was taken back is not among them; where the conversation was cut to fit the model's window,
+// they are what it was from there on.
 std::vector<Message> session_messages(std::span<const Event> events, int attempt = -1,
                                       const Message& unstarted = {});
 

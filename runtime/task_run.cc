@@ -4,6 +4,7 @@
 #include <atomic>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "policies/policy.h"
 #include "runtime/agent_loop.h"
@@ -19,6 +20,7 @@
 #include "runtime/kept_files.h"
 #include "runtime/left_behind.h"
 #include "runtime/profile_needs.h"
+#include "runtime/project.h"
 #include "runtime/prompt.h"
 #include "runtime/recollect.h"
 #include "runtime/run_ending.h"
@@ -63,6 +65,7 @@ class TaskRun {
     }
     provider_ = open_model();
     profile_ = provider_->profile();
+    window_ = provider_->context({}).window;
     opinion_ = provider_->edit_opinion();
     toolbox_ = own_part(Code::device,
                         [&] { return std::make_unique<tools::Toolbox>(profile_.tools); });
@@ -79,10 +82,12 @@ class TaskRun {
     refuse_beyond_profile(*provider_, options_.verify, workspace_);
     session_ = Session::create(environment_.paths.sessions(), environment_.clock,
                                [this](const Event& event) { observe(event); });
+    const std::string skills = std::exchange(options_.instructions, "");
     // A model that brings its own system text was trained on that alone.
     if (profile_.system.empty()) {
       options_.instructions =
           project_instructions(workspace_.root(), environment_.paths.config / "AGENTS.md");
+      if (!skills.empty()) options_.instructions += "\n\n" + skills;
     }
     append_start();
     const auto prepare = [this] {
@@ -114,6 +119,7 @@ class TaskRun {
   std::unique_ptr<Provider> open_model() {
     ProviderOptions options;
     options.models_folder = environment_.paths.models();
+    options.context_tokens = options_.context_tokens;
     options.on_tokens = [this](const EvaluatedTokens& evaluated) {
       if (session_) session_->append_tokens(evaluated);
     };
@@ -235,6 +241,7 @@ class TaskRun {
   std::unique_ptr<Session> session_;
   std::unique_ptr<Provider> provider_;
   ModelProfile profile_;
+  int64_t window_ = 0;  // of the model; 0: not known
   EditOpinion opinion_;
   std::unique_ptr<tools::Toolbox> toolbox_;
   std::unique_ptr<policies::Policy> policy_;
@@ -271,7 +278,8 @@ LoopParts TaskRun::parts() {
                   .evidence = [this]() -> const tools::Evidence& { return evidence(); },
                   .tokens_left = options_.tokens_total_max > 0 ? &tokens_left_ : nullptr,
                   .before_change = {},
-                  .after_change = {}};
+                  .after_change = {},
+                  .approve = environment_.approve};
   return parts;
 }
 
@@ -281,7 +289,9 @@ LoopOptions TaskRun::loop_options(int turns_done) const {
   loop.tokens_max = options_.tokens_max;
   loop.seed = options_.seed;
   loop.tool_output_bytes =
-      profile_.tool_output_bytes > 0 ? profile_.tool_output_bytes : kToolOutputBytes;
+      profile_.tool_output_bytes > 0 ? profile_.tool_output_bytes
+      : window_ > 0                  ? std::clamp(window_ / 2, int64_t{2000}, kToolOutputBytes)
+                                     : kToolOutputBytes;
   loop.checks_max = options_.checks_max;
   return loop;
 }
@@ -402,6 +412,7 @@ void TaskRun::drive(RunResult& result, StartPoint from, std::stop_token stop) {
     }
   } bookkeeping{*this, result, loop};
   const StopReason reason = loop.run(std::move(from), stop);
+  result.context = loop.shared_conversation().context({});
   if (reason == StopReason::before_write) {
     const bool is_repair = profile_.calls_required && needs_no_repair(session_->events());
     if (is_repair && check_decides(result, stop)) return;
@@ -488,14 +499,18 @@ StartPoint TaskRun::pick_up(const ResumeOptions& resume, TokenCounts& rebuilt) {
   const std::vector<Event> events = session_->events();
   if (!events.empty()) begin_event_ = events.back().sequence + 1;
   remember_all(events);  // what was logged, and not remembered before the end; again is no harm
-  CutOff end = find_cut_off(events);
+  const std::vector<Event> standing = standing_events(events);
+  CutOff end = find_cut_off(standing);
+  end.from.turns_done = find_cut_off(events).from.turns_done;  // no number is given twice
   const bool is_new_task = !resume.task.empty();
   is_resumed_ = !is_new_task;
   if (is_new_task) {
     options_.task = resume.task;
     append_start();
     for (const ToolCall& call : end.from.unstarted.calls) end.interrupted.push_back(call.id);
-    end.from = StartPoint{{}, {}, end.from.turns_done, {}, false};
+    // A narrow model takes each task for its first.
+    const tools::ToolState state = profile_.calls_required ? tools::ToolState{} : end.from.state;
+    end.from = StartPoint{{}, state, end.from.turns_done, {}, false};
   } else {
     failed_attempts_ = end.failed_attempts;
   }
@@ -530,15 +545,17 @@ StartPoint TaskRun::pick_up(const ResumeOptions& resume, TokenCounts& rebuilt) {
       session_messages(session_->events(), -1, end.from.unstarted);
   const fs::path states = environment_.paths.state(), saved = state_path(states, session_->id());
   touch_state(states, session_->id());
-  rebuilt = provider_->restore(saved, messages, counted_tokens(session_->token_log(), events));
-  if (messages.empty() || is_new_task) {
-    end.from.added.push_back(first_message());
-  } else if (!resumed.changed_files.empty()) {
-    const std::string note = "The run was interrupted; since then these files changed: " +
+  // Another model reads everything anew.
+  const bool is_other = session_model(events) != options_.model;
+  rebuilt = provider_->restore(is_other ? fs::path() : saved, messages,
+                               counted_tokens(session_->token_log(), session_->events()));
+  if (end.has_task && !resumed.changed_files.empty()) {
+    const std::string note = "Since the last step these files changed: " +
                              join(resumed.changed_files, ", ") + ".";
-    end.from.added.push_back({Role::user, note, {}, {}});
+    end.from.added.push_back({Role::user, note, {}, {}, true});
     end.from.check_is_owed = false;
   }
+  if (!end.has_task || is_new_task) end.from.added.push_back(first_message());
   return end.from;
 }
 
@@ -546,7 +563,7 @@ StartPoint TaskRun::pick_up(const ResumeOptions& resume, TokenCounts& rebuilt) {
 
 RunResult run_task(const RunOptions& options, const RunEnvironment& environment,
                    std::stop_token stop) {
-  TaskRun run(options, environment);
+  TaskRun run(with_project(options, environment.paths), environment);
   return run.start(stop);
 }
 
@@ -566,8 +583,8 @@ RunResult resume_task(const ResumeOptions& resume, const RunEnvironment& environ
   if (!start.has_value()) {
     fail(Code::invalid, "session " + id + " ended before it began: start a new run");
   }
-  const RunOptions options =
-      options_from_json(parse_json(start->options, "options of session " + id));
+  RunOptions options = options_from_json(parse_json(start->options, "options of session " + id));
+  if (!resume.model.empty()) options.model = resume.model;
   TaskRun run(options, environment);
   run_pointer = &run;
   return run.resume(resume, std::move(session), stop);

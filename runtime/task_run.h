@@ -8,6 +8,7 @@
 #include <stop_token>
 #include <string>
 
+#include "runtime/agent_loop.h"
 #include "runtime/base/clock.h"
 #include "runtime/event.h"
 #include "runtime/paths.h"
@@ -23,12 +24,15 @@ struct RunEnvironment {
   std::string sandbox = "linux";
   std::function<void(const Event&)> on_event;     // each event, once it is on disk; may be empty
   std::function<void(std::string_view)> on_text;  // the model's text as it streams; may be empty
+  // A person's leave at a terminal; empty where nobody is there. Called from the run's thread.
+  ApproveStep approve = {};
 };
 
 struct ResumeOptions {
   std::string session;   // id, as find_session takes it
   std::string task;      // a further task; empty: go on with what was interrupted
   bool restore = false;  // put the last recorded state of the workspace back first
+  std::string model;     // instead of the one that it was started with; empty: that one
 };
 
 // Runs a task to its end. Throws invalid, not_found, denied or unsupported before anything happened

@@ -13,6 +13,7 @@
 #include "runtime/embedder.h"
 #include "runtime/memory_settings.h"
 #include "runtime/paths.h"
+#include "runtime/prune.h"
 #include "runtime/provider.h"
 #include "sandbox/sandbox.h"
 #include "tools/edit_candidates.h"
@@ -35,16 +36,6 @@ Finding examine(const std::string& name, const std::string& advice,
   } catch (const std::exception& error) {  // also the standard library's
     return {name, false, error.what(), advice};
   }
-}
-
-int64_t bytes_beneath(const std::filesystem::path& folder) {
-  int64_t total = 0;
-  std::error_code error;
-  for (std::filesystem::recursive_directory_iterator it(folder, error), end; it != end;
-       it.increment(error)) {
-    if (it->is_regular_file(error)) total += int64_t(it->file_size(error));
-  }
-  return total;
 }
 
 std::string cpu_features() {
@@ -99,10 +90,15 @@ std::vector<Finding> findings() {
                            : fmt::format("{} vectors by {}", stats.vectors, stats.embedder),
                        memory.durability());
   }));
+  const auto megabytes = [](const std::filesystem::path& folder) {
+    return fmt::format("{:.1f} MB", double(bytes_beneath(folder)) / 1e6);
+  };
   all.push_back({"disk", true,
-                 fmt::format("{:.1f} MB in {}, {:.1f} MB of caches in {}",
-                             double(bytes_beneath(paths.data)) / 1e6, paths.data.string(),
-                             double(bytes_beneath(paths.cache)) / 1e6, paths.cache.string()),
+                 fmt::format("sessions {}, their snapshots {}, memory {}, models {} (in {}); model "
+                             "states {} (in {}); 'corvid sessions prune' makes room",
+                             megabytes(paths.sessions()), megabytes(paths.snapshots()),
+                             megabytes(paths.memory()), megabytes(paths.models()),
+                             paths.data.string(), megabytes(paths.state()), paths.cache.string()),
                  ""});
   return all;
 }

@@ -54,7 +54,7 @@ RunResult dispatch(RunArguments& arguments, const RunEnvironment& environment,
                    std::stop_token stop) {
   RunOptions& options = arguments.options;
   if (!arguments.resume.empty()) {
-    return resume_task({arguments.resume, options.task, arguments.restore}, environment, stop);
+    return resume_task({arguments.resume, options.task, arguments.restore, {}}, environment, stop);
   }
   if (options.task.empty()) {
     fail(Code::invalid, "no task: corvid run \"TASK\", or --resume ID to go on with a session");
@@ -184,6 +184,10 @@ void add_run(CLI::App& app, CommandContext& context) {
       ->check(CLI::Range(1, 10000));
   run->add_option("--max-tokens", options.tokens_max, "Tokens of one reply")
       ->check(CLI::Range(1, 1000000));
+  run->add_option("--context-tokens", options.context_tokens,
+                  "The model's window (default: what a local model says; 128000 and 200000 behind "
+                  "openai: and anthropic:)")
+      ->check(CLI::Range(int64_t{512}, int64_t{1} << 40));
   run->add_option("--max-tokens-total", options.tokens_total_max,
                   "Tokens read and written in the whole run (default: no limit)")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 50));

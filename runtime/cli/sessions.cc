@@ -5,6 +5,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
 #include "runtime/cli/command.h"
+#include "runtime/cli/sessions_keep.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/workspace_history.h"
 #include "tools/quote.h"
@@ -107,7 +108,8 @@ int put_back(const SessionArguments& arguments, bool is_undo) {
 }  // namespace
 
 void add_sessions(CLI::App& app, CommandContext& context) {
-  CLI::App* sessions = app.add_subcommand("sessions", "What was done: list, show, undo, rewind");
+  CLI::App* sessions = app.add_subcommand(
+      "sessions", "What was done: list, show, undo, rewind, fork, export, prune");
   sessions->require_subcommand(1);
   auto arguments = std::make_shared<SessionArguments>();
   CLI::App* list_command = sessions->add_subcommand("list", "Newest first");
@@ -147,6 +149,7 @@ void add_sessions(CLI::App& app, CommandContext& context) {
   rewind->footer(
       "Examples:\n  corvid sessions rewind --to 4\n"
       "  corvid sessions rewind --to 4 20261121T1403 --force");
+  add_sessions_keep(*sessions, context);
   sessions->footer(
       "Examples:\n  corvid sessions list\n  corvid sessions undo\n"
       "  corvid sessions rewind --to 4 20261121T1403");

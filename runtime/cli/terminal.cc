@@ -133,6 +133,11 @@ void RunView::show(const Event& event) {
       write_text(stream_, coloured_diff(palette_, finished->diff));
       diff_was_shown_ = true;
     }
+  } else if (const auto* cut = std::get_if<Compacted>(&event.body)) {
+    line(palette_.dim(fmt::format(
+        "context   {} -> {} tokens: {}", cut->tokens_before, cut->tokens_after,
+        cut->step == "outputs" ? "old output left out (it stays on disk)" : "summarised")));
+    write_text(stream_, palette_.dim(excerpt(cut->summary)));
   } else if (const auto* check = std::get_if<CheckRan>(&event.body)) {
     const bool passed = check->exit_code == 0;
     const std::string where = check->purpose == "trace"       ? "traced, for evidence of place"

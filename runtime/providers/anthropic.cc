@@ -14,6 +14,7 @@
 namespace corvid::runtime {
 namespace {
 
+constexpr int64_t kWindowUsual = 200'000;
 constexpr size_t kBlocksMax = 256;
 
 const Json& object_at(const Json& json, const char* key) {
@@ -142,7 +143,8 @@ class Completion {
 
 class Anthropic final : public Provider {
  public:
-  explicit Anthropic(std::string_view model) : model_(model) {
+  Anthropic(std::string_view model, int64_t window)
+      : model_(model), meter_(window > 0 ? window : kWindowUsual) {
     if (model_.empty()) fail(Code::invalid, "anthropic: no model named; write anthropic:NAME");
     std::string url = base_url("ANTHROPIC_BASE_URL", "https://api.anthropic.com");
     endpoint_.name = host_of(url);
@@ -176,6 +178,17 @@ class Anthropic final : public Provider {
     return {};
   }
 
+  ContextUse context(std::span<const Message> added) const override {
+    return meter_.use(messages_, added, tools_.size() + system_.size());
+  }
+
+  TokenCounts restart(std::span<const Message> messages, std::stop_token) override {
+    messages_.clear();
+    meter_.forget_report();
+    take_in(messages_, messages);
+    return {};
+  }
+
   Reply complete(const Request& request, std::stop_token stop) override {
     Completion completion(request.on_text);
     AnswerReader reader;
@@ -193,6 +206,7 @@ class Anthropic final : public Provider {
     ask(endpoint_, body_of(request), reader, mend, stop);
     Reply reply = completion.reply();
     messages_.push_back(reply.message);
+    meter_.report(reply.tokens, messages_.size());
     return reply;
   }
 
@@ -253,6 +267,7 @@ class Anthropic final : public Provider {
     }
     json["messages"] = wire_messages();
     if (tools_ != "[]") json["tools"] = parse_json(tools_, "tools");
+    if (tools_ != "[]" && request.no_calls) json["tool_choice"] = {{"type", "none"}};
     if (request.temperature >= 0) json["temperature"] = std::min(request.temperature, 1.0f);
     return dump_json(json);
   }
@@ -262,13 +277,14 @@ class Anthropic final : public Provider {
   std::string system_;
   std::string tools_;  // JSON array
   std::vector<Message> messages_;
+  WindowMeter meter_;
   std::string lineage_ = "main";
 };
 
 }  // namespace
 
-std::unique_ptr<Provider> make_anthropic(std::string_view model, const ProviderOptions&) {
-  return std::make_unique<Anthropic>(model);
+std::unique_ptr<Provider> make_anthropic(std::string_view model, const ProviderOptions& options) {
+  return std::make_unique<Anthropic>(model, options.context_tokens);
 }
 
 }  // namespace corvid::runtime

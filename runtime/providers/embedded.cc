@@ -2,6 +2,7 @@
 // new is evaluated.
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -39,6 +40,7 @@ struct Shared {
   std::unique_ptr<EditScorer> scorer;
   std::vector<std::string> specials;  // texts of special tokens and of the marks themselves
   TokenSink on_tokens;
+  int64_t window = 0;
 };
 
 std::string default_template() {
@@ -70,10 +72,11 @@ class Embedded final : public Provider {
   TokenCounts read(std::span<const Message> added, std::stop_token stop) override {
     messages_.insert(messages_.end(), added.begin(), added.end());
     TokenCounts counts;
-    const std::string full = render(true);
+    const std::string full = render(messages_, true);
     if (!full.starts_with(text_)) counts.rebuilt = rewind_to_common(full);
     counts.reused = int64_t(sequence_->tokens().size());
-    const std::vector<Token> tokens = encode(std::string_view(full).substr(text_.size()));
+    const std::vector<Token> tokens =
+        encode(std::string_view(full).substr(text_.size()), text_.empty());
     if (!tokens.empty()) {
       evaluate(tokens, stop);
     } else if (logits_.empty()) {
@@ -86,6 +89,25 @@ class Embedded final : public Provider {
     counts.rebuilt += again;
     counts.prefilled = int64_t(tokens.size()) - again;
     if (sequence_->bytes_used() < kSnapshotBytesMax) sequence_->snapshot();
+    return counts;
+  }
+
+  ContextUse context(std::span<const Message> added) const override {
+    std::vector<Message> messages = messages_;
+    messages.insert(messages.end(), added.begin(), added.end());
+    if (messages.empty()) return {0, shared_->window};
+    const std::string full = render(messages, true);
+    const bool goes_on = full.starts_with(text_);
+    const auto rest = std::string_view(full).substr(goes_on ? text_.size() : 0);
+    const int64_t have = goes_on ? int64_t(sequence_->tokens().size()) : 0;
+    return {have + int64_t(encode(rest, rest.size() == full.size()).size()), shared_->window};
+  }
+
+  TokenCounts restart(std::span<const Message> messages, std::stop_token stop) override {
+    messages_.resize(1);  // the system text
+    TokenCounts counts = read(messages, stop);
+    counts.rebuilt += std::exchange(counts.prefilled, 0);
+    counted_ = std::min(counted_, sequence_->tokens().size());
     return counts;
   }
 
@@ -232,10 +254,10 @@ class Embedded final : public Provider {
     return out;
   }
 
-  std::string render(bool add_generation_prompt) const {
+  std::string render(std::span<const Message> messages, bool add_generation_prompt) const {
     OrderedJson context;
     context["messages"] = OrderedJson::array();
-    for (const Message& message : messages_) {
+    for (const Message& message : messages) {
       OrderedJson json = {{"role", role_name(message.role)}, {"content", marked(message.content)}};
       for (const ToolCall& call : message.calls) {
         OrderedJson arguments = OrderedJson::parse(call.arguments, nullptr, false);
@@ -264,10 +286,10 @@ class Embedded final : public Provider {
     return shared_->chat_template->render(context);
   }
 
-  std::vector<Token> encode(std::string_view text) const {
+  std::vector<Token> encode(std::string_view text, bool is_beginning) const {
     const engine::Tokenizer& tokenizer = shared_->engine->tokenizer();
     std::vector<Token> tokens;
-    if (text_.empty() && tokenizer.add_bos() && tokenizer.bos() >= 0) {
+    if (is_beginning && tokenizer.add_bos() && tokenizer.bos() >= 0) {
       const std::string_view bos = tokenizer.bytes(tokenizer.bos(), true);
       if (!text.starts_with(bos)) tokens.push_back(tokenizer.bos());
     }
@@ -333,6 +355,11 @@ class Embedded final : public Provider {
     for (const Message& message : messages_) spec.calls_before += int(message.calls.size());
     spec.call_required = shared_->profile.calls_required;
     spec.allow_text = !spec.call_required;
+    if (request.no_calls) {
+      spec.call_required = false;
+      spec.allow_text = true;
+      return spec;
+    }
     for (const ToolDeclaration& tool : tools_) {
       if (request.withheld.contains(tool.name)) continue;
       engine::ToolShape shape{tool.name, tool.schema, {}};
@@ -388,6 +415,10 @@ std::unique_ptr<Provider> make_embedded(std::string_view model, const ProviderOp
     }
   }
   shared->on_tokens = options.on_tokens;
+  shared->window = shared->engine->summary().context_max;
+  for (const int64_t limit : {int64_t{shared->profile.context_tokens}, options.context_tokens}) {
+    if (limit > 0 && (shared->window <= 0 || limit < shared->window)) shared->window = limit;
+  }
   const engine::Tokenizer& tokenizer = shared->engine->tokenizer();
   // The marks come first, so that none that a message brings along is taken for one of ours.
   shared->specials = {std::string(kMarkBegin)};

@@ -15,6 +15,7 @@
 namespace corvid::runtime {
 namespace {
 
+constexpr int64_t kWindowUsual = 128'000;
 constexpr size_t kCallsMax = 64;
 
 // One answer, put together from the pieces of a stream.
@@ -151,7 +152,7 @@ bool mend_request(std::string_view error, std::string& body) {
   } else if (names("max_completion_tokens")) {
     is_mended = rename("max_completion_tokens", "max_tokens");
   } else {
-    for (const char* key : {"stream_options", "seed", "temperature", "max_tokens"}) {
+    for (const char* key : {"stream_options", "tool_choice", "seed", "temperature", "max_tokens"}) {
       if (!is_mended && names(key) && json.contains(key)) {
         json.erase(key);
         is_mended = true;
@@ -164,7 +165,8 @@ bool mend_request(std::string_view error, std::string& body) {
 
 class OpenAi final : public Provider {
  public:
-  explicit OpenAi(std::string_view model) : model_(model) {
+  OpenAi(std::string_view model, int64_t window)
+      : model_(model), meter_(window > 0 ? window : kWindowUsual) {
     if (model_.empty()) fail(Code::invalid, "openai: no model named; write openai:NAME");
     const std::string url = base_url("OPENAI_BASE_URL", "https://api.openai.com/v1");
     endpoint_.name = host_of(url);
@@ -200,6 +202,17 @@ class OpenAi final : public Provider {
     return {};
   }
 
+  ContextUse context(std::span<const Message> added) const override {
+    return meter_.use(messages_, added, tools_.size());
+  }
+
+  TokenCounts restart(std::span<const Message> messages, std::stop_token) override {
+    messages_.resize(1);  // the system text
+    meter_.forget_report();
+    take_in(messages_, messages);
+    return {};
+  }
+
   Reply complete(const Request& request, std::stop_token stop) override {
     Completion completion(request.on_text);
     AnswerReader reader;
@@ -210,6 +223,7 @@ class OpenAi final : public Provider {
     ask(endpoint_, body_of(request), reader, mend_request, stop);
     Reply reply = completion.reply();
     messages_.push_back(reply.message);
+    meter_.report(reply.tokens, messages_.size());
     for (ToolCall& call : reply.message.calls) call.id.clear();
     return reply;
   }
@@ -235,6 +249,7 @@ class OpenAi final : public Provider {
     json["messages"] = Json::array();
     for (const Message& message : messages_) json["messages"].push_back(to_wire(message));
     if (tools_ != "[]") json["tools"] = parse_json(tools_, "tools");
+    if (tools_ != "[]" && request.no_calls) json["tool_choice"] = "none";
     const bool is_openai = endpoint_.name == "api.openai.com";
     json[is_openai ? "max_completion_tokens" : "max_tokens"] = request.tokens_max;
     if (request.temperature >= 0) json["temperature"] = request.temperature;
@@ -260,13 +275,14 @@ class OpenAi final : public Provider {
   Endpoint endpoint_;
   std::string tools_;  // JSON array
   std::vector<Message> messages_;
+  WindowMeter meter_;
   std::string lineage_ = "main";
 };
 
 }  // namespace
 
-std::unique_ptr<Provider> make_openai(std::string_view model, const ProviderOptions&) {
-  return std::make_unique<OpenAi>(model);
+std::unique_ptr<Provider> make_openai(std::string_view model, const ProviderOptions& options) {
+  return std::make_unique<OpenAi>(model, options.context_tokens);
 }
 
 }  // namespace corvid::runtime

@@ -1,8 +1,8 @@
 // A test double: replies from a file instead of a model. Each line of FILE is one reply:
 //   {"text": "...", "calls": [{"name": "shell", "arguments": {...}}], "tokens": N}
-// or {"profile": {...}} as the first line. A call's argument "$choice" stands for the first value
-// that the request offers for it. Forks go on at the same line. When the file ends it replies with
-// the text "done" and no call.
+// or {"profile": {...}} as the first line; {"window": N} is the model's window. A call's argument
+// "$choice" stands for the first value that the request offers for it. Forks go on at the same
+// line. When the file ends it replies with the text "done" and no call.
 //   {"fail": "TEXT"} makes the model fail. A line with "lineage": NAME is for that conversation
 //   alone ("main.a2" is attempt 2); the others go past it.
 
@@ -26,6 +26,8 @@ class Scripted final : public Provider {
       Json json = parse_json(line, file_ + " line " + std::to_string(number));
       if (json.contains("profile")) {
         profile_ = parse_profile(dump_json(json.at("profile")));
+      } else if (json.contains("window")) {
+        window_ = json_int_or(json, "window", 0);
       } else {
         replies_.push_back(dump_json(json));
       }
@@ -39,10 +41,18 @@ class Scripted final : public Provider {
   TokenCounts read(std::span<const Message> added, std::stop_token) override {
     TokenCounts counts;
     counts.reused = tokens_;
-    for (const Message& message : added)
-      counts.prefilled += int64_t(message.content.size()) / 4 + 4;
+    counts.prefilled = tokens_of(added);
     tokens_ += counts.prefilled;
     return counts;
+  }
+
+  ContextUse context(std::span<const Message> added) const override {
+    return {tokens_ + tokens_of(added), window_};
+  }
+
+  TokenCounts restart(std::span<const Message> messages, std::stop_token) override {
+    tokens_ = tokens_of(messages);
+    return {.rebuilt = tokens_};
   }
 
   Reply complete(const Request& request, std::stop_token stop) override {
@@ -89,6 +99,12 @@ class Scripted final : public Provider {
   }
 
  private:
+  static int64_t tokens_of(std::span<const Message> messages) {
+    int64_t tokens = 0;
+    for (const Message& message : messages) tokens += int64_t(message.content.size()) / 4 + 4;
+    return tokens;
+  }
+
   void skip_foreign() {
     for (; next_ < replies_.size(); ++next_) {
       const Json json = parse_json(replies_[next_], "scripted reply");
@@ -117,6 +133,7 @@ class Scripted final : public Provider {
   size_t next_ = 0;
   std::string lineage_ = "main";
   int64_t tokens_ = 0;
+  int64_t window_ = 0;
 };
 
 }  // namespace

@@ -89,3 +89,41 @@ TEST_CASE("a restored conversation goes on behind a BOS that the template does n
   CHECK(counts.reused > length / 2);
   CHECK(counts.prefilled > 0);
 }
+
+
+TEST_CASE("after a restart the model stands where a fresh one would, and counts it as rebuilt") {
+  const TempDir folder;
+  const auto path = folder.path() / "m.gguf";
+  write_model(path);
+  std::vector<engine::Token> log;
+  runtime::ProviderOptions options;
+  options.on_tokens = [&log](const runtime::EvaluatedTokens& evaluated) {
+    log.resize(static_cast<size_t>(evaluated.position));
+    log.insert(log.end(), evaluated.tokens.begin(), evaluated.tokens.end());
+  };
+  const std::vector<runtime::Message> first{{runtime::Role::user, "the task", {}, {}}};
+  const std::vector<runtime::Message> second{{runtime::Role::user, "much output", {}, {}}};
+  const std::vector<runtime::Message> cut{{runtime::Role::user, "the task", {}, {}},
+                                          {runtime::Role::user, "a summary", {}, {}}};
+  runtime::Request request;
+  request.tokens_max = 8;
+  request.temperature = 0;
+  const auto provider = runtime::make_provider(path.string(), options);
+  provider->start("You help.", {});
+  provider->read(first, {});
+  provider->complete(request, {});
+  provider->read(second, {});
+  const runtime::TokenCounts counts = provider->restart(cut, {});
+  CHECK(counts.prefilled == 0);
+  CHECK(counts.rebuilt > 0);
+  CHECK(counts.rebuilt < static_cast<int64_t>(log.size()));  // the common beginning stands
+  CHECK(provider->context({}).used == static_cast<int64_t>(log.size()));
+  const std::vector<engine::Token> cut_log = log;
+
+  const auto fresh = runtime::make_provider(path.string(), options);
+  fresh->start("You help.", {});
+  fresh->read(cut, {});
+  CHECK(log == cut_log);
+  CHECK(fresh->complete(request, {}).message.content ==
+        provider->complete(request, {}).message.content);
+}

@@ -3,7 +3,7 @@
 
 packages=(g++ cmake ninja-build ccache mold pkg-config git python3 ca-certificates
   nlohmann-json3-dev catch2 libcli11-dev libspdlog-dev libfmt-dev libpcre2-dev
-  libcurl4-openssl-dev libtomlplusplus-dev libvalijson-dev libgit2-dev libseccomp-dev libzstd-dev libsqlite3-dev)
+  libcurl4-openssl-dev libtomlplusplus-dev libvalijson-dev libgit2-dev libseccomp-dev libzstd-dev libsqlite3-dev libedit-dev)
 
 as_root() { if [[ $(id -u) == 0 ]]; then "$@"; else sudo "$@"; fi; }
 

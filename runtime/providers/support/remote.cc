@@ -129,6 +129,23 @@ void give_id(std::vector<Message>& messages, const std::string& call_id) {
 
 }  // namespace
 
+void WindowMeter::report(const TokenCounts& counts, size_t message_count) {
+  reported_ = counts.prefilled + counts.reused + counts.generated;
+  known_count_ = reported_ > 0 ? message_count : 0;
+}
+
+ContextUse WindowMeter::use(std::span<const Message> messages, std::span<const Message> added,
+                            size_t fixed_bytes) const {
+  size_t bytes = reported_ > 0 ? 0 : fixed_bytes;
+  const auto count = [&](const Message& message) {
+    bytes += message.content.size() + 24;
+    for (const ToolCall& call : message.calls) bytes += call.arguments.size() + 64;
+  };
+  std::for_each(messages.begin() + std::ptrdiff_t(known_count_), messages.end(), count);
+  std::for_each(added.begin(), added.end(), count);
+  return {reported_ + int64_t(bytes / 3), window_};
+}
+
 std::string base_url(const char* variable, const std::string& fallback) {
   const char* value = std::getenv(variable);
   std::string url = value == nullptr || *value == '\0' ? fallback : value;

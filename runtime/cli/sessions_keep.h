@@ -1,0 +1,9 @@
+#pragma once
+
+#include "runtime/cli/command.h"
+
+namespace corvid::runtime {
+
+void add_sessions_keep(CLI::App& sessions, CommandContext& context);  // export, fork, prune
+
+}  // namespace corvid::runtime

@@ -1,0 +1,131 @@
+// corvid chat, with a pipe in place of a person, and once with a terminal.
+
+#include <catch2/catch.hpp>
+
+#include "runtime/session.h"
+#include "tests/e2e/fixture.h"
+
+using namespace corvid;
+using namespace corvid::test;
+
+namespace {
+
+std::map<std::string, std::string> folders(const Scene& scene) {
+  std::map<std::string, std::string> variables;
+  for (const char* name : {"DATA", "CACHE", "CONFIG"}) {
+    std::string folder(name);
+    for (char& c : folder) c = char(c - 'A' + 'a');
+    variables["XDG_" + std::string(name) + "_HOME"] = (scene.root() / folder).string();
+  }
+  return variables;
+}
+
+ProcessResult chat(const Scene& scene, const std::string& typed, const std::vector<Json>& replies,
+                   const std::string& more = "") {
+  write_file_atomic(scene.root() / "typed", typed);
+  const std::string command = "exec '" + std::string(CORVID_BINARY_DIR) + "/corvid' chat -w '" +
+                              scene.workspace().string() + "' -m '" + scene.script(replies) +
+                              "' " + more + " < '" + (scene.root() / "typed").string() + "'";
+  return run_process({"/bin/sh", "-c", command}, folders(scene));
+}
+
+std::vector<runtime::Event> only_session(const Scene& scene) {
+  const auto sessions = runtime::list_sessions(scene.data() / "sessions");
+  REQUIRE(sessions.size() == 1);
+  return runtime::read_events(scene.data() / "sessions" / sessions[0].id / "events.jsonl");
+}
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("messages of a chat are one conversation; undo takes the last one and its files back") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  const ProcessResult process = chat(
+      scene, "write a\n/diff\nwrite b\n/undo\n/context\n/nonsense\nagain\n",
+      {call("write_file", {{"path", "a.txt"}, {"content", "one\n"}}), {{"text", "wrote a"}},
+       call("write_file", {{"path", "b.txt"}, {"content", "two\n"}}), {{"text", "wrote b"}}});
+  INFO(process.out);
+  INFO(process.err);
+  CHECK(process.exit_code == 0);
+  CHECK(has(process.out, "wrote a\n"));
+  CHECK(has(process.out, "+one"));
+  CHECK(has(process.out, "put back b.txt"));
+  CHECK(has(process.out, "the window is not known"));
+  CHECK(has(process.err, "no command /nonsense"));
+  CHECK(has(process.err, "go on later: corvid chat --resume"));
+  CHECK(scene.get("a.txt") == "one\n");
+  CHECK(scene.get("b.txt") == "two\n");  // the script's third reply came again
+  std::string said;
+  for (const runtime::Message& message : runtime::session_messages(only_session(scene))) {
+    if (message.role == runtime::Role::user) said += message.content + "|";
+  }
+  CHECK(said == "write a|again|");
+}
+
+TEST_CASE("a step that the policy asks about is asked at the terminal, and denied by silence") {
+  if (!sandbox_works()) return;
+  const Json push = call("shell", {{"command", "git push origin main"}});
+  for (const auto& [answer, verdict] :
+       {std::pair{"y\n", "allow"}, {"n\n", "deny"}, {"", "deny"}}) {
+    const Scene scene;
+    const ProcessResult process = chat(scene, std::string("publish\n") + answer, {push});
+    INFO(process.err);
+    CHECK(has(process.err, "publishing is a person's decision"));
+    std::string found;
+    for (const runtime::Event& event : only_session(scene)) {
+      const auto* decided = std::get_if<runtime::ActionDecided>(&event.body);
+      if (decided != nullptr) found = decided->verdict;
+    }
+    CHECK(found == verdict);
+  }
+}
+
+TEST_CASE("a chat goes on with a session and with another model") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  chat(scene, "hello\n", {{{"text", "hello yourself"}}});
+  const std::string id = runtime::list_sessions(scene.data() / "sessions").at(0).id;
+  write_file_atomic(scene.root() / "other.jsonl",
+                    "{\"text\":\"never\"}\n{\"text\":\"I am another\"}\n");
+  const ProcessResult process =
+      chat(scene, "/model\n/model scripted:" + (scene.root() / "other.jsonl").string() +
+                      "\nand who are you?\n",
+           {{{"text", "hello yourself"}}}, "--resume " + id);
+  INFO(process.err);
+  CHECK(has(process.out, "I am another"));
+  CHECK(runtime::session_messages(only_session(scene)).size() == 4);
+}
+
+TEST_CASE("on a terminal lines are edited, and Ctrl-C twice ends the chat") {
+  const Scene scene;
+  const std::string program =
+      "import os, pty, signal, subprocess, sys, time\n"
+      "leader, follower = pty.openpty()\n"
+      "p = subprocess.Popen(sys.argv[1:], stdin=follower, stdout=follower, stderr=follower)\n"
+      "os.close(follower)\n"
+      "seen = b''\n"
+      "def until(text):\n"
+      "    global seen\n"
+      "    while text not in seen: seen += os.read(leader, 4096)\n"
+      "    seen = seen[seen.index(text) + len(text):]\n"
+      "until(b'> ')\n"
+      "os.write(leader, b'/helx\\x7fp\\r')\n"
+      "until(b'/undo')\n"
+      "until(b'> ')\n"
+      "p.send_signal(signal.SIGINT)\n"
+      "until(b'once more')\n"
+      "until(b'> ')\n"
+      "p.send_signal(signal.SIGINT)\n"
+      "sys.exit(p.wait())\n";
+  const ProcessResult process =
+      run_process({"timeout", "60", "python3", "-c", program,
+                   std::string(CORVID_BINARY_DIR) + "/corvid", "chat", "-w",
+                   scene.workspace().string()},
+                  folders(scene));
+  INFO(process.err);
+  CHECK(process.exit_code == 0);
+}
