@@ -42,7 +42,7 @@ std::string recall_for(const memory::Memory& memory, const RunOptions& options,
 
 void remember_event(memory::Memory& memory, const std::string& session, const Event& event) {
   const auto* added = std::get_if<MessageAdded>(&event.body);
-  if (added == nullptr || event.attempt >= 0) return;
+  if (added == nullptr || event.attempt >= 0 || added->message.is_note) return;
   const Message& message = added->message;
   memory::NewTurn turn;
   turn.session = session;

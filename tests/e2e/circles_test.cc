@@ -38,3 +38,16 @@ TEST_CASE("empty replies end the run") {
   CHECK(process.exit_code == 4);
   CHECK(result_of(process).at("turns") == 4);
 }
+
+TEST_CASE("what the harness says to a model is not remembered as the person's word") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  const std::vector<Json> same(4, Json{{"text", "it is done"}});
+  const Json result = result_of(scene.run(same, {"--verify", "false"}));
+  CHECK(scene.shown(result).find("You have said this before") != std::string::npos);
+  CHECK(scene.shown(result).find("The check fails") != std::string::npos);
+  const std::string kept = scene.corvid({"memory", "list", "--json"}).out;
+  CHECK(kept.find("it is done") != std::string::npos);
+  CHECK(kept.find("You have said this before") == std::string::npos);
+  CHECK(kept.find("The check fails") == std::string::npos);
+}
