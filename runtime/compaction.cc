@@ -25,8 +25,13 @@ constexpr const char* kAsk =
 bool is_person(const Message& message) { return message.role == Role::user && !message.is_note; }
 
 std::string left_out(const Message& message) {
-  return std::string(kLeftOut) + ": " + std::to_string(message.content.size()) +
-         " bytes; read_file output:" + message.call_id + " shows them]";
+  std::string text(kLeftOut);
+  text += ": ";
+  text += std::to_string(message.content.size());
+  text += " bytes; read_file output:";
+  text += message.call_id;
+  text += " shows them]";
+  return text;
 }
 
 int64_t estimate(const Message& message) {
