@@ -42,7 +42,7 @@ struct ModelProfile {
   int context_tokens = 0;                                // 0: the model's own
 };
 
-// Throws invalid, naming the key, for a profile that is not well-formed.
+// Throws corrupt, naming the key, for a profile that is not well-formed.
 ModelProfile parse_profile(std::string_view json);
 
 // What the next reply is drawn from.
