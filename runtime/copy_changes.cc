@@ -13,6 +13,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/clean_copy.h"
+#include "runtime/descriptor.h"
 #include "tools/diff.h"
 
 namespace corvid::runtime {
@@ -23,24 +24,6 @@ namespace fs = std::filesystem;
 constexpr int64_t kTrustedBytes = 16 << 20;  // larger files are compared by size and time
 constexpr int64_t kDiffFileBytesMax = 16 << 20;
 constexpr size_t kDiffBytesMax = 8 << 20;
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  bool is_open() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 constexpr int kFolderFlags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 

@@ -14,6 +14,7 @@
 
 #include "runtime/base/text.h"
 #include "runtime/clean_copy.h"
+#include "runtime/descriptor.h"
 #include "runtime/kept_files.h"
 
 namespace corvid::runtime {
@@ -25,21 +26,6 @@ constexpr int kDepthMax = 64;
 constexpr size_t kTextBytesMax = 64 << 10;
 constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 constexpr mode_t kIdBits = S_ISUID | S_ISGID;
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  bool is_open() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 // Names and modes of what a folder holds; empty when it cannot be listed.
 std::map<std::string, mode_t> list(int folder) {

@@ -16,6 +16,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
 #include "runtime/clean_copy.h"
+#include "runtime/git_objects.h"
 #include "runtime/kept_files.h"
 #include "tools/diff.h"
 
@@ -23,19 +24,6 @@ namespace corvid::runtime {
 namespace {
 
 namespace fs = std::filesystem;
-
-void check_git(int result, const std::string& what) {
-  if (result >= 0) return;
-  const git_error* error = git_error_last();
-  fail(result == GIT_ENOTFOUND ? Code::not_found : Code::io,
-       what + ": " + (error != nullptr ? error->message : "libgit2 error"));
-}
-
-std::string id_text(const git_oid& id) {
-  char text[GIT_OID_HEXSZ + 1];
-  git_oid_tostr(text, sizeof text, &id);
-  return text;
-}
 
 git_oid parse_id(const std::string& text) {
   git_oid id;

@@ -4,24 +4,13 @@
 #include <git2.h>
 
 #include "runtime/base/error.h"
+#include "runtime/git_objects.h"
 #include "runtime/prune.h"
 
 namespace corvid::runtime {
 namespace {
 
 namespace fs = std::filesystem;
-
-void check_git(int result, const std::string& what) {
-  if (result >= 0) return;
-  const git_error* error = git_error_last();
-  fail(Code::io, what + ": " + (error != nullptr ? error->message : "libgit2 error"));
-}
-
-std::string text_of(const git_oid& id) {
-  char text[GIT_OID_HEXSZ + 1];
-  git_oid_tostr(text, sizeof text, &id);
-  return text;
-}
 
 class Repository {
  public:
@@ -76,16 +65,16 @@ class Repository {
 
  private:
   void mark_tree(const git_oid& id) {
-    if (!reached_.insert(text_of(id)).second) return;
+    if (!reached_.insert(id_text(id)).second) return;
     git_tree* tree = nullptr;
-    check_git(git_tree_lookup(&tree, repository_, &id), "cannot read " + text_of(id));
+    check_git(git_tree_lookup(&tree, repository_, &id), "cannot read " + id_text(id));
     std::vector<git_oid> beneath;
     for (size_t i = 0; i < git_tree_entrycount(tree); ++i) {
       const git_tree_entry* entry = git_tree_entry_byindex(tree, i);
       if (git_tree_entry_type(entry) == GIT_OBJECT_TREE) {
         beneath.push_back(*git_tree_entry_id(entry));
       } else {
-        reached_.insert(text_of(*git_tree_entry_id(entry)));
+        reached_.insert(id_text(*git_tree_entry_id(entry)));
       }
     }
     git_tree_free(tree);
