@@ -12,7 +12,7 @@ namespace {
 
 const std::string kTask = "Repair it; and never touch the file zebra.txt";
 
-ProcessResult run(const Scene& scene, std::vector<Json> replies) {
+ProcessResult run_windowed(const Scene& scene, std::vector<Json> replies) {
   for (Json& reply : replies) {
     if (!reply.contains("lineage") && !reply.contains("window")) reply["lineage"] = "main";
   }
@@ -58,7 +58,7 @@ TEST_CASE("old output is left out first, is said to be, and can be read again") 
   }
   replies.push_back(call("read_file", {{"path", "output:call_1_1"}, {"offset", 3}, {"limit", 1}}));
   replies.push_back(call("finish", {{"summary", "done"}}));
-  const ProcessResult process = run(scene, replies);
+  const ProcessResult process = run_windowed(scene, replies);
   CHECK(result_of(process).at("status") == "unverified");
   const std::vector<Json> cuts = compactions(process);
   REQUIRE(cuts.size() == 1);
@@ -126,7 +126,7 @@ TEST_CASE("when no summary comes three times, the run ends and says that the win
   for (int i = 1; i < 5; ++i) {
     replies.push_back({{"text", ""}, {"lineage", "main.s" + std::to_string(i)}});
   }
-  const ProcessResult process = run(scene, replies);
+  const ProcessResult process = run_windowed(scene, replies);
   CHECK(process.exit_code == 4);
   const std::string message = result_of(process).at("message");
   CHECK(message.find("no longer fits the model's window") != std::string::npos);

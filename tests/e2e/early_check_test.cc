@@ -9,7 +9,6 @@ using namespace corvid::test;
 
 namespace {
 
-const std::string kCheck = "python3 -m unittest -q";
 
 ProcessResult repair(const Scene& scene, const std::string& check) {
   return scene.corvid({"run", "The tests fail. Repair it.", "--workspace",

@@ -16,10 +16,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::string kCheck = "python3 -m unittest -q";
 const std::string kWrong = "    return a - b", kRight = "    return a + b";
 
-ProcessResult run(const Scene& scene, const std::vector<Json>& replies,
+ProcessResult play(const Scene& scene, const std::vector<Json>& replies,
                   const std::vector<std::string>& more = {},
                   const std::map<std::string, std::string>& environment = {}) {
   std::vector<std::string> arguments = {"run",
@@ -57,7 +56,7 @@ size_t run_folders(const Scene& scene) {
 TEST_CASE("a model that fails ends the run with 5, and what Corvid lacks with 6") {
   if (!sandbox_works()) return;
   const Scene scene;
-  const ProcessResult model = run(scene, {read_calc(), {{"fail", "the wires are cut"}}});
+  const ProcessResult model = play(scene, {read_calc(), {{"fail", "the wires are cut"}}});
   CHECK(model.exit_code == 5);
   CHECK(result_of(model).at("status") == "error");
   CHECK(result_of(model).at("message").get<std::string>().find("the wires are cut") !=
@@ -70,11 +69,11 @@ TEST_CASE("a model that fails ends the run with 5, and what Corvid lacks with 6"
   CHECK(broken.exit_code == 5);
   CHECK(result_of(broken).at("exit_code") == 5);
 
-  const ProcessResult no_jail = run(scene, {finish()}, {}, {{"CORVID_JAIL", "/no/such/jail"}});
+  const ProcessResult no_jail = play(scene, {finish()}, {}, {{"CORVID_JAIL", "/no/such/jail"}});
   CHECK(no_jail.exit_code == 6);
   CHECK(result_of(no_jail).at("exit_code") == 6);
 
-  const ProcessResult no_tables = run(scene, {finish()}, {}, {{"CORVID_SHARE", "/no/such"}});
+  const ProcessResult no_tables = play(scene, {finish()}, {}, {{"CORVID_SHARE", "/no/such"}});
   CHECK((no_tables.exit_code == 6 || no_tables.exit_code == 0));  // the source tree has them
 
   write_file_atomic(scene.root() / "file", "");
@@ -92,7 +91,7 @@ TEST_CASE("one attempt's failure leaves the others in the race") {
   if (!sandbox_works()) return;
   const Scene scene;
   // The first attempt's model fails, the second one's edit is wrong, the third repairs.
-  const ProcessResult done = run(
+  const ProcessResult done = play(
       scene,
       {read_calc(),
        call("edit_file", {{"path", "calc.py"}, {"old_text", kWrong}, {"new_text", kWrong + " "}}),
@@ -118,7 +117,7 @@ TEST_CASE("one attempt's failure leaves the others in the race") {
 TEST_CASE("when every attempt's model fails the run does, with 5") {
   if (!sandbox_works()) return;
   const Scene scene;
-  const ProcessResult done = run(scene, {read_calc(), repair_calc(), {{"fail", "out of memory"}}},
+  const ProcessResult done = play(scene, {read_calc(), repair_calc(), {{"fail", "out of memory"}}},
                                  {"--verify", kCheck, "--attempts", "3"});
   CHECK(done.exit_code == 5);
   CHECK(result_of(done).at("status") == "error");
@@ -129,7 +128,7 @@ TEST_CASE("attempts that pass only with changed tests are unverified and change 
   if (!sandbox_works()) return;
   const Scene scene;
   const std::string test = scene.get("test_calc.py");
-  const ProcessResult done = run(scene,
+  const ProcessResult done = play(scene,
                                  {call("read_file", {{"path", "test_calc.py"}}),
                                   call("edit_file", {{"path", "test_calc.py"},
                                                      {"old_text", "add(2, 3), 5"},
@@ -151,14 +150,14 @@ TEST_CASE("folders of killed runs are swept by the next run, those of live ones 
   if (!sandbox_works()) return;
   const Scene scene;
   const ProcessResult killed =
-      run(scene, {read_calc(), repair_calc(), finish()}, {"--verify", kCheck, "--attempts", "2"},
+      play(scene, {read_calc(), repair_calc(), finish()}, {"--verify", kCheck, "--attempts", "2"},
           {{"CORVID_TEST_KILL_AFTER_EVENTS", "12"}});
   REQUIRE(killed.signal == SIGKILL);
   REQUIRE(run_folders(scene) == 1);
   const runtime::RunScratch live(scene.root() / "cache" / "corvid" / "tmp");
   CHECK(run_folders(scene) == 1);  // its own: making one sweeps, too
   write_file_atomic(live.path() / "file", "mine");
-  REQUIRE(run(scene, {finish()}).exit_code == 0);
+  REQUIRE(play(scene, {finish()}).exit_code == 0);
   CHECK(run_folders(scene) == 1);
   CHECK(read_file(live.path() / "file") == "mine");
 }
@@ -168,7 +167,7 @@ TEST_CASE("a resumed run knows what the start's snapshot left out") {
   const Scene scene;
   scene.put("tests/large.bin", std::string(17 << 20, 'x'));
   const std::string check = kCheck + " && test -s tests/large.bin";
-  const ProcessResult killed = run(scene, {read_calc(), repair_calc(), finish(), finish()},
+  const ProcessResult killed = play(scene, {read_calc(), repair_calc(), finish(), finish()},
                                    {"--verify", check}, {{"CORVID_TEST_KILL_AFTER_EVENTS", "15"}});
   REQUIRE(killed.signal == SIGKILL);
   std::string id;
@@ -185,7 +184,7 @@ TEST_CASE("a resumed run knows what the start's snapshot left out") {
 TEST_CASE("a memory that takes nothing does not end a run, and gets it from the log afterwards") {
   if (!sandbox_works()) return;
   const Scene scene;
-  REQUIRE(run(scene, {finish()}).exit_code == 0);
+  REQUIRE(play(scene, {finish()}).exit_code == 0);
   const auto sql = [&](const std::string& text) {
     return run_process({"python3", "-c",
                         "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); "
@@ -196,7 +195,7 @@ TEST_CASE("a memory that takes nothing does not end a run, and gets it from the 
   };
   REQUIRE(sql("CREATE TRIGGER full BEFORE INSERT ON turn "
               "BEGIN SELECT RAISE(ABORT, 'no space'); END") == 0);
-  const ProcessResult done = run(scene, {{{"text", "the answer is fortytwo"}}});
+  const ProcessResult done = play(scene, {{{"text", "the answer is fortytwo"}}});
   CHECK(done.exit_code == 0);
   CHECK(done.err.find("no space") != std::string::npos);
   REQUIRE(sql("DROP TRIGGER full") == 0);
@@ -231,7 +230,7 @@ TEST_CASE("no hook is planted in a repository within the workspace; ignored ones
   scene.put(".gitignore", "build/\n");
   scene.put("module/.git", "gitdir: ../.git/modules/module\n");
   const ProcessResult done =
-      run(scene, {call("shell", {{"command",
+      play(scene, {call("shell", {{"command",
                                   "echo x > sub/.git/hooks/pre-commit; "
                                   "echo x > module/.git; mv sub gone; "
                                   "echo x > build/dep/.git/hooks/pre-commit; "
@@ -294,7 +293,7 @@ TEST_CASE("a model that repeats itself after a failed check has failed") {
     const Scene scene;
     std::vector<std::string> arguments = {"--verify", "false"};
     arguments.insert(arguments.end(), more.begin(), more.end());
-    const ProcessResult done = run(scene, {write}, arguments);
+    const ProcessResult done = play(scene, {write}, arguments);
     const Json result = result_of(done);
     CHECK(result.at("status") == "failed");
     CHECK(done.exit_code == 2);
@@ -310,7 +309,7 @@ TEST_CASE("attempts that reach a limit say which") {
     const Scene scene;
     std::vector<std::string> arguments = {"--verify", kCheck, "--attempts", "1"};
     arguments.insert(arguments.end(), more.begin(), more.end());
-    const ProcessResult done = run(scene, replies, arguments);
+    const ProcessResult done = play(scene, replies, arguments);
     CHECK(done.exit_code == 4);
     return result_of(done).at("message").get<std::string>();
   };
@@ -332,7 +331,7 @@ TEST_CASE("an interrupted run counts the attempts that it made, and a resumed on
   {
     const Scene scene;
     bool is_waiting = false;
-    for (const Json& line : json_lines(run(scene, with_wait("true"), more).out)) {
+    for (const Json& line : json_lines(play(scene, with_wait("true"), more).out)) {
       const bool is_second = line.value("attempt", -1) == 1;
       count += !(is_second && is_waiting);
       is_waiting = is_waiting || (is_second && line.at("type") == "action_decided" &&
@@ -341,7 +340,7 @@ TEST_CASE("an interrupted run counts the attempts that it made, and a resumed on
     --count;  // the result
   }
   const Scene scene;
-  const ProcessResult cut = run(scene, with_wait("sleep 60"), more,
+  const ProcessResult cut = play(scene, with_wait("sleep 60"), more,
                                 {{"CORVID_TEST_INTERRUPT_AFTER_EVENTS", std::to_string(count)}});
   const Json result = result_of(cut);
   INFO(cut.out);
@@ -378,7 +377,8 @@ TEST_CASE("a further task begins with what stands there: a person's edits are no
                                        {"old_text", kRight},
                                        {"new_text", kRight + " + 1"}});
   const Json first =
-      result_of(run(scene, {read_calc(), repair_calc(), finish(), read_calc(), wish, finish()}, {"--verify", kCheck}));
+      result_of(play(scene, {read_calc(), repair_calc(), finish(), read_calc(), wish, finish()},
+                     {"--verify", kCheck}));
   REQUIRE(first.at("status") == "verified");
   std::string test = scene.get("test_calc.py");
   test.replace(test.find("3), 5"), 5, "3), 6");
@@ -399,7 +399,7 @@ TEST_CASE("a mistake in a model's profile is the model's failure, told as a resu
   for (const Json& profile : profiles) {
     const Scene scene;
     CAPTURE(profile.dump());
-    const ProcessResult done = run(scene, {{{"profile", profile}}, finish()});
+    const ProcessResult done = play(scene, {{{"profile", profile}}, finish()});
     CHECK(done.exit_code == 5);
     CHECK(result_of(done).at("exit_code") == 5);
   }

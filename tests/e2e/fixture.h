@@ -11,6 +11,9 @@
 
 namespace corvid::test {
 
+// The check of the workspace that a Scene makes.
+inline const std::string kCheck = "python3 -m unittest -q";
+
 class Scene {
  public:
   Scene();

@@ -44,7 +44,7 @@ TEST_CASE("a fact from run one is used in run two, and after forgetting it is no
 
 namespace {
 
-ProcessResult run(const Scene& scene, const std::string& task, const std::string& model,
+ProcessResult run_task(const Scene& scene, const std::string& task, const std::string& model,
                   bool no_memory = false) {
   std::vector<std::string> arguments = {"run",     task,  "--workspace", scene.workspace().string(),
                                         "--model", model, "--json"};
@@ -88,7 +88,7 @@ TEST_CASE("forgetting by id takes arguments, diffs and what memory had redacted"
   if (!sandbox_works()) return;
   const Scene scene;
   const std::string secret = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
-  run(scene, "Keep the token " + secret + " in mind", noting_script(scene, secret));
+  run_task(scene, "Keep the token " + secret + " in mind", noting_script(scene, secret));
   CHECK_FALSE(scene.files_with(secret).empty());
   std::vector<std::string> ids;
   const ProcessResult cells = scene.corvid({"memory", "list", "--json"});
@@ -115,8 +115,8 @@ TEST_CASE("forgetting a session takes its log and its memories, and only those")
   const Scene scene;
   const std::string secret = "quixotic-4711", other = "plain-4712";
   const std::string id =
-      result_of(run(scene, "Note it", noting_script(scene, secret))).at("session");
-  run(scene, "The code name is " + other, scene.script({call("finish", {{"summary", "ok"}})}));
+      result_of(run_task(scene, "Note it", noting_script(scene, secret))).at("session");
+  run_task(scene, "The code name is " + other, scene.script({call("finish", {{"summary", "ok"}})}));
   forget(scene, {"--session", id});
   CHECK_FALSE(std::filesystem::exists(scene.data() / "sessions" / id));
   CHECK(scene.files_with(secret) == std::vector<std::string>{});
@@ -128,7 +128,7 @@ TEST_CASE("a run without memory is forgotten from its log, in any letter case") 
   if (!sandbox_works()) return;
   const Scene scene;
   const std::string secret = "Quixotic-4711";
-  run(scene, "Note it", noting_script(scene, secret), true);
+  run_task(scene, "Note it", noting_script(scene, secret), true);
   const ProcessResult asked = scene.corvid({"memory", "forget", "--text", "quixotic-4711"});
   CHECK(asked.exit_code == 1);
   CHECK(asked.out.find("log of session") != std::string::npos);
@@ -143,7 +143,7 @@ TEST_CASE("a run without memory is forgotten from its log, in any letter case") 
 TEST_CASE("forgetting a word of the log's own form leaves logs that can be read") {
   if (!sandbox_works()) return;
   const Scene scene;
-  run(scene, "Greet the user", noting_script(scene, "user"));
+  run_task(scene, "Greet the user", noting_script(scene, "user"));
   for (const char* word : {"user", "tool", "finish", "message"}) forget(scene, {"--text", word});
   CHECK(scene.files_with("Greet the user") == std::vector<std::string>{});
   expect_sound(scene, 1);
@@ -154,7 +154,7 @@ TEST_CASE("while a session is in use nothing is forgotten, and afterwards all of
   const Scene scene;
   const std::string secret = "quixotic-4711";
   const std::string id =
-      result_of(run(scene, "It is " + secret, noting_script(scene, secret))).at("session");
+      result_of(run_task(scene, "It is " + secret, noting_script(scene, secret))).at("session");
   {
     const FileLock busy(scene.data() / "sessions" / id / "lock", "");
     const ProcessResult refused = scene.corvid({"memory", "forget", "--text", secret, "--yes"});
@@ -173,7 +173,7 @@ TEST_CASE("a session in use elsewhere that has nothing to do with it does not st
   if (!sandbox_works()) return;
   const Scene scene;
   const std::string secret = "quixotic-4711";
-  run(scene, "It is " + secret, noting_script(scene, secret));
+  run_task(scene, "It is " + secret, noting_script(scene, secret));
   const std::filesystem::path other = scene.root() / "other";
   std::filesystem::create_directory(other);
   const ProcessResult elsewhere =
@@ -196,7 +196,7 @@ TEST_CASE("a signal ends the question whether to forget, and nothing is erased")
   if (!sandbox_works()) return;
   const Scene scene;
   const std::string secret = "quixotic-4711";
-  run(scene, "It is " + secret, scene.script({call("finish", {{"summary", "ok"}})}));
+  run_task(scene, "It is " + secret, scene.script({call("finish", {{"summary", "ok"}})}));
   const ProcessResult stopped = run_process(
       {"bash", "-c",
        "mkfifo \"$1/in\"; exec 3<>\"$1/in\"; exec timeout --preserve-status -s INT -k 20 2 "
@@ -216,7 +216,7 @@ TEST_CASE("a text of AGENTS.md and the name of a tool go from the log; a file's 
   const Scene scene;
   write_file_atomic(scene.workspace() / "AGENTS.md", "Never feed ZEBRA4711.\n");
   write_file_atomic(scene.workspace() / "geheim-Quokka99.txt", "nothing\n");
-  run(scene, "Note it",
+  run_task(scene, "Note it",
       scene.script({call("Wombat77tool", Json::object()),
                     call("write_file", {{"path", "notes.txt"}, {"content", "noted\n"}}),
                     call("finish", {{"summary", "noted"}})}));

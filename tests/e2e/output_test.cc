@@ -11,7 +11,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::string kCheck = "python3 -m unittest -q";
 
 std::vector<Json> repair() {
   return {call("shell", {{"command", "sleep 1; ls"}}),

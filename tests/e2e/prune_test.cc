@@ -9,7 +9,7 @@ using namespace corvid::test;
 
 namespace {
 
-std::string run(const Scene& scene, const std::string& path, const std::string& text) {
+std::string run_writing(const Scene& scene, const std::string& path, const std::string& text) {
   const std::vector<Json> replies = {call("write_file", {{"path", path}, {"content", text}}),
                                      call("finish", {{"summary", "done"}})};
   const ProcessResult process =
@@ -23,10 +23,10 @@ std::string run(const Scene& scene, const std::string& path, const std::string& 
 TEST_CASE("pruned sessions take their snapshots along; those that stay can still be undone") {
   if (!sandbox_works()) return;
   const Scene scene;
-  const std::string first = run(scene, "a.txt", "kept by nobody 4711\n");
+  const std::string first = run_writing(scene, "a.txt", "kept by nobody 4711\n");
   std::filesystem::remove(scene.workspace() / "a.txt");
   scene.put("b.txt", "as it was before\n");
-  const std::string second = run(scene, "b.txt", "as it is after\n");
+  const std::string second = run_writing(scene, "b.txt", "as it is after\n");
   const auto prune = [&](std::vector<std::string> more) {
     more.insert(more.begin(), {"sessions", "prune", "--json"});
     const ProcessResult process = scene.corvid(more);
@@ -61,7 +61,7 @@ TEST_CASE("pruned sessions take their snapshots along; those that stay can still
 TEST_CASE("a session is exported as Markdown and as JSON lines") {
   if (!sandbox_works()) return;
   const Scene scene;
-  const std::string id = run(scene, "a.txt", "```\nfenced\n```\n");
+  const std::string id = run_writing(scene, "a.txt", "```\nfenced\n```\n");
   const std::string text = scene.corvid({"sessions", "export", id}).out;
   CHECK(text.find("# Corvid session " + id) == 0);
   CHECK(text.find("write it") != std::string::npos);

@@ -10,7 +10,6 @@ using namespace corvid::test;
 
 namespace {
 
-const std::string kCheck = "python3 -m unittest -q";
 
 std::string call_stream(const std::string& name, const Json& arguments) {
   const Json function = {{"name", name}, {"arguments", dump_json(arguments)}};
@@ -22,7 +21,7 @@ std::string call_stream(const std::string& name, const Json& arguments) {
                      "[DONE]"});
 }
 
-ProcessResult run(const Scene& scene, const HttpServer& server,
+ProcessResult run_remote(const Scene& scene, const HttpServer& server,
                   std::vector<std::string> more = {}) {
   std::vector<std::string> arguments = {
       "run",    "repair it", "--workspace", scene.workspace().string(), "--model", "openai:small",
@@ -44,7 +43,7 @@ TEST_CASE("a model behind a server repairs with a patch, and is told what AGENTS
                      http_answer(429, "{}", "application/json", "retry-after-ms: 1\r\n"),
                      call_stream("apply_patch", {{"patch", patch}}),
                      call_stream("finish", {{"summary", "add adds"}})});
-  const ProcessResult process = run(scene, server);
+  const ProcessResult process = run_remote(scene, server);
   const Json result = result_of(process);
   INFO(process.err);
   CHECK(result.at("status") == "verified");
@@ -66,7 +65,7 @@ TEST_CASE("a server that refuses ends the run with exit code 5 and its own words
   if (!sandbox_works()) return;
   const Scene scene;
   HttpServer server({http_answer(404, R"({"error":{"message":"no model small"}})")});
-  const ProcessResult process = run(scene, server);
+  const ProcessResult process = run_remote(scene, server);
   CHECK(process.exit_code == 5);
   const Json result = result_of(process);
   CHECK(result.at("status") == "error");

@@ -9,7 +9,6 @@ using namespace corvid::test;
 
 namespace {
 
-const std::string kCheck = "python3 -m unittest -q";
 const std::string kWrong = "    return a - b", kRight = "    return a + b";
 
 std::vector<Json> repair() {

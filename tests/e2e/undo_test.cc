@@ -20,7 +20,7 @@ Json edit() {
 
 Json finish() { return call("finish", {{"summary", "done"}}); }
 
-std::string run(const Scene& scene, const std::vector<Json>& replies) {
+std::string run_and_id(const Scene& scene, const std::vector<Json>& replies) {
   const ProcessResult process =
       scene.corvid({"run", "repair it", "--workspace", scene.workspace().string(), "--model",
                     scene.script(replies), "--json"});
@@ -51,7 +51,7 @@ using Names = std::vector<std::string>;
 TEST_CASE("a second undo does nothing, and nobody's new file goes") {
   if (!sandbox_works()) return;
   const Scene scene;
-  run(scene, {call("read_file", {{"path", "calc.py"}}), edit(),
+  run_and_id(scene, {call("read_file", {{"path", "calc.py"}}), edit(),
               call("write_file", {{"path", "deep/new.py"}, {"content", "x = 1\n"}}), finish()});
   CHECK(scene.get("calc.py") == kRight);
   scene.put("mine.py", "by hand\n");
@@ -71,7 +71,7 @@ TEST_CASE("a second undo does nothing, and nobody's new file goes") {
 TEST_CASE("what changed after the run is put back by force only, also after a first undo") {
   if (!sandbox_works()) return;
   const Scene scene;
-  run(scene, {call("read_file", {{"path", "calc.py"}}), edit(),
+  run_and_id(scene, {call("read_file", {{"path", "calc.py"}}), edit(),
               call("write_file", {{"path", "new.py"}, {"content", "x = 1\n"}}), finish()});
   scene.put("calc.py", "by hand\n");
   scene.put("mine.py", "by hand\n");
@@ -97,7 +97,7 @@ TEST_CASE("an undo after a resume leaves what others changed in between") {
       finish(),
       call("write_file", {{"path", "new.py"}, {"content", "x = 1\n"}}),
       finish()};
-  const std::string id = run(scene, script);
+  const std::string id = run_and_id(scene, script);
   scene.put("test_calc.py", "# by hand\n");
   scene.put("mine.py", "by hand\n");
   // A further task in the same session: only that one is undone.
@@ -145,7 +145,7 @@ TEST_CASE("an undo of a run that was killed and resumed leaves what others chang
 TEST_CASE("a rewind puts back what its turn and later ones changed, and an undo the rest") {
   if (!sandbox_works()) return;
   const Scene scene;
-  run(scene, {call("read_file", {{"path", "calc.py"}}), edit(),
+  run_and_id(scene, {call("read_file", {{"path", "calc.py"}}), edit(),
               call("write_file", {{"path", "new.py"}, {"content", "x = 1\n"}}), finish()});
   REQUIRE(scene.corvid({"sessions", "rewind", "--to", "3", "-w", scene.workspace().string()})
               .exit_code == 0);
@@ -159,7 +159,7 @@ TEST_CASE("a rewind puts back what its turn and later ones changed, and an undo 
 TEST_CASE("an undo without an id means the newest session of the folder it is in") {
   if (!sandbox_works()) return;
   const Scene scene;
-  run(scene, {call("read_file", {{"path", "calc.py"}}), edit(), finish()});
+  run_and_id(scene, {call("read_file", {{"path", "calc.py"}}), edit(), finish()});
   const fs::path other = scene.root() / "other";
   fs::create_directory(other);
   const std::string model =

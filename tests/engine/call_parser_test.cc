@@ -6,15 +6,15 @@ using namespace corvid::engine;
 
 namespace {
 
-struct Parsed {
+struct HermesCalls {
   std::string text;
   std::vector<ParsedCall> calls;
   bool broken = false;
 };
 
-Parsed parse(std::string_view text, size_t step) {
+HermesCalls parse_hermes(std::string_view text, size_t step) {
   CallParser parser(CallSyntax::hermes_json);
-  Parsed parsed;
+  HermesCalls parsed;
   for (size_t at = 0; at < text.size(); at += step) {
     parsed.text += parser.push(text.substr(at, step));
   }
@@ -32,7 +32,7 @@ TEST_CASE("a call is parsed whole however its text is cut up") {
       "\"a </tool_call> \\\" }{.py\", \"z\": [1, {}], \"a\": null}}\n</tool_call>\n"
       "<tool_call>{\"arguments\":{},\n\"name\":\"finish\"}</tool_call>";
   for (size_t step : {1, 2, 3, 7, 1000}) {
-    const Parsed parsed = parse(text, step);
+    const HermesCalls parsed = parse_hermes(text, step);
     CHECK(parsed.text == "I look.\n");
     REQUIRE(parsed.calls.size() == 2);
     CHECK(parsed.calls[0].name == "read_file");
@@ -67,7 +67,7 @@ TEST_CASE("what is opened and not whole is broken and never a call") {
        }) {
     INFO(text);
     for (size_t step : {1, 1000}) {
-      const Parsed parsed = parse(text, step);
+      const HermesCalls parsed = parse_hermes(text, step);
       CHECK(parsed.broken);
       CHECK(parsed.calls.empty());
       CHECK(parsed.text.empty());
@@ -76,16 +76,17 @@ TEST_CASE("what is opened and not whole is broken and never a call") {
 }
 
 TEST_CASE("a whole call counts without its closing tag, and text goes on after a bad one") {
-  const Parsed open = parse("<tool_call>\n{\"name\": \"a\", \"arguments\": {\"b\": 1}}\n</tool", 3);
+  const HermesCalls open =
+      parse_hermes("<tool_call>\n{\"name\": \"a\", \"arguments\": {\"b\": 1}}\n</tool", 3);
   REQUIRE(open.calls.size() == 1);
   CHECK_FALSE(open.broken);
-  const Parsed after = parse("<tool_call>nonsense</tool_call>\n then", 4);
+  const HermesCalls after = parse_hermes("<tool_call>nonsense</tool_call>\n then", 4);
   CHECK(after.broken);
   CHECK(after.text == "then");
 }
 
 TEST_CASE("arguments may be JSON text or missing") {
-  const Parsed parsed = parse(
+  const HermesCalls parsed = parse_hermes(
       "<tool_call>{\"name\": \"a\", \"arguments\": \"{\\\"b\\\": 1}\"}</tool_call>"
       "<tool_call>{\"name\": \"c\"}</tool_call>", 5);
   REQUIRE(parsed.calls.size() == 2);

@@ -9,7 +9,9 @@
 #include "engine/text/jinja/value.h"
 #include "runtime/base/json.h"
 
-namespace corvid::engine::test {
+namespace corvid::test {
+
+using engine::OrderedJson;
 
 inline OrderedJson random_schema(std::mt19937& random, int depth);
 
@@ -153,4 +155,4 @@ inline std::string canonical(const OrderedJson& json) {
   return jinja::to_json(to_value(json), {});
 }
 
-}  // namespace corvid::engine::test
+}  // namespace corvid::test

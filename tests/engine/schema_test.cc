@@ -301,7 +301,7 @@ OrderedJson sampled(const ConstraintSpec& spec, const Constraint& start, const T
 bool can_write(const Constraint& start, const Tokenizer& tokenizer, const char* value) {
   Constraint constraint(start);
   const std::string text = "<tool_call>\n{\"name\": \"t\", \"arguments\": {\"a\": " +
-                           engine::test::canonical(OrderedJson::parse(value)) + "}}\n</tool_call>";
+                           test::canonical(OrderedJson::parse(value)) + "}}\n</tool_call>";
   std::vector<float> logits(static_cast<size_t>(tokenizer.vocab_size()));
   for (const Token token : tokenizer.encode(text, true)) {
     std::fill(logits.begin(), logits.end(), 0.0f);
@@ -315,7 +315,7 @@ bool can_write(const Constraint& start, const Tokenizer& tokenizer, const char* 
 }  // namespace
 
 TEST_CASE("under every schema valid values can be written and others cannot") {
-  const auto tokenizer = engine::test::tiny_tokenizer();
+  const auto tokenizer = test::tiny_tokenizer();
   for (const Case& one : kCases) {
     INFO(one.schema);
     const std::string schema = tool_schema(one.schema);
@@ -335,7 +335,7 @@ TEST_CASE("under every schema valid values can be written and others cannot") {
 }
 
 TEST_CASE("ten thousand random streams make calls that validate") {
-  const auto tokenizer = engine::test::tiny_tokenizer();
+  const auto tokenizer = test::tiny_tokenizer();
   constexpr int kStreams = 10000;
   const int each = kStreams / static_cast<int>(kCases.size()) + 1;
   std::mt19937 random(5);
@@ -354,7 +354,7 @@ TEST_CASE("ten thousand random streams make calls that validate") {
 }
 
 TEST_CASE("random streams in the XML syntax make calls that validate") {
-  const auto tokenizer = engine::test::tiny_tokenizer();
+  const auto tokenizer = test::tiny_tokenizer();
   std::mt19937 random(6);
   for (const Case& one : kCases) {
     INFO(one.schema);
@@ -374,7 +374,7 @@ TEST_CASE("random streams in the XML syntax make calls that validate") {
 }
 
 TEST_CASE("schemas that cannot be decided are refused with the reason") {
-  const auto tokenizer = engine::test::tiny_tokenizer();
+  const auto tokenizer = test::tiny_tokenizer();
   for (const auto& [schema, reason] : kRefused) {
     INFO(schema);
     std::string message = "no failure";
@@ -389,7 +389,7 @@ TEST_CASE("schemas that cannot be decided are refused with the reason") {
 }
 
 TEST_CASE("a value that nothing satisfies takes its argument or tool with it") {
-  const auto tokenizer = engine::test::tiny_tokenizer();
+  const auto tokenizer = test::tiny_tokenizer();
   for (const char* schema : {"false", R"({"type": "string", "enum": [1]})",
                              R"({"allOf": [{"type": "string"}, {"type": "integer"}]})",
                              R"({"type": "integer", "multipleOf": 10, "minimum": 1, "maximum": 9})",

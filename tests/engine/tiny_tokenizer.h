@@ -9,7 +9,11 @@
 #include "engine/gguf.h"
 #include "engine/tokenizer.h"
 
-namespace corvid::engine::test {
+namespace corvid::test {
+
+using engine::GgufFile;
+using engine::GgufWriter;
+using engine::Tokenizer;
 
 // Text of a vocabulary entry for raw bytes (GPT-2's stand-ins).
 inline std::string piece_of_bytes(std::string_view bytes) {
@@ -105,4 +109,4 @@ inline std::unique_ptr<Tokenizer> tiny_tokenizer(const TinyOptions& options = {}
   return Tokenizer::make(*file);
 }
 
-}  // namespace corvid::engine::test
+}  // namespace corvid::test

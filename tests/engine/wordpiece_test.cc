@@ -13,16 +13,15 @@ using namespace corvid::engine;
 
 namespace {
 
-const std::filesystem::path kSource = CORVID_SOURCE_DIR;
 
 }  // namespace
 
 TEST_CASE("WordPiece gives the pieces that Hugging Face's BertTokenizer gives") {
-  const auto file = GgufFile::open(kSource / "examples/embedder/token-vectors.gguf");
+  const auto file = GgufFile::open(CORVID_SOURCE_DIR "/examples/embedder/token-vectors.gguf");
   const std::string list = *file->string("corvid.embedder.pieces");
   const std::vector<std::string_view> pieces = split_lines(list);
   const WordPiece words(pieces);
-  const std::string name = (kSource / "tests/golden/engine/wordpiece.json").string();
+  const std::string name = CORVID_SOURCE_DIR "/tests/golden/engine/wordpiece.json";
   for (const Json& golden : parse_json(read_file(name), name)) {
     const std::string text = golden["text"];
     INFO(text);

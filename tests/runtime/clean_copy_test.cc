@@ -10,19 +10,16 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
+#include "tests/support/files.h"
 #include "tests/support/process.h"
 
 using namespace corvid;
 using namespace corvid::runtime;
+using corvid::test::put;
 using corvid::test::run_process;
 namespace fs = std::filesystem;
 
 namespace {
-
-void put(const fs::path& path, std::string_view text) {
-  fs::create_directories(path.parent_path());
-  write_file_atomic(path, text);
-}
 
 bool git(const fs::path& folder, std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), {"git", "-C", folder.string(), "-c", "user.name=a", "-c",

@@ -25,7 +25,7 @@ void write_model(const std::filesystem::path& path) {
   }
   std::vector<std::string> tokens;
   for (int byte = 0; byte < 256; ++byte) {
-    tokens.push_back(engine::test::piece_of_bytes(std::string(1, static_cast<char>(byte))));
+    tokens.push_back(test::piece_of_bytes(std::string(1, static_cast<char>(byte))));
   }
   std::vector<int64_t> kinds(tokens.size(), 1);
   for (const char* special : {"<|im_start|>", "<|im_end|>", "<s>", ""}) {

@@ -2,17 +2,13 @@
 
 #include <catch2/catch.hpp>
 
-#include "runtime/base/files.h"
+#include "tests/support/files.h"
 
 namespace corvid::runtime {
 namespace {
 
 namespace fs = std::filesystem;
-
-void put(const fs::path& path, const std::string& content) {
-  fs::create_directories(path.parent_path());
-  write_file_atomic(path, content);
-}
+using test::put;
 
 TEST_CASE("instructions are read from the root down, the override before the ordinary file") {
   const TempDir folder;

@@ -5,18 +5,15 @@
 #include <catch2/catch.hpp>
 
 #include "runtime/base/files.h"
+#include "tests/support/files.h"
 #include "tests/support/process.h"
 
 using namespace corvid;
 using namespace corvid::runtime;
+using corvid::test::put;
 namespace fs = std::filesystem;
 
 namespace {
-
-void put(const fs::path& path, std::string_view text) {
-  fs::create_directories(path.parent_path());
-  write_file_atomic(path, text);
-}
 
 // What `git init` makes, with more settings.
 void put_git(const fs::path& git, const std::string& config = "") {

@@ -11,19 +11,12 @@
 #include "runtime/snapshot.h"
 #include "runtime/verify.h"
 #include "runtime/workspace_history.h"
+#include "tests/support/files.h"
 
 using namespace corvid;
 using namespace corvid::runtime;
+using corvid::test::put;
 namespace fs = std::filesystem;
-
-namespace {
-
-void put(const fs::path& path, std::string_view text) {
-  fs::create_directories(path.parent_path());
-  write_file_atomic(path, text);
-}
-
-}  // namespace
 
 TEST_CASE("a restored snapshot equals the workspace that was taken") {
   const TempDir dir, shadow;

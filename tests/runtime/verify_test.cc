@@ -3,19 +3,16 @@
 #include <catch2/catch.hpp>
 
 #include "runtime/base/files.h"
+#include "tests/support/files.h"
 #include "tests/support/process.h"
 
 using namespace corvid;
 using namespace corvid::runtime;
+using corvid::test::put;
 using corvid::test::run_process;
 namespace fs = std::filesystem;
 
 namespace {
-
-void put(const fs::path& path, std::string_view text) {
-  fs::create_directories(path.parent_path());
-  write_file_atomic(path, text);
-}
 
 bool works() {
   const sandbox::LayerReport report = sandbox::detect_layers();

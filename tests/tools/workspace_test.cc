@@ -10,6 +10,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
+#include "tests/support/files.h"
 #include "tools/diff.h"
 #include "tools/quote.h"
 #include "tools/support/beneath.h"
@@ -17,14 +18,10 @@
 
 using namespace corvid;
 using namespace corvid::tools;
+using corvid::test::put;
 namespace fs = std::filesystem;
 
 namespace {
-
-void put(const fs::path& path, const std::string& content) {
-  fs::create_directories(path.parent_path());
-  std::ofstream(path, std::ios::binary) << content;
-}
 
 // The code of the Error that `body` throws; nullopt when it throws none.
 template <typename Body>
