@@ -15,6 +15,9 @@ namespace corvid::engine {
 // Keeps keys in the order in which they were written, as templates print them.
 using OrderedJson = nlohmann::ordered_json;
 
+// The value of JSON `text`; one of which is_discarded() holds when it is none.
+OrderedJson parse_ordered(std::string_view text);
+
 // A chat template in Jinja, as model files carry it.
 class ChatTemplate {
  public:

@@ -67,24 +67,25 @@ class Runner {
       }
     }
     check_time_ = attempts_.check_time_first;
-    is_second_ = check_time_ == std::chrono::milliseconds::max();
   }
 
-  // Those whose check was cut off get more time: all that it may take when every attempt has
-  // failed; some when one is verified and they come before it, so that a busy machine does not
-  // decide. False when there are none.
-  bool begin_second_chances(std::stop_token stop) {
-    if (is_second_ || fatal_ || stop.stop_requested()) return false;
-    is_second_ = true;
-    check_time_ = winner_.has_value() ? attempts_.check_time_first * kMoreTime
-                                      : std::chrono::milliseconds::max();
+  // Those whose check was cut off get more time: some, those before the winner too, so that a busy
+  // machine does not decide; all that it may take when every attempt has failed, but only one, for
+  // most of them never end. False when there are none.
+  bool begin_next_round(std::stop_token stop) {
+    if (check_time_ == std::chrono::milliseconds::max()) return false;
+    if (fatal_ || stop.stop_requested() || (round_ > 0 && winner_.has_value())) return false;
+    ++round_;
+    check_time_ = round_ == 1 ? attempts_.check_time_first * kMoreTime
+                              : std::chrono::milliseconds::max();
+    const int chances = round_ == 1 ? kSecondChances : 1;
     queue_.clear();
     next_ = 0;
     for (const auto& [index, attempt] : done_) {
       if (winner_.has_value() && index > *winner_) break;
       const auto& check = attempt->outcome.check;
       const bool was_cut_off = check.has_value() && check->run.timed_out;
-      if (was_cut_off && int(queue_.size()) < kSecondChances) queue_.push_back(index);
+      if (was_cut_off && int(queue_.size()) < chances) queue_.push_back(index);
     }
     return !queue_.empty();
   }
@@ -173,7 +174,8 @@ class Runner {
         provider = shared_.take_provider();
       } else {
         const std::string name = "main.a" + std::to_string(index);
-        provider = shared_.fork_before_reply(done_.contains(index) ? name + "b" : name);
+        provider = shared_.fork_before_reply(
+            done_.contains(index) ? name + std::string(1, char('a' + round_)) : name);
       }
     }
     const std::stop_callback forward(stop, [&own] { own.request_stop(); });
@@ -260,7 +262,7 @@ class Runner {
       why_check_cannot_run_ =
           why_check_cannot_run(outcome.check->run, parts_.profile.calls_required);
     }
-    // A second chance that was cancelled says nothing.
+    // A further chance that was cancelled says nothing.
     if (outcome.status == "cancelled" && done_.contains(index)) return;
     done_[index] = std::move(attempt);
   }
@@ -275,7 +277,7 @@ class Runner {
   int count_ = 0;
   std::vector<int> queue_;  // attempts to be made, in order
   std::chrono::milliseconds check_time_ = std::chrono::milliseconds::max();
-  bool is_second_ = false;  // no attempt gets a further chance
+  int round_ = 0;  // chances that attempts have had before
   std::atomic<size_t> next_{0};
   std::mutex mutex_;  // protects what follows
   std::optional<Reply> first_;
@@ -297,7 +299,7 @@ AttemptsResult run_attempts(AgentLoop& shared, const LoopParts& parts, const Loo
     const int parallel = std::max(1, std::min(attempts.parallel_max, attempts.count));
     for (int i = 1; i < parallel; ++i) workers.emplace_back([&] { runner.work(stop); });
     runner.work(stop);
-  } while (runner.begin_second_chances(stop));
+  } while (runner.begin_next_round(stop));
   return runner.finish(apply, stop);
 }
 

@@ -185,7 +185,7 @@ void SessionEraser::Impl::order_event(const Event& event, const std::vector<Even
                                       EraseOrders& orders) const {
   orders.sequences.insert(event.sequence);
   if (const auto* ended = std::get_if<RunEnded>(&event.body)) {
-    const Json json = Json::parse(ended->result, nullptr, false);
+    const Json json = try_parse_json(ended->result);
     if (!json.is_object()) return;
     for (const char* name : {"message", "diff"}) {
       const std::string part = json_string_or(json, name, "");

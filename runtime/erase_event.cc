@@ -91,7 +91,7 @@ class EventEraser {
   }
   template <typename Change>
   bool in_json(std::string& text, Change change) const {
-    Json json = Json::parse(text, nullptr, false);
+    Json json = try_parse_json(text);
     if (!json.is_structured()) return in(text);
     return change(json) && replace(text, dump_json(json));
   }
@@ -260,7 +260,7 @@ class EventEraser {
     }
     auto* ended = std::get_if<RunEnded>(&event.body);
     if (ended == nullptr) return false;
-    Json json = Json::parse(ended->result, nullptr, false);
+    Json json = try_parse_json(ended->result);
     if (!json.is_object()) return replace(ended->result, "{}");
     for (const char* name : {"changed_files", "changed_tests"}) {
       if (json.contains(name)) json[name] = Json::array();

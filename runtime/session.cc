@@ -201,7 +201,7 @@ std::string session_model(std::span<const Event> events) {
   for (const Event& event : events) {
     const auto* start = std::get_if<SessionStarted>(&event.body);
     if (start == nullptr) continue;
-    const Json options = Json::parse(start->options, nullptr, false);
+    const Json options = try_parse_json(start->options);
     model = options.is_object() ? json_string_or(options, "model", "") : "";
   }
   return model;

@@ -107,7 +107,7 @@ class StepReader {
   void add(const Snapshot& after, bool is_certain) {
     const Snapshot before = store_.load(begin_->tree);
     std::set<std::string> named;
-    const Json action = Json::parse(is_certain ? "" : action_, nullptr, false);
+    const Json action = try_parse_json(is_certain ? "" : action_);
     if (!action.is_discarded()) collect_strings(action, named);
     for (const std::string& path : changed_paths(before, after)) {
       const bool is_named = named.contains(path) || named.contains(workspace_ + "/" + path);

@@ -160,11 +160,11 @@ class Finder {
   // check itself, whose programs take() has seen.
   void look_into(const std::vector<std::string>& texts, const Place& at, bool is_check) {
     if (at.depth > kDepthMax) return;
-    std::vector<std::vector<ShellCommand>> scanned;
+    std::vector<std::vector<ScannedCommand>> scanned;
     Names names;
     for (const std::string& text : texts) scanned.push_back(scan_shell(text));
     for (const auto& commands : scanned) {
-      for (const ShellCommand& command : commands) names.add(command);
+      for (const ScannedCommand& command : commands) names.add(command);
     }
     for (const auto& commands : scanned) look_into(commands, at, names, is_check);
   }
@@ -174,17 +174,17 @@ class Finder {
  private:
   struct Names {
     std::set<std::string> outputs, looked_at;
-    void add(const ShellCommand& command) {
+    void add(const ScannedCommand& command) {
       outputs.insert(command.outputs.begin(), command.outputs.end());
       looked_at.insert(command.words.begin(), command.words.end());
       looked_at.insert(command.inputs.begin(), command.inputs.end());
     }
   };
 
-  void look_into(const std::vector<ShellCommand>& commands, Place place, const Names& names,
+  void look_into(const std::vector<ScannedCommand>& commands, Place place, const Names& names,
                  bool is_check) {
     for (size_t i = 0; i < commands.size(); ++i) {
-      const ShellCommand& command = commands[i];
+      const ScannedCommand& command = commands[i];
       bool is_compared = command.is_substituted;
       if (command.is_piped && i + 1 < commands.size() && !commands[i + 1].words.empty()) {
         is_compared = is_compared || !is_one_of(commands[i + 1].words[0], kPassingOn);
@@ -242,7 +242,7 @@ class Finder {
   }
 
   // Files that the command compares something with, or that a program gets to read.
-  void add_data(const ShellCommand& command, const Place& place,
+  void add_data(const ScannedCommand& command, const Place& place,
                 const std::set<std::string>& outputs) {
     const auto& words = command.words;
     const std::string program = words.empty() ? "" : fs::path(words[0]).filename().string();
@@ -359,7 +359,7 @@ std::set<std::string> check_programs(std::string_view command, const ReadFile& r
   if (const auto parts = policies::split_shell(command)) {
     for (const auto& words : *parts) finder.take(words);
   } else {
-    for (const ShellCommand& each : scan_shell(command)) finder.take(each.words);
+    for (const ScannedCommand& each : scan_shell(command)) finder.take(each.words);
   }
   finder.look_into({std::string(command)}, {}, true);
   return std::move(finder.found);

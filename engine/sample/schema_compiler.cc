@@ -372,7 +372,7 @@ class SchemaCompiler : private SchemaReader {
     for (const std::string& text : values) {
       if (type == "string") add_text(node, text, raw);
       if (type == "integer") {
-        const OrderedJson number = OrderedJson::parse(text, nullptr, false);
+        const OrderedJson number = parse_ordered(text);
         if (!number.is_number_integer()) continue;
         node.literals.add(number.dump() + std::string(raw ? kParameterEnd : ""), 0);
       }

@@ -76,7 +76,7 @@ bool has_any(const OrderedJson& schema, std::initializer_list<const char*> names
 
 SchemaReader::SchemaReader(const ToolShape& shape)
     : shape_(shape),
-      root_(std::make_shared<OrderedJson>(OrderedJson::parse(shape.schema, nullptr, false))) {
+      root_(std::make_shared<OrderedJson>(parse_ordered(shape.schema))) {
   if (!root_->is_object()) error("is not a JSON object");
 }
 

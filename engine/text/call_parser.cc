@@ -272,14 +272,14 @@ struct CallParser::Impl {
   static std::optional<ParsedCall> made(std::string name, OrderedJson arguments) {
     // Some models write the arguments as JSON text within the JSON.
     if (arguments.is_string()) {
-      arguments = OrderedJson::parse(arguments.get_ref<const std::string&>(), nullptr, false);
+      arguments = parse_ordered(arguments.get_ref<const std::string&>());
     }
     if (!arguments.is_object() || name.empty()) return std::nullopt;
     return ParsedCall{std::move(name), arguments.dump()};
   }
 
   static std::optional<ParsedCall> json_call(std::string_view text) {
-    const OrderedJson call = OrderedJson::parse(text, nullptr, false);
+    const OrderedJson call = parse_ordered(text);
     const auto name = call.is_object() ? call.find("name") : call.end();
     if (name == call.end() || !name->is_string()) return std::nullopt;
     OrderedJson arguments = OrderedJson::object();
@@ -303,7 +303,7 @@ struct CallParser::Impl {
       name = name.substr(0, colon);
     }
     text.remove_prefix(tag + kArgumentsTag.size());
-    return made(std::string(name), OrderedJson::parse(text, nullptr, false));
+    return made(std::string(name), parse_ordered(text));
   }
 
   std::string finish() {

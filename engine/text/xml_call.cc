@@ -68,7 +68,7 @@ OrderedJson typed(const std::string& value, const OrderedJson& schema) {
   if (value == "True" && allows("boolean")) return true;
   if (value == "False" && allows("boolean")) return false;
   if (value == "None" && allows("null")) return nullptr;
-  OrderedJson parsed = OrderedJson::parse(value, nullptr, false);
+  OrderedJson parsed = parse_ordered(value);
   return parsed.is_discarded() ? OrderedJson(value) : parsed;
 }
 
@@ -82,7 +82,7 @@ class XmlCall {
     const std::string name(named(text_, at, kFunction));
     if (name.empty()) return std::nullopt;
     if (const auto found = schemas_.find(name); found != schemas_.end()) {
-      const OrderedJson schema = OrderedJson::parse(found->second, nullptr, false);
+      const OrderedJson schema = parse_ordered(found->second);
       if (schema.is_object()) properties_ = schema.value("properties", OrderedJson::object());
     }
     at = skip_space(text_, text_.find('>', at) + 1);

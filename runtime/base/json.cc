@@ -5,9 +5,10 @@
 namespace corvid {
 namespace {
 
-// nlohmann's parser is recursive only in its destructor and DOM builder; bounding the depth before
-// the parse keeps hostile input from exhausting the stack.
-void check_depth(std::string_view text, const std::string& what) {
+// Where `text` nests deeper than kJsonDepthMax; npos: nowhere. nlohmann's parser is recursive only in
+// its destructor and DOM builder; bounding the depth before the parse keeps hostile input from
+// exhausting the stack.
+size_t too_deep_at(std::string_view text) {
   int depth = 0;
   bool in_string = false;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -20,26 +21,33 @@ void check_depth(std::string_view text, const std::string& what) {
     } else if (c == '"') {
       in_string = true;
     } else if (c == '{' || c == '[') {
-      if (++depth > kJsonDepthMax) {
-        fail(Code::invalid, what + ": nested deeper than " + std::to_string(kJsonDepthMax) +
-                                " at byte " + std::to_string(i));
-      }
+      if (++depth > kJsonDepthMax) return i;
     } else if (c == '}' || c == ']') {
       --depth;
     }
   }
+  return std::string_view::npos;
 }
 
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& what) {
-  check_depth(text, what);
+  const size_t deep = too_deep_at(text);
+  if (deep != std::string_view::npos) {
+    fail(Code::invalid, what + ": nested deeper than " + std::to_string(kJsonDepthMax) +
+                            " at byte " + std::to_string(deep));
+  }
   try {
     return Json::parse(text.begin(), text.end());
   } catch (const Json::parse_error& error) {
     fail(Code::invalid, what + ": not valid JSON at byte " + std::to_string(error.byte) + " (" +
                             error.what() + ")");
   }
+}
+
+Json try_parse_json(std::string_view text) {
+  if (too_deep_at(text) != std::string_view::npos) return Json(Json::value_t::discarded);
+  return Json::parse(text.begin(), text.end(), nullptr, false);
 }
 
 std::string dump_json(const Json& value) {

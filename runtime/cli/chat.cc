@@ -134,7 +134,7 @@ class Chat {
     for (const ToolCall& call : message.calls) {
       if (call.name != "finish") continue;
       finish_id_ = call.id;
-      const Json json = Json::parse(call.arguments, nullptr, false);
+      const Json json = try_parse_json(call.arguments);
       const std::string summary = json.is_object() ? json_string_or(json, "summary", "") : "";
       if (!summary.empty()) write_text(stdout, printable(summary) + "\n");
     }

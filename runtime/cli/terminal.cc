@@ -32,7 +32,7 @@ std::string excerpt(const std::string& text) {
 
 std::string shown_arguments(const ToolCall& call) {
   std::string shown;
-  const Json json = Json::parse(call.arguments, nullptr, false);
+  const Json json = try_parse_json(call.arguments);
   if (!json.is_object()) return printable(call.arguments);
   for (const auto& [key, value] : json.items()) {
     const std::string text = value.is_string() ? value.get<std::string>() : dump_json(value);

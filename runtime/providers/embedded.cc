@@ -260,7 +260,7 @@ class Embedded final : public Provider {
     for (const Message& message : messages) {
       OrderedJson json = {{"role", role_name(message.role)}, {"content", marked(message.content)}};
       for (const ToolCall& call : message.calls) {
-        OrderedJson arguments = OrderedJson::parse(call.arguments, nullptr, false);
+        OrderedJson arguments = engine::parse_ordered(call.arguments);
         if (arguments.is_discarded()) arguments = call.arguments;
         json["tool_calls"].push_back(
             {{"type", "function"},
@@ -275,7 +275,7 @@ class Embedded final : public Provider {
                                   {"function",
                                    {{"name", tool.name},
                                     {"description", tool.description},
-                                    {"parameters", OrderedJson::parse(tool.schema)}}}});
+                                    {"parameters", engine::parse_ordered(tool.schema)}}}});
     }
     context["add_generation_prompt"] = add_generation_prompt;
     const engine::Tokenizer& tokenizer = shared_->engine->tokenizer();
@@ -366,7 +366,7 @@ class Embedded final : public Provider {
       for (const auto& [name, values] : request.offered) {
         if (!name.starts_with(tool.name + ".")) continue;
         const std::string argument = name.substr(tool.name.size() + 1);
-        if (Json::parse(tool.schema)["properties"].contains(argument)) {
+        if (parse_json(tool.schema, tool.name)["properties"].contains(argument)) {
           shape.offered[argument] = values;
         }
       }

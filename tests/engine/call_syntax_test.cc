@@ -52,7 +52,7 @@ ConstraintSpec weather(CallSyntax syntax) {
 }
 
 // Feeds bytes one token each; returns what was not allowed.
-std::string feed(Constraint& constraint, const Tokenizer& tokenizer, std::string_view text) {
+std::string feed_bytes(Constraint& constraint, const Tokenizer& tokenizer, std::string_view text) {
   for (size_t at = 0; at < text.size(); ++at) {
     const Token token = tokenizer.find(text.substr(at, 1));
     try {
@@ -221,12 +221,12 @@ TEST_CASE("the canonical calls of every syntax are allowed, and nothing that bre
       {CallSyntax::xml, kXml}, {CallSyntax::llama3_json, kLlama}, {CallSyntax::kimi, kKimi}};
   for (const auto& [syntax, text] : kCalls) {
     Constraint constraint(weather(syntax), *tokenizer);
-    CHECK(feed(constraint, *tokenizer, text) == "");
+    CHECK(feed_bytes(constraint, *tokenizer, text) == "");
     CHECK(constraint.may_end());
   }
   const auto refused = [&](CallSyntax syntax, std::string_view text) {
     Constraint constraint(weather(syntax), *tokenizer);
-    return feed(constraint, *tokenizer, text);
+    return feed_bytes(constraint, *tokenizer, text);
   };
   const std::string call = "<tool_call>\n<function=get_weather>\n";
   CHECK(refused(CallSyntax::xml, call + "</function>") == "/function>");
@@ -258,7 +258,7 @@ TEST_CASE("a call of any syntax that is cut off anywhere is closed so that it pa
           CHECK(OrderedJson::parse(call.arguments)["city"].is_string());
         }
       }
-      REQUIRE(feed(constraint, *tokenizer, text.substr(at, 1)) == "");
+      REQUIRE(feed_bytes(constraint, *tokenizer, text.substr(at, 1)) == "");
     }
   }
 }

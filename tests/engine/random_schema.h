@@ -12,6 +12,7 @@
 namespace corvid::test {
 
 using engine::OrderedJson;
+namespace jinja = engine::jinja;
 
 inline OrderedJson random_schema(std::mt19937& random, int depth);
 

@@ -53,7 +53,7 @@ std::vector<Json> load_results(const std::filesystem::path& folder) {
     const ReadResult file = read_beneath(folder, name, kResultBytesMax);
     if (file.outcome != ReadOutcome::ok) continue;
     // Without exceptions: a damaged file is as good as none.
-    Json json = Json::parse(file.content, nullptr, false);
+    Json json = try_parse_json(file.content);
     if (json.is_object() && number(member(json, "version"), 1) == 1) {
       results.push_back(std::move(json));
     }

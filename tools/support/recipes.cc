@@ -159,7 +159,7 @@ class Makefile {
 
 Recipes read_package(std::string_view text, const std::vector<std::string>& goals) {
   Recipes recipes;
-  const Json json = Json::parse(text, nullptr, false);
+  const Json json = try_parse_json(text);
   if (!json.is_object() || !json.contains("scripts") || !json["scripts"].is_object()) return {};
   for (const auto& [name, script] : json["scripts"].items()) {
     const bool is_wanted = std::ranges::any_of(goals, [&](const std::string& goal) {

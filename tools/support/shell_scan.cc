@@ -14,7 +14,7 @@ constexpr std::string_view kKeywords =  // a space around each
 
 class Scan {
  public:
-  Scan(std::string_view text, int depth, std::vector<ShellCommand>& found)
+  Scan(std::string_view text, int depth, std::vector<ScannedCommand>& found)
       : text_(text), depth_(depth), found_(found) {
     command_.is_substituted = depth > 0;
   }
@@ -153,9 +153,9 @@ class Scan {
 
   std::string_view text_;
   int depth_;
-  std::vector<ShellCommand>& found_;
+  std::vector<ScannedCommand>& found_;
   size_t at_ = 0;
-  ShellCommand command_;
+  ScannedCommand command_;
   std::string word_;
   bool has_word_ = false;
   bool is_quoted_ = false;
@@ -164,8 +164,8 @@ class Scan {
 
 }  // namespace
 
-std::vector<ShellCommand> scan_shell(std::string_view text) {
-  std::vector<ShellCommand> found;
+std::vector<ScannedCommand> scan_shell(std::string_view text) {
+  std::vector<ScannedCommand> found;
   Scan(text, 0, found).run();
   return found;
 }

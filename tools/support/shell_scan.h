@@ -8,7 +8,7 @@
 
 namespace corvid::tools {
 
-struct ShellCommand {
+struct ScannedCommand {
   std::vector<std::string> words;    // unquoted; "$" stands for a substitution, variables stay
   std::vector<std::string> inputs;   // of "< FILE"
   std::vector<std::string> outputs;  // of "> FILE" and ">> FILE"; not /dev/null
@@ -17,6 +17,6 @@ struct ShellCommand {
 };
 
 // The simple commands of `text` in order, those of substitutions too. At most 2000.
-std::vector<ShellCommand> scan_shell(std::string_view text);
+std::vector<ScannedCommand> scan_shell(std::string_view text);
 
 }  // namespace corvid::tools

@@ -18,7 +18,7 @@ std::vector<Json> read_lines(const TranscriptFile& file) {
   for (const std::string_view line : all) {
     ++number;
     if (trim(line).empty()) continue;
-    Json json = Json::parse(line, nullptr, false);
+    Json json = try_parse_json(line);
     if (json.is_object()) {
       lines.push_back(std::move(json));
     } else if (number != static_cast<int64_t>(all.size())) {  // a last line may be cut off
@@ -60,7 +60,7 @@ void add_codex_item(Conversation& into, const Json& item, const std::string& whe
     into.add("assistant", "shell " + dump_json(item.value("action", Json())), when);
   } else if (type == "function_call_output" || type == "custom_tool_call_output") {
     std::string text = text_at(item, "output");
-    const Json inner = Json::parse(text, nullptr, false);
+    const Json inner = try_parse_json(text);
     if (inner.is_object() && inner.contains("output")) text = text_at(inner, "output");
     if (text.empty()) text = text_of(item.value("output", Json()));
     into.add("tool", text, when);

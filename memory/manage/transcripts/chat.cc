@@ -126,7 +126,7 @@ bool is_message(const Json& value) { return value.is_object() && value.contains(
 
 std::vector<NewTurn> read_chat(const TranscriptFile& file) {
   std::vector<NewTurn> out;
-  const Json whole = Json::parse(file.content, nullptr, false);
+  const Json whole = try_parse_json(file.content);
   if (!whole.is_discarded()) {
     const bool is_list = whole.is_array() && (whole.empty() || !is_message(whole.front()));
     if (!is_list) {

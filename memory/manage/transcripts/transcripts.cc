@@ -22,7 +22,7 @@ constexpr double kNamedLinesMin = 0.5;    // of the lines that are not empty
 Json first_object(std::string_view content) {
   for (const std::string_view line : split_lines(content)) {
     if (trim(line).empty()) continue;
-    Json json = Json::parse(line, nullptr, false);
+    Json json = try_parse_json(line);
     return json.is_object() ? json : Json();
   }
   return Json();

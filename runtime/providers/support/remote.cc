@@ -183,14 +183,14 @@ void take_in(std::vector<Message>& messages, std::span<const Message> added) {
 }
 
 std::string object_text(const std::string& arguments) {
-  const Json json = Json::parse(arguments, nullptr, false);
+  const Json json = try_parse_json(arguments);
   return json.is_object() ? arguments : "{}";
 }
 
 std::string error_text(std::string_view body) {
   std::string text(trim(body));
   if (text.starts_with('{')) {
-    const Json json = Json::parse(text, nullptr, false);
+    const Json json = try_parse_json(text);
     if (json.is_object() && json.contains("error")) {
       const Json& error = json.at("error");
       if (error.is_string()) text = error.get<std::string>();
