@@ -1,6 +1,7 @@
 #include <csignal>
 #include <cstdio>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -9,14 +10,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
-
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 #include "runtime/cli/chat.h"
 #include "runtime/cli/command.h"
 #include "runtime/cli/trust.h"
-#include "runtime/cli/unknown_command.h"
 
 namespace {
 
@@ -90,14 +88,15 @@ int exit_code_of(const Error& error) {
 int main(int argc, char** argv) {
   fill_closed_streams();
   std::signal(SIGPIPE, SIG_IGN);  // a reader that has gone away is an answer of write()
-  CLI::App app{"Corvid: an agent with its own engine, sandbox and memory.", "corvid"};
+  corvid::runtime::CommandLine command_line(
+      "corvid", "Corvid: an agent with its own engine, sandbox and memory.", "corvid 0.1.0");
+  corvid::runtime::Command app = command_line.program();
   app.footer(
       "Examples:\n  corvid run \"make the failing test pass\" --verify \"make test\"\n"
       "  corvid sessions undo\n"
       "  corvid memory search \"which port does staging use\"\n"
       "  corvid doctor");
-  app.require_subcommand(1);
-  app.set_version_flag("--version", "corvid 0.1.0");
+  app.require_subcommand();
   corvid::runtime::CommandContext context;
   SignalThread signals;
   context.stop =
@@ -112,14 +111,8 @@ int main(int argc, char** argv) {
   corvid::runtime::add_trust(app);
   corvid::runtime::add_doctor(app, context);
   try {
-    app.parse(argc, argv);
-    return exit_code_with_output(context.exit_code);
-  } catch (const CLI::ParseError& error) {
-    const std::string unknown =
-        error.get_exit_code() == 0 ? "" : corvid::runtime::unknown_command(app);
-    if (unknown.empty()) return app.exit(error) == 0 ? 0 : 1;
-    std::fprintf(stderr, "corvid: %s\n", unknown.c_str());
-    return 1;
+    const std::optional<int> ended = command_line.parse(argc, argv);
+    return ended.has_value() ? *ended : exit_code_with_output(context.exit_code);
   } catch (const Error& error) {
     std::fprintf(stderr, "corvid: %s\n", corvid::printable(error.what()).c_str());
     return exit_code_of(error);

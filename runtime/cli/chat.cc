@@ -5,7 +5,6 @@
 #include <set>
 #include <utility>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "runtime/base/error.h"
@@ -259,28 +258,28 @@ class Chat {
 
 }  // namespace
 
-void add_chat(CLI::App& app, RenewStop renew_stop) {
-  CLI::App* chat = app.add_subcommand("chat", "Talk with the agent about one folder");
+void add_chat(Command& app, RenewStop renew_stop) {
+  Command chat = app.subcommand("chat", "Talk with the agent about one folder");
   auto arguments = std::make_shared<ChatArguments>();
   RunOptions& options = arguments->options;
-  chat->add_option("-w,--workspace", arguments->workspace, "Folder to work in (default: this one)");
-  chat->add_option("-m,--model", options.model,
-                   "A .gguf file, an installed model, openai:NAME, anthropic:NAME");
-  chat->add_option("--verify", options.verify, "Command that decides when a task is done");
-  chat->add_option("--mode", options.mode, "read-only, workspace (default) or full")
-      ->check(CLI::IsMember({"read-only", "workspace", "full"}));
-  chat->add_option("--context-tokens", options.context_tokens, "The model's window")
-      ->check(CLI::Range(int64_t{512}, int64_t{1} << 40));
-  chat->add_option("--allow-read", options.allow_read, "A further folder that may be read");
-  chat->add_option("--allow-host", options.allow_host, "A host that may be reached");
-  chat->add_option("--resume", arguments->session,
-                   "Go on with this session (or the beginning of its id)");
-  chat->add_flag("--no-memory", arguments->no_memory, "Neither recall nor remember");
-  chat->footer(std::string("Commands while talking:\n") + kHelp +
-               "Answers go to stdout, what the agent does to stderr; each line of a pipe is a\n"
-               "message.\nExamples:\n  corvid chat --model openai:NAME\n"
-               "  echo \"what does main.cc do?\" | corvid chat -m model.gguf --mode read-only");
-  chat->callback([arguments, renew_stop] { Chat(*arguments, renew_stop).converse(); });
+  chat.option("-w,--workspace", arguments->workspace, "Folder to work in (default: this one)");
+  chat.option("-m,--model", options.model,
+              "A .gguf file, an installed model, openai:NAME, anthropic:NAME");
+  chat.option("--verify", options.verify, "Command that decides when a task is done");
+  chat.option("--mode", options.mode, "read-only, workspace (default) or full")
+      .one_of({"read-only", "workspace", "full"});
+  chat.option("--context-tokens", options.context_tokens, "The model's window")
+      .range(512, int64_t{1} << 40);
+  chat.option("--allow-read", options.allow_read, "A further folder that may be read");
+  chat.option("--allow-host", options.allow_host, "A host that may be reached");
+  chat.option("--resume", arguments->session,
+              "Go on with this session (or the beginning of its id)");
+  chat.flag("--no-memory", arguments->no_memory, "Neither recall nor remember");
+  chat.footer(std::string("Commands while talking:\n") + kHelp +
+              "Answers go to stdout, what the agent does to stderr; each line of a pipe is a\n"
+              "message.\nExamples:\n  corvid chat --model openai:NAME\n"
+              "  echo \"what does main.cc do?\" | corvid chat -m model.gguf --mode read-only");
+  chat.callback([arguments, renew_stop] { Chat(*arguments, renew_stop).converse(); });
 }
 
 }  // namespace corvid::runtime

@@ -12,6 +12,6 @@ namespace corvid::runtime {
 // the program.
 using RenewStop = std::function<std::stop_token(std::string note)>;
 
-void add_chat(CLI::App& app, RenewStop renew_stop);
+void add_chat(Command& app, RenewStop renew_stop);
 
 }  // namespace corvid::runtime

@@ -1,13 +1,9 @@
 #pragma once
 // One file per command; each adds itself to the program's parser. main.cc knows the list.
 
-#include <functional>
 #include <stop_token>
-#include <string>
 
-namespace CLI {
-class App;
-}
+#include "runtime/cli/arguments.h"
 
 namespace corvid::runtime {
 
@@ -17,11 +13,11 @@ struct CommandContext {
   std::stop_token stop;
 };
 
-void add_run(CLI::App& app, CommandContext& context);
-void add_sessions(CLI::App& app, CommandContext& context);
-void add_memory(CLI::App& app, CommandContext& context);
-void add_model(CLI::App& app, CommandContext& context);
-void add_policy(CLI::App& app, CommandContext& context);
-void add_doctor(CLI::App& app, CommandContext& context);
+void add_run(Command& app, CommandContext& context);
+void add_sessions(Command& app, CommandContext& context);
+void add_memory(Command& app, CommandContext& context);
+void add_model(Command& app, CommandContext& context);
+void add_policy(Command& app, CommandContext& context);
+void add_doctor(Command& app, CommandContext& context);
 
 }  // namespace corvid::runtime

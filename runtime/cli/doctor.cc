@@ -1,6 +1,5 @@
 #include <thread>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "engine/engine.h"
@@ -105,14 +104,14 @@ std::vector<Finding> findings() {
 
 }  // namespace
 
-void add_doctor(CLI::App& app, CommandContext& context) {
-  CLI::App* doctor = app.add_subcommand("doctor", "What works here, and what to do about the rest");
+void add_doctor(Command& app, CommandContext& context) {
+  Command doctor = app.subcommand("doctor", "What works here, and what to do about the rest");
   auto json = std::make_shared<bool>(false);
-  doctor->add_flag("--json", *json, "For programs");
-  doctor->footer(
+  doctor.flag("--json", *json, "For programs");
+  doctor.footer(
       "Examples:\n  corvid doctor\n  CORVID_CPU=scalar corvid doctor --json\n"
       "Exit code 0 when all of it works, 6 otherwise.");
-  doctor->callback([json, &context] {
+  doctor.callback([json, &context] {
     const Palette palette(stdout);
     Json list = Json::array();
     for (const Finding& finding : findings()) {

@@ -5,7 +5,6 @@
 #include <functional>
 #include <optional>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "memory/memory.h"
@@ -361,85 +360,84 @@ void forget(const MemoryArguments& arguments, CommandContext& context) {
 
 void add_upkeep(const MemoryCommand& command, const SharedArguments& arguments,
                 CommandContext& context) {
-  CLI::App* made = command("profile", "What is stated of whom, and by which turn");
-  made->add_flag("--all", arguments->all, "Superseded and repeated statements, too");
-  made->callback([arguments] { profile(*arguments); });
-  made->footer("Example: corvid memory profile --all --json");
+  Command made = command("profile", "What is stated of whom, and by which turn");
+  made.flag("--all", arguments->all, "Superseded and repeated statements, too");
+  made.callback([arguments] { profile(*arguments); });
+  made.footer("Example: corvid memory profile --all --json");
   made = command("add", "Remember something that you state");
-  made->add_option("text", arguments->text, "In words")->required();
-  made->add_option("--speaker", arguments->speaker, "Who states it");
-  made->add_option("--at", arguments->at, "When it was said (RFC 3339); now unless given");
-  made->callback([arguments] { add(*arguments); });
-  made->footer("Example: corvid memory add \"the staging port is 8443\" -w .");
+  made.option("text", arguments->text, "In words").required();
+  made.option("--speaker", arguments->speaker, "Who states it");
+  made.option("--at", arguments->at, "When it was said (RFC 3339); now unless given");
+  made.callback([arguments] { add(*arguments); });
+  made.footer("Example: corvid memory add \"the staging port is 8443\" -w .");
   made = command("rebuild", "Make index, facts and vectors anew from the turns");
-  made->callback([arguments] { rebuild(*arguments); });
-  made->footer("Example: corvid memory rebuild");
+  made.callback([arguments] { rebuild(*arguments); });
+  made.footer("Example: corvid memory rebuild");
   made = command("verify", "Check pages, index, facts, vectors, sources and the chain of events");
-  made->callback([arguments, &context] { verify(*arguments, context); });
-  made->footer("Exit code 2 when something is wrong. Example: corvid memory verify --json");
+  made.callback([arguments, &context] { verify(*arguments, context); });
+  made.footer("Exit code 2 when something is wrong. Example: corvid memory verify --json");
 }
 
 }  // namespace
 
-void add_memory(CLI::App& app, CommandContext& context) {
-  CLI::App* group = app.add_subcommand("memory", "What is remembered: see, search, erase");
-  group->require_subcommand(1);
+void add_memory(Command& app, CommandContext& context) {
+  Command group = app.subcommand("memory", "What is remembered: see, search, erase");
+  group.require_subcommand();
   const SharedArguments arguments = std::make_shared<MemoryArguments>();
-  group->add_option("--store", arguments->store, "Folder of another store");
-  group->add_option("-w,--workspace", arguments->workspace, "Only what belongs to this workspace");
-  group->add_option("--embedder", arguments->embedder,
-                    "built-in, none (words only), or a table of token vectors; default: the"
-                    " configuration's [memory] embedder");
-  group->add_option("--tenant", arguments->tenant, "Whose memory; tenants never see one another");
-  group->add_option("--user", arguments->user, "Of the tenant's users");
+  group.option("--store", arguments->store, "Folder of another store");
+  group.option("-w,--workspace", arguments->workspace, "Only what belongs to this workspace");
+  group.option("--embedder", arguments->embedder,
+               "built-in, none (words only), or a table of token vectors; default: the"
+               " configuration's [memory] embedder");
+  group.option("--tenant", arguments->tenant, "Whose memory; tenants never see one another");
+  group.option("--user", arguments->user, "Of the tenant's users");
   const auto command = [&](const char* name, const char* help) {
-    CLI::App* made = group->add_subcommand(name, help);
-    made->fallthrough();
-    made->add_flag("--json", arguments->json, "For programs");
+    Command made = group.subcommand(name, help);
+    made.fallthrough();
+    made.flag("--json", arguments->json, "For programs");
     return made;
   };
-  CLI::App* stats_command = command("stats", "How much, where");
-  stats_command->callback([arguments] { stats(*arguments); });
-  CLI::App* list_command = command("list", "MemCells, newest first");
-  list_command->add_option("--limit", arguments->limit, "At most so many")
-      ->check(CLI::Range(1, 1000000));
-  list_command->callback([arguments] { list(*arguments); });
-  CLI::App* show_command = command("show", "One memory with its turns");
-  show_command->add_option("id", arguments->ids, "c45 or t123")->required();
-  show_command->callback([arguments] { show(*arguments); });
-  CLI::App* search_command = command("search", "What is known about a question");
-  search_command->add_option("question", arguments->question, "In words");
-  search_command->add_option("--limit", arguments->limit, "Hits")->check(CLI::Range(1, 1000000));
-  search_command->add_option("--budget", arguments->budget, "Tokens of the context block")
-      ->check(CLI::Range(0, 10000000));
-  search_command->add_option("--at", arguments->at, "The moment of asking (RFC 3339)");
-  search_command->add_option("--batch", arguments->batch, "JSON lines {\"qid\",\"text\"[,\"at\"]}");
-  search_command->add_flag("--explain", arguments->explain, "Signals of each hit, token cost");
-  search_command->callback([arguments] { search(*arguments); });
-  CLI::App* why_command = command("why", "Where a memory comes from");
-  why_command->add_option("id", arguments->ids, "c45 or t123")->required();
-  why_command->callback([arguments] { why(*arguments); });
-  CLI::App* forget_command = command("forget", "Erase for good, from all of Corvid's files");
-  forget_command->add_option("id", arguments->ids, "c45 or t123");
-  forget_command->add_option("--text", arguments->text, "Everything that contains this");
-  forget_command->add_option("--session", arguments->session, "Everything of this session");
-  forget_command->add_option("--reason", arguments->reason, "For the record; never the content");
-  forget_command->add_flag("--yes", arguments->yes, "Without asking");
-  forget_command->callback([arguments, &context] { forget(*arguments, context); });
+  Command stats_command = command("stats", "How much, where");
+  stats_command.callback([arguments] { stats(*arguments); });
+  Command list_command = command("list", "MemCells, newest first");
+  list_command.option("--limit", arguments->limit, "At most so many").range(1, 1000000);
+  list_command.callback([arguments] { list(*arguments); });
+  Command show_command = command("show", "One memory with its turns");
+  show_command.option("id", arguments->ids, "c45 or t123").required();
+  show_command.callback([arguments] { show(*arguments); });
+  Command search_command = command("search", "What is known about a question");
+  search_command.option("question", arguments->question, "In words");
+  search_command.option("--limit", arguments->limit, "Hits").range(1, 1000000);
+  search_command.option("--budget", arguments->budget, "Tokens of the context block")
+      .range(0, 10000000);
+  search_command.option("--at", arguments->at, "The moment of asking (RFC 3339)");
+  search_command.option("--batch", arguments->batch, "JSON lines {\"qid\",\"text\"[,\"at\"]}");
+  search_command.flag("--explain", arguments->explain, "Signals of each hit, token cost");
+  search_command.callback([arguments] { search(*arguments); });
+  Command why_command = command("why", "Where a memory comes from");
+  why_command.option("id", arguments->ids, "c45 or t123").required();
+  why_command.callback([arguments] { why(*arguments); });
+  Command forget_command = command("forget", "Erase for good, from all of Corvid's files");
+  forget_command.option("id", arguments->ids, "c45 or t123");
+  forget_command.option("--text", arguments->text, "Everything that contains this");
+  forget_command.option("--session", arguments->session, "Everything of this session");
+  forget_command.option("--reason", arguments->reason, "For the record; never the content");
+  forget_command.flag("--yes", arguments->yes, "Without asking");
+  forget_command.callback([arguments, &context] { forget(*arguments, context); });
   add_upkeep(command, arguments, context);
   add_memory_browse(command, arguments);
   add_memory_transfer(command, arguments);
-  stats_command->footer("Examples:\n  corvid memory stats\n  corvid memory stats --json");
-  list_command->footer("Example: corvid memory list --limit 5");
-  show_command->footer("Example: corvid memory show c3 t12 --json");
-  search_command->footer(
+  stats_command.footer("Examples:\n  corvid memory stats\n  corvid memory stats --json");
+  list_command.footer("Example: corvid memory list --limit 5");
+  show_command.footer("Example: corvid memory show c3 t12 --json");
+  search_command.footer(
       "Examples:\n  corvid memory search \"which port does staging use\"\n"
       "  corvid memory --store ./m search --batch questions.jsonl --json");
-  why_command->footer("Example: corvid memory why c3");
-  forget_command->footer(
+  why_command.footer("Example: corvid memory why c3");
+  forget_command.footer(
       "Examples:\n  corvid memory forget --text \"4711\"\n  corvid memory forget t12 c3 --yes\n"
       "  corvid memory forget --session 20261121T140307250-1a2b");
-  group->footer(
+  group.footer(
       "Examples:\n  corvid memory search \"which port does staging use\"\n"
       "  corvid memory forget --text \"4711\"\n"
       "  corvid memory --store ./m import --format turns talk.jsonl\n"

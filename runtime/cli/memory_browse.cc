@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "runtime/base/json.h"
@@ -62,15 +61,15 @@ void foresight(const MemoryArguments& arguments) {
 }  // namespace
 
 void add_memory_browse(const MemoryCommand& command, const SharedArguments& arguments) {
-  CLI::App* made = command("scenes", "MemCells of one theme together, newest first");
-  made->add_option("--limit", arguments->limit, "At most so many")->check(CLI::Range(1, 1000000));
-  made->callback([arguments] { scenes(*arguments); });
-  made->footer("Example: corvid memory scenes --limit 5 -w .");
+  Command made = command("scenes", "MemCells of one theme together, newest first");
+  made.option("--limit", arguments->limit, "At most so many").range(1, 1000000);
+  made.callback([arguments] { scenes(*arguments); });
+  made.footer("Example: corvid memory scenes --limit 5 -w .");
   made = command("foresight", "What was planned, and what became of it");
-  made->add_flag("--all", arguments->all, "Kept, expired and withdrawn plans, too");
-  made->add_option("--at", arguments->at, "As of then (RFC 3339); now unless given");
-  made->callback([arguments] { foresight(*arguments); });
-  made->footer("Example: corvid memory foresight --all --at 2026-03-01");
+  made.flag("--all", arguments->all, "Kept, expired and withdrawn plans, too");
+  made.option("--at", arguments->at, "As of then (RFC 3339); now unless given");
+  made.callback([arguments] { foresight(*arguments); });
+  made.footer("Example: corvid memory foresight --all --at 2026-03-01");
 }
 
 }  // namespace corvid::runtime

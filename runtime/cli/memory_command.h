@@ -7,10 +7,7 @@
 #include <vector>
 
 #include "memory/memory.h"
-
-namespace CLI {
-class App;
-}
+#include "runtime/cli/arguments.h"
 
 namespace corvid::runtime {
 
@@ -31,7 +28,7 @@ struct MemoryArguments {
 using SharedArguments = std::shared_ptr<MemoryArguments>;
 
 // Makes a subcommand: name, help.
-using MemoryCommand = std::function<CLI::App*(const char*, const char*)>;
+using MemoryCommand = std::function<Command(const char*, const char*)>;
 
 // The memory that the arguments name, and what of it they mean.
 class OpenedMemory {

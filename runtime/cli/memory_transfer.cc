@@ -3,7 +3,6 @@
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "runtime/base/error.h"
@@ -146,21 +145,21 @@ void expect_known(OpenedMemory& memory, const MemoryArguments& arguments) {
 }
 
 void add_memory_transfer(const MemoryCommand& command, const SharedArguments& arguments) {
-  CLI::App* made = command("export", "All of it as JSON lines, or as Markdown for people");
-  made->add_option("file", arguments->file, "Standard output unless given");
-  made->add_flag("--markdown", arguments->markdown, "To read; cannot be imported");
-  made->callback([arguments] { export_memory(*arguments); });
-  made->footer(
+  Command made = command("export", "All of it as JSON lines, or as Markdown for people");
+  made.option("file", arguments->file, "Standard output unless given");
+  made.flag("--markdown", arguments->markdown, "To read; cannot be imported");
+  made.callback([arguments] { export_memory(*arguments); });
+  made.footer(
       "Importing an export into an empty store gives the same memory: ids, history, what was\n"
       "forgotten. Examples:\n  corvid memory export backup.jsonl\n"
       "  corvid memory --store ./copy import backup.jsonl\n  corvid memory export --markdown");
   made = command("import", "Take in transcripts, or an export");
-  made->add_option("file", arguments->file, "The transcript")->required();
-  made->add_option("--format", arguments->format,
-                   "auto, turns, chat (OpenAI, Anthropic, ChatGPT and claude.ai exports), codex, "
-                   "claude-code, pi, text, export");
-  made->callback([arguments] { import(*arguments); });
-  made->footer(
+  made.option("file", arguments->file, "The transcript").required();
+  made.option("--format", arguments->format,
+              "auto, turns, chat (OpenAI, Anthropic, ChatGPT and claude.ai exports), codex, "
+              "claude-code, pi, text, export");
+  made.callback([arguments] { import(*arguments); });
+  made.footer(
       "turns, each line: "
       "{\"session\":\"s1\",\"id\":\"1\",\"speaker\":\"Ann\",\"when\":\"2026-03-04T05:06:07Z\","
       "\"text\":\"...\"[,\"role\":\"user\"]}; ids are unique in the file.\n"
@@ -168,27 +167,26 @@ void add_memory_transfer(const MemoryCommand& command, const SharedArguments& ar
       "Examples:\n  corvid memory --store ./m import --format turns talk.jsonl\n"
       "  corvid memory import ~/.codex/sessions/2026/01/02/rollout-1.jsonl -w .");
   made = command("ingest", "Take in the text documents of a folder");
-  made->add_option("folder", arguments->file, "With .md, .rst, .txt, .adoc or .org files")
-      ->required();
-  made->callback([arguments] { ingest(*arguments); });
-  made->footer(
+  made.option("folder", arguments->file, "With .md, .rst, .txt, .adoc or .org files").required();
+  made.callback([arguments] { ingest(*arguments); });
+  made.footer(
       "Again after changes: new pieces are added, pieces that are gone are withdrawn.\n"
       "Example: corvid memory ingest docs -w .");
   made = command("edit", "Correct a turn, or the value of a fact");
-  made->add_option("id", arguments->id, "t12 or f6")->required();
-  made->add_option("text", arguments->text, "What is right")->required();
-  made->callback([arguments] { edit(*arguments); });
-  made->footer(
+  made.option("id", arguments->id, "t12 or f6").required();
+  made.option("text", arguments->text, "What is right").required();
+  made.callback([arguments] { edit(*arguments); });
+  made.footer(
       "The old version is kept for `why`, and never recalled again. Examples:\n"
       "  corvid memory edit t12 \"the staging port is 8443\"\n  corvid memory edit f6 8443");
   made = command("pause", "Runs neither remember nor recall, until resume");
-  made->add_flag("--everywhere", arguments->everywhere, "In all workspaces");
-  made->callback([arguments] { pause(*arguments, true); });
-  made->footer("Example: corvid memory pause -w .");
+  made.flag("--everywhere", arguments->everywhere, "In all workspaces");
+  made.callback([arguments] { pause(*arguments, true); });
+  made.footer("Example: corvid memory pause -w .");
   made = command("resume", "Runs remember and recall again");
-  made->add_flag("--everywhere", arguments->everywhere, "Ends a pause of all workspaces");
-  made->callback([arguments] { pause(*arguments, false); });
-  made->footer("Example: corvid memory resume -w .");
+  made.flag("--everywhere", arguments->everywhere, "Ends a pause of all workspaces");
+  made.callback([arguments] { pause(*arguments, false); });
+  made.footer("Example: corvid memory resume -w .");
 }
 
 }  // namespace corvid::runtime

@@ -6,7 +6,6 @@
 #include <map>
 #include <optional>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "engine/chat.h"
@@ -58,19 +57,6 @@ std::unique_ptr<engine::Engine> load(const ModelArguments& arguments, int chunk_
   options.int8_activations = arguments.int8;
   options.draft_head = arguments.draft == "mtp";
   return engine::Engine::load(find_model(arguments.file), options);
-}
-
-// A number in words; unlike CLI::Range it refuses NaN.
-CLI::Validator number_in(double lowest, double highest) {
-  return CLI::Validator(
-      [=](std::string& text) {
-        double value = 0;
-        if (CLI::detail::lexical_cast(text, value) && value >= lowest && value <= highest) {
-          return std::string();
-        }
-        return fmt::format("'{}' is no number from {} to {}", printable(text), lowest, highest);
-      },
-      "");
 }
 
 std::vector<int> parse_ints(const std::string& text, const char* option) {
@@ -355,98 +341,94 @@ void bench(const ModelArguments& arguments) {
 
 }  // namespace
 
-void add_model(CLI::App& app, CommandContext& context) {
-  CLI::App* group = app.add_subcommand("model", "Look into model files and run them");
-  group->require_subcommand(1);
+void add_model(Command& app, CommandContext& context) {
+  Command group = app.subcommand("model", "Look into model files and run them");
+  group.require_subcommand();
   auto arguments = std::make_shared<ModelArguments>();
   const auto command = [&](const char* name, const char* help) {
-    CLI::App* made = group->add_subcommand(name, help);
-    made->add_option("file", arguments->file, "A .gguf file (default: Fledgling)");
-    made->add_flag("--json", arguments->json, "For programs");
+    Command made = group.subcommand(name, help);
+    made.option("file", arguments->file, "A .gguf file (default: Fledgling)");
+    made.flag("--json", arguments->json, "For programs");
     return made;
   };
-  const auto add_int8 = [&](CLI::App* made) {
-    made->add_flag("--int8", arguments->int8, "Round activations to 8 bits: faster, less exact");
+  const auto add_int8 = [&](Command made) {
+    made.flag("--int8", arguments->int8, "Round activations to 8 bits: faster, less exact");
   };
-  const auto add_input = [&](CLI::App* made) {
+  const auto add_input = [&](Command made) {
     add_int8(made);
-    made->add_option("--tokens", arguments->tokens, "Ids, separated by commas");
-    made->add_option("-p,--prompt", arguments->prompt, "Text");
-    made->add_option("-f,--prompt-file", arguments->prompt_file, "Text from a file");
+    made.option("--tokens", arguments->tokens, "Ids, separated by commas");
+    made.option("-p,--prompt", arguments->prompt, "Text");
+    made.option("-f,--prompt-file", arguments->prompt_file, "Text from a file");
   };
-  const auto add_threads = [&](CLI::App* made) {
-    made->add_option("-t,--threads", arguments->threads, "Threads (default, and 0: all cores)")
-        ->check(CLI::Range(0, kThreadsMax));
+  const auto add_threads = [&](Command made) {
+    made.option("-t,--threads", arguments->threads, "Threads (default, and 0: all cores)")
+        .range(0, kThreadsMax);
   };
-  CLI::App* info_command = command("info", "Architecture, sizes, metadata");
-  info_command->callback([arguments] { info(*arguments); });
-  CLI::App* tokenize_command = command("tokenize", "Text on stdin -> ids as a JSON array");
-  tokenize_command->add_flag("--parse-special", arguments->parse_special,
-                             "Special tokens written in the text become their ids");
-  tokenize_command->add_flag("--add-special", arguments->add_special, "Begin with BOS");
-  tokenize_command->add_option("--pre", arguments->pre, "Another pre-tokenizer than the file's");
-  tokenize_command->add_flag("--detokenize", arguments->detokenize, "The reverse");
-  tokenize_command->callback([arguments] { tokenize(*arguments); });
-  CLI::App* render_command = command("render", "Messages -> prompt text");
-  render_command->add_option("--template", arguments->template_file, "A Jinja file");
-  render_command->add_option("--messages", arguments->messages, "JSON file");
-  render_command->add_option("--tools", arguments->tools, "JSON file");
-  render_command->add_option("--set", arguments->set, "key=json for the template");
-  render_command->add_flag("--no-generation-prompt", arguments->no_generation_prompt, "");
-  render_command->callback([arguments] { render(*arguments); });
-  CLI::App* logits_command = command("logits", "Logits of every position as float32 .npy");
+  Command info_command = command("info", "Architecture, sizes, metadata");
+  info_command.callback([arguments] { info(*arguments); });
+  Command tokenize_command = command("tokenize", "Text on stdin -> ids as a JSON array");
+  tokenize_command.flag("--parse-special", arguments->parse_special,
+                        "Special tokens written in the text become their ids");
+  tokenize_command.flag("--add-special", arguments->add_special, "Begin with BOS");
+  tokenize_command.option("--pre", arguments->pre, "Another pre-tokenizer than the file's");
+  tokenize_command.flag("--detokenize", arguments->detokenize, "The reverse");
+  tokenize_command.callback([arguments] { tokenize(*arguments); });
+  Command render_command = command("render", "Messages -> prompt text");
+  render_command.option("--template", arguments->template_file, "A Jinja file");
+  render_command.option("--messages", arguments->messages, "JSON file");
+  render_command.option("--tools", arguments->tools, "JSON file");
+  render_command.option("--set", arguments->set, "key=json for the template");
+  render_command.flag("--no-generation-prompt", arguments->no_generation_prompt, "");
+  render_command.callback([arguments] { render(*arguments); });
+  Command logits_command = command("logits", "Logits of every position as float32 .npy");
   add_input(logits_command);
   add_threads(logits_command);
-  logits_command->add_option("--mode", arguments->mode, "batch, step or chunk=N");
-  logits_command->add_option("--out", arguments->out, "X.npy");
-  logits_command->callback([arguments] { logits(*arguments); });
-  CLI::App* generate_command = command("generate", "Go on with a text");
+  logits_command.option("--mode", arguments->mode, "batch, step or chunk=N");
+  logits_command.option("--out", arguments->out, "X.npy");
+  logits_command.callback([arguments] { logits(*arguments); });
+  Command generate_command = command("generate", "Go on with a text");
   add_input(generate_command);
   add_threads(generate_command);
-  generate_command->add_option("-n", arguments->count, "Tokens at most")
-      ->check(CLI::Range(0, 1 << 24));
-  generate_command->add_option("--temp", arguments->temperature, "0: greedy")
-      ->check(number_in(0, 100));
-  generate_command->add_option("--top-k", arguments->top_k, "0: off")
-      ->check(CLI::Range(0, 1 << 24));
-  generate_command->add_option("--top-p", arguments->top_p, "")->check(number_in(0, 1));
-  generate_command->add_option("--min-p", arguments->min_p, "")->check(number_in(0, 1));
-  generate_command->add_option("--seed", arguments->seed, "")->check(CLI::NonNegativeNumber);
-  generate_command->add_option("--stop", arguments->stop, "End before this text");
+  generate_command.option("-n", arguments->count, "Tokens at most").range(0, 1 << 24);
+  generate_command.option("--temp", arguments->temperature, "0: greedy").number(0, 100);
+  generate_command.option("--top-k", arguments->top_k, "0: off").range(0, 1 << 24);
+  generate_command.option("--top-p", arguments->top_p, "").number(0, 1);
+  generate_command.option("--min-p", arguments->min_p, "").number(0, 1);
+  generate_command.option("--seed", arguments->seed, "").not_negative();
+  generate_command.option("--stop", arguments->stop, "End before this text");
   generate_command
-      ->add_option("--draft", arguments->draft,
-                   "Guess further tokens, which changes nothing but the speed: lookup (from the "
-                   "text so far) or mtp (the model's draft head)")
-      ->check(CLI::IsMember({"lookup", "mtp"}));
-  generate_command->add_option("--draft-max", arguments->draft_max, "Tokens guessed at a time")
-      ->check(CLI::Range(1, 16));
-  generate_command->add_flag("--chat", arguments->chat, "The text is a user's message");
-  generate_command->add_option("--state-save", arguments->state_save, "Keep the state in a file");
-  generate_command->add_option("--state-load", arguments->state_load, "Go on from such a file");
-  generate_command->callback([arguments, &context] { generate(*arguments, context); });
-  CLI::App* bench_command = command("bench", "Tokens per second");
-  bench_command->add_option("-p", arguments->prompt_lengths, "Prefill lengths: 512,4096");
-  bench_command->add_option("-n", arguments->bench_count, "Tokens to decode")
-      ->check(CLI::Range(0, 1 << 20));
-  bench_command->add_option("-d", arguments->depths, "Depths at which: 0,4096");
+      .option("--draft", arguments->draft,
+              "Guess further tokens, which changes nothing but the speed: lookup (from the "
+              "text so far) or mtp (the model's draft head)")
+      .one_of({"lookup", "mtp"});
+  generate_command.option("--draft-max", arguments->draft_max, "Tokens guessed at a time")
+      .range(1, 16);
+  generate_command.flag("--chat", arguments->chat, "The text is a user's message");
+  generate_command.option("--state-save", arguments->state_save, "Keep the state in a file");
+  generate_command.option("--state-load", arguments->state_load, "Go on from such a file");
+  generate_command.callback([arguments, &context] { generate(*arguments, context); });
+  Command bench_command = command("bench", "Tokens per second");
+  bench_command.option("-p", arguments->prompt_lengths, "Prefill lengths: 512,4096");
+  bench_command.option("-n", arguments->bench_count, "Tokens to decode").range(0, 1 << 20);
+  bench_command.option("-d", arguments->depths, "Depths at which: 0,4096");
   add_threads(bench_command);
   add_int8(bench_command);
-  bench_command->add_option("-r", arguments->repeat, "Runs")->check(CLI::Range(1, 1000));
-  bench_command->callback([arguments] { bench(*arguments); });
-  add_model_tools(*group);
-  info_command->footer("Examples:\n  corvid model info\n  corvid model info model.gguf --json");
-  tokenize_command->footer(
+  bench_command.option("-r", arguments->repeat, "Runs").range(1, 1000);
+  bench_command.callback([arguments] { bench(*arguments); });
+  add_model_tools(group);
+  info_command.footer("Examples:\n  corvid model info\n  corvid model info model.gguf --json");
+  tokenize_command.footer(
       "Examples:\n  echo hello | corvid model tokenize model.gguf\n"
       "  echo '[1, 2, 3]' | corvid model tokenize model.gguf --detokenize");
-  render_command->footer(
+  render_command.footer(
       "Example: corvid model render model.gguf --messages messages.json --tools tools.json");
-  logits_command->footer(
+  logits_command.footer(
       "Example: corvid model logits model.gguf --tokens 1,2,3 --mode step --out logits.npy");
-  generate_command->footer(
+  generate_command.footer(
       "Examples:\n  corvid model generate model.gguf -p \"def add(a, b):\" -n 32\n"
       "  corvid model generate model.gguf --chat -p \"Why is the sky blue?\" --temp 0");
-  bench_command->footer("Example: corvid model bench model.gguf -p 512,4096 -d 0,4096 -n 64");
-  group->footer(
+  bench_command.footer("Example: corvid model bench model.gguf -p 512,4096 -d 0,4096 -n 64");
+  group.footer(
       "Examples:\n  corvid model info model.gguf\n"
       "  corvid model generate model.gguf -p \"def add(a, b):\" -n 32\n"
       "  corvid model generate model.gguf -f notes.txt --temp 0 --draft lookup\n"

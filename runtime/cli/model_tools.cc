@@ -5,7 +5,6 @@
 #include <optional>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "engine/convert.h"
@@ -158,43 +157,43 @@ void convert(const WriteArguments& arguments) {
                          double(report.bytes) / 1e6, report.unused_count));
 }
 
-void add_embed(CLI::App& group) {
+void add_embed(Command& group) {
   const auto arguments = std::make_shared<EmbedArguments>();
-  CLI::App* made = group.add_subcommand(
+  Command made = group.subcommand(
       "embed", "Lines on stdin -> vectors of unit length, one line each, with an embedding model");
-  made->add_option("file", arguments->file, "A .gguf file")->required();
-  made->add_option("-p,--prompt", arguments->texts, "A text; may be given several times")
-      ->allow_extra_args(false);
-  made->add_option("--prefix", arguments->prefix, "In front of every text: \"search_query: \"");
-  made->add_option("--out", arguments->out, "X.npy, float32 [texts, width]");
-  made->add_option("-t,--threads", arguments->threads, "Threads (default: all cores)");
-  made->add_flag("--int8", arguments->int8, "Round activations to 8 bits: faster, less exact");
-  made->add_flag("--json", arguments->json, "One object per line");
-  made->footer("Example:\n  corvid model embed minilm.gguf -p \"roll back a migration\" --json");
-  made->callback([arguments] { embed(*arguments); });
+  made.option("file", arguments->file, "A .gguf file").required();
+  made.option("-p,--prompt", arguments->texts, "A text; may be given several times")
+      .one_value_each();
+  made.option("--prefix", arguments->prefix, "In front of every text: \"search_query: \"");
+  made.option("--out", arguments->out, "X.npy, float32 [texts, width]");
+  made.option("-t,--threads", arguments->threads, "Threads (default: all cores)");
+  made.flag("--int8", arguments->int8, "Round activations to 8 bits: faster, less exact");
+  made.flag("--json", arguments->json, "One object per line");
+  made.footer("Example:\n  corvid model embed minilm.gguf -p \"roll back a migration\" --json");
+  made.callback([arguments] { embed(*arguments); });
 }
 
-void add_quantize(CLI::App& group) {
+void add_quantize(Command& group) {
   const auto arguments = std::make_shared<WriteArguments>();
-  CLI::App* made = group.add_subcommand("quantize", "Write a model's weights in another type");
-  made->add_option("file", arguments->in, "A .gguf file")->required();
-  made->add_option("out", arguments->out, "The new file")->required();
-  made->add_option("--type", arguments->type, kTypes)->required();
-  made->add_flag("--json", arguments->json, "For programs");
-  made->footer("Example:\n  corvid model quantize model.gguf model-q4.gguf --type q4_k");
-  made->callback([arguments] { quantize(*arguments); });
+  Command made = group.subcommand("quantize", "Write a model's weights in another type");
+  made.option("file", arguments->in, "A .gguf file").required();
+  made.option("out", arguments->out, "The new file").required();
+  made.option("--type", arguments->type, kTypes).required();
+  made.flag("--json", arguments->json, "For programs");
+  made.footer("Example:\n  corvid model quantize model.gguf model-q4.gguf --type q4_k");
+  made.callback([arguments] { quantize(*arguments); });
 }
 
-void add_convert(CLI::App& group) {
+void add_convert(Command& group) {
   const auto arguments = std::make_shared<WriteArguments>();
-  CLI::App* made = group.add_subcommand(
-      "convert", "A folder of safetensors (bert, llama, mistral, qwen3) -> GGUF");
-  made->add_option("folder", arguments->in, "With config.json and tokenizer")->required();
-  made->add_option("out", arguments->out, "The new file")->required();
-  made->add_option("--type", arguments->type, std::string(kTypes) + " (default: as they are)");
-  made->add_flag("--json", arguments->json, "For programs");
-  made->footer("Example:\n  corvid model convert all-MiniLM-L6-v2/ minilm.gguf");
-  made->callback([arguments] { convert(*arguments); });
+  Command made =
+      group.subcommand("convert", "A folder of safetensors (bert, llama, mistral, qwen3) -> GGUF");
+  made.option("folder", arguments->in, "With config.json and tokenizer").required();
+  made.option("out", arguments->out, "The new file").required();
+  made.option("--type", arguments->type, std::string(kTypes) + " (default: as they are)");
+  made.flag("--json", arguments->json, "For programs");
+  made.footer("Example:\n  corvid model convert all-MiniLM-L6-v2/ minilm.gguf");
+  made.callback([arguments] { convert(*arguments); });
 }
 
 }  // namespace
@@ -222,7 +221,7 @@ void write_npy(const std::filesystem::path& path, std::span<const float> values,
   write_file_atomic(path, bytes);
 }
 
-void add_model_tools(CLI::App& group) {
+void add_model_tools(Command& group) {
   add_embed(group);
   add_quantize(group);
   add_convert(group);

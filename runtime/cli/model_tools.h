@@ -17,6 +17,6 @@ void write_npy(const std::filesystem::path& path, std::span<const float> values,
                size_t columns);
 
 // Adds the commands to the group `model`.
-void add_model_tools(CLI::App& group);
+void add_model_tools(Command& group);
 
 }  // namespace corvid::runtime

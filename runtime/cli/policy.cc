@@ -1,6 +1,5 @@
 #include <iostream>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "policies/policy.h"
@@ -125,38 +124,37 @@ int explain(const PolicyArguments& arguments) {
 
 }  // namespace
 
-void add_policy(CLI::App& app, CommandContext& context) {
+void add_policy(Command& app, CommandContext& context) {
   auto arguments = std::make_shared<PolicyArguments>();
-  CLI::App* policy = app.add_subcommand("policy", "What an agent may do: check, test, explain");
-  policy->require_subcommand(1);
-  CLI::App* checked = policy->add_subcommand(
+  Command policy = app.subcommand("policy", "What an agent may do: check, test, explain");
+  policy.require_subcommand();
+  Command checked = policy.subcommand(
       "check", "The decision on one action, and the rule; exit code 0 when allowed, else 3");
-  checked->add_option("command", arguments->command, "A shell command");
-  checked->add_option("--read", arguments->read, "A path that a tool would read");
-  checked->add_option("--write", arguments->write, "A path that a tool would write");
-  checked->add_option("--host", arguments->host, "A host that a tool would reach");
-  checked->add_option("--allow-host", arguments->allow_host, "As for run");
-  checked->add_option("--mode", arguments->mode, "read-only, workspace or full");
-  checked->add_option("-w,--workspace", arguments->workspace, "The workspace (default: this one)");
-  checked->add_flag("--json", arguments->json, "One JSON object");
-  CLI::App* tested = policy->add_subcommand("test", "Reads the rules and checks their examples");
-  CLI::App* explained = policy->add_subcommand("explain", "The modes and the rules in words");
-  policy->footer(
+  checked.option("command", arguments->command, "A shell command");
+  checked.option("--read", arguments->read, "A path that a tool would read");
+  checked.option("--write", arguments->write, "A path that a tool would write");
+  checked.option("--host", arguments->host, "A host that a tool would reach");
+  checked.option("--allow-host", arguments->allow_host, "As for run");
+  checked.option("--mode", arguments->mode, "read-only, workspace or full");
+  checked.option("-w,--workspace", arguments->workspace, "The workspace (default: this one)");
+  checked.flag("--json", arguments->json, "One JSON object");
+  Command tested = policy.subcommand("test", "Reads the rules and checks their examples");
+  Command explained = policy.subcommand("explain", "The modes and the rules in words");
+  policy.footer(
       "Examples:\n  corvid policy check \"git push origin main\"\n"
       "  corvid policy test --file policy.toml\n  corvid policy explain");
-  checked->footer(
+  checked.footer(
       "Examples:\n  corvid policy check \"git push origin main\"\n"
       "  corvid policy check --write src/a.py --mode read-only");
-  tested->footer(
-      "Examples:\n  corvid policy test\n  corvid policy test --file policy.toml");
-  explained->footer("Example: corvid policy explain");
-  for (CLI::App* command : {checked, tested, explained}) {
-    command->add_option("--file", arguments->file,
-                        "Rules in TOML (default: policy.toml in Corvid's configuration folder)");
+  tested.footer("Examples:\n  corvid policy test\n  corvid policy test --file policy.toml");
+  explained.footer("Example: corvid policy explain");
+  for (Command command : {checked, tested, explained}) {
+    command.option("--file", arguments->file,
+                   "Rules in TOML (default: policy.toml in Corvid's configuration folder)");
   }
-  checked->callback([arguments, &context] { context.exit_code = check(*arguments); });
-  explained->callback([arguments, &context] { context.exit_code = explain(*arguments); });
-  tested->callback([arguments] {
+  checked.callback([arguments, &context] { context.exit_code = check(*arguments); });
+  explained.callback([arguments, &context] { context.exit_code = explain(*arguments); });
+  tested.callback([arguments] {
     const policies::PolicyFile file = read_rules(*arguments);
     std::cout << fmt::format("{}: {} rules, all examples as they say\n",
                              rules_file(*arguments).string(),

@@ -4,10 +4,10 @@
 #include <cstring>
 #include <functional>
 #include <mutex>
+#include <set>
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "runtime/base/error.h"
@@ -66,15 +66,14 @@ RunResult dispatch(RunArguments& arguments, const RunEnvironment& environment,
 }
 
 // A resumed run goes on with the options it was started with.
-void refuse_mixed(const RunArguments& arguments, const std::vector<CLI::Option*>& options) {
+void refuse_mixed(const RunArguments& arguments, const std::vector<std::string>& given) {
   if (arguments.resume.empty()) {
     if (arguments.restore) fail(Code::invalid, "--restore belongs to --resume ID");
     return;
   }
-  for (const CLI::Option* option : options) {
-    const std::string name = option->get_name();
-    const bool fits = name == "--resume" || name == "--restore" || name == "task";
-    if (fits || option->count() == 0) continue;
+  const std::set<std::string> fitting = {"--resume", "--restore", "--json", "task"};
+  for (const std::string& name : given) {
+    if (fitting.contains(name)) continue;
     fail(Code::invalid, name +
                             " cannot be given with --resume: a session goes on with the options "
                             "it was started with; leave it out, or start a new run");
@@ -164,59 +163,53 @@ void execute(RunArguments& arguments, CommandContext& context) {
 
 }  // namespace
 
-void add_run(CLI::App& app, CommandContext& context) {
-  CLI::App* run = app.add_subcommand("run", "Do one task on your own, and prove it");
+void add_run(Command& app, CommandContext& context) {
+  Command run = app.subcommand("run", "Do one task on your own, and prove it");
   auto arguments = std::make_shared<RunArguments>();
   RunOptions& options = arguments->options;
-  run->add_option("task", options.task, "What to do, in words");
-  run->add_option("-w,--workspace", arguments->workspace, "Folder to work in (default: this one)");
-  run->add_option("-m,--model", options.model,
-                  "A .gguf file, an installed model, openai:NAME, anthropic:NAME, or scripted:FILE "
-                  "(default: Fledgling, a small specialist that repairs small bugs)");
-  run->add_option("--verify", options.verify,
-                  "Command that decides: the harness runs it in a clean copy of the result");
-  run->add_option("--attempts", options.attempts,
-                  "Attempts, each in its own copy; the first that passes the check wins")
-      ->check(CLI::Range(1, 4096));
-  run->add_option("--max-turns", options.turns_max, "Replies of the model")
-      ->check(CLI::Range(1, 100000));
-  run->add_option("--max-checks", options.checks_max, "Failed checks of one attempt")
-      ->check(CLI::Range(1, 10000));
-  run->add_option("--max-tokens", options.tokens_max, "Tokens of one reply")
-      ->check(CLI::Range(1, 1000000));
-  run->add_option("--context-tokens", options.context_tokens,
-                  "The model's window (default: what a local model says; 128000 and 200000 behind "
-                  "openai: and anthropic:)")
-      ->check(CLI::Range(int64_t{512}, int64_t{1} << 40));
-  run->add_option("--max-tokens-total", options.tokens_total_max,
-                  "Tokens read and written in the whole run (default: no limit)")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 50));
-  run->add_option("--command-time-max", options.command_time_max_s,
-                  "Seconds for one command of a tool (default: 120)")
-      ->check(CLI::Range(1, 1000000));
-  run->add_option("--time-max", options.time_max_s, "Seconds for the whole run")
-      ->check(CLI::Range(1, 1000000));
-  run->add_option("--check-time-max", options.check_time_max_s, "Seconds for one check")
-      ->check(CLI::Range(1, 1000000));
-  run->add_option("--mode", options.mode, "read-only, workspace (default) or full")
-      ->check(CLI::IsMember({"read-only", "workspace", "full"}));
-  run->add_option("--allow-read", options.allow_read, "A further folder that may be read");
-  run->add_option(
-      "--allow-host", options.allow_host,
-      "A host that Corvid's own tools may reach; commands have no network but in mode full");
-  run->add_option("--seed", options.seed, "Seed of sampled attempts");
-  run->add_option("--edit-ranking", arguments->ranking,
-                  "Order of suggested edits: random, tables, or model (tables and model, default)")
-      ->check(CLI::IsMember({"random", "tables", "model"}));
-  run->add_flag("--no-memory", arguments->no_memory, "Neither recall nor remember");
-  run->add_option("--resume", arguments->resume,
-                  "Go on with this session (or the beginning of its id), with the options it was "
-                  "started with; a TASK given too is a further one");
-  run->add_flag("--restore", arguments->restore,
-                "With --resume: put the last recorded state of the workspace back first");
-  const std::vector<CLI::Option*> started_with = run->get_options();
-  run->add_flag("--json", arguments->json, "One JSON object per line on stdout");
-  run->footer(
+  run.option("task", options.task, "What to do, in words");
+  run.option("-w,--workspace", arguments->workspace, "Folder to work in (default: this one)");
+  run.option("-m,--model", options.model,
+             "A .gguf file, an installed model, openai:NAME, anthropic:NAME, or scripted:FILE "
+             "(default: Fledgling, a small specialist that repairs small bugs)");
+  run.option("--verify", options.verify,
+             "Command that decides: the harness runs it in a clean copy of the result");
+  run.option("--attempts", options.attempts,
+             "Attempts, each in its own copy; the first that passes the check wins")
+      .range(1, 4096);
+  run.option("--max-turns", options.turns_max, "Replies of the model").range(1, 100000);
+  run.option("--max-checks", options.checks_max, "Failed checks of one attempt").range(1, 10000);
+  run.option("--max-tokens", options.tokens_max, "Tokens of one reply").range(1, 1000000);
+  run.option("--context-tokens", options.context_tokens,
+             "The model's window (default: what a local model says; 128000 and 200000 behind "
+             "openai: and anthropic:)")
+      .range(512, int64_t{1} << 40);
+  run.option("--max-tokens-total", options.tokens_total_max,
+             "Tokens read and written in the whole run (default: no limit)")
+      .range(1, int64_t{1} << 50);
+  run.option("--command-time-max", options.command_time_max_s,
+             "Seconds for one command of a tool (default: 120)")
+      .range(1, 1000000);
+  run.option("--time-max", options.time_max_s, "Seconds for the whole run").range(1, 1000000);
+  run.option("--check-time-max", options.check_time_max_s, "Seconds for one check")
+      .range(1, 1000000);
+  run.option("--mode", options.mode, "read-only, workspace (default) or full")
+      .one_of({"read-only", "workspace", "full"});
+  run.option("--allow-read", options.allow_read, "A further folder that may be read");
+  run.option("--allow-host", options.allow_host,
+             "A host that Corvid's own tools may reach; commands have no network but in mode full");
+  run.option("--seed", options.seed, "Seed of sampled attempts");
+  run.option("--edit-ranking", arguments->ranking,
+             "Order of suggested edits: random, tables, or model (tables and model, default)")
+      .one_of({"random", "tables", "model"});
+  run.flag("--no-memory", arguments->no_memory, "Neither recall nor remember");
+  run.option("--resume", arguments->resume,
+             "Go on with this session (or the beginning of its id), with the options it was "
+             "started with; a TASK given too is a further one");
+  run.flag("--restore", arguments->restore,
+           "With --resume: put the last recorded state of the workspace back first");
+  run.flag("--json", arguments->json, "One JSON object per line on stdout");
+  run.footer(
       "Examples:\n"
       "  corvid run \"The tests fail. Find the bug and repair it.\" --verify \"python3 -m "
       "unittest -q\"\n"
@@ -225,8 +218,8 @@ void add_run(CLI::App& app, CommandContext& context) {
       "  corvid run --resume 20261121T1403\n"
       "Exit codes: 0 verified (or done, without a check), 2 failed or unverified, 3 denied, "
       "4 limit, 5 model, 6 infrastructure, 130 interrupted, 1 usage.");
-  run->callback([arguments, started_with, &context] {
-    refuse_mixed(*arguments, started_with);
+  run.callback([arguments, run, &context] {
+    refuse_mixed(*arguments, run.given());
     execute(*arguments, context);
   });
 }

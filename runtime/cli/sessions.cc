@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "runtime/base/error.h"
@@ -107,50 +106,46 @@ int put_back(const SessionArguments& arguments, bool is_undo) {
 
 }  // namespace
 
-void add_sessions(CLI::App& app, CommandContext& context) {
-  CLI::App* sessions = app.add_subcommand(
-      "sessions", "What was done: list, show, undo, rewind, fork, export, prune");
-  sessions->require_subcommand(1);
+void add_sessions(Command& app, CommandContext& context) {
+  Command sessions =
+      app.subcommand("sessions", "What was done: list, show, undo, rewind, fork, export, prune");
+  sessions.require_subcommand();
   auto arguments = std::make_shared<SessionArguments>();
-  CLI::App* list_command = sessions->add_subcommand("list", "Newest first");
-  list_command->add_option("--limit", arguments->limit, "At most so many")
-      ->check(CLI::Range(1, 1000000));
-  list_command->callback([arguments] { list(*arguments); });
-  CLI::App* show_command = sessions->add_subcommand("show", "Everything that happened in one");
-  show_command->callback([arguments] { show(*arguments); });
-  CLI::App* undo = sessions->add_subcommand(
-      "undo", "Put the workspace back as it was before the session's last run");
-  undo->callback([arguments, &context] { context.exit_code = put_back(*arguments, true); });
-  CLI::App* rewind =
-      sessions->add_subcommand("rewind", "Put the workspace back as it was before a turn");
-  rewind->add_option("--to", arguments->turn, "Turn, as 'sessions show --json' numbers them")
-      ->check(CLI::Range(1, 1000000))
-      ->required();
-  rewind->callback([arguments, &context] { context.exit_code = put_back(*arguments, false); });
-  show_command->add_option("id", arguments->id,
-                           "Session, or the beginning of one (default: newest)");
-  for (CLI::App* command : {undo, rewind}) {
-    command->add_option("id", arguments->id,
-                        "Session, or the beginning of one (default: newest in the workspace)");
-    command->add_option("-w,--workspace", arguments->workspace,
-                        "Folder whose newest session is meant (default: this one)");
-    command->add_flag("--force", arguments->force, "Also files that changed after the run");
+  Command list_command = sessions.subcommand("list", "Newest first");
+  list_command.option("--limit", arguments->limit, "At most so many").range(1, 1000000);
+  list_command.callback([arguments] { list(*arguments); });
+  Command show_command = sessions.subcommand("show", "Everything that happened in one");
+  show_command.callback([arguments] { show(*arguments); });
+  Command undo =
+      sessions.subcommand("undo", "Put the workspace back as it was before the session's last run");
+  undo.callback([arguments, &context] { context.exit_code = put_back(*arguments, true); });
+  Command rewind = sessions.subcommand("rewind", "Put the workspace back as it was before a turn");
+  rewind.option("--to", arguments->turn, "Turn, as 'sessions show --json' numbers them")
+      .range(1, 1000000)
+      .required();
+  rewind.callback([arguments, &context] { context.exit_code = put_back(*arguments, false); });
+  show_command.option("id", arguments->id, "Session, or the beginning of one (default: newest)");
+  for (Command command : {undo, rewind}) {
+    command.option("id", arguments->id,
+                   "Session, or the beginning of one (default: newest in the workspace)");
+    command.option("-w,--workspace", arguments->workspace,
+                   "Folder whose newest session is meant (default: this one)");
+    command.flag("--force", arguments->force, "Also files that changed after the run");
   }
-  for (CLI::App* command : {list_command, show_command, undo, rewind}) {
-    command->add_flag("--json", arguments->json, "For programs");
+  for (Command command : {list_command, show_command, undo, rewind}) {
+    command.flag("--json", arguments->json, "For programs");
   }
-  list_command->footer(
-      "Examples:\n  corvid sessions list --limit 5\n  corvid sessions list --json");
-  show_command->footer(
+  list_command.footer("Examples:\n  corvid sessions list --limit 5\n  corvid sessions list --json");
+  show_command.footer(
       "Examples:\n  corvid sessions show\n  corvid sessions show 20261121T1403 --json");
-  undo->footer(
+  undo.footer(
       "Examples:\n  corvid sessions undo\n  corvid sessions undo 20261121T1403 --force\n"
       "Exit code 2 when files were left alone because they changed after the run.");
-  rewind->footer(
+  rewind.footer(
       "Examples:\n  corvid sessions rewind --to 4\n"
       "  corvid sessions rewind --to 4 20261121T1403 --force");
-  add_sessions_keep(*sessions, context);
-  sessions->footer(
+  add_sessions_keep(sessions, context);
+  sessions.footer(
       "Examples:\n  corvid sessions list\n  corvid sessions undo\n"
       "  corvid sessions rewind --to 4 20261121T1403");
 }

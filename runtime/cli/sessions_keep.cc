@@ -3,7 +3,6 @@
 #include <optional>
 #include <set>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "runtime/base/error.h"
@@ -160,46 +159,45 @@ int prune(const PruneArguments& arguments) {
 
 }  // namespace
 
-void add_sessions_keep(CLI::App& sessions, CommandContext& context) {
-  CLI::App* save =
-      sessions.add_subcommand("export", "A session as one file: Markdown, or JSON lines");
+void add_sessions_keep(Command& sessions, CommandContext& context) {
+  Command save = sessions.subcommand("export", "A session as one file: Markdown, or JSON lines");
   auto exported = std::make_shared<ExportArguments>();
-  save->add_option("id", exported->id, "Session, or the beginning of one (default: newest)");
-  save->add_option("-o,--output", exported->file, "File to write (default: stdout)");
-  save->add_flag("--json", exported->json, "Every event and kept output, one JSON object per line");
-  save->footer("Examples:\n  corvid sessions export -o session.md\n"
-               "  corvid sessions export 20261121T1403 --json");
-  save->callback([exported] { write_export(*exported); });
+  save.option("id", exported->id, "Session, or the beginning of one (default: newest)");
+  save.option("-o,--output", exported->file, "File to write (default: stdout)");
+  save.flag("--json", exported->json, "Every event and kept output, one JSON object per line");
+  save.footer(
+      "Examples:\n  corvid sessions export -o session.md\n"
+      "  corvid sessions export 20261121T1403 --json");
+  save.callback([exported] { write_export(*exported); });
 
-  CLI::App* branch = sessions.add_subcommand(
-      "fork", "A new session with the conversation of another, up to a turn");
+  Command branch =
+      sessions.subcommand("fork", "A new session with the conversation of another, up to a turn");
   auto forked = std::make_shared<ForkArguments>();
-  branch->add_option("id", forked->id, "Session, or the beginning of one (default: newest)");
-  branch->add_option("--turn", forked->turn,
-                     "Go back to before this turn, as 'sessions show --json' numbers them")
-      ->check(CLI::Range(1, 1000000));
-  branch->add_flag("--json", forked->json, "For programs");
-  branch->footer(
+  branch.option("id", forked->id, "Session, or the beginning of one (default: newest)");
+  branch
+      .option("--turn", forked->turn,
+              "Go back to before this turn, as 'sessions show --json' numbers them")
+      .range(1, 1000000);
+  branch.flag("--json", forked->json, "For programs");
+  branch.footer(
       "Examples:\n  corvid sessions fork\n  corvid sessions fork 20261121T1403 --turn 4\n"
       "The workspace is left as it is: 'corvid sessions rewind' puts files back.");
-  branch->callback([forked] { fork(*forked); });
+  branch.callback([forked] { fork(*forked); });
 
-  CLI::App* command = sessions.add_subcommand(
-      "prune", "Remove old sessions with their snapshots and model states");
+  Command command =
+      sessions.subcommand("prune", "Remove old sessions with their snapshots and model states");
   auto pruned = std::make_shared<PruneArguments>();
-  command->add_option("--older-than", pruned->days, "Days since the last event")
-      ->check(CLI::Range(int64_t{0}, int64_t{100000}));
-  command->add_option("--keep", pruned->keep, "So many of the newest stay")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
-  command->add_option("--max-bytes", pruned->bytes, "The newest stay up to this size: 500M, 2G");
-  command->add_flag("--dry-run", pruned->is_trial, "Only say what would go");
-  command->add_flag("--json", pruned->json, "For programs");
-  command->footer(
+  command.option("--older-than", pruned->days, "Days since the last event").range(0, 100000);
+  command.option("--keep", pruned->keep, "So many of the newest stay").range(0, int64_t{1} << 40);
+  command.option("--max-bytes", pruned->bytes, "The newest stay up to this size: 500M, 2G");
+  command.flag("--dry-run", pruned->is_trial, "Only say what would go");
+  command.flag("--json", pruned->json, "For programs");
+  command.footer(
       "Examples:\n  corvid sessions prune --older-than 30 --dry-run\n"
       "  corvid sessions prune --keep 50 --max-bytes 2G\n"
       "What memory took from them stays: 'corvid memory forget' erases it. Undo is no longer\n"
       "possible. Exit code 2 when sessions that are in use were left.");
-  command->callback([pruned, &context] { context.exit_code = prune(*pruned); });
+  command.callback([pruned, &context] { context.exit_code = prune(*pruned); });
 }
 
 }  // namespace corvid::runtime

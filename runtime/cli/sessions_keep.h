@@ -4,6 +4,6 @@
 
 namespace corvid::runtime {
 
-void add_sessions_keep(CLI::App& sessions, CommandContext& context);  // export, fork, prune
+void add_sessions_keep(Command& sessions, CommandContext& context);  // export, fork, prune
 
 }  // namespace corvid::runtime

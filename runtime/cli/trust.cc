@@ -5,8 +5,6 @@
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
-
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
 #include "runtime/base/json.h"
@@ -79,20 +77,20 @@ void decide(const TrustArguments& arguments) {
 
 }  // namespace
 
-void add_trust(CLI::App& app) {
-  CLI::App* trust =
-      app.add_subcommand("trust", "Use a project's own check and skills, once you have read them");
+void add_trust(Command& app) {
+  Command trust =
+      app.subcommand("trust", "Use a project's own check and skills, once you have read them");
   auto arguments = std::make_shared<TrustArguments>();
-  trust->add_option("-w,--workspace", arguments->workspace, "The project (default: this folder)");
-  trust->add_flag("--yes", arguments->yes, "I have read them");
-  trust->add_flag("--list", arguments->list, "Only say what is there, and what is trusted");
-  trust->add_flag("--revoke", arguments->revoke, "Trust nothing of it any more");
-  trust->add_flag("--json", arguments->json, "For programs");
-  trust->footer(
+  trust.option("-w,--workspace", arguments->workspace, "The project (default: this folder)");
+  trust.flag("--yes", arguments->yes, "I have read them");
+  trust.flag("--list", arguments->list, "Only say what is there, and what is trusted");
+  trust.flag("--revoke", arguments->revoke, "Trust nothing of it any more");
+  trust.flag("--json", arguments->json, "For programs");
+  trust.footer(
       "A project may bring .corvid/config.toml ([verify] command = \"make test\") and\n"
       ".agents/skills/NAME/SKILL.md. They are used while their content is what you agreed to.\n"
       "Examples:\n  corvid trust\n  corvid trust --list --json\n  corvid trust --revoke");
-  trust->callback([arguments] { decide(*arguments); });
+  trust.callback([arguments] { decide(*arguments); });
 }
 
 }  // namespace corvid::runtime

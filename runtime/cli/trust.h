@@ -4,6 +4,6 @@
 
 namespace corvid::runtime {
 
-void add_trust(CLI::App& app);
+void add_trust(Command& app);
 
 }  // namespace corvid::runtime

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
-#include <vector>
-
-#include <CLI/CLI.hpp>
+#include <utility>
 
 #include "runtime/base/text.h"
 
@@ -37,26 +35,14 @@ std::vector<std::string> nearest(const std::string& word, const std::vector<std:
 
 }  // namespace
 
-std::string unknown_command(const CLI::App& app) {
-  const CLI::App* at = &app;
-  std::string path;
-  while (!at->get_subcommands().empty()) {
-    at = at->get_subcommands().back();
-    path += (path.empty() ? "" : " ") + at->get_name();
-  }
-  std::string word;
-  for (const std::string& each : at->remaining()) {
-    if (word.empty() && !each.starts_with('-')) word = each;
-  }
-  std::vector<std::string> names;
-  for (const CLI::App* each : at->get_subcommands([](const CLI::App*) { return true; })) {
-    names.push_back(each->get_name());
-  }
-  if (word.empty() || names.empty()) return {};
+std::string unknown_command(const std::string& word, const std::string& path,
+                            const std::vector<std::string>& names) {
   const std::vector<std::string> near = nearest(std::string(truncate_utf8(word, 64)), names);
-  return "unknown command '" + printable(word) + "'" + (path.empty() ? "" : " of " + path) +
-         (near.empty() ? "; there are: " + join(names, " ")
-                       : "; did you mean " + join(near, " or ") + "?");
+  std::string text = "unknown command '" + printable(word) + "'";
+  if (!path.empty()) text += " of " + path;
+  text += near.empty() ? "; there are: " + join(names, " ")
+                       : "; did you mean " + join(near, " or ") + "?";
+  return text;
 }
 
 }  // namespace corvid::runtime

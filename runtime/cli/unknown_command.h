@@ -2,15 +2,13 @@
 // What to say to a command that does not exist.
 
 #include <string>
-
-namespace CLI {
-class App;
-}
+#include <vector>
 
 namespace corvid::runtime {
 
-// Of an app that was parsed and failed for want of a subcommand: "unknown command 'serch' of
-// memory; did you mean search?". Empty when no word stands where a subcommand belongs.
-std::string unknown_command(const CLI::App& app);
+// Of a word that is none of `names`, the commands beneath `path` (empty: the program):
+// "unknown command 'serch' of memory; did you mean search?".
+std::string unknown_command(const std::string& word, const std::string& path,
+                            const std::vector<std::string>& names);
 
 }  // namespace corvid::runtime
