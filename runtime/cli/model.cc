@@ -177,7 +177,7 @@ void tokenize(const ModelArguments& arguments) {
 engine::OrderedJson read_ordered(const std::string& path) {
   const std::string text = read_file(path);
   parse_json(text, path);  // for its one clear error
-  return engine::OrderedJson::parse(text);
+  return engine::parse_ordered(text);
 }
 
 void render(const ModelArguments& arguments) {
@@ -206,7 +206,7 @@ void render(const ModelArguments& arguments) {
     const size_t equals = item.find('=');
     if (equals == std::string::npos) fail(Code::invalid, "--set " + item + ": expected key=json");
     parse_json(item.substr(equals + 1), "--set " + item);
-    context[item.substr(0, equals)] = engine::OrderedJson::parse(item.substr(equals + 1));
+    context[item.substr(0, equals)] = engine::parse_ordered(item.substr(equals + 1));
   }
   write_text(stdout, engine::ChatTemplate(source).render(context));
 }
