@@ -42,8 +42,8 @@ struct AttemptsOptions {
   std::filesystem::path scratch;     // where the copies are made; empty: the temporary folder
   // A repair often makes a loop that never ends: a check of an attempt has this long at first. The
   // first kSecondChances of those that were cut off run again with kMoreTime as long (only those
-  // below the winner where there is one). When none is verified even then, the first that was cut off
-  // again gets all the time that the check may take.
+  // below the winner where there is one). When none is verified even then, the first that was cut
+  // off again gets all the time that the check may take.
   std::chrono::milliseconds check_time_first = std::chrono::milliseconds::max();
 };
 inline constexpr int kSecondChances = 4;

@@ -5,8 +5,8 @@
 namespace corvid {
 namespace {
 
-// Where `text` nests deeper than kJsonDepthMax; npos: nowhere. nlohmann's parser is recursive only in
-// its destructor and DOM builder; bounding the depth before the parse keeps hostile input from
+// Where `text` nests deeper than kJsonDepthMax; npos: nowhere. nlohmann's parser is recursive only
+// in its destructor and DOM builder; bounding the depth before the parse keeps hostile input from
 // exhausting the stack.
 size_t too_deep_at(std::string_view text) {
   int depth = 0;
