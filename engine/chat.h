@@ -15,7 +15,8 @@ namespace corvid::engine {
 // Keeps keys in the order in which they were written, as templates print them.
 using OrderedJson = nlohmann::ordered_json;
 
-// The value of JSON `text`; one of which is_discarded() holds when it is none.
+// The value of JSON `text`; one of which is_discarded() holds when it is none, or nests deeper than
+// kJsonDepthMax.
 OrderedJson parse_ordered(std::string_view text);
 
 // A chat template in Jinja, as model files carry it.

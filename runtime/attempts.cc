@@ -61,24 +61,22 @@ class Runner {
     first_ = shared.take_pending();
     stops_.resize(size_t(count_));
     for (int index = 0; index < count_; ++index) {
-      const auto& finished = attempts_.finished;
-      if (std::find(finished.begin(), finished.end(), index) == finished.end()) {
-        queue_.push_back(index);
-      }
+      if (!attempts_.finished.contains(index)) queue_.push_back(index);
     }
-    check_time_ = attempts_.check_time_first;
+    check_time_ = std::min(attempts_.check_time_first, attempts_.check_time_max);
   }
 
   // Those whose check was cut off get more time: some, those before the winner too, so that a busy
   // machine does not decide; all that it may take when every attempt has failed, but only one, for
   // most of them never end. False when there are none.
   bool begin_next_round(std::stop_token stop) {
-    if (check_time_ == std::chrono::milliseconds::max()) return false;
+    if (check_time_ == attempts_.check_time_max) return false;
     if (fatal_ || stop.stop_requested() || (round_ > 0 && winner_.has_value())) return false;
     ++round_;
-    check_time_ = round_ == 1 ? attempts_.check_time_first * kMoreTime
-                              : std::chrono::milliseconds::max();
-    const int chances = round_ == 1 ? kSecondChances : 1;
+    check_time_ = round_ == 1 ? std::min(attempts_.check_time_first * kMoreTimeFactor,
+                                         attempts_.check_time_max)
+                              : attempts_.check_time_max;
+    const int chances = round_ == 1 ? kSecondChancesMax : 1;
     queue_.clear();
     next_ = 0;
     for (const auto& [index, attempt] : done_) {
@@ -167,6 +165,7 @@ class Runner {
     {
       const std::scoped_lock guard(mutex_);
       stops_[size_t(index)] = own;
+      if (winner_.has_value() && *winner_ < index) own.request_stop();
       state = shared_.state();
       // Attempt 0 is the greedy one: it goes on with the very reply that brought us here.
       if (index == 0 && first_.has_value()) {
@@ -262,8 +261,10 @@ class Runner {
       why_check_cannot_run_ =
           why_check_cannot_run(outcome.check->run, parts_.profile.calls_required);
     }
-    // A further chance that was cancelled says nothing.
-    if (outcome.status == "cancelled" && done_.contains(index)) return;
+    // A further chance that did not come to its check says nothing.
+    const bool has_ended = outcome.status == "verified" || outcome.status == "unverified" ||
+                           outcome.status == "failed";
+    if (!has_ended && done_.contains(index)) return;
     done_[index] = std::move(attempt);
   }
 
@@ -310,7 +311,7 @@ std::chrono::milliseconds first_check_time(std::span<const Event> events) {
     if (check != nullptr && !check->timed_out) longest_ms = std::max(longest_ms, check->ms);
   }
   if (longest_ms == 0) return std::chrono::milliseconds::max();
-  return std::chrono::milliseconds(std::max<int64_t>(20'000, 10 * longest_ms));
+  return std::chrono::milliseconds(std::max<int64_t>(6'000, 10 * longest_ms));
 }
 
 const AttemptOutcome* best_outcome(const AttemptsResult& result) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <set>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -38,18 +39,19 @@ struct AttemptsOptions {
   int count = 1;
   int parallel_max = 2;
   float sampled_temperature = 0.8f;  // of attempts that no candidate tells apart
-  std::vector<int> finished;         // indexes that an earlier run of this session has seen fail
+  std::set<int> finished;            // indexes that an earlier run of this session has seen fail
   std::filesystem::path scratch;     // where the copies are made; empty: the temporary folder
   // A repair often makes a loop that never ends: a check of an attempt has this long at first. The
-  // first kSecondChances of those that were cut off run again with kMoreTime as long (only those
-  // below the winner where there is one). When none is verified even then, the first that was cut
-  // off again gets all the time that the check may take.
+  // first kSecondChancesMax of those that were cut off run again with kMoreTimeFactor as long (only
+  // those below the winner where there is one). When none is verified even then, the lowest that is
+  // still cut off gets check_time_max, which no check exceeds.
   std::chrono::milliseconds check_time_first = std::chrono::milliseconds::max();
+  std::chrono::milliseconds check_time_max = std::chrono::milliseconds::max();
 };
-inline constexpr int kSecondChances = 4;
-inline constexpr int kMoreTime = 3;
+inline constexpr int kSecondChancesMax = 4;
+inline constexpr int kMoreTimeFactor = 10;
 
-// Ten times the longest check of the session so far, at least 20 s.
+// Ten times the longest check of the session so far, at least 6 s.
 std::chrono::milliseconds first_check_time(std::span<const Event> events);
 
 // What is taken over: the winner's workspace, the state at the fork that all attempts began with,

@@ -18,18 +18,30 @@ void note_message(const Message& message, CutOff& end, std::vector<ToolCall>& op
   }
 }
 
+// An attempt whose check was cut off may still pass, so it is not one that failed.
+void note_attempt(const Event& event, std::set<int>& failed, std::set<int>& out_of_time) {
+  if (std::holds_alternative<AttemptStarted>(event.body)) {
+    failed.erase(event.attempt);
+    out_of_time.erase(event.attempt);
+  } else if (const auto* check = std::get_if<CheckRan>(&event.body)) {
+    if (check->timed_out) out_of_time.insert(event.attempt);
+  } else if (const auto* ended = std::get_if<AttemptEnded>(&event.body)) {
+    if (ended->status == "failed" && !out_of_time.contains(event.attempt)) {
+      failed.insert(event.attempt);
+    }
+  }
+}
+
 }  // namespace
 
 CutOff find_cut_off(std::span<const Event> events) {
   CutOff end;
   std::vector<ToolCall> open;
   std::set<std::string> decided;
+  std::set<int> out_of_time;  // attempts whose last check was cut off
   for (const Event& event : events) {
     if (event.attempt >= 0) {
-      const auto* ended = std::get_if<AttemptEnded>(&event.body);
-      if (ended != nullptr && ended->status == "failed") {
-        end.failed_attempts.push_back(event.attempt);
-      }
+      note_attempt(event, end.failed_attempts, out_of_time);
     } else if (const auto* taken = std::get_if<SnapshotTaken>(&event.body)) {
       if (taken->turn != 0 || taken->after) continue;
       end.failed_attempts.clear();  // a new task begins

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,7 +14,7 @@ namespace corvid::runtime {
 struct CutOff {
   StartPoint from;
   std::vector<std::string> interrupted;  // calls that were decided, and cut off in the middle
-  std::vector<int> failed_attempts;      // of the last task
+  std::set<int> failed_attempts;         // of the last task
   bool has_task = false;  // the last task's message is in the conversation
 };
 

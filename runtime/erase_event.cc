@@ -14,6 +14,7 @@ constexpr std::string_view kForgotten = "[forgotten]";
 // Shorter lines of a forgotten turn are too common to be told apart from other text.
 constexpr size_t kLineBytesErased = 12;
 constexpr size_t kKeyBytes = 4;
+constexpr int kErasedDepthMax = 1000;
 constexpr std::string_view kForgottenTool = "forgotten_tool";  // providers take no brackets there
 
 char low(char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; }
@@ -91,7 +92,8 @@ class EventEraser {
   }
   template <typename Change>
   bool in_json(std::string& text, Change change) const {
-    Json json = try_parse_json(text);
+    // A model's arguments are logged before their depth is refused.
+    Json json = try_parse_json(text, kErasedDepthMax);
     if (!json.is_structured()) return in(text);
     return change(json) && replace(text, dump_json(json));
   }

@@ -25,6 +25,16 @@ std::string failed_text(const CheckRan& check) {
   return "failed: the check does not pass (exit code " + std::to_string(check.exit_code) + ")";
 }
 
+// How many of the checks had no end of their own.
+std::string cut_off_text(const AttemptsResult& tried) {
+  const auto count = std::count_if(
+      tried.outcomes.begin(), tried.outcomes.end(), [](const AttemptOutcome& outcome) {
+        return outcome.check.has_value() && outcome.check->run.timed_out;
+      });
+  if (count == 0) return {};
+  return " (" + std::to_string(count) + " cut off, took too long; see --check-time-max)";
+}
+
 // What kept all attempts from an end of their own; empty where they differ.
 std::string limit_text(const AttemptsResult& tried) {
   std::set<StopReason> reasons;
@@ -141,6 +151,7 @@ void settle_attempts(RunResult& result, const AttemptsResult& tried, int count) 
     result.message = (is_one ? "the attempt does not pass the check"
                              : "none of " + std::to_string(tried.tried) +
                                    " attempts passes the check") +
+                     cut_off_text(tried) +
                      (result.status == "limit" ? limit_text(tried) : std::string()) + diffs;
   }
 }

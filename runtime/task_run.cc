@@ -257,7 +257,7 @@ class TaskRun {
   int64_t begin_event_ = 0;         // of this part of the run
   std::stop_token stop_;
   std::atomic<int64_t> tokens_left_{0};
-  std::vector<int> failed_attempts_;
+  std::set<int> failed_attempts_;
   std::mutex evidence_mutex_;
   std::optional<tools::Evidence> evidence_;
 };
@@ -429,6 +429,7 @@ void TaskRun::run_fork(RunResult& result, AgentLoop& loop, int count, std::stop_
   attempts.finished = failed_attempts_;
   attempts.scratch = scratch_.path();
   attempts.check_time_first = first_check_time(session_->events());
+  attempts.check_time_max = std::chrono::seconds(options_.check_time_max_s);
   changing_turn_ = loop.turns() + 1;
   LoopOptions settings = loop_options(loop.turns());
   if (settings.checks_max == 0) settings.checks_max = 1;

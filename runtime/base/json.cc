@@ -5,10 +5,10 @@
 namespace corvid {
 namespace {
 
-// Where `text` nests deeper than kJsonDepthMax; npos: nowhere. nlohmann's parser is recursive only
+// Where `text` nests deeper than `depth_max`; npos: nowhere. nlohmann's parser is recursive only
 // in its destructor and DOM builder; bounding the depth before the parse keeps hostile input from
 // exhausting the stack.
-size_t too_deep_at(std::string_view text) {
+size_t too_deep_at(std::string_view text, int depth_max) {
   int depth = 0;
   bool in_string = false;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -21,7 +21,7 @@ size_t too_deep_at(std::string_view text) {
     } else if (c == '"') {
       in_string = true;
     } else if (c == '{' || c == '[') {
-      if (++depth > kJsonDepthMax) return i;
+      if (++depth > depth_max) return i;
     } else if (c == '}' || c == ']') {
       --depth;
     }
@@ -32,7 +32,7 @@ size_t too_deep_at(std::string_view text) {
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& what) {
-  const size_t deep = too_deep_at(text);
+  const size_t deep = too_deep_at(text, kJsonDepthMax);
   if (deep != std::string_view::npos) {
     fail(Code::invalid, what + ": nested deeper than " + std::to_string(kJsonDepthMax) +
                             " at byte " + std::to_string(deep));
@@ -45,8 +45,8 @@ Json parse_json(std::string_view text, const std::string& what) {
   }
 }
 
-Json try_parse_json(std::string_view text) {
-  if (too_deep_at(text) != std::string_view::npos) return Json(Json::value_t::discarded);
+Json try_parse_json(std::string_view text, int depth_max) {
+  if (too_deep_at(text, depth_max) != std::string_view::npos) return Json(Json::value_t::discarded);
   return Json::parse(text.begin(), text.end(), nullptr, false);
 }
 

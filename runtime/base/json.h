@@ -16,8 +16,9 @@ inline constexpr int kJsonDepthMax = 64;
 // WHAT names the source ("arguments of read_file", "session.jsonl line 7").
 Json parse_json(std::string_view text, const std::string& what);
 
-// The same without an error: a value of which is_discarded() holds where parse_json would throw.
-Json try_parse_json(std::string_view text);
+// The same without an error: a value of which is_discarded() holds where `text` is no JSON or nests
+// deeper than `depth_max`.
+Json try_parse_json(std::string_view text, int depth_max = kJsonDepthMax);
 
 // One line, keys sorted, invalid UTF-8 replaced by U+FFFD so that it never throws.
 std::string dump_json(const Json& value);

@@ -39,12 +39,12 @@ class Option {
 // the same command.
 class Command {
  public:
+  // This, option() and flag() throw std::exception for a name that the command has already.
   Command subcommand(const std::string& name, const std::string& help);
 
   // Puts what is given into `target`, which lives until parse() has returned and keeps its value
   // when nothing is given. `names` is "--verify" or "-w,--workspace"; a name without dashes is an
-  // argument told by its place. These and flag() throw std::exception for a name that the command
-  // has already.
+  // argument told by its place.
   Option option(const std::string& names, std::string& target, const std::string& help);
   Option option(const std::string& names, std::vector<std::string>& target,
                 const std::string& help);

@@ -191,7 +191,7 @@ void add_run(Command& app, CommandContext& context) {
              "Seconds for one command of a tool (default: 120)")
       .range(1, 1000000);
   run.option("--time-max", options.time_max_s, "Seconds for the whole run").range(1, 1000000);
-  run.option("--check-time-max", options.check_time_max_s, "Seconds for one check")
+  run.option("--check-time-max", options.check_time_max_s, "Seconds for one check (600)")
       .range(1, 1000000);
   run.option("--mode", options.mode, "read-only, workspace (default) or full")
       .one_of({"read-only", "workspace", "full"});

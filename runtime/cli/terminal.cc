@@ -109,16 +109,24 @@ void RunView::show_attempt(const AttemptEnded& ended, int attempt) {
       change += " " + palette_.green("+ " + std::string(trim(diff_line.substr(1))));
     }
   }
-  const std::string status = ended.status == "verified" ? palette_.green("passes")
-                             : ended.status == "failed" ? palette_.dim("fails ")
-                                                        : ended.status;
+  std::string status = ended.status;
+  if (ended.status == "verified") status = palette_.green("passes");
+  if (ended.status == "failed") {
+    status = palette_.dim(out_of_time_.contains(attempt) ? "takes too long" : "fails ");
+  }
   line(fmt::format("attempt {:>3}  {}  {}", attempt, status, change));
 }
 
 void RunView::show(const Event& event) {
   const int attempt = event.attempt;
   if (attempt >= 0) {
-    if (const auto* ended = std::get_if<AttemptEnded>(&event.body)) show_attempt(*ended, attempt);
+    if (std::holds_alternative<AttemptStarted>(event.body)) {
+      out_of_time_.erase(attempt);
+    } else if (const auto* check = std::get_if<CheckRan>(&event.body)) {
+      if (check->timed_out) out_of_time_.insert(attempt);
+    } else if (const auto* ended = std::get_if<AttemptEnded>(&event.body)) {
+      show_attempt(*ended, attempt);
+    }
     return;
   }
   if (const auto* start = std::get_if<SessionStarted>(&event.body)) {

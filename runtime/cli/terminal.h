@@ -2,6 +2,7 @@
 // What people see of a run, on stderr; and JSON lines for programs, on stdout.
 
 #include <cstdio>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -43,6 +44,7 @@ class RunView {
   std::FILE* stream_;
   Palette palette_;
   bool diff_was_shown_ = false;
+  std::set<int> out_of_time_;  // attempts whose last check was cut off
 };
 
 }  // namespace corvid::runtime

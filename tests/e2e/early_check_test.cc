@@ -9,7 +9,6 @@ using namespace corvid::test;
 
 namespace {
 
-
 ProcessResult repair(const Scene& scene, const std::string& check) {
   return scene.corvid({"run", "The tests fail. Repair it.", "--workspace",
                        scene.workspace().string(), "--verify", check, "--json"});

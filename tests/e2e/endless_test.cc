@@ -19,6 +19,16 @@ runtime::Event check_event(int64_t ms, bool timed_out) {
   return {.body = run};
 }
 
+// How many checks of this attempt were cut off, by the JSON lines of a run.
+size_t cut_off_count(const ProcessResult& process, int attempt) {
+  size_t count = 0;
+  for (const Json& line : json_lines(process.out)) {
+    count += line.at("type") == "check_ran" && line.value("attempt", -1) == attempt &&
+             line.at("timed_out") == true;
+  }
+  return count;
+}
+
 }  // namespace
 
 TEST_CASE("an attempt's check has ten times the longest check so far at first") {
@@ -26,7 +36,7 @@ TEST_CASE("an attempt's check has ten times the longest check so far at first") 
   using std::chrono::milliseconds;
   CHECK(first_check_time({}) == milliseconds::max());
   const std::vector<runtime::Event> quick = {check_event(300, false), check_event(90'000, true)};
-  CHECK(first_check_time(quick) == milliseconds(20'000));
+  CHECK(first_check_time(quick) == milliseconds(6'000));
   const std::vector<runtime::Event> slow = {check_event(300, false), check_event(5'000, false)};
   CHECK(first_check_time(slow) == milliseconds(50'000));
 }
@@ -37,12 +47,13 @@ TEST_CASE("a repair whose check takes much longer than the failing one gets a se
   // Failing ends at once; passing takes longer than an attempt's check has at first.
   scene.put("check.py",
             "import sys, time\nfrom calc import add\nif add(1, 2) != 3: sys.exit(1)\n"
-            "time.sleep(22)\n");
+            "time.sleep(8)\n");
   const ProcessResult process =
       scene.corvid({"run", "check.py fails", "--workspace", scene.workspace().string(), "--verify",
                     "python3 check.py", "--attempts", "2", "--json"});
-  INFO(process.err);
+  INFO(process.out << process.err);
   CHECK(result_of(process).at("status") == "verified");
+  CHECK(cut_off_count(process, 0) == 1);
   CHECK(scene.get("calc.py") == "def add(a, b):\n    return a + b\n");
 }
 
@@ -62,14 +73,32 @@ TEST_CASE("the lowest attempt that passes wins also where its check was cut off 
   };
   const ProcessResult process =
       scene.run({call("suggest_edits", Json::object()),
-                 call("read_file", {{"path", "calc.py"}}), repair("main", "PAUSE = 22\n"),
-                 repair("main.a1", ""), repair("main.a0b", "PAUSE = 22\n"),
+                 call("read_file", {{"path", "calc.py"}}), repair("main", "PAUSE = 8\n"),
+                 repair("main.a1", ""), repair("main.a0b", "PAUSE = 8\n"),
                  call("finish", {{"summary", "done"}})},
                 {"--verify", "python3 check.py", "--attempts", "2"});
   const Json result = result_of(process);
   INFO(process.out);
   CHECK(result.at("status") == "verified");
+  CHECK(cut_off_count(process, 0) == 1);
   CHECK(result.at("attempts").at("winner") == 0);
   CHECK(result.at("attempts").at("tried") == 2);
   CHECK(scene.get("calc.py").find("PAUSE") != std::string::npos);
+}
+
+TEST_CASE("no check has more than its time, and the result says that some were cut off") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  scene.put("check.py",
+            "import sys, time\nfrom calc import add\nif add(1, 2) != 3: sys.exit(1)\n"
+            "time.sleep(60)\n");
+  const ProcessResult process = scene.corvid(
+      {"run", "check.py fails", "--workspace", scene.workspace().string(), "--verify",
+       "python3 check.py", "--attempts", "2", "--check-time-max", "3", "--json"});
+  const Json result = result_of(process);
+  INFO(process.out);
+  CHECK(result.at("status") == "failed");
+  CHECK(result.at("message").get<std::string>().find("(1 cut off, took too long") !=
+        std::string::npos);
+  CHECK(cut_off_count(process, 0) == 1);
 }

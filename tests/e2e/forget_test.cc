@@ -45,7 +45,7 @@ TEST_CASE("a fact from run one is used in run two, and after forgetting it is no
 namespace {
 
 ProcessResult run_task(const Scene& scene, const std::string& task, const std::string& model,
-                  bool no_memory = false) {
+                       bool no_memory = false) {
   std::vector<std::string> arguments = {"run",     task,  "--workspace", scene.workspace().string(),
                                         "--model", model, "--json"};
   if (no_memory) arguments.push_back("--no-memory");
@@ -217,9 +217,9 @@ TEST_CASE("a text of AGENTS.md and the name of a tool go from the log; a file's 
   write_file_atomic(scene.workspace() / "AGENTS.md", "Never feed ZEBRA4711.\n");
   write_file_atomic(scene.workspace() / "geheim-Quokka99.txt", "nothing\n");
   run_task(scene, "Note it",
-      scene.script({call("Wombat77tool", Json::object()),
-                    call("write_file", {{"path", "notes.txt"}, {"content", "noted\n"}}),
-                    call("finish", {{"summary", "noted"}})}));
+           scene.script({call("Wombat77tool", Json::object()),
+                         call("write_file", {{"path", "notes.txt"}, {"content", "noted\n"}}),
+                         call("finish", {{"summary", "noted"}})}));
   for (const std::string text : {"ZEBRA4711", "Wombat77", "Quokka99"}) {
     const Json done = forget(scene, {"--text", text});
     INFO(done.dump());

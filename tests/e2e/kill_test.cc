@@ -11,7 +11,6 @@ using namespace corvid::test;
 
 namespace {
 
-
 // The second half is for a run in which a step was cut off: the check fails, and it is done again.
 std::string repair_script(const Scene& scene) {
   return scene.script(

@@ -11,7 +11,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-
 std::vector<Json> repair() {
   return {call("shell", {{"command", "sleep 1; ls"}}),
           call("read_file", {{"path", "calc.py"}}),

@@ -41,7 +41,8 @@ TEST_CASE("pruned sessions take their snapshots along; those that stay can still
     int count = 0;
     for (const auto& entry :
          std::filesystem::recursive_directory_iterator(scene.data() / "snapshots")) {
-      count += entry.is_regular_file() && entry.path().string().find("/objects/") != std::string::npos;
+      count +=
+          entry.is_regular_file() && entry.path().string().find("/objects/") != std::string::npos;
     }
     return count;
   };

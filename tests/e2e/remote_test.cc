@@ -10,7 +10,6 @@ using namespace corvid::test;
 
 namespace {
 
-
 std::string call_stream(const std::string& name, const Json& arguments) {
   const Json function = {{"name", name}, {"arguments", dump_json(arguments)}};
   const Json call = {{"index", 0}, {"id", "x"}, {"function", function}};
@@ -22,7 +21,7 @@ std::string call_stream(const std::string& name, const Json& arguments) {
 }
 
 ProcessResult run_remote(const Scene& scene, const HttpServer& server,
-                  std::vector<std::string> more = {}) {
+                         std::vector<std::string> more = {}) {
   std::vector<std::string> arguments = {
       "run",    "repair it", "--workspace", scene.workspace().string(), "--model", "openai:small",
       "--json", "--verify",  kCheck};

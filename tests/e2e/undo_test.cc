@@ -51,7 +51,8 @@ using Names = std::vector<std::string>;
 TEST_CASE("a second undo does nothing, and nobody's new file goes") {
   if (!sandbox_works()) return;
   const Scene scene;
-  run_and_id(scene, {call("read_file", {{"path", "calc.py"}}), edit(),
+  run_and_id(scene,
+             {call("read_file", {{"path", "calc.py"}}), edit(),
               call("write_file", {{"path", "deep/new.py"}, {"content", "x = 1\n"}}), finish()});
   CHECK(scene.get("calc.py") == kRight);
   scene.put("mine.py", "by hand\n");
@@ -72,7 +73,7 @@ TEST_CASE("what changed after the run is put back by force only, also after a fi
   if (!sandbox_works()) return;
   const Scene scene;
   run_and_id(scene, {call("read_file", {{"path", "calc.py"}}), edit(),
-              call("write_file", {{"path", "new.py"}, {"content", "x = 1\n"}}), finish()});
+                     call("write_file", {{"path", "new.py"}, {"content", "x = 1\n"}}), finish()});
   scene.put("calc.py", "by hand\n");
   scene.put("mine.py", "by hand\n");
   const Undone first = undo(scene);
@@ -146,7 +147,7 @@ TEST_CASE("a rewind puts back what its turn and later ones changed, and an undo 
   if (!sandbox_works()) return;
   const Scene scene;
   run_and_id(scene, {call("read_file", {{"path", "calc.py"}}), edit(),
-              call("write_file", {{"path", "new.py"}, {"content", "x = 1\n"}}), finish()});
+                     call("write_file", {{"path", "new.py"}, {"content", "x = 1\n"}}), finish()});
   REQUIRE(scene.corvid({"sessions", "rewind", "--to", "3", "-w", scene.workspace().string()})
               .exit_code == 0);
   CHECK(scene.get("calc.py") == kRight);
@@ -197,8 +198,8 @@ TEST_CASE("a file that is too large to be kept is named when it changed, also by
   if (!sandbox_works()) return;
   const Scene scene;
   scene.put("data.bin", std::string(17 << 20, 'a'));
-  const ProcessResult run = scene.run({call("shell", {{"command", "echo b >> data.bin"}}),
-                                       call("finish", {{"summary", "done"}})});
+  const ProcessResult run = scene.run(
+      {call("shell", {{"command", "echo b >> data.bin"}}), call("finish", {{"summary", "done"}})});
   const Json result = result_of(run);
   CHECK(result.at("changed_files") == Json{"data.bin"});
   CHECK(result.at("diff").get<std::string>().find("data.bin") != std::string::npos);

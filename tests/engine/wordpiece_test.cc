@@ -11,10 +11,6 @@
 using namespace corvid;
 using namespace corvid::engine;
 
-namespace {
-
-
-}  // namespace
 
 TEST_CASE("WordPiece gives the pieces that Hugging Face's BertTokenizer gives") {
   const auto file = GgufFile::open(CORVID_SOURCE_DIR "/examples/embedder/token-vectors.gguf");

@@ -318,3 +318,17 @@ TEST_CASE("a tool's name that a model made up goes, the program's own stay") {
   CHECK(std::get<MessageAdded>(events.at(4).body).message.calls.at(0).name == "shell");
   CHECK(std::get<ActionDecided>(events.at(5).body).action == R"({"tool":"shell"})");
 }
+
+TEST_CASE("a text goes from arguments that nest deeper than a tool takes, behind escapes too") {
+  const Place place;
+  std::string id, deep(200, '[');
+  deep += R"("quixotic\u002d4711")" + std::string(200, ']');
+  {
+    const auto session = Session::create(place.paths.sessions(), system_now);
+    id = session->id();
+    session->append(SessionStarted{1, id, "/w", "t", "{}", "none"});
+    session->append(MessageAdded{{Role::assistant, "", {{"call_1", "write_file", deep}}, ""}});
+  }
+  place.erase({.text = "quixotic-4711"});
+  CHECK(place.log(id).find("4711") == std::string::npos);
+}
