@@ -38,13 +38,15 @@ std::vector<T> read_vector(ByteReader& in, const char* what) {
   const uint64_t count = in.read<uint64_t>(what);
   if (count > in.left() / sizeof(T)) in.damaged(std::string(what) + " runs past the end");
   std::vector<T> values(count);
-  std::memcpy(values.data(), in.take(count * sizeof(T), what), count * sizeof(T));
+  const auto* bytes = in.take(count * sizeof(T), what);
+  if (count > 0) std::memcpy(values.data(), bytes, count * sizeof(T));
   return values;
 }
 
 void read_floats(ByteReader& in, const char* what, float* out, int64_t count) {
   const auto bytes = static_cast<uint64_t>(count) * sizeof(float);
-  std::memcpy(out, in.take(bytes, what), bytes);
+  const auto* from = in.take(bytes, what);
+  if (bytes > 0) std::memcpy(out, from, bytes);
 }
 
 // Calls `visit(floats, count)` for the keys and values of every layer and page.

@@ -132,7 +132,8 @@ std::optional<Found> key_is_value(const Words& words, size_t at, bool needs_exac
   for (size_t verb = at + 1; verb < words.size() && verb <= at + kKeyWordsMax; ++verb) {
     if (words[verb - 1].ends_clause) return std::nullopt;
     const std::string_view low = words[verb].low;
-    const std::string_view next = verb + 1 < words.size() ? words[verb + 1].low : "";
+    std::string_view next;
+    if (verb + 1 < words.size()) next = words[verb + 1].low;
     size_t value = 0;
     bool says_now = false;
     if (low == "is" || low == "are") {
@@ -204,7 +205,8 @@ std::optional<Found> we_use(const Words& words, size_t at) {
 
 std::optional<Found> match(const Words& words, size_t at) {
   const std::string_view low = words[at].low;
-  const std::string_view next = at + 1 < words.size() ? words[at + 1].low : "";
+  std::string_view next;
+  if (at + 1 < words.size()) next = words[at + 1].low;
   if (low == "my") return key_is_value(words, at + 1, false);
   if (low == "the" || low == "our") {
     std::optional<Found> found = key_is_value(words, at + 1, true);
