@@ -77,6 +77,7 @@ class Automaton {
   Taken take_integer(Position& position, uint8_t byte) const;
   Taken take_number(Position& position, uint8_t byte) const;
   Taken take_object(Position& position, uint8_t byte) const;
+  std::optional<Taken> take_end(Position& position, uint8_t byte, char end) const;
   Taken take_array(Position& position, uint8_t byte) const;
   Taken take_literal(Position& position, uint8_t byte) const;
   Taken take_raw(Position& position, uint8_t byte) const;

@@ -244,21 +244,29 @@ Automaton::Taken Automaton::take_object(Position& p, uint8_t byte) const {
   return Taken::yes;
 }
 
+// Of an array or a map, where it may end or an entry begin; `value` counts the entries. Gives nothing
+// when an entry may begin.
+std::optional<Automaton::Taken> Automaton::take_end(Position& p, uint8_t byte, char end) const {
+  const Position::Frame& frame = p.top();
+  const ValueNode& node = grammar_.node(frame.node);
+  if (byte == static_cast<uint8_t>(end) && frame.value >= node.min) {
+    --p.depth;
+    return Taken::yes;
+  }
+  if (node.max >= 0 && frame.value >= node.max) return Taken::no;
+  return std::nullopt;
+}
+
 Automaton::Taken Automaton::take_array(Position& p, uint8_t byte) const {
   Position::Frame& frame = p.top();
   const ValueNode& node = grammar_.node(frame.node);
-  const bool room = node.max < 0 || frame.value < node.max;
   switch (frame.state) {
     case kBracket:
       frame.state = kFirst;
       return byte == '[' ? Taken::yes : Taken::no;
     case kFirst:
     case kAfterItem:
-      if (byte == ']' && frame.value >= node.min) {
-        --p.depth;
-        return Taken::yes;
-      }
-      if (!room) return Taken::no;
+      if (const auto end = take_end(p, byte, ']')) return *end;
       if (frame.state == kAfterItem) {
         frame.state = kAfterComma;
         return byte == ',' ? Taken::yes : Taken::no;
@@ -297,11 +305,9 @@ Automaton::Taken Automaton::take_decimal(Position& p, uint8_t byte) const {
   return Taken::before;
 }
 
-// `value` counts the entries.
 Automaton::Taken Automaton::take_map(Position& p, uint8_t byte) const {
   Position::Frame& frame = p.top();
   const ValueNode& node = grammar_.node(frame.node);
-  const bool room = node.max < 0 || frame.value < node.max;
   const auto go = [&](int32_t next) {
     frame.state = next;
     return Taken::yes;
@@ -310,11 +316,7 @@ Automaton::Taken Automaton::take_map(Position& p, uint8_t byte) const {
     case kMapBrace: return byte == '{' ? go(kMapFirst) : Taken::no;
     case kMapFirst:
     case kMapAfter:
-      if (byte == '}' && frame.value >= node.min) {
-        --p.depth;
-        return Taken::yes;
-      }
-      if (!room) return Taken::no;
+      if (const auto end = take_end(p, byte, '}')) return *end;
       if (frame.state == kMapAfter) return byte == ',' ? go(kMapComma) : Taken::no;
       frame.state = kMapColon;
       p.frames[p.depth++] = {node.key, 0, 0};

@@ -4,7 +4,9 @@
 namespace corvid::engine {
 
 OrderedJson parse_ordered(std::string_view text) {
-  if (try_parse_json(text).is_discarded()) return OrderedJson(OrderedJson::value_t::discarded);
+  if (json_too_deep_at(text, kJsonDepthMax) != std::string_view::npos) {
+    return OrderedJson(OrderedJson::value_t::discarded);
+  }
   return OrderedJson::parse(text.begin(), text.end(), nullptr, false);
 }
 

@@ -3,12 +3,8 @@
 #include "runtime/base/error.h"
 
 namespace corvid {
-namespace {
 
-// Where `text` nests deeper than `depth_max`; npos: nowhere. nlohmann's parser is recursive only
-// in its destructor and DOM builder; bounding the depth before the parse keeps hostile input from
-// exhausting the stack.
-size_t too_deep_at(std::string_view text, int depth_max) {
+size_t json_too_deep_at(std::string_view text, int depth_max) {
   int depth = 0;
   bool in_string = false;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -29,10 +25,8 @@ size_t too_deep_at(std::string_view text, int depth_max) {
   return std::string_view::npos;
 }
 
-}  // namespace
-
 Json parse_json(std::string_view text, const std::string& what) {
-  const size_t deep = too_deep_at(text, kJsonDepthMax);
+  const size_t deep = json_too_deep_at(text, kJsonDepthMax);
   if (deep != std::string_view::npos) {
     fail(Code::invalid, what + ": nested deeper than " + std::to_string(kJsonDepthMax) +
                             " at byte " + std::to_string(deep));
@@ -46,7 +40,9 @@ Json parse_json(std::string_view text, const std::string& what) {
 }
 
 Json try_parse_json(std::string_view text, int depth_max) {
-  if (too_deep_at(text, depth_max) != std::string_view::npos) return Json(Json::value_t::discarded);
+  if (json_too_deep_at(text, depth_max) != std::string_view::npos) {
+    return Json(Json::value_t::discarded);
+  }
   return Json::parse(text.begin(), text.end(), nullptr, false);
 }
 

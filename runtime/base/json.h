@@ -12,6 +12,10 @@ namespace corvid {
 
 inline constexpr int kJsonDepthMax = 64;
 
+// Where `text` nests deeper than `depth_max`; npos: nowhere. nlohmann's values are copied, written
+// and destroyed recursively, so text of others is held against this before it is parsed.
+size_t json_too_deep_at(std::string_view text, int depth_max);
+
 // Parses UTF-8 JSON text at most kJsonDepthMax deep. Throws invalid: "WHAT: ... at byte N", where
 // WHAT names the source ("arguments of read_file", "session.jsonl line 7").
 Json parse_json(std::string_view text, const std::string& what);

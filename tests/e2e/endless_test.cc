@@ -29,6 +29,19 @@ size_t cut_off_count(const ProcessResult& process, int attempt) {
   return count;
 }
 
+// `corvid run` on a check that ends at once when it fails and takes `seconds` when it passes.
+ProcessResult run_slow_check(const Scene& scene, int seconds, std::vector<std::string> more = {}) {
+  scene.put("check.py",
+            "import sys, time\nfrom calc import add\nif add(1, 2) != 3: sys.exit(1)\n"
+            "time.sleep(" + std::to_string(seconds) + ")\n");
+  std::vector<std::string> arguments = {
+      "run",      "check.py fails",   "--workspace", scene.workspace().string(),
+      "--verify", "python3 check.py", "--attempts",  "2",
+      "--json"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return scene.corvid(arguments);
+}
+
 }  // namespace
 
 TEST_CASE("an attempt's check has ten times the longest check so far at first") {
@@ -44,13 +57,7 @@ TEST_CASE("an attempt's check has ten times the longest check so far at first") 
 TEST_CASE("a repair whose check takes much longer than the failing one gets a second chance") {
   if (!sandbox_works()) return;
   const Scene scene;
-  // Failing ends at once; passing takes longer than an attempt's check has at first.
-  scene.put("check.py",
-            "import sys, time\nfrom calc import add\nif add(1, 2) != 3: sys.exit(1)\n"
-            "time.sleep(8)\n");
-  const ProcessResult process =
-      scene.corvid({"run", "check.py fails", "--workspace", scene.workspace().string(), "--verify",
-                    "python3 check.py", "--attempts", "2", "--json"});
+  const ProcessResult process = run_slow_check(scene, 8);  // longer than a check has at first
   INFO(process.out << process.err);
   CHECK(result_of(process).at("status") == "verified");
   CHECK(cut_off_count(process, 0) == 1);
@@ -89,12 +96,7 @@ TEST_CASE("the lowest attempt that passes wins also where its check was cut off 
 TEST_CASE("no check has more than its time, and the result says that some were cut off") {
   if (!sandbox_works()) return;
   const Scene scene;
-  scene.put("check.py",
-            "import sys, time\nfrom calc import add\nif add(1, 2) != 3: sys.exit(1)\n"
-            "time.sleep(60)\n");
-  const ProcessResult process = scene.corvid(
-      {"run", "check.py fails", "--workspace", scene.workspace().string(), "--verify",
-       "python3 check.py", "--attempts", "2", "--check-time-max", "3", "--json"});
+  const ProcessResult process = run_slow_check(scene, 60, {"--check-time-max", "3"});
   const Json result = result_of(process);
   INFO(process.out);
   CHECK(result.at("status") == "failed");
