@@ -1,123 +1,15 @@
 // Namespaces, Landlock and seccomp, set up by the separate program corvid-jail.
-#include <fcntl.h>
-
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
-
 #include "runtime/base/error.h"
-#include "runtime/base/files.h"
-#include "sandbox/launch/encode.h"
 #include "sandbox/launch/file_tree.h"
-#include "sandbox/launch/process.h"
+#include "sandbox/launch/jailed.h"
 #include "sandbox/sandbox.h"
 
 namespace corvid::sandbox {
 namespace {
 
-constexpr int64_t kJailBytesMax = int64_t{64} << 20;
-
-bool has_name(const std::string& variable, std::string_view name) {
-  return variable.size() > name.size() && variable.starts_with(name) &&
-         variable[name.size()] == '=';
-}
-
-// Later entries win.
-void set_variable(std::vector<std::string>& environment, const std::string& variable) {
-  const size_t equals = variable.find('=');
-  if (equals == std::string::npos || equals == 0) {
-    fail(Code::invalid, "not a variable: " + variable);
-  }
-  const std::string name = variable.substr(0, equals);
-  for (std::string& known : environment) {
-    if (has_name(known, name)) {
-      known = variable;
-      return;
-    }
-  }
-  environment.push_back(variable);
-}
-
-std::vector<std::string> make_environment(const Command& command, const Profile& profile) {
-  std::vector<std::string> environment;
-  const std::string home = profile.home.empty() ? "/tmp" : profile.home.string();
-  set_variable(environment, "HOME=" + home);
-  set_variable(environment, "TMPDIR=/tmp");
-  for (const std::string& variable : profile.environment) set_variable(environment, variable);
-  for (const std::string& variable : command.environment) set_variable(environment, variable);
-  return environment;
-}
-
-jail::Plan make_plan(const Command& command, const Profile& profile) {
-  if (command.argv.empty()) fail(Code::invalid, "a command without words");
-  if (!command.cwd.is_absolute()) {
-    fail(Code::invalid, "not an absolute path: '" + command.cwd.string() + "'");
-  }
-  if (profile.memory_bytes_max <= 0 || profile.processes_max <= 0 || profile.file_bytes_max <= 0 ||
-      profile.output_bytes_max < 0 || profile.time_max.count() <= 0) {
-    fail(Code::invalid, "a limit of the profile is not positive");
-  }
-  FileTree tree = make_file_tree(profile);
-  jail::Plan plan;
-  plan.argv = command.argv;
-  plan.environment = make_environment(command, profile);
-  plan.cwd = command.cwd.string();
-  plan.mounts = std::move(tree.mounts);
-  plan.placeholders = std::move(tree.placeholders);
-  plan.allow_network = profile.allow_network;
-  plan.memory_bytes_max = profile.memory_bytes_max;
-  plan.processes_max = profile.processes_max;
-  plan.file_bytes_max = profile.file_bytes_max;
-  return plan;
-}
-
-// What the command could not be told by its own output.
-void note(Outcome& outcome, const std::string& text) {
-  if (!outcome.output.empty() && outcome.output.back() != '\n') outcome.output += '\n';
-  outcome.output += text + "\n";
-}
-
-void take_status(const jail::Status& status, const Command& command, Outcome& outcome) {
-  switch (status.ending) {
-    case jail::Ending::exited:
-      outcome.exit_code = status.value;
-      outcome.left_count = atoi(status.text);
-      return;
-    case jail::Ending::killed:
-      outcome.left_count = atoi(status.text);
-      outcome.signal = status.value;
-      outcome.exit_code = 128 + status.value;
-      return;
-    case jail::Ending::not_executed:
-      outcome.exit_code = status.value == ENOENT ? 127 : 126;
-      note(outcome, command.argv[0] + ": " +
-                        (status.value == ENOENT ? "command not found" : strerror(status.value)));
-      return;
-    case jail::Ending::memory_exceeded:
-      outcome.memory_exceeded = true;
-      outcome.exit_code = 137;
-      note(outcome, "[ended: more memory than the limit]");
-      return;
-    case jail::Ending::processes_exceeded:
-      outcome.processes_exceeded = true;
-      outcome.exit_code = 137;
-      note(outcome, "[ended: more processes than the limit]");
-      return;
-    case jail::Ending::step_failed:
-      break;
-  }
-  fail(Code::denied, "the sandbox could not be set up, so nothing was run: step " +
-                         std::string(status.text) + ": " + strerror(status.value));
-}
-
 class LinuxSandbox final : public Sandbox {
  public:
-  LinuxSandbox(const std::filesystem::path& jail, const LayerReport& report) {
-    // A copy in memory: the file may lie in a workspace, where commands could replace it.
-    jail_ = memory_file("corvid-jail", read_file(jail, kJailBytesMax));
-    constexpr int kSeals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
-    if (fcntl(jail_.get(), F_ADD_SEALS, kSeals) != 0) fail_errno("sealing corvid-jail");
-    program_ = "/proc/self/fd/" + std::to_string(jail_.get());
+  LinuxSandbox(const std::filesystem::path& jail, const LayerReport& report) : jail_(jail) {
     for (const Layer& layer : report.layers) {
       if (layer.name == "landlock") description_ = "namespaces, Landlock " + layer.detail;
     }
@@ -125,32 +17,17 @@ class LinuxSandbox final : public Sandbox {
   }
 
   Outcome run(const Command& command, const Profile& profile, std::stop_token stop) override {
-    Launch launch = launch_of(command, profile);
-    launch.program = program_;
-    launch.argv = {"corvid-jail"};
-    launch.plan = encode(make_plan(command, profile));
-    Ended ended = run_process(launch, stop);
-    Outcome outcome;
-    outcome.output = std::move(ended.output);
-    outcome.truncated = ended.truncated;
-    outcome.timed_out = ended.timed_out;
-    outcome.cancelled = ended.cancelled;
-    if (ended.timed_out || ended.cancelled) {
-      outcome.signal = 15;
-      outcome.exit_code = ended.timed_out ? 124 : 130;
-      if (ended.timed_out) note(outcome, "[ended: more time than the limit]");
-      return outcome;
-    }
-    if (!ended.status) fail(Code::io, "corvid-jail ended without a report");
-    take_status(*ended.status, command, outcome);
-    return outcome;
+    jail::Plan plan = plan_of(command, profile);
+    FileTree tree = make_file_tree(profile);
+    plan.mounts = std::move(tree.mounts);
+    plan.placeholders = std::move(tree.placeholders);
+    return jail_.run(plan, command, profile, stop);
   }
 
   std::string describe() const override { return description_; }
 
  private:
-  Descriptor jail_;
-  std::string program_;
+  JailProgram jail_;
   std::string description_;
 };
 
