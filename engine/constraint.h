@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,6 +29,9 @@ struct ToolShape {
 };
 
 struct ConstraintSpec {
+  // The turn is one JSON value of this schema (as of a ToolShape, of any type) and nothing else: no
+  // text, no calls. What is below then says nothing.
+  std::optional<std::string> value_schema;
   CallSyntax syntax = CallSyntax::hermes_json;
   std::vector<ToolShape> tools;
   bool call_required = false;   // the turn must be a call: no free text before it
@@ -45,8 +49,8 @@ struct ConstraintSpec {
 // copies may be used by different threads. Fails closed: when nothing is allowed, only the end is.
 class Constraint {
  public:
-  // Throws invalid for a schema outside the supported part, naming tool and keyword. `tokenizer`
-  // must outlive it and its copies.
+  // Throws invalid for a schema outside the supported part, naming tool and keyword, and for a
+  // value_schema that nothing satisfies. `tokenizer` must outlive it and its copies.
   Constraint(const ConstraintSpec& spec, const Tokenizer& tokenizer);
   Constraint(const Constraint& other);
   Constraint& operator=(const Constraint& other);
@@ -58,7 +62,7 @@ class Constraint {
   Token forced() const;
   // Throws invalid for a token that cannot stand here.
   void accept(Token token);
-  bool inside_call() const;
+  bool inside_call() const;  // or inside of the value that is asked for
   bool may_end() const;
   // The shortest text that closes an open call, in tokens: what a generation that reaches its limit
   // appends so that the call still parses and matches its schema. Empty when nothing is open.

@@ -3,17 +3,23 @@
 #include <algorithm>
 
 #include "engine/sample/automaton_states.h"
+#include "engine/sample/schema_compiler.h"
+#include "runtime/base/error.h"
 
 namespace corvid::engine {
 
 Automaton::Automaton(const ConstraintSpec& spec)
-    : form_(call_form(spec.syntax)),
-      grammar_(spec.tools, form_),
+    : form_(spec.value_schema ? value_form() : call_form(spec.syntax)),
+      grammar_(spec.value_schema ? std::vector<ToolShape>{} : spec.tools, form_),
       call_required_(spec.call_required),
       allow_text_(spec.allow_text),
       calls_possible_(spec.calls_max > 0 && !grammar_.tools().empty()),
       calls_max_(form_.next.empty() ? std::min(spec.calls_max, 1) : spec.calls_max),
       calls_before_(spec.calls_before) {
+  if (spec.value_schema) {
+    value_ = compile_value(grammar_, {"", *spec.value_schema, {}}, form_);
+    if (value_ < 0) fail(Code::invalid, "the schema allows no value");
+  }
   for (const CallForm::Trigger& trigger : form_.triggers) {
     triggers_.add(trigger.text, trigger.open_at);
     starts_.add(trigger.text, trigger.open_at);
@@ -27,6 +33,11 @@ Automaton::Automaton(const ConstraintSpec& spec)
 
 Position Automaton::start() const {
   Position position;
+  if (value_ >= 0) {
+    position.phase = Phase::value;
+    position.frames[position.depth++] = {value_, 0, 0};
+    return position;
+  }
   const bool text = allow_text_ && !call_required_;
   const Phase written = form_.at_start ? Phase::start : Phase::text;
   position.phase = text ? written : calls_possible_ ? Phase::open : Phase::ended;
@@ -40,6 +51,8 @@ bool Automaton::may_end(const Position& position) const {
     case Phase::ended: return true;
     case Phase::open: return position.at == 0 && !call_required_ && !position.triggered;
     case Phase::after: return position.at == 0 && form_.last.empty();
+    // A number ends only where nothing more of it comes.
+    case Phase::value: return value_ >= 0 && position.depth == 1 && completion(position).empty();
     default: return false;
   }
 }
@@ -186,7 +199,7 @@ bool Automaton::step_value(Position& p, uint8_t byte) const {
     const Taken taken = take(p, byte);
     if (taken == Taken::no) return false;
     if (p.depth == 0) {
-      p.phase = Phase::close;
+      p.phase = form_.close.empty() ? Phase::ended : Phase::close;
       p.at = 0;
       return taken == Taken::yes;
     }

@@ -102,6 +102,7 @@ class Automaton {
   Grammar grammar_;
   LiteralTrie triggers_, starts_;  // targets: where in `open` a call stands behind them
   LiteralTrie after_[2];           // what may follow a call; [1]: which is the last one
+  int32_t value_ = -1;  // the node of the whole turn, where it is one value
   bool call_required_, allow_text_, calls_possible_;
   int32_t calls_max_, calls_before_;
 };

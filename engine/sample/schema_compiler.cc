@@ -46,6 +46,8 @@ class SchemaCompiler : private SchemaReader {
     return objects(leaves, 0, true);
   }
 
+  int32_t run_value() { return value(root(), 0); }
+
  private:
   // --- values -----------------------------------------------------------------------------------
 
@@ -502,6 +504,10 @@ class SchemaCompiler : private SchemaReader {
 
 int32_t compile_schema(Grammar& grammar, const ToolShape& shape, const CallForm& form) {
   return SchemaCompiler(grammar, shape, form).run();
+}
+
+int32_t compile_value(Grammar& grammar, const ToolShape& shape, const CallForm& form) {
+  return SchemaCompiler(grammar, shape, form).run_value();
 }
 
 }  // namespace corvid::engine

@@ -8,4 +8,7 @@ namespace corvid::engine {
 // given. Throws invalid, naming tool and keyword, for what cannot be decided from left to right.
 int32_t compile_schema(Grammar& grammar, const ToolShape& shape, const CallForm& form);
 
+// The same for a value of any type that is no tool's; `shape` has no name.
+int32_t compile_value(Grammar& grammar, const ToolShape& shape, const CallForm& form);
+
 }  // namespace corvid::engine

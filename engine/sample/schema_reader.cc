@@ -81,7 +81,9 @@ SchemaReader::SchemaReader(const ToolShape& shape)
 }
 
 void SchemaReader::error(const std::string& what) const {
-  fail(Code::invalid, "tool '" + shape_.name + "': its schema " + what);
+  const std::string whose =
+      shape_.name.empty() ? "the schema " : "tool '" + shape_.name + "': its schema ";
+  fail(Code::invalid, whose + what);
 }
 
 OrderedJson SchemaReader::flat(const OrderedJson& schema) {

@@ -67,6 +67,11 @@ const CallForm& call_form(CallSyntax syntax) {
   }
 }
 
+const CallForm& value_form() {
+  static const CallForm kNothing;
+  return kNothing;
+}
+
 CallSyntax call_syntax(std::string_view chat_template) {
   const auto has = [&](std::string_view text) {
     return chat_template.find(text) != std::string_view::npos;

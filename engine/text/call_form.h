@@ -31,5 +31,6 @@ inline constexpr std::string_view kParameterEnd = "\n</parameter>";
 inline constexpr std::string_view kArgumentsTag = "<|tool_call_argument_begin|>";
 
 const CallForm& call_form(CallSyntax syntax);
+const CallForm& value_form();  // of a turn that is one value: nothing around it
 
 }  // namespace corvid::engine

@@ -34,7 +34,7 @@ constexpr int kThreadsMax = 1024;
 struct ModelArguments {
   std::string file, tokens, prompt, prompt_file, mode = "batch", out, messages, tools,
                                                  template_file;
-  std::string state_save, state_load, pre, draft;
+  std::string state_save, state_load, pre, draft, schema;
   std::vector<std::string> set, stop;
   std::string prompt_lengths = "512", depths = "0";
   int count = 128, bench_count = 64, threads = 0, repeat = 3, draft_max = 4;
@@ -275,20 +275,23 @@ std::vector<Token> generation_prompt(const ModelArguments& arguments, const engi
   engine::OrderedJson context;
   context["messages"] = {{{"role", "user"}, {"content", text}}};
   context["add_generation_prompt"] = true;
+  if (!arguments.schema.empty()) context["enable_thinking"] = false;
   return engine.tokenizer().encode(engine::ChatTemplate(*source).render(context), true);
 }
 
-void generate(const ModelArguments& arguments, CommandContext& context) {
-  const auto engine = load(arguments);
-  const auto sequence = engine->open();
-  if (!arguments.state_load.empty()) sequence->load(arguments.state_load);
-  const size_t reused = sequence->tokens().size();
-  const std::vector<Token> tokens = generation_prompt(arguments, *engine, reused == 0);
-  std::vector<float> row(size_t(engine->summary().vocab_size));
-  const auto begin = std::chrono::steady_clock::now();
-  engine->append(*sequence, tokens, row, false, context.stop);
-  const double prefill_s = seconds_since(begin);
-  engine::SamplingParams params = engine::sampling_defaults(engine->file());
+std::optional<engine::Constraint> value_constraint(const ModelArguments& arguments,
+                                                   const engine::Engine& engine) {
+  if (arguments.schema.empty()) return std::nullopt;
+  const std::string text = read_file(arguments.schema);
+  parse_json(text, arguments.schema);  // for its one clear error
+  engine::ConstraintSpec spec;
+  spec.value_schema = text;
+  return engine::Constraint(spec, engine.tokenizer());
+}
+
+engine::SamplingParams sampling_params(const ModelArguments& arguments,
+                                       const engine::Engine& engine) {
+  engine::SamplingParams params = engine::sampling_defaults(engine.file());
   if (arguments.temperature >= 0) params.temperature = arguments.temperature;
   if (arguments.top_k >= 0) params.top_k = arguments.top_k;
   if (arguments.top_p >= 0) params.top_p = arguments.top_p;
@@ -299,9 +302,24 @@ void generate(const ModelArguments& arguments, CommandContext& context) {
   if (arguments.draft == "lookup") params.drafts = engine::Drafts::lookup;
   if (arguments.draft == "mtp") params.drafts = engine::Drafts::head;
   params.drafts_max = arguments.draft_max;
+  return params;
+}
+
+void generate(const ModelArguments& arguments, CommandContext& context) {
+  const auto engine = load(arguments);
+  std::optional<engine::Constraint> constraint = value_constraint(arguments, *engine);
+  const auto sequence = engine->open();
+  if (!arguments.state_load.empty()) sequence->load(arguments.state_load);
+  const size_t reused = sequence->tokens().size();
+  const std::vector<Token> tokens = generation_prompt(arguments, *engine, reused == 0);
+  std::vector<float> row(size_t(engine->summary().vocab_size));
+  const auto begin = std::chrono::steady_clock::now();
+  engine->append(*sequence, tokens, row, false, context.stop);
+  const double prefill_s = seconds_since(begin);
+  const engine::SamplingParams params = sampling_params(arguments, *engine);
   const auto decode_begin = std::chrono::steady_clock::now();
   const engine::Generation generation = engine::generate(
-      *engine, *sequence, row, params, nullptr,
+      *engine, *sequence, row, params, constraint ? &*constraint : nullptr,
       [&](std::string_view text) {
         if (!arguments.json) write_text(stdout, text);
       },
@@ -403,6 +421,9 @@ void add_model(Command& app, CommandContext& context) {
       .one_of({"lookup", "mtp"});
   generate_command.option("--draft-max", arguments->draft_max, "Tokens guessed at a time")
       .range(1, 16);
+  generate_command.option("--schema", arguments->schema,
+                          "A JSON Schema file: write one JSON value that it allows (with --chat "
+                          "without reasoning) and close it at -n");
   generate_command.flag("--chat", arguments->chat, "The text is a user's message");
   generate_command.option("--state-save", arguments->state_save, "Keep the state in a file");
   generate_command.option("--state-load", arguments->state_load, "Go on from such a file");
@@ -426,7 +447,8 @@ void add_model(Command& app, CommandContext& context) {
       "Example: corvid model logits model.gguf --tokens 1,2,3 --mode step --out logits.npy");
   generate_command.footer(
       "Examples:\n  corvid model generate model.gguf -p \"def add(a, b):\" -n 32\n"
-      "  corvid model generate model.gguf --chat -p \"Why is the sky blue?\" --temp 0");
+      "  corvid model generate model.gguf --chat -p \"Why is the sky blue?\" --temp 0\n"
+      "  corvid model generate model.gguf --chat -p \"Name a bird\" --schema bird.json --json");
   bench_command.footer("Example: corvid model bench model.gguf -p 512,4096 -d 0,4096 -n 64");
   group.footer(
       "Examples:\n  corvid model info model.gguf\n"

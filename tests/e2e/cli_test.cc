@@ -104,6 +104,26 @@ TEST_CASE("numbers out of range and unknown names are usage errors") {
   CHECK(done.err.find("unknown pre-tokenizer 'nothing'") != std::string::npos);
 }
 
+TEST_CASE("model generate writes a value of a schema, or says why it cannot") {
+  const Scene scene;
+  const std::string schema = scene.root() / "schema.json";
+  const std::vector<std::string> arguments = {"model", "generate", "-p", "x", "-n", "6", "--json",
+                                              "--schema", schema};
+  write_file_atomic(schema, R"({"type": "object", "properties": {"name": {"type": "string"},
+      "age": {"type": "integer", "maximum": 150}}, "required": ["name", "age"]})");
+  const ProcessResult done = scene.corvid(arguments);
+  INFO(done.out << done.err);
+  REQUIRE(done.exit_code == 0);
+  const Json value = Json::parse(Json::parse(done.out).at("text").get<std::string>());
+  CHECK(value.at("name").is_string());
+  CHECK(value.at("age").is_number_integer());
+  write_file_atomic(schema, R"({"not": {"type": "null"}})");
+  const ProcessResult refused = scene.corvid(arguments);
+  CHECK(refused.exit_code == 1);
+  CHECK(refused.out.empty());
+  CHECK(refused.err.find("'not'") != std::string::npos);
+}
+
 TEST_CASE("what does not exist is an error, not an empty answer") {
   const Scene scene;
   const ProcessResult forgotten = scene.corvid({"memory", "forget", "t999999", "--yes"});

@@ -267,9 +267,9 @@ ConstraintSpec spec_of(const std::string& schema, CallSyntax syntax = CallSyntax
   return spec;
 }
 
-// The arguments of the call that random logits make, closed after at most `steps`.
-OrderedJson sampled(const ConstraintSpec& spec, const Constraint& start, const Tokenizer& tokenizer,
-                    std::mt19937& random, int steps) {
+// What random logits make, closed after at most `steps`.
+std::string random_text(const Constraint& start, const Tokenizer& tokenizer, std::mt19937& random,
+                        int steps) {
   Constraint constraint(start);
   std::string text;
   std::vector<float> logits(static_cast<size_t>(tokenizer.vocab_size()));
@@ -287,6 +287,13 @@ OrderedJson sampled(const ConstraintSpec& spec, const Constraint& start, const T
     text += tokenizer.bytes(token);
   }
   if (constraint.inside_call()) text += tokenizer.decode(constraint.closing());
+  return text;
+}
+
+// The arguments of such a call.
+OrderedJson sampled(const ConstraintSpec& spec, const Constraint& start, const Tokenizer& tokenizer,
+                    std::mt19937& random, int steps) {
+  const std::string text = random_text(start, tokenizer, random, steps);
   CallParserOptions options;
   options.schemas["t"] = spec.tools[0].schema;
   CallParser parser(spec.syntax, options);
@@ -312,7 +319,76 @@ bool can_write(const Constraint& start, const Tokenizer& tokenizer, const char* 
   return constraint.may_end();
 }
 
+// The schema as that of a whole turn, and what such a constraint starts with.
+ConstraintSpec value_spec(const char* schema) {
+  OrderedJson root = OrderedJson::parse(schema);
+  if (!root.is_object()) root = OrderedJson::object();
+  root["$defs"] = OrderedJson::parse(kDefs);
+  ConstraintSpec spec;
+  spec.value_schema = root.dump();
+  return spec;
+}
+
+// Feeds `text` as it is cut; whether the turn may end behind it.
+bool takes(Constraint constraint, const Tokenizer& tokenizer, const std::string& text) {
+  std::vector<float> logits(static_cast<size_t>(tokenizer.vocab_size()));
+  for (const Token token : tokenizer.encode(text, false)) {
+    std::fill(logits.begin(), logits.end(), 0.0f);
+    constraint.mask(logits);
+    if (logits[static_cast<size_t>(token)] != 0) return false;
+    constraint.accept(token);
+  }
+  return constraint.may_end();
+}
+
 }  // namespace
+
+TEST_CASE("a turn can be one value of a schema") {
+  const auto tokenizer = test::tiny_tokenizer();
+  std::mt19937 random(11);
+  for (const Case& one : kCases) {
+    INFO(one.schema);
+    const ConstraintSpec spec = value_spec(one.schema);
+    const Constraint start(spec, *tokenizer);
+    const OrderedJson root = OrderedJson::parse(*spec.value_schema);
+    for (const char* value : one.valid) {
+      INFO(value);
+      CHECK(takes(start, *tokenizer, test::canonical(OrderedJson::parse(value))));
+    }
+    for (const char* value : one.wrong) {
+      INFO(value);
+      CHECK_FALSE(takes(start, *tokenizer, test::canonical(OrderedJson::parse(value))));
+    }
+    CHECK_FALSE(takes(start, *tokenizer, ""));
+    for (int i = 0; i < 60; ++i) {
+      const std::string text =
+          random_text(start, *tokenizer, random, 5 + static_cast<int>(random() % 40));
+      INFO(text);
+      CHECK(Validator(root).valid(root, OrderedJson::parse(text)));
+    }
+  }
+}
+
+TEST_CASE("a schema for a turn that cannot be decided or satisfied is refused with the reason") {
+  const auto tokenizer = test::tiny_tokenizer();
+  const auto refusal = [&](const ConstraintSpec& spec) {
+    try {
+      const Constraint constraint(spec, *tokenizer);
+    } catch (const Error& error) {
+      CHECK(error.code() == Code::invalid);
+      return std::string(error.what());
+    }
+    return std::string("no failure");
+  };
+  for (const auto& [schema, reason] : kRefused) {
+    INFO(schema);
+    const std::string message = refusal(value_spec(schema));
+    CHECK_THAT(message, Catch::Contains(reason));
+    CHECK(message.find("tool") == message.npos);
+  }
+  CHECK_THAT(refusal(value_spec(R"({"type": "string", "enum": [1]})")),
+             Catch::Contains("allows no value"));
+}
 
 TEST_CASE("under every schema valid values can be written and others cannot") {
   const auto tokenizer = test::tiny_tokenizer();
