@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/base/copy_files.h"
 #include "runtime/copy_changes.h"
 #include "runtime/kept_files.h"
 #include "runtime/snapshot.h"
@@ -12,10 +13,6 @@
 #include "tools/workspace.h"
 
 namespace corvid::runtime {
-
-// Removes `path` and all beneath it, also folders that nobody may write in; what cannot be removed
-// stays.
-void remove_tree(const std::filesystem::path& path);
 
 // A new folder below `base` (made where it is missing; empty: the system's temporary folder),
 // removed with everything in it on destruction.
@@ -30,13 +27,6 @@ class ScratchFolder {
  private:
   std::filesystem::path path_;
 };
-
-// The rest of one open file to another; shares blocks where the file system can. Throws io.
-void copy_content(int from, int to, const std::string& name);
-
-// Copies one file with its mode and modification time (build tools compare times). Symbolic links
-// are copied as links. `to` must not exist.
-void copy_file_exact(const std::filesystem::path& from, const std::filesystem::path& to);
 
 // Makes room for a file at `path` beneath `root`: what stands there goes, and so do files and links
 // where its folders belong.

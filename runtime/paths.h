@@ -18,6 +18,7 @@ struct Paths {
   std::filesystem::path models() const { return data / "models"; }
   std::filesystem::path snapshots() const { return data / "snapshots"; }
   std::filesystem::path scratch() const { return cache / "tmp"; }  // copies of a run under way
+  std::filesystem::path stages() const { return cache / "stages"; }  // ... of a command
   std::filesystem::path state() const { return cache / "state"; }
 };
 

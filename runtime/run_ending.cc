@@ -25,6 +25,18 @@ std::string failed_text(const CheckRan& check) {
   return "failed: the check does not pass (exit code " + std::to_string(check.exit_code) + ")";
 }
 
+// What an error kept from its check says nothing of the repair.
+std::string errors_text(const AttemptsResult& tried) {
+  int count = 0;
+  std::string first;
+  for (const AttemptOutcome& outcome : tried.outcomes) {
+    if (outcome.status != "error") continue;
+    if (count++ == 0) first = outcome.text;
+  }
+  if (count == 0) return "";
+  return " (" + std::to_string(count) + " ended with an error: " + first + ")";
+}
+
 // How many of the checks had no end of their own.
 std::string cut_off_text(const AttemptsResult& tried) {
   const auto count = std::count_if(
@@ -151,7 +163,7 @@ void settle_attempts(RunResult& result, const AttemptsResult& tried, int count) 
     result.message = (is_one ? "the attempt does not pass the check"
                              : "none of " + std::to_string(tried.tried) +
                                    " attempts passes the check") +
-                     cut_off_text(tried) +
+                     cut_off_text(tried) + errors_text(tried) +
                      (result.status == "limit" ? limit_text(tried) : std::string()) + diffs;
   }
 }

@@ -58,7 +58,10 @@ class TaskRun {
         left_behind_(workspace_),
         scratch_(environment.paths.scratch()),
         sandbox_(own_part(Code::unsupported,
-                          [&] { return sandbox::make_sandbox(environment.sandbox); })),
+                          [&] {
+                            return sandbox::make_sandbox(environment.sandbox,
+                                                         {.stages = environment.paths.stages()});
+                          })),
         store_(snapshot_folder(environment.paths, workspace_.root()), workspace_.root()) {
     if (options_.attempts > 1 && options_.verify.empty()) {
       fail(Code::invalid, "--attempts needs --verify: the check decides which attempt wins");

@@ -52,7 +52,7 @@ std::string advice_for(const std::string& layer) {
 }
 
 Layer parse_layer(const std::string& name, const std::map<std::string, std::string>& told) {
-  Layer layer{name, false, "not tried", ""};
+  Layer layer{name, false, "not tried", "", 0};
   const auto line = told.find(name);
   if (line != told.end()) {
     std::istringstream words(line->second);
@@ -61,7 +61,10 @@ Layer parse_layer(const std::string& name, const std::map<std::string, std::stri
     words >> verdict >> value;
     layer.works = verdict == "ok";
     layer.detail = layer.works ? "works" : std::strerror(value);
-    if (layer.works && name == "landlock") layer.detail = "ABI " + std::to_string(value);
+    if (layer.works && name == "landlock") {
+      layer.detail = "ABI " + std::to_string(value);
+      layer.abi = value;
+    }
   }
   if (!layer.works) layer.advice = advice_for(name);
   return layer;
@@ -74,6 +77,16 @@ bool LayerReport::complete() const {
     if (!layer.works) return false;
   }
   return !layers.empty();
+}
+
+bool LayerReport::allows_copies() const {
+  constexpr int kAbiMin = 3;  // restricts truncation
+  bool has_landlock = false, has_seccomp = false;
+  for (const Layer& layer : layers) {
+    has_landlock |= layer.name == "landlock" && layer.abi >= kAbiMin;
+    has_seccomp |= layer.name == "seccomp" && layer.works;
+  }
+  return has_landlock && has_seccomp;
 }
 
 std::string LayerReport::missing() const {

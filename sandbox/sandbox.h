@@ -44,11 +44,14 @@ struct Layer {
   bool works = false;
   std::string detail;  // "ABI 7", or why it does not work
   std::string advice;  // what to do about it; empty when it works
+  int abi = 0;         // of Landlock
 };
 
 struct LayerReport {
   std::vector<Layer> layers;
   bool complete() const;
+  // Landlock (ABI 3 or later) and seccomp, with which commands can work on copies.
+  bool allows_copies() const;
   std::string missing() const;  // one line per missing layer: name, reason, advice; empty when none
 };
 
@@ -64,12 +67,18 @@ class Sandbox {
 };
 
 struct SandboxOptions {
-  std::filesystem::path jail;  // empty: find_jail()
+  std::filesystem::path jail{};    // empty: find_jail()
+  std::filesystem::path stages{};  // where "staged" copies to; empty: the system's temporary folder
+  int landlock_abi_max = 0;        // for tests: "staged" as on a kernel of this ABI; 0: all
 };
 
-// `name`: "linux", or "none", which confines nothing and is for tests and explicit wishes. Throws
-// unsupported, naming each missing layer and what to do about it.
+// `name`: "linux": namespaces, Landlock and seccomp; where there are no namespaces, "staged".
+// "staged": Landlock and seccomp alone, on copies. "none" confines nothing and is for tests and
+// explicit wishes. Throws unsupported, naming each missing layer and what to do about it.
 std::unique_ptr<Sandbox> make_sandbox(std::string_view name, const SandboxOptions& options = {});
+
+// Removes copies below `stages` that killed processes have left; what cannot be removed stays.
+void sweep_stages(const std::filesystem::path& stages);
 
 // The jail program: $CORVID_JAIL, else beside this executable, else in ../libexec/corvid. Throws
 // not_found.

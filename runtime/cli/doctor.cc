@@ -64,6 +64,12 @@ std::vector<Finding> findings() {
   for (const sandbox::Layer& layer : report.layers) {
     all.push_back({"sandbox " + layer.name, layer.works, layer.detail, layer.advice});
   }
+  if (!report.complete() && report.allows_copies()) {
+    all.push_back({"sandbox", true,
+                   "works without namespaces: commands run on copies, without sockets; they see "
+                   "other processes' command lines",
+                   ""});
+  }
   all.push_back(examine("model", "reinstall Corvid, or name a model with --model", [&] {
     const std::string file = find_shared_file(paths, "fledgling.gguf").string();
     return make_provider(file, {paths.models(), {}})->describe() + ", " + file;

@@ -18,6 +18,7 @@
 #include "runtime/erase.h"
 #include "runtime/paths.h"
 #include "runtime/run_scratch.h"
+#include "sandbox/sandbox.h"
 
 namespace corvid::runtime {
 namespace {
@@ -353,7 +354,9 @@ void forget(const MemoryArguments& arguments, CommandContext& context) {
   if (logs.has_value()) {
     logs->lock();
     erased = logs->erase();
-    sweep_scratch(find_paths().scratch());  // copies of workspaces that killed runs have left
+    const Paths paths = find_paths();
+    sweep_scratch(paths.scratch());  // copies of workspaces that killed runs have left
+    sandbox::sweep_stages(paths.stages());
   }
   report(arguments, memory->forget(found.preview, arguments.reason), found, erased);
 }

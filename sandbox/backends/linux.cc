@@ -36,6 +36,7 @@ class LinuxSandbox final : public Sandbox {
 std::unique_ptr<Sandbox> make_linux(const SandboxOptions& options) {
   const std::filesystem::path jail = options.jail.empty() ? find_jail() : options.jail;
   const LayerReport report = detect_layers(jail);
+  if (!report.complete() && report.allows_copies()) return make_sandbox("staged", options);
   if (!report.complete()) {
     fail(Code::unsupported, "the sandbox lacks a layer that it needs here:\n" + report.missing());
   }

@@ -10,7 +10,10 @@
 
 namespace corvid::jail {
 
-int drop_capabilities(State&) {
+int drop_capabilities(State& state) {
+  // Without a user namespace an ordinary user has none to drop, and may not shrink the set of those
+  // that programs can gain; with no_new_privs they gain none.
+  if (state.plan.is_staged && state.uid != 0) return 0;
   constexpr int kCapabilityMax = 63;
   for (int capability = 0; capability <= kCapabilityMax; ++capability) {
     if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0) continue;

@@ -58,7 +58,7 @@ void run_init(State& state) {
     _exit(126);
   }
   const pid_t command = fork();
-  if (command == 0) execute(state);
+  if (command == 0) execute(state, Stage::command);
   if (command < 0) {
     report(Ending::step_failed, errno, "fork");
     _exit(126);
@@ -78,8 +78,8 @@ void run_init(State& state) {
   }
 }
 
-void execute(State& state) {
-  run_steps(Stage::command, state);
+void execute(State& state, Stage stage) {
+  run_steps(stage, state);
   int error = ENOENT;
   for (const std::string& program : state.candidates) {
     execve(program.c_str(), state.argv.data(), state.environment.data());

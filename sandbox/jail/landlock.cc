@@ -61,11 +61,15 @@ int allow(int ruleset, const char* path, uint64_t rights, uint64_t handled) {
 
 int add_rules(State& state, int ruleset, uint64_t handled) {
   constexpr uint64_t kWritable = kReadAll | kWriteFile | kChange | kRefer | kTruncate;
+  // The tree of a mount namespace holds nothing that may not be read.
   state.detail = "/";
-  if (const int error = allow(ruleset, "/", kReadAll, handled)) return error;
+  if (!state.plan.is_staged) {
+    if (const int error = allow(ruleset, "/", kReadAll, handled)) return error;
+  }
   for (const MountOp& op : state.plan.mounts) {
     state.detail = op.target.c_str();
     uint64_t rights = 0;
+    if (state.plan.is_staged && op.kind == MountOp::Kind::read) rights = kReadAll;
     if (op.kind == MountOp::Kind::write || op.kind == MountOp::Kind::tmpfs) rights = kWritable;
     if (op.kind == MountOp::Kind::device || op.kind == MountOp::Kind::pts) {
       rights = kReadFile | kReadDir | kWriteFile | kIoctlDev;
@@ -85,7 +89,8 @@ int landlock_abi() {
 }
 
 int restrict_files(State& state) {
-  if (state.landlock_abi < 1) return ENOSYS;
+  constexpr int kStagedAbi = 3;  // earlier ones let a command cut off files that it may only read
+  if (state.landlock_abi < (state.plan.is_staged ? kStagedAbi : 1)) return ENOSYS;
   RulesetAttr attr = {};
   attr.handled_files = handled_by(state.landlock_abi);
   if (state.landlock_abi >= 6) attr.scoped = kScopeAbstractSocket | kScopeSignal;

@@ -57,7 +57,7 @@ int set_limits(State& state) {
   } const limits[] = {
       {RLIMIT_CORE, 0},
       {RLIMIT_FSIZE, static_cast<rlim_t>(state.plan.file_bytes_max)},
-      {RLIMIT_NPROC, static_cast<rlim_t>(state.plan.processes_max)},
+      {RLIMIT_NPROC, static_cast<rlim_t>(state.plan.processes_max + state.tasks_before)},
       {RLIMIT_NOFILE, 4096},
       {RLIMIT_MEMLOCK, 8 << 20},
       {RLIMIT_NICE, 0},

@@ -92,7 +92,12 @@ bool prepare(State& state) {
   state.source_fds.assign(state.plan.mounts.size(), -1);
   state.filter = make_filter();
   state.landlock_abi = landlock_abi();
-  return !state.filter.empty();
+  if (!state.plan.is_staged) return !state.filter.empty();
+  if (state.plan.landlock_abi_max > 0 && state.plan.landlock_abi_max < state.landlock_abi) {
+    state.landlock_abi = static_cast<int>(state.plan.landlock_abi_max);
+  }
+  state.warden_filter = make_warden_filter(state.plan.allow_network);
+  return !state.filter.empty() && !state.warden_filter.empty();
 }
 
 void report(Ending ending, int value, const char* text) {
@@ -142,6 +147,10 @@ static int run() {
     return 126;
   }
   block_signals();
+  if (state.plan.is_staged) {
+    run_steps(Stage::warden, state);
+    return run_warden(state);
+  }
   run_steps(Stage::outside, state);
   const int flags = namespace_flags(state.plan.allow_network) | SIGCHLD;
   const pid_t init = static_cast<pid_t>(syscall(SYS_clone, flags, nullptr, nullptr, nullptr, 0));

@@ -56,9 +56,11 @@ bool take_record(std::string_view& text, std::string_view key, Plan& plan) {
   if (key == "memory") return take(text, plan.memory_bytes_max);
   if (key == "processes") return take(text, plan.processes_max);
   if (key == "file") return take(text, plan.file_bytes_max);
-  if (key == "network") {
+  if (key == "unruled") return take(text, plan.unruled);
+  if (key == "landlock") return take(text, plan.landlock_abi_max);
+  if (key == "network" || key == "staged") {
     if (!take(text, number) || number > 1) return false;
-    plan.allow_network = number == 1;
+    (key == "network" ? plan.allow_network : plan.is_staged) = number == 1;
     return true;
   }
   return false;  // a plan for another version of this program

@@ -49,6 +49,11 @@ struct Plan {
   // Host folders that are made before and removed after, so that something can be protected there.
   std::vector<std::string> placeholders;
   bool allow_network = false;
+  // Without namespaces: Landlock and seccomp alone. `mounts` then holds only places to read, to
+  // write, and devices, all where they are; commands work on copies (sandbox/launch/stage.h).
+  bool is_staged = false;
+  std::string unruled;  // when staged: a folder that the caller may write in and `mounts` lacks
+  int64_t landlock_abi_max = 0;  // use no later features than this ABI's; 0: all
   int64_t memory_bytes_max = 0;
   int64_t processes_max = 0;
   int64_t file_bytes_max = 0;

@@ -130,6 +130,8 @@ bool deny_id_bits(scmp_filter_ctx filter) {
   return true;
 }
 
+}  // namespace
+
 std::vector<sock_filter> exported(scmp_filter_ctx filter) {
   std::vector<sock_filter> program;
   const int fd = memfd_create("filter", MFD_CLOEXEC);
@@ -142,8 +144,6 @@ std::vector<sock_filter> exported(scmp_filter_ctx filter) {
   if (fd >= 0) close(fd);
   return program;
 }
-
-}  // namespace
 
 std::vector<sock_filter> make_filter() {
   std::vector<sock_filter> program;

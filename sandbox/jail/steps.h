@@ -1,6 +1,7 @@
 #pragma once
 
 #include <linux/filter.h>
+#include <linux/seccomp.h>
 
 #include <vector>
 
@@ -17,6 +18,9 @@ struct State {
   std::vector<std::string> candidates;  // programs to try, in order
   std::vector<int> source_fds;          // one per MountOp, -1 where it has no source
   std::vector<sock_filter> filter;      // the seccomp program
+  std::vector<sock_filter> warden_filter;  // a second one, when staged: what the warden is asked
+  int warden_fd = -1;                   // when staged: the command's end, for the filter's listener
+  long tasks_before = 0;                // when staged: of this user, the limit of tasks counts them
   unsigned uid = 0;                     // seen before the new user namespace hides them
   unsigned gid = 0;
   int root_fd = -1;                     // the command's "/"
@@ -33,7 +37,7 @@ bool prepare(State& state);
 #include "sandbox/jail/steps.inc"
 #undef X
 
-enum class Stage { outside, init, command };
+enum class Stage { outside, init, command, warden, inmate };
 
 // Runs the steps of `stage`; the first that fails is reported and ends the process with 126.
 void run_steps(Stage stage, State& state);
@@ -45,14 +49,39 @@ void report(Ending ending, int value, const char* text = "");
 // how the command ended, and ends, which kills all others. Does not return.
 [[noreturn]] void run_init(State& state);
 
-// Executes the command. Does not return.
-[[noreturn]] void execute(State& state);
+// Takes the steps of `stage` and executes the command. Does not return.
+[[noreturn]] void execute(State& state, Stage stage);
+
+// Without namespaces: starts the command, answers what the filter asks, watches memory and
+// processes, reports how the command ended, and ends everything that it started. The exit status.
+int run_warden(State& state);
 
 // Removes the placeholders that were made and are still empty.
 void remove_placeholders(State& state);
 
+// The kernel's form of libseccomp's `filter` (a scmp_filter_ctx); empty when it cannot be made.
+std::vector<sock_filter> exported(void* filter);
+
 // The seccomp program; empty when it cannot be made.
 std::vector<sock_filter> make_filter();
+
+// The filter for a command without namespaces, on top of the other: what the kernel does not
+// confine there is refused, or left to the warden. Empty when it cannot be made.
+std::vector<sock_filter> make_warden_filter(bool allow_network);
+
+// A system call that waits for the warden's answer, through a listener of make_warden_filter's
+// program.
+struct AskedCall {
+  int listener = -1;
+  seccomp_notif call = {};
+  bool starts_task() const;  // a process or thread
+};
+
+// Takes the next one; false when its caller has died.
+bool receive_call(int listener, AskedCall& asked);
+
+// Does it or refuses it.
+void answer_call(const State& state, const AskedCall& asked);
 
 // Writes to a file that exists (of /proc mostly). 0 or an errno.
 int write_text(const char* path, const char* text);

@@ -32,6 +32,9 @@ std::string encode(const jail::Plan& plan) {
   }
   for (const std::string& path : plan.placeholders) put(text, "placeholder", path);
   put(text, "network", plan.allow_network ? "1" : "0");
+  put(text, "staged", plan.is_staged ? "1" : "0");
+  put(text, "unruled", plan.unruled);
+  put(text, "landlock", std::to_string(plan.landlock_abi_max));
   put(text, "memory", std::to_string(plan.memory_bytes_max));
   put(text, "processes", std::to_string(plan.processes_max));
   put(text, "file", std::to_string(plan.file_bytes_max));

@@ -64,6 +64,8 @@ class Arena {
     put_file(outside() / "secret", "the outer secret\n");
     put_file(home() / ".ssh/id_rsa", "the private key\n");
     put_file(home() / ".netrc", "the password\n");
+    fs::create_directory(stages());
+    fs::permissions(stages(), fs::perms::owner_all);
     fs::copy_file(fs::path(CORVID_BINARY_DIR) / "corvid-jail", jail());
     fs::permissions(jail(), fs::perms(0755));
     profile = sandbox::system_profile({"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
@@ -79,6 +81,7 @@ class Arena {
   fs::path outside() const { return root_ / "outside"; }
   fs::path home() const { return root_ / "home"; }
   fs::path jail() const { return root_ / "corvid-jail"; }
+  fs::path stages() const { return root_ / "stages"; }
   Who who() const { return who_; }
 
   // Gives everything to the identity that the attack runs as.
@@ -119,7 +122,7 @@ class Arena {
                        const std::string& backend = "linux") const {
     const std::string text = as_identity([&] {
       setenv("CORVID_TEST_TOKEN", "the token", 1);
-      const auto box = sandbox::make_sandbox(backend, {jail()});
+      const auto box = sandbox::make_sandbox(backend, {.jail = jail(), .stages = stages()});
       sandbox::Command command;
       command.argv = {"/bin/sh", "-c", script};
       command.cwd = workspace();
@@ -183,6 +186,7 @@ struct Attack {
   // Makes the control's profile; without it the control runs without a sandbox.
   std::function<void(Arena&, sandbox::Profile&)> allow = {};
   bool control_needs_root = false;  // ordinary users cannot do it outside of a sandbox either
+  bool needs_namespaces = false;    // what the sandbox on copies does not promise
   const char* skip_when = "";  // the control prints this where the kernel itself forbids the attack
 };
 
@@ -196,6 +200,25 @@ inline std::string missing_layers() {
   return report.missing();
 }
 
+// With namespaces, and without.
+inline std::vector<std::string> backends_here() {
+  const auto report = sandbox::detect_layers(fs::path(CORVID_BINARY_DIR) / "corvid-jail");
+  std::vector<std::string> backends;
+  if (report.complete()) backends.emplace_back("linux");
+  if (report.allows_copies()) backends.emplace_back("staged");
+  return backends;
+}
+
+// Says SKIP where there is none.
+inline std::vector<std::pair<Who, std::string>> cases_here() {
+  std::vector<std::pair<Who, std::string>> cases;
+  for (const Who who : identities()) {
+    for (const std::string& backend : backends_here()) cases.emplace_back(who, backend);
+  }
+  if (cases.empty()) WARN("SKIP: " << missing_layers());
+  return cases;
+}
+
 inline void expect_blocked(const Attack& attack) {
   for (const std::string& tool : attack.tools) {
     if (!has_tool(tool)) {
@@ -203,17 +226,19 @@ inline void expect_blocked(const Attack& attack) {
       return;
     }
   }
-  if (const std::string missing = missing_layers(); !missing.empty()) {
-    WARN("SKIP: " << missing);
+  const std::vector<std::string> backends = backends_here();
+  if (backends.empty()) {
+    WARN("SKIP: " << missing_layers());
     return;
   }
   for (const Who who : identities()) {
     INFO("as " << name_of(who));
-    {
+    for (const std::string& backend : backends) {
+      if (attack.needs_namespaces && backend == "staged") continue;
       Arena arena(who);
       if (attack.prepare) attack.prepare(arena);
-      const sandbox::Outcome outcome = arena.run(attack.script, arena.profile);
-      INFO("attack: exit " << outcome.exit_code << "\n" << outcome.output);
+      const sandbox::Outcome outcome = arena.run(attack.script, arena.profile, backend);
+      INFO(backend << ", attack: exit " << outcome.exit_code << "\n" << outcome.output);
       CHECK_FALSE(succeeds(attack, arena, outcome));
     }
     if (attack.control_needs_root && who == Who::user) continue;
@@ -222,7 +247,7 @@ inline void expect_blocked(const Attack& attack) {
     sandbox::Profile allowed = arena.profile;
     if (attack.allow) attack.allow(arena, allowed);
     const sandbox::Outcome outcome =
-        arena.run(attack.script, allowed, attack.allow ? "linux" : "none");
+        arena.run(attack.script, allowed, attack.allow ? backends.front() : "none");
     if (*attack.skip_when != '\0' && outcome.output.find(attack.skip_when) != std::string::npos) {
       WARN("SKIP control: this kernel forbids it to everybody");
       continue;

@@ -58,7 +58,7 @@ TEST_CASE("The root folder cannot be changed") {
 
 TEST_CASE("Device nodes cannot be made, read or written") {
   expect_blocked({.script = "mknod memory c 1 1 && echo ESCAPED; "
-                            "test -e /dev/mem -o -e /dev/kmsg -o -e /dev/vda && echo ESCAPED",
+                            "for d in /dev/mem /dev/kmsg /dev/vda; do : < $d && echo ESCAPED; done",
                   .tools = {"mknod"},
                   .control_needs_root = true});
 }
@@ -77,7 +77,7 @@ TEST_CASE("Kernel settings cannot be written by way of a descriptor's link") {
 }
 
 TEST_CASE("The kernel's view of devices in /sys is out of reach") {
-  expect_blocked({.script = "test -e /sys/kernel && echo ESCAPED"});
+  expect_blocked({.script = "ls /sys/kernel >/dev/null && echo ESCAPED"});
 }
 
 TEST_CASE("The kernel's log cannot be read") {

@@ -57,7 +57,8 @@ TEST_CASE("The host's files cannot be reached through another process's root") {
 
 TEST_CASE("Other processes of the machine are not seen") {
   expect_blocked({.script = "n=$(ls /proc | grep -c '^[0-9]'); test \"$n\" -gt 8 && echo ESCAPED; "
-                            "test -d \"/proc/$HARNESS_PID/fd\" && echo ESCAPED"});
+                            "test -d \"/proc/$HARNESS_PID/fd\" && echo ESCAPED",
+                  .needs_namespaces = true});
 }
 
 TEST_CASE("The harness cannot be signalled") {
@@ -106,19 +107,17 @@ TEST_CASE("No process survives its command") {
 }
 
 TEST_CASE("No process survives a harness that is killed") {
-  if (const std::string missing = missing_layers(); !missing.empty()) {
-    WARN("SKIP: " << missing);
-    return;
-  }
-  for (const Who who : identities()) {
-    INFO("as " << name_of(who));
+  for (const auto& [who, backend] : cases_here()) {
+    INFO(backend << " as " << name_of(who));
     Arena arena(who);
     fs::remove_all(arena.workspace() / ".git");
     arena.own();
-    const std::string number = "77" + std::to_string(getpid()) + "." + std::to_string(int(who));
+    const std::string number = "77" + std::to_string(getpid()) + "." + std::to_string(int(who)) +
+                               std::to_string(backend.size());
     const pid_t harness = fork();
     if (harness == 0) {
-      arena.run("sleep " + number + " & setsid sleep " + number + "; true", arena.profile);
+      arena.run("sleep " + number + " & setsid sleep " + number + "; true", arena.profile,
+                backend);
       _exit(0);
     }
     CHECK(comes_true([&] { return count_processes(number) > 2; }));  // the shell and both sleeps

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "runtime/run_ending.h"
 #include "tests/e2e/fixture.h"
 
 using namespace corvid;
@@ -24,6 +25,24 @@ TEST_CASE("attempts without a winner say the best that any of them reached") {
   CHECK(said({"failed", "unverified"}, 1) == "unverified");
   CHECK(said({"limit", "limit"}, 0) == "limit");
   CHECK(said({}, std::nullopt) == "failed");
+}
+
+TEST_CASE("attempts that ended with an error are not told as failed checks") {
+  runtime::AttemptsResult tried;
+  tried.tried = 2;
+  for (const char* status : {"failed", "error"}) {
+    runtime::AttemptOutcome outcome;
+    outcome.index = int(tried.outcomes.size());
+    outcome.status = status;
+    if (outcome.status == "error") outcome.text = "no room for a copy";
+    tried.outcomes.push_back(outcome);
+  }
+  tried.best = 0;
+  runtime::RunResult result;
+  runtime::settle_attempts(result, tried, 2);
+  CHECK(result.status == "failed");
+  CHECK(result.message.find("none of 2 attempts passes the check (1 ended with an error: no room "
+                            "for a copy)") == 0);
 }
 
 TEST_CASE("a winner is applied in a workspace with links, large files and programs") {

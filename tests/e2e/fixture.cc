@@ -91,8 +91,9 @@ Json call(const std::string& name, const Json& arguments) {
 
 bool sandbox_works() {
   const sandbox::LayerReport report = sandbox::detect_layers();
-  if (!report.complete()) WARN("SKIP: no sandbox here: " << report.missing());
-  return report.complete();
+  const bool works = report.complete() || report.allows_copies();
+  if (!works) WARN("SKIP: no sandbox here: " << report.missing());
+  return works;
 }
 
 }  // namespace corvid::test

@@ -11,7 +11,7 @@ namespace {
 
 const std::string kWrong = "    return a - b", kRight = "    return a + b";
 
-std::vector<Json> repair() {
+std::vector<Json> repair_replies() {
   return {call("shell", {{"command", kCheck}}), call("read_file", {{"path", "calc.py"}}),
           call("edit_file", {{"path", "calc.py"}, {"old_text", kWrong}, {"new_text", kRight}}),
           call("finish", {{"summary", "add adds"}})};
@@ -27,7 +27,7 @@ std::vector<std::string> run_arguments(const Scene& scene, const std::string& mo
 TEST_CASE("a task is done, verified in a clean copy, remembered and undone") {
   if (!sandbox_works()) return;
   const Scene scene;
-  auto arguments = run_arguments(scene, scene.script(repair()));
+  auto arguments = run_arguments(scene, scene.script(repair_replies()));
   arguments.insert(arguments.end(), {"--verify", kCheck});
   const ProcessResult run = scene.corvid(arguments);
   const Json result = result_of(run);

@@ -1,0 +1,120 @@
+#include "sandbox/jail/process_tree.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace corvid::jail {
+namespace {
+
+constexpr int kDepthMax = 100'000;
+
+// Calls `visit(number of the process)` for every process of the machine.
+template <typename Visit>
+void each_process(Visit visit) {
+  DIR* folder = opendir("/proc");
+  if (folder == nullptr) return;
+  while (const dirent* entry = readdir(folder)) {
+    if (isdigit(static_cast<unsigned char>(entry->d_name[0]))) visit(atoi(entry->d_name));
+  }
+  closedir(folder);
+}
+
+}  // namespace
+
+// Fields 4 (parent), 5 (group), 20 (threads) and 24 (resident pages); the name before them may hold
+// anything, a parenthesis too.
+bool read_process(pid_t pid, TreeProcess& process) {
+  char text[1024];
+  snprintf(text, sizeof text, "/proc/%d/stat", pid);
+  const int fd = open(text, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const ssize_t got = read(fd, text, sizeof text - 1);
+  close(fd);
+  if (got <= 0) return false;
+  text[got] = '\0';
+  const char* at = strrchr(text, ')');
+  if (at == nullptr) return false;
+  process.pid = pid;
+  int field = 2;
+  for (; *at != '\0' && field < 24; ++at) {
+    if (*at != ' ') continue;
+    ++field;
+    if (field == 4) process.parent = atoi(at + 1);
+    if (field == 5) process.group = atoi(at + 1);
+    if (field == 20) process.threads = atol(at + 1);
+    if (field == 24) process.resident_pages = atol(at + 1);
+  }
+  return field == 24;
+}
+
+std::vector<TreeProcess> descendants() {
+  std::unordered_map<pid_t, std::vector<TreeProcess>> children;
+  each_process([&](pid_t pid) {
+    TreeProcess process;
+    if (read_process(pid, process)) children[process.parent].push_back(process);
+  });
+  std::vector<TreeProcess> found;
+  std::unordered_set<pid_t> seen = {getpid()};  // a number may come again within the pass
+  std::vector<pid_t> open_ones = {getpid()};
+  while (!open_ones.empty()) {
+    const pid_t parent = open_ones.back();
+    open_ones.pop_back();
+    for (const TreeProcess& child : children[parent]) {
+      if (!seen.insert(child.pid).second) continue;
+      found.push_back(child);
+      open_ones.push_back(child.pid);
+    }
+  }
+  return found;
+}
+
+bool is_descendant(pid_t pid) {
+  const pid_t self = getpid();
+  for (int depth = 0; depth < kDepthMax && pid > 1; ++depth) {
+    TreeProcess process;
+    if (!read_process(pid, process)) return false;
+    if (process.parent == self) return true;
+    pid = process.parent;
+  }
+  return false;
+}
+
+void end_descendants() {
+  for (;;) {
+    for (const TreeProcess& process : descendants()) kill(process.pid, SIGKILL);
+    pid_t done = 0;
+    do {
+      done = waitpid(-1, nullptr, WNOHANG);
+    } while (done > 0);
+    if (done < 0 && errno == ECHILD) return;
+    usleep(1000);
+  }
+}
+
+long count_tasks_of(unsigned uid) {
+  long count = 0;
+  each_process([&](pid_t pid) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d", pid);
+    struct stat status = {};
+    TreeProcess process;
+    if (stat(path, &status) != 0 || status.st_uid != uid) return;
+    if (read_process(pid, process)) count += process.threads;
+  });
+  return count;
+}
+
+}  // namespace corvid::jail

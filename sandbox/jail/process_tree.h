@@ -1,0 +1,34 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <vector>
+
+// Processes without a namespace of their own, told apart by who started them. For the warden, which
+// may allocate.
+namespace corvid::jail {
+
+struct TreeProcess {
+  pid_t pid = 0;
+  pid_t parent = 0;
+  pid_t group = 0;
+  long threads = 0;
+  long resident_pages = 0;
+};
+
+// Of one process or thread; false when it is gone.
+bool read_process(pid_t pid, TreeProcess& process);
+
+// All that this process has started, and what these have; orphans too, since it adopts them.
+std::vector<TreeProcess> descendants();
+
+// Whether `pid`, a process or thread, is one of them.
+bool is_descendant(pid_t pid);
+
+// Ends all of them, and returns when none is left.
+void end_descendants();
+
+// Processes and threads of this user.
+long count_tasks_of(unsigned uid);
+
+}  // namespace corvid::jail

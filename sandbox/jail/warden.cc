@@ -1,0 +1,223 @@
+// The process above a command without namespaces: it adopts what the command leaves, answers its
+// filter, watches memory and processes, and ends all of them. Nothing is started without its
+// answer: what it ends cannot grow meanwhile, and without it nothing is started any more.
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "sandbox/jail/process_tree.h"
+#include "sandbox/jail/steps.h"
+
+namespace corvid::jail {
+namespace {
+
+constexpr int kLookEveryMs = 20;
+
+int receive_listener(int channel) {
+  char byte = 0;
+  iovec content = {&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message = {};
+  message.msg_iov = &content;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  if (recvmsg(channel, &message, MSG_CMSG_CLOEXEC) != 1) return -1;
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return -1;
+  int listener = -1;
+  memcpy(&listener, CMSG_DATA(header), sizeof listener);
+  return listener;
+}
+
+long resident_bytes(const std::vector<TreeProcess>& processes) {
+  long pages = 0;
+  for (const TreeProcess& process : processes) pages += process.resident_pages;
+  return pages * sysconf(_SC_PAGESIZE);
+}
+
+// Shared pages divided among their owners.
+long exact_bytes(const std::vector<TreeProcess>& processes) {
+  long bytes = 0;
+  for (const TreeProcess& process : processes) {
+    char text[2048];
+    snprintf(text, sizeof text, "/proc/%d/smaps_rollup", process.pid);
+    const int fd = open(text, O_RDONLY | O_CLOEXEC);
+    const ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (fd >= 0) close(fd);
+    const char* pss = nullptr;
+    if (got > 0) {
+      text[got] = '\0';
+      pss = strstr(text, "\nPss:");
+    }
+    bytes += pss != nullptr ? atol(pss + 5) * 1024
+                            : process.resident_pages * sysconf(_SC_PAGESIZE);
+  }
+  return bytes;
+}
+
+int64_t now_ms() {
+  timespec now = {};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
+}
+
+class Warden {
+ public:
+  Warden(State& state, pid_t command, int signals, int channel)
+      : state_(state), command_(command), signals_(signals), channel_(channel) {}
+
+  int run() {
+    for (;;) {
+      pollfd fds[] = {{signals_, POLLIN, 0},
+                      {kLifelineFd, POLLIN, 0},
+                      {channel_, POLLIN, 0},
+                      {listener_, POLLIN, 0}};
+      const int ready = poll(fds, 4, kLookEveryMs);
+      if (ready < 0 && errno != EINTR) return end(126);
+      if (fds[1].revents != 0 || is_told_to_end()) return end(126);
+      if (fds[2].revents != 0) take_listener();
+      if ((fds[3].revents & POLLIN) != 0 && !answer()) return end(0);
+      if ((fds[3].revents & POLLIN) == 0 && fds[3].revents != 0) listener_ = -1;  // nobody has it
+      if (has_ended()) return 0;
+      if (is_time_to_look() && exceeds_limits()) return end(0);
+    }
+  }
+
+ private:
+  int end(int exit_status) {
+    end_descendants();
+    return exit_status;
+  }
+
+  bool is_told_to_end() {
+    signalfd_siginfo signal;
+    bool is_told = false;
+    while (read(signals_, &signal, sizeof signal) == sizeof signal) {
+      is_told |= signal.ssi_signo == SIGTERM;
+    }
+    return is_told;
+  }
+
+  void take_listener() {
+    listener_ = receive_listener(channel_);
+    close(channel_);
+    channel_ = -1;
+  }
+
+  // Reaps. When the command itself has ended: ends what it left, and reports.
+  bool has_ended() {
+    int ending = 0;
+    bool is_over = false;
+    for (;;) {
+      int status = 0;
+      const pid_t done = waitpid(-1, &status, WNOHANG);
+      if (done <= 0) break;
+      if (done != command_) continue;
+      is_over = true;
+      ending = status;
+    }
+    if (!is_over) return false;
+    long left_count = 0;
+    for (const TreeProcess& process : descendants()) left_count += process.threads;
+    end_descendants();
+    char left[24];
+    snprintf(left, sizeof left, "%ld", left_count);
+    // 126 after a failed step or exec: the child has reported already, and the first report counts.
+    if (WIFEXITED(ending)) report(Ending::exited, WEXITSTATUS(ending), left);
+    if (WIFSIGNALED(ending)) report(Ending::killed, WTERMSIG(ending), left);
+    return true;
+  }
+
+  // False when the command would have more processes than it may.
+  bool answer() {
+    AskedCall asked;
+    if (!receive_call(listener_, asked)) return true;
+    if (asked.starts_task() && --tasks_left_ < 0 && (exceeds_limits() || --tasks_left_ < 0)) {
+      report(Ending::processes_exceeded, 0);
+      return false;
+    }
+    answer_call(state_, asked);
+    return true;
+  }
+
+  // However many calls are to be answered, and however many processes the machine has.
+  bool is_time_to_look() const { return now_ms() >= look_at_ms_; }
+
+  bool exceeds_limits() {
+    const int64_t begin_ms = now_ms();
+    const std::vector<TreeProcess> processes = descendants();
+    const int64_t end_ms = now_ms();
+    look_at_ms_ = end_ms + std::max<int64_t>(kLookEveryMs, end_ms - begin_ms);
+    long task_count = 0;
+    for (const TreeProcess& process : processes) task_count += process.threads;
+    const Plan& plan = state_.plan;
+    tasks_left_ = plan.processes_max - task_count;
+    if (tasks_left_ < 0) {
+      report(Ending::processes_exceeded, 0);
+      return true;
+    }
+    if (resident_bytes(processes) <= plan.memory_bytes_max) return false;
+    if (exact_bytes(processes) <= plan.memory_bytes_max) return false;
+    report(Ending::memory_exceeded, 0);
+    return true;
+  }
+
+  State& state_;
+  pid_t command_;
+  int signals_;
+  int channel_;
+  int listener_ = -1;
+  int64_t look_at_ms_ = 0;
+  int64_t tasks_left_ = 0;  // that may be started before it is counted again
+};
+
+}  // namespace
+
+int adopt_orphans(State& state) {
+  if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return errno;
+  state.tasks_before = count_tasks_of(state.uid);
+  return prctl(PR_SET_DUMPABLE, 0) == 0 ? 0 : errno;
+}
+
+int run_warden(State& state) {
+  signal(SIGPIPE, SIG_IGN);
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGCHLD);
+  sigaddset(&signals, SIGTERM);
+  const int signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+  int channel[2] = {-1, -1};
+  if (signal_fd < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) != 0) {
+    report(Ending::step_failed, errno, "warden");
+    return 126;
+  }
+  const pid_t command = fork();
+  if (command == 0) {
+    state.warden_fd = channel[1];
+    execute(state, Stage::inmate);
+  }
+  if (command < 0) {
+    report(Ending::step_failed, errno, "fork");
+    return 126;
+  }
+  close(channel[1]);
+  const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (nothing >= 0) {
+    for (int fd = 0; fd <= 2; ++fd) dup2(nothing, fd);
+  }
+  return Warden(state, command, signal_fd, channel[0]).run();
+}
+
+}  // namespace corvid::jail
