@@ -23,12 +23,12 @@ using Token = int32_t;
 
 struct EngineOptions {
   std::string backend = "cpu";  // a line of backends.inc
-  std::string cpu_level;        // "scalar" or "avx2"; empty: CORVID_CPU, else the best this CPU has
+  std::string cpu_level;        // "scalar", "avx2" or "avx512"; empty: CORVID_CPU, else the best
   int thread_count = 0;         // 0: as many as there are cores
   int chunk_tokens = 64;        // prefill chunk; its borders sit at absolute positions
   // Multiplies quantized weights with activations rounded to 8 bits (per 32 values): faster, and as
-  // far from the exact product as llama.cpp is.
-  bool int8_activations = false;
+  // far from the exact product as llama.cpp is. Weights of other types are multiplied exactly.
+  bool int8_activations = true;
   // Reads the model's draft head (multi-token prediction) and keeps it ready for draft(). Throws
   // unsupported where the file has none. State files fit engines with the same choice only.
   bool draft_head = false;

@@ -72,6 +72,7 @@ class GgufFile {
   std::optional<std::vector<bool>> bool_array(std::string_view key) const;
   std::optional<std::vector<std::string>> string_array(std::string_view key) const;
   bool has(std::string_view key) const;
+  bool is_mapped() const;  // by open(): the system can read its pages again
   bool is_array(std::string_view key) const;
   std::vector<std::string> keys() const;                 // in file order
   std::string value_text(std::string_view key) const;    // for people; arrays are cut short

@@ -1,8 +1,12 @@
 // Vector kernels for the instruction set that is there, shared out over threads.
 
 #include <algorithm>
+#include <cstdint>
 #include <thread>
 #include <vector>
+
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "engine/backends/common/plain_ops.h"
 #include "engine/backends/common/weight_groups.h"
@@ -15,11 +19,22 @@ namespace {
 
 // Multiplications below which waking the threads costs more than it gives.
 constexpr int64_t kParallelWork = 1 << 20;
+constexpr int64_t kSlow = 16;       // multiplications that an element of other work is worth
+constexpr int64_t kElements = 256;  // of such work that stay together: whole vectors
 constexpr int kThreadsMax = 256;
 
 int thread_count(int asked) {
   if (asked <= 0) asked = static_cast<int>(std::thread::hardware_concurrency());
   return std::clamp(asked, 1, kThreadsMax);
+}
+
+// Whole pages of the file under `w` leave this process's memory; who reads them gets them again.
+void give_back(const Matrix& w) {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<uintptr_t>(w.data);
+  const uintptr_t first = (begin + page - 1) / page * page;
+  const uintptr_t end = (begin + static_cast<uintptr_t>(w.row_bytes() * w.out)) / page * page;
+  if (first < end) (void)::madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
 }
 
 class CpuOps final : public Ops {
@@ -36,7 +51,12 @@ class CpuOps final : public Ops {
   }
 
   void matmul(const Matrix& w, const float* x, int64_t rows, float* y) override {
-    if (int8_activations_ && find_unpack(w.type) != nullptr) return int8_matmul(w, x, rows, y);
+    if (int8_activations_ && find_unpack(w.type) != nullptr) {
+      if (w.slot && kernels_.packed_matmul != nullptr && can_pack(w)) {
+        return packed_matmul(pack(w), x, rows, y);
+      }
+      return int8_matmul(w, x, rows, y);
+    }
     const int64_t scratch_floats = matmul_scratch(w);
     const bool direct = scratch_floats > 0 && kernels_.quantized_matmul != nullptr;
     if (!direct) reserve(scratch_floats);
@@ -50,16 +70,35 @@ class CpuOps final : public Ops {
     plain_gather(w, ids, y);
   }
 
-  void norm(const NormArgs& args) override { kernels_.norm(args); }
+  void norm(const NormArgs& args) override {
+    share(kSlow * args.rows * args.width, args.rows, args.weight_rows,
+          [&](int, int64_t begin, int64_t end) {
+            NormArgs part = args;
+            part.x += begin * args.width;
+            part.y += begin * args.width;
+            part.rows = end - begin;
+            kernels_.norm(part);
+          });
+  }
+
   void rope(const RopeArgs& args) override { plain_rope(args); }
-  void add(const float* x, float* y, int64_t count) override { kernels_.add(x, y, count); }
+
+  void add(const float* x, float* y, int64_t count) override {
+    share(kSlow * count, count, kElements, [&](int, int64_t begin, int64_t end) {
+      kernels_.add(x + begin, y + begin, end - begin);
+    });
+  }
 
   void activate(Activation kind, float* x, int64_t count) override {
-    kernels_.activate(kind, x, count);
+    share(2 * kSlow * count, count, kElements, [&](int, int64_t begin, int64_t end) {
+      kernels_.activate(kind, x + begin, end - begin);
+    });
   }
 
   void gate(Activation kind, const float* gate, float* x, int64_t count) override {
-    kernels_.gate(kind, gate, x, count);
+    share(2 * kSlow * count, count, kElements, [&](int, int64_t begin, int64_t end) {
+      kernels_.gate(kind, gate + begin, x + begin, end - begin);
+    });
   }
 
   void affine(const float* scale, const float* bias, float* x, int64_t rows,
@@ -68,17 +107,35 @@ class CpuOps final : public Ops {
   }
 
   void attention(const AttentionArgs& args) override {
-    const int64_t length = attention_scratch(args);
-    reserve(length);
-    share(args.rows * args.heads * length * (args.key_dim + args.value_dim),
-          args.rows * args.heads, 1, [&](int worker, int64_t begin, int64_t end) {
+    const int64_t group = args.heads / args.kv_heads;
+    int64_t heads = std::min(group, kAttentionQueries);
+    const int64_t rows = std::max<int64_t>(1, kAttentionQueries / heads);
+    const int64_t blocks = (args.rows + rows - 1) / rows;
+    // Fewer heads in a part where threads would be idle.
+    while (heads > 1 && blocks * args.kv_heads * ((group + heads - 1) / heads) <
+                            pool_.thread_count()) {
+      heads = (heads + 1) / 2;
+    }
+    const int64_t splits = (group + heads - 1) / heads, parts = args.kv_heads * splits;
+    reserve(attention_scratch(args, heads * rows));
+    const AttentionSpan all = attention_span(args, 0, args.rows);
+    share(args.rows * args.heads * (all.end - all.first) * (args.key_dim + args.value_dim),
+          blocks * parts, 1, [&](int worker, int64_t begin, int64_t end) {
             for (int64_t i = begin; i < end; ++i) {
-              kernels_.attention(args, i / args.heads, i % args.heads, scratch(worker));
+              const int64_t row = i / parts * rows, split = i % parts % splits;
+              const int64_t head = i % parts / splits * group + split * heads;
+              kernels_.attention(args,
+                                 {row, std::min(rows, args.rows - row), head,
+                                  std::min(heads, group - split * heads)},
+                                 scratch(worker));
             }
           });
   }
 
-  void conv(const ConvArgs& args) override { kernels_.conv(args); }
+  void conv(const ConvArgs& args) override {
+    share(2 * kSlow * args.rows * args.channels, args.channels, kElements,
+          [&](int, int64_t begin, int64_t end) { kernels_.conv(args, begin, end); });
+  }
 
   void delta(const DeltaArgs& args) override {
     reserve(delta_scratch(args));
@@ -104,6 +161,28 @@ class CpuOps final : public Ops {
     });
   }
 
+  const PackedMatrix& pack(const Matrix& w) {
+    if (w.slot->packed == nullptr) {
+      const auto packed = make_packed(w);
+      share(w.in * w.out, packed->panels, 1,
+            [&](int, int64_t begin, int64_t end) { pack_panels(w, *packed, begin, end); });
+      if (w.slot->source_is_file) give_back(w);
+      w.slot->packed = packed;
+    }
+    return *w.slot->packed;
+  }
+
+  void packed_matmul(const PackedMatrix& w, const float* x, int64_t rows, float* y) {
+    const TiledRows tiles = tiled_.reserve(rows, w.in);
+    const RoundTilesArgs round{x, rows, w.in, packed_shape(w.type), tiles};
+    share(kSlow * rows * w.in, rows, 1, [&](int, int64_t begin, int64_t end) {
+      kernels_.round_tiles(round, begin, end);
+    });
+    share(w.in * w.out * rows, w.panels, 1, [&](int, int64_t begin, int64_t end) {
+      kernels_.packed_matmul({w, tiles, rows, y}, begin, end);
+    });
+  }
+
   template <typename Body>
   void share(int64_t work, int64_t count, int64_t grain, const Body& body) {
     if (work < kParallelWork) return body(0, 0, count);
@@ -122,6 +201,7 @@ class CpuOps final : public Ops {
   ThreadPool pool_;
   std::vector<std::vector<float>> scratch_;
   RoundedBuffer rounded_;
+  TiledBuffer tiled_;
   bool int8_activations_;
 };
 

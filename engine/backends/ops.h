@@ -13,11 +13,20 @@
 
 namespace corvid::engine {
 
+// Where a backend keeps a matrix in a form of its own, made at its first use. Copies of a Matrix
+// share it; one backend uses it.
+struct PackedMatrix;
+struct PackedSlot {
+  std::shared_ptr<const PackedMatrix> packed;
+  bool source_is_file = false;  // `data` is mapped from a file: its pages need not stay in memory
+};
+
 // A weight matrix: `out` rows of `in` values, packed as `type`. The model file owns `data`.
 struct Matrix {
   TensorType type = TensorType::f32;
   int64_t in = 0, out = 0;
   const std::byte* data = nullptr;
+  std::shared_ptr<PackedSlot> slot;  // null: is used as it is
 
   int64_t row_bytes() const {
     const TypeInfo& info = type_info(type);

@@ -252,6 +252,7 @@ std::optional<std::vector<bool>> GgufFile::bool_array(std::string_view key) cons
 std::optional<std::vector<std::string>> GgufFile::string_array(std::string_view key) const {
   return impl_->metadata.string_array(key, impl_->name);
 }
+bool GgufFile::is_mapped() const { return impl_->mapping != nullptr; }
 bool GgufFile::has(std::string_view key) const { return impl_->metadata.find(key) != nullptr; }
 bool GgufFile::is_array(std::string_view key) const {
   const Metadata::Value* value = impl_->metadata.find(key);

@@ -27,11 +27,16 @@ std::string evaluated_types() {
   return names;
 }
 
+std::shared_ptr<PackedSlot> new_slot(bool source_is_file) {
+  return std::make_shared<PackedSlot>(PackedSlot{nullptr, source_is_file});
+}
+
 }  // namespace
 
 Linear slice(const Linear& all, int64_t first, int64_t count) {
   Linear part = all;
   part.weight.out = count;
+  if (all.weight.slot) part.weight.slot = new_slot(all.weight.slot->source_is_file);
   part.weight.data += first * all.weight.row_bytes();
   if (!all.bias.empty()) {
     part.bias.assign(all.bias.begin() + first, all.bias.begin() + first + count);
@@ -124,7 +129,7 @@ const TensorView& ModelReader::shaped(const std::string& name,
 Matrix ModelReader::matrix(const std::string& name, int64_t in, int64_t out) const {
   const TensorView& view = shaped(name, {in, out});
   require(view.shape[0] == in, "tensor '" + name + "' has its dimensions exchanged", name);
-  return {view.type, in, out, view.data};
+  return {view.type, in, out, view.data, new_slot(file_.is_mapped())};
 }
 
 Linear ModelReader::linear(const std::string& name, int64_t in, int64_t out) const {
@@ -147,7 +152,7 @@ std::vector<Linear> ModelReader::linears(const std::string& name, int64_t in, in
   }
   std::vector<Linear> result;
   for (int64_t i = 0; i < count; ++i) {
-    Linear slice{{view.type, in, out, view.data}, {}};
+    Linear slice{{view.type, in, out, view.data, new_slot(file_.is_mapped())}, {}};
     slice.weight.data += i * out * slice.weight.row_bytes();
     if (!bias.empty()) {
       slice.bias.assign(bias.begin() + i * out, bias.begin() + (i + 1) * out);

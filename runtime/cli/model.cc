@@ -43,7 +43,7 @@ struct ModelArguments {
   float top_p = -1, min_p = -1;
   uint64_t seed = 0;
   bool json = false, parse_special = false, add_special = false, detokenize = false;
-  bool no_generation_prompt = false, chat = false, int8 = false;
+  bool no_generation_prompt = false, chat = false, exact = false;
 };
 
 std::string read_stdin() {
@@ -54,7 +54,7 @@ std::unique_ptr<engine::Engine> load(const ModelArguments& arguments, int chunk_
   engine::EngineOptions options;
   options.thread_count = arguments.threads;
   options.chunk_tokens = chunk_tokens;
-  options.int8_activations = arguments.int8;
+  options.int8_activations = !arguments.exact;
   options.draft_head = arguments.draft == "mtp";
   return engine::Engine::load(find_model(arguments.file), options);
 }
@@ -352,7 +352,7 @@ void bench(const ModelArguments& arguments) {
   bench.decode_tokens = arguments.bench_count;
   bench.repeat = arguments.repeat;
   bench.threads = arguments.threads;
-  bench.int8_activations = arguments.int8;
+  bench.int8_activations = !arguments.exact;
   bench.json = arguments.json;
   run_model_bench(bench);
 }
@@ -369,11 +369,12 @@ void add_model(Command& app, CommandContext& context) {
     made.flag("--json", arguments->json, "For programs");
     return made;
   };
-  const auto add_int8 = [&](Command made) {
-    made.flag("--int8", arguments->int8, "Round activations to 8 bits: faster, less exact");
+  const auto add_exact = [&](Command made) {
+    made.flag("--exact", arguments->exact,
+              "Multiply quantized weights without rounding activations to 8 bits: slower");
   };
   const auto add_input = [&](Command made) {
-    add_int8(made);
+    add_exact(made);
     made.option("--tokens", arguments->tokens, "Ids, separated by commas");
     made.option("-p,--prompt", arguments->prompt, "Text");
     made.option("-f,--prompt-file", arguments->prompt_file, "Text from a file");
@@ -433,7 +434,7 @@ void add_model(Command& app, CommandContext& context) {
   bench_command.option("-n", arguments->bench_count, "Tokens to decode").range(0, 1 << 20);
   bench_command.option("-d", arguments->depths, "Depths at which: 0,4096");
   add_threads(bench_command);
-  add_int8(bench_command);
+  add_exact(bench_command);
   bench_command.option("-r", arguments->repeat, "Runs").range(1, 1000);
   bench_command.callback([arguments] { bench(*arguments); });
   add_model_tools(group);

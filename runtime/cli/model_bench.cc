@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <numeric>
 #include <string>
@@ -26,6 +27,22 @@ using engine::Token;
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
+
+// Seconds of the clock and of the processor, all threads together.
+struct Seconds {
+  double wall = 0, cpu = 0;
+};
+
+class Watch {
+ public:
+  Seconds elapsed() const {
+    return {seconds_since(begin_), double(std::clock() - cpu_begin_) / CLOCKS_PER_SEC};
+  }
+
+ private:
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  std::clock_t cpu_begin_ = std::clock();
+};
 
 // Bytes per second that `threads` threads read from memory: the best of some rounds over more than
 // any cache holds.
@@ -87,6 +104,10 @@ class Bench {
     outline_ = engine::outline(engine_->file());
     needs_ = engine::memory_needs(engine_->file()).value_or(engine::MemoryNeeds{});
     row_.resize(static_cast<size_t>(engine_->summary().vocab_size));
+    // Weights are brought into the form that kernels read when they are first used.
+    const auto first = engine_->open();
+    engine_->append(*first, tokens(0, 1), row_, false, {});
+    first_token_seconds_ = seconds_since(begin);
   }
 
   void run() {
@@ -113,28 +134,28 @@ class Bench {
     return result;
   }
 
-  std::vector<double> prefill(const engine::Sequence& base, int depth, int length) {
-    std::vector<double> seconds;
+  std::vector<Seconds> prefill(const engine::Sequence& base, int depth, int length) {
+    std::vector<Seconds> seconds;
     const std::vector<Token> prompt = tokens(depth, length);
     for (int run = 0; run < options_.repeat; ++run) {
       const auto sequence = base.fork();
-      const auto begin = std::chrono::steady_clock::now();
+      const Watch watch;
       engine_->append(*sequence, prompt, row_, false, {});
-      seconds.push_back(seconds_since(begin));
+      seconds.push_back(watch.elapsed());
     }
     return seconds;
   }
 
-  std::vector<double> decode(const engine::Sequence& base) {
-    std::vector<double> seconds;
+  std::vector<Seconds> decode(const engine::Sequence& base) {
+    std::vector<Seconds> seconds;
     for (int run = 0; run < options_.repeat; ++run) {
       const auto sequence = base.fork();
-      const auto begin = std::chrono::steady_clock::now();
+      const Watch watch;
       for (const Token token : tokens(run, options_.decode_tokens)) {
         const engine::StepItem item{sequence.get(), token};
         engine_->step({&item, 1}, row_);
       }
-      seconds.push_back(seconds_since(begin));
+      seconds.push_back(watch.elapsed());
     }
     return seconds;
   }
@@ -145,17 +166,21 @@ class Bench {
            double(needs_.kv_bytes_per_token) * (depth + options_.decode_tokens / 2.0);
   }
 
-  void report(const char* test, int count, int depth, std::vector<double> seconds) const {
-    std::sort(seconds.begin(), seconds.end());
-    const double speed = count / seconds[seconds.size() / 2];
-    const double fastest = count / seconds.front(), slowest = count / seconds.back();
+  void report(const char* test, int count, int depth, std::vector<Seconds> seconds) const {
+    std::sort(seconds.begin(), seconds.end(),
+              [](const Seconds& a, const Seconds& b) { return a.wall < b.wall; });
+    const double speed = count / seconds[seconds.size() / 2].wall;
+    const double fastest = count / seconds.front().wall, slowest = count / seconds.back().wall;
+    double cpu = seconds.front().cpu;
+    for (const Seconds& run : seconds) cpu = std::min(cpu, run.cpu);
     const bool is_decode = std::strcmp(test, "decode") == 0;
     const double bytes = is_decode ? bytes_per_token(depth) : 0;
     const double share = bandwidth_ > 0 ? bytes * speed / bandwidth_ : 0;
     if (options_.json) {
       Json line = {{"type", "row"},          {"test", test},       {"tokens", count},
                    {"depth", depth},         {"runs", seconds.size()}, {"tokens_per_s", speed},
-                   {"fastest", fastest},     {"slowest", slowest}};
+                   {"fastest", fastest},     {"slowest", slowest},
+                   {"cpu_s", cpu}};
       if (is_decode) {
         line["bytes_per_token"] = bytes;
         line["bandwidth_share"] = share;
@@ -184,6 +209,7 @@ class Bench {
                                     {"int8", options_.int8_activations},
                                     {"threads", threads_},
                                     {"load_ms", load_seconds_ * 1e3},
+                                    {"first_token_ms", first_token_seconds_ * 1e3},
                                     {"bandwidth_bytes_per_s", bandwidth_},
                                     {"state_bytes", needs_.state_bytes},
                                     {"kv_bytes_per_token", needs_.kv_bytes_per_token}}) +
@@ -191,12 +217,13 @@ class Bench {
       return;
     }
     write_text(stdout, fmt::format("{}: {}, {:.3f} M parameters, {:.1f} MB; {}; "
-                                   "loaded in {:.1f} ms\n"
+                                   "loaded in {:.1f} ms, first token after {:.1f} ms\n"
                                    "memory reads at {:.1f} GB/s with {} threads\n",
                                    summary.file, summary.architecture,
                                    double(summary.parameter_count) / 1e6,
                                    double(summary.file_bytes) / 1e6, summary.backend,
-                                   load_seconds_ * 1e3, bandwidth_ / 1e9, threads_));
+                                   load_seconds_ * 1e3, first_token_seconds_ * 1e3,
+                                   bandwidth_ / 1e9, threads_));
   }
 
   void print_end() const {
@@ -210,7 +237,7 @@ class Bench {
 
   const ModelBench& options_;
   int threads_ = 1;
-  double load_seconds_ = 0, bandwidth_ = 0;
+  double load_seconds_ = 0, first_token_seconds_ = 0, bandwidth_ = 0;
   std::unique_ptr<engine::Engine> engine_;
   engine::ModelOutline outline_;
   engine::MemoryNeeds needs_;

@@ -10,7 +10,7 @@ struct ModelBench {
   std::vector<int> prompt_lengths, depths;  // tokens
   int decode_tokens = 64, repeat = 3;
   int threads = 0;  // 0: all cores
-  bool int8_activations = false;
+  bool int8_activations = true;
   bool json = false;
 };
 

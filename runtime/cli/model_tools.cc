@@ -27,7 +27,7 @@ struct EmbedArguments {
   std::string file, prefix, out;
   std::vector<std::string> texts;
   int threads = 0;
-  bool json = false, int8 = false;
+  bool json = false, exact = false;
 };
 
 // Vectors are printed as they come, one line per text, and kept only for --out.
@@ -81,7 +81,7 @@ class Printer {
 void embed(const EmbedArguments& arguments) {
   engine::EngineOptions options;
   options.thread_count = arguments.threads;
-  options.int8_activations = arguments.int8;
+  options.int8_activations = !arguments.exact;
   const auto embedder = engine::Embedder::load(find_model(arguments.file), options);
   Printer printer(arguments, *embedder);
   for (const std::string& text : arguments.texts) printer.push(text);
@@ -167,7 +167,8 @@ void add_embed(Command& group) {
   made.option("--prefix", arguments->prefix, "In front of every text: \"search_query: \"");
   made.option("--out", arguments->out, "X.npy, float32 [texts, width]");
   made.option("-t,--threads", arguments->threads, "Threads (default: all cores)");
-  made.flag("--int8", arguments->int8, "Round activations to 8 bits: faster, less exact");
+  made.flag("--exact", arguments->exact,
+            "Multiply quantized weights without rounding activations to 8 bits: slower");
   made.flag("--json", arguments->json, "One object per line");
   made.footer("Example:\n  corvid model embed minilm.gguf -p \"roll back a migration\" --json");
   made.callback([arguments] { embed(*arguments); });

@@ -284,7 +284,7 @@ void check_quants(const Settings& settings, Table& table) {
     std::vector<float> values(wanted.size());
     engine::dequantize_row(type, data, static_cast<int64_t>(values.size()), values.data());
     table.row("quants/" + name, "values, bit by bit", distance(values, wanted), 0);
-    const engine::Matrix w{type, width, rows, data};
+    const engine::Matrix w{type, width, rows, data, nullptr};
     const auto exact = format.at("dot_exact").get<std::vector<double>>();
     const auto peer = format.at("dot_quantized_activation").get<std::vector<double>>();
     for (const bool int8 : {false, true}) {
@@ -543,6 +543,7 @@ int run(int argc, char** argv) {
   Settings settings;
   settings.folder = fs::path(CORVID_SOURCE_DIR) / "../shared/fixtures/engine";
   settings.engine.thread_count = 2;
+  settings.engine.int8_activations = false;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
     const bool has_value = i + 1 < argc;

@@ -114,6 +114,7 @@ EngineOptions backend(const std::string& name, const std::string& level) {
   EngineOptions options;
   options.backend = name;
   options.cpu_level = level;
+  options.int8_activations = false;
   options.thread_count = 2;
   return options;
 }

@@ -34,6 +34,7 @@ std::vector<NamedOps> all_ops() {
   add("reference", "", 1);
   add("cpu", "scalar", 1);
   add("cpu", "avx2", 1);
+  add("cpu", "avx512", 1);
   add("cpu", "", 3);
   return all;
 }
@@ -220,7 +221,7 @@ TEST_CASE("matrix products agree with the reference and a row does not depend on
       for (const int64_t out : {1, 5, 8, 19}) {
         const int64_t rows = 11;
         const std::vector<float> plain = random.fill(static_cast<size_t>(in * out), -1, 1);
-        Matrix w{type, in, out, nullptr};
+        Matrix w{type, in, out, nullptr, nullptr};
         std::vector<std::byte> packed(static_cast<size_t>(w.row_bytes() * out));
         engine::quantize_row(type, plain.data(), in * out, packed.data());
         w.data = packed.data();

@@ -108,35 +108,13 @@ struct KernelsImpl {
     }
   }
 
-  static void attention(const AttentionArgs& args, int64_t row, int64_t head, float* weights) {
-    const int64_t seen = args.causal ? row : args.rows - 1;
-    const int64_t position = args.first_position + seen;
-    const int64_t oldest = args.causal && args.window > 0 ? position - args.window + 1 : 0;
-    const int64_t first = oldest > 0 ? oldest : 0;
-    const int64_t kv_head = head / (args.heads / args.kv_heads);
-    const int64_t k_stride = args.kv_heads * args.key_dim;
-    const int64_t v_stride = args.kv_heads * args.value_dim;
-    const float* q = args.q + (row * args.heads + head) * args.key_dim;
-    float* y = args.y + (row * args.heads + head) * args.value_dim;
-    // `visit(slot in the page, tokens, page, index of the first weight)` for every run in a page.
-    const auto for_runs = [&](auto visit) {
-      for (int64_t t = first; t <= position;) {
-        const int64_t slot = t % args.page_tokens, left = position + 1 - t;
-        const int64_t room = args.page_tokens - slot, count = left < room ? left : room;
-        visit(slot, count, args.pages[static_cast<size_t>(t / args.page_tokens)], t - first);
-        t += count;
-      }
-    };
-    for_runs([&](int64_t slot, int64_t count, const float* page, int64_t at) {
-      const float* keys = page + args.key_offset + slot * k_stride + kv_head * args.key_dim;
-      multiply_transposed<V>({q, 0}, {keys, k_stride}, {weights + at, 0}, {1, args.key_dim, count});
-    });
-    const int64_t count = position + 1 - first;
+  // exp((x - largest) * scale) of all weights, which are then to be divided by what is returned.
+  static float soften(float* weights, int64_t count, float scale) {
     float largest = weights[0];
     for (int64_t t = 1; t < count; ++t) largest = weights[t] > largest ? weights[t] : largest;
     V total = V::zero();
     map<V>(weights, count, [&](int64_t, V value, int64_t n) {
-      V weight = exp((value - V::all(largest)) * V::all(args.scale));
+      V weight = exp((value - V::all(largest)) * V::all(scale));
       if (n < V::kLanes) {  // lanes beyond the end must not count
         float part[V::kLanes];
         weight.store(part);
@@ -145,16 +123,62 @@ struct KernelsImpl {
       total = total + weight;
       return weight;
     });
-    for (int64_t i = 0; i < args.value_dim; ++i) y[i] = 0;
-    for_runs([&](int64_t slot, int64_t tokens, const float* page, int64_t at) {
-      const float* values = page + args.value_offset + slot * v_stride + kv_head * args.value_dim;
-      multiply_add<V>({weights + at, 0}, {values, v_stride}, {y, 0}, {1, tokens, args.value_dim});
-    });
-    const V share = V::all(1 / total.sum());
-    map<V>(y, args.value_dim, [&](int64_t, V value, int64_t) { return value * share; });
+    return total.sum();
   }
 
-  static void conv(const ConvArgs& args) {
+  // The queries of a part share every read of keys and values. Weights of positions that a query
+  // does not see are 0, which adds nothing to its sums.
+  static void attention(const AttentionArgs& args, const AttentionPart& part, float* scratch) {
+    const int64_t kv_head = part.head / (args.heads / args.kv_heads);
+    const int64_t k_stride = args.kv_heads * args.key_dim, count = part.rows * part.heads;
+    const int64_t v_stride = args.kv_heads * args.value_dim;
+    const AttentionSpan span = attention_span(args, part.row, part.rows);
+    const int64_t length = span.end - span.first;
+    float *queries = scratch, *weights = queries + count * args.key_dim;
+    float* sums = weights + count * length;
+    for (int64_t r = 0; r < part.rows; ++r) {
+      const float* from = args.q + ((part.row + r) * args.heads + part.head) * args.key_dim;
+      float* to = queries + r * part.heads * args.key_dim;
+      for (int64_t i = 0; i < part.heads * args.key_dim; ++i) to[i] = from[i];
+    }
+    // `visit(slot in the page, tokens, page, index of the first weight)` for every run in a page.
+    const auto for_runs = [&](auto visit) {
+      for (int64_t t = span.first; t < span.end;) {
+        const int64_t slot = t % args.page_tokens, left = span.end - t;
+        const int64_t room = args.page_tokens - slot, tokens = left < room ? left : room;
+        visit(slot, tokens, args.pages[static_cast<size_t>(t / args.page_tokens)], t - span.first);
+        t += tokens;
+      }
+    };
+    for_runs([&](int64_t slot, int64_t tokens, const float* page, int64_t at) {
+      const float* keys = page + args.key_offset + slot * k_stride + kv_head * args.key_dim;
+      multiply_transposed<V>({queries, args.key_dim}, {keys, k_stride}, {weights + at, length},
+                             {count, args.key_dim, tokens});
+    });
+    float totals[kAttentionQueries];
+    for (int64_t i = 0; i < count; ++i) {
+      const AttentionSpan own = attention_span(args, part.row + i / part.heads, 1);
+      float* row = weights + i * length;
+      for (int64_t t = 0; t < own.first - span.first; ++t) row[t] = 0;
+      for (int64_t t = own.end - span.first; t < length; ++t) row[t] = 0;
+      totals[i] = soften(row + (own.first - span.first), own.end - own.first, args.scale);
+    }
+    for (int64_t i = 0; i < count * args.value_dim; ++i) sums[i] = 0;
+    for_runs([&](int64_t slot, int64_t tokens, const float* page, int64_t at) {
+      const float* values = page + args.value_offset + slot * v_stride + kv_head * args.value_dim;
+      multiply_add<V>({weights + at, length}, {values, v_stride}, {sums, args.value_dim},
+                      {count, tokens, args.value_dim});
+    });
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t row = part.row + i / part.heads, head = part.head + i % part.heads;
+      float* y = args.y + (row * args.heads + head) * args.value_dim;
+      const float *from = sums + i * args.value_dim, share = 1 / totals[i];
+      for (int64_t j = 0; j < args.value_dim; ++j) y[j] = from[j] * share;
+    }
+  }
+
+  // Channels [begin, end).
+  static void conv(const ConvArgs& args, int64_t begin, int64_t end) {
     const int64_t kept = args.taps - 1;
     // The input `back` tokens before row 0 is the state's; rows before are its oldest last.
     const auto input = [&](int64_t row) {
@@ -170,22 +194,27 @@ struct KernelsImpl {
         return args.silu ? sum * sigmoid(sum) : sum;
       };
       float* y = args.y + row * args.channels;
-      for_vectors<V>(args.channels, [&](int64_t c) { block(c, V::kLanes).store(y + c); },
-                     [&](int64_t c, int64_t n) { block(c, n).store_part(y + c, n); });
+      for_vectors<V>(
+          end - begin, [&](int64_t i) { block(begin + i, V::kLanes).store(y + begin + i); },
+          [&](int64_t i, int64_t n) { block(begin + i, n).store_part(y + begin + i, n); });
     }
     for (int64_t slot = 0; slot < kept; ++slot) {
       const float* from = input(args.rows - kept + slot);
       float* to = args.state + slot * args.channels;
-      for (int64_t c = 0; c < args.channels; ++c) to[c] = from[c];
+      for (int64_t c = begin; c < end; ++c) to[c] = from[c];
     }
   }
 
   using Quantized = void(const MatmulArgs& args, int64_t begin, int64_t end);
   using Int8 = void(const Int8Args& args, int64_t begin, int64_t end);
 
-  static constexpr Kernels table(const char* name, Quantized* quantized, Int8* int8) {
-    return {name, matmul, quantized, int8, norm, add, activate, gate, affine, attention, conv,
-            delta_head<V>, ssd_group<V>};
+  using Packed = void(const PackedArgs& args, int64_t begin, int64_t end);
+  using RoundTiles = void(const RoundTilesArgs& args, int64_t begin, int64_t end);
+
+  static constexpr Kernels table(const char* name, Quantized* quantized, Int8* int8,
+                                 Packed* packed = nullptr, RoundTiles* round_tiles = nullptr) {
+    return {name, matmul, quantized, int8, packed, round_tiles, norm, add, activate, gate, affine,
+            attention, conv, delta_head<V>, ssd_group<V>};
   }
 };
 

@@ -1,5 +1,9 @@
 #include <cstdlib>
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+
 #include "engine/backends/cpu/kernels.h"
 #include "runtime/base/error.h"
 
@@ -8,6 +12,7 @@ namespace corvid::engine {
 extern const Kernels kScalarKernels;
 #ifdef __x86_64__
 extern const Kernels kAvx2Kernels;
+extern const Kernels kAvx512Kernels;
 #endif
 
 namespace {
@@ -17,6 +22,14 @@ struct Level {
   bool available;
 };
 
+#ifdef __x86_64__
+// clang 14 has no name for it.
+bool has_f16c() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+#endif
+
 }  // namespace
 
 const Kernels& find_kernels(std::string level) {
@@ -25,7 +38,11 @@ const Kernels& find_kernels(std::string level) {
       {&kScalarKernels, true},
 #ifdef __x86_64__
       {&kAvx2Kernels, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                          __builtin_cpu_supports("f16c")},
+                          has_f16c()},
+      {&kAvx512Kernels, __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                            __builtin_cpu_supports("avx512dq") &&
+                            __builtin_cpu_supports("avx512vl") &&
+                            __builtin_cpu_supports("avx512vnni")},
 #endif
   };
   const char* forced = std::getenv("CORVID_CPU");

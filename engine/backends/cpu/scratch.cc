@@ -12,9 +12,10 @@ int64_t matmul_scratch(const Matrix& w) {
   return decoded ? kColumns * w.in : 0;
 }
 
-int64_t attention_scratch(const AttentionArgs& args) {
-  const int64_t length = args.first_position + args.rows;
-  return args.window > 0 ? std::min(length, args.window) : length;
+int64_t attention_scratch(const AttentionArgs& args, int64_t queries) {
+  int64_t length = args.first_position + args.rows;
+  if (args.causal && args.window > 0) length = std::min(length, args.window + queries);
+  return queries * (args.key_dim + length + args.value_dim);
 }
 
 int64_t delta_scratch(const DeltaArgs& args) {
