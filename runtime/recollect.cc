@@ -20,6 +20,14 @@ std::string spoken(const Message& message) {
 
 }  // namespace
 
+std::optional<std::string> reply_of(const Event& event) {
+  const auto* added = std::get_if<MessageAdded>(&event.body);
+  if (added == nullptr || event.attempt >= 0 || added->message.role != Role::assistant) {
+    return std::nullopt;
+  }
+  return spoken(added->message);
+}
+
 std::unique_ptr<memory::Memory> open_memory(const Paths& paths,
                                             const std::filesystem::path& workspace) {
   const MemorySettings settings = read_memory_settings(paths);
@@ -56,7 +64,13 @@ void remember_event(memory::Memory& memory, const std::string& session, const Ev
   memory.remember(turn);
 }
 
-void remember_result(memory::Memory& memory, const RunResult& result, Time now) {
+void remember_result(memory::Memory& memory, const RunResult& result, std::string_view said,
+                     Time now) {
+  const bool is_said = said.find(trim(result.message)) != std::string_view::npos;
+  if (is_said && !result.check && result.diff.empty() && result.status == "unverified") {
+    memory.close_session(result.session);
+    return;
+  }
   memory::NewTurn turn;
   turn.session = result.session;
   turn.external_id = result.session + "/result/" + format_time(now);
@@ -65,7 +79,8 @@ void remember_result(memory::Memory& memory, const RunResult& result, Time now) 
   turn.channel = "run";
   turn.said_at = now;
   turn.kind = memory::SessionKind::agent;
-  turn.text = "Outcome of the run: " + result.status + ". " + result.message;
+  turn.text = "Outcome of the run: " + result.status + ".";
+  if (!is_said) turn.text += " " + result.message;
   if (!result.diff.empty()) {
     turn.text += "\n" + head_and_tail(result.diff, kDiffBytesRemembered);
   }

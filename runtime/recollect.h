@@ -1,7 +1,9 @@
 #pragma once
 // The session's side of memory: what of a run is remembered, and what is recalled at its start.
 
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "memory/memory.h"
 #include "runtime/event.h"
@@ -23,7 +25,13 @@ std::string recall_for(const memory::Memory& memory, const RunOptions& options,
 // result carries what the winner did. Idempotent per event.
 void remember_event(memory::Memory& memory, const std::string& session, const Event& event);
 
-// Writes how a run ended, with its diff.
-void remember_result(memory::Memory& memory, const RunResult& result, Time now);
+// Writes how a run ended, with its diff and, unless the last reply `said` it, its message. An
+// answer that was not checked and changed nothing has no more to it than was said: no turn.
+void remember_result(memory::Memory& memory, const RunResult& result, std::string_view said,
+                     Time now);
+
+// What a reply of the model says and calls, as it is remembered; nullopt: another event, or an
+// attempt's.
+std::optional<std::string> reply_of(const Event& event);
 
 }  // namespace corvid::runtime

@@ -141,6 +141,7 @@ class TaskRun {
   // The log is the truth: what memory cannot take now it gets from there at the end of the run.
   void remember(const Event& event) {
     if (!memory_ || memory_is_behind_) return;
+    if (std::optional<std::string> reply = reply_of(event)) said_ = std::move(*reply);
     try {
       remember_event(*memory_, session_->id(), event);
     } catch (const Error& error) {
@@ -241,6 +242,7 @@ class TaskRun {
   SnapshotStore store_;
   std::unique_ptr<memory::Memory> memory_;
   bool memory_is_behind_ = false;
+  std::string said_;  // the last reply, as remembered
   std::unique_ptr<Session> session_;
   std::unique_ptr<Provider> provider_;
   ModelProfile profile_;
@@ -483,7 +485,7 @@ void TaskRun::finish(RunResult& result) {
   session_->append(RunEnded{dump_json(result_to_json(result))});
   if (memory_is_behind_) remember_all(session_->events());
   try {
-    if (memory_) remember_result(*memory_, result, environment_.clock());
+    if (memory_) remember_result(*memory_, result, said_, environment_.clock());
   } catch (const Error& error) {  // the run itself is over and recorded
     log::warning("run", "the outcome was not remembered", {{"reason", error.what()}});
   }
