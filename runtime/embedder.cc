@@ -93,6 +93,7 @@ memory::Ports memory_ports(const Paths& paths, const std::string& choice) {
     const std::shared_ptr<const engine::Embedder> model = engine::Embedder::load(file, {});
     ports.embed = [model](std::string_view text) { return model->embed({{text}}); };
     ports.embedder = model->name();
+    ports.embeds_sentences = true;
     return ports;
   }
   const std::shared_ptr<const TokenVectors> table = TokenVectors::open(file);

@@ -60,6 +60,7 @@ void find_speakers(std::string_view low, const Corpus& corpus, Question& questio
   for (size_t i = 0; i < corpus.speakers().size(); ++i) {
     const Corpus::Speaker& speaker = corpus.speakers()[i];
     if (speaker.name.empty() || speaker.role == "tool" || speaker.role == "system") continue;
+    if (speaker.name == speaker.role) continue;  // "user" is nobody's name
     const std::vector<std::string> words = words_of(speaker.name);
     names_of_speakers.insert(words.begin(), words.end());
     const bool by_first_name = words.size() > 1 && words[0].size() >= 3 && names(low, words[0]);
@@ -140,10 +141,19 @@ Question analyse_question(std::string_view text, const Corpus& corpus, Time at) 
   std::set<std::string> skip;
   find_speakers(low, corpus, question, skip);
   std::set<std::string> seen;
+  std::string_view before;  // of in_first_person, where it stands for a name
   for (const std::string& word : words) {
     const std::string_view bare =
         word.ends_with("'s") ? std::string_view(word).substr(0, word.size() - 2) : word;
-    if (!skip.contains(std::string(bare))) question.without_names += word + " ";
+    if (skip.contains(std::string(bare))) {
+      const std::string_view self = bare.size() < word.size() ? "my " : "I ";
+      if (self != before) question.in_first_person += self;  // a name of two words is one person
+      before = self;
+    } else {
+      question.without_names += word + " ";
+      question.in_first_person += word + " ";
+      before = "";
+    }
     if (is_stop_word(word) || skip.contains(std::string(bare)) || !seen.insert(word).second) {
       continue;
     }

@@ -33,7 +33,10 @@ struct Question {
   bool wants_former = false;      // "originally", "used to": not what holds now
   bool wants_latest = false;      // "currently", "most recently"
   bool wants_span = false;        // "how many days ago", "which ... first": compares times
-  std::string without_names;        // the text without the names of speakers, for embedding
+  // For embedding: the text without the names of speakers, and as a speaker would ask it of
+  // themselves ("Ann's" is "my", "Ann" is "I").
+  std::string without_names;
+  std::string in_first_person;
 };
 
 // `at` is the moment of asking.

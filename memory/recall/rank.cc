@@ -10,10 +10,13 @@
 namespace corvid::memory {
 namespace {
 
+constexpr double kShortWords = 20;        // a turn of no more is short
 constexpr double kQuestionPenalty = 0.5;  // in the support: asking about a thing is not telling it
 
 // What kind of talk a store holds decides how much each signal is worth.
 enum class Talk { people, assistant, agent };
+
+constexpr double kAgentSays = 0.8;  // what an agent says it found and did, beside what users say
 
 constexpr Window kNear = {0, 0, 0.5, 1, 0.5, 0, 0};
 constexpr Window kWide = {0.4, 0.7, 1, 1, 1, 0.7, 0.4};
@@ -25,6 +28,9 @@ constexpr Weights kPeople = {.near = 1.0, .wide = 0.5, .session = 0.3, .speaker 
 constexpr Weights kPeopleVectors = {
     .near = 0.3, .wide = 0.7, .session = 0.2, .speaker = 0.8, .date = 0.8, .time = 0.5,
     .name = 0.3, .question = -0.3, .own_vector = 0.6, .near_vector = 0.3, .wide_vector = 0.2};
+constexpr Weights kPeopleSentences = {
+    .wide = 1.0, .session = 0.1, .speaker = 0.8, .date = 0.8, .time = 0.6, .name = 0.3,
+    .question = -0.3, .own_vector = 0.8, .near_vector = 0.4, .wide_vector = 0.2};
 constexpr Weights kAssistant = {.own = 0.2, .near = 0.2, .session = 0.05, .user = 0.1,
                                 .speaker = 0.8, .date = 0.3, .first = 0.05};
 constexpr Weights kAssistantVectors = {.own = 0.2, .near = 0.2, .session = 0.05, .user = 0.1,
@@ -58,7 +64,7 @@ class Ranker {
       : corpus_(corpus),
         request_(request),
         talk_(talk_of(corpus)),
-        weights_(weights_of(talk_, !request.similarity.own.empty())),
+        weights_(weights_of(talk_, request.similarity)),
         signals_(corpus, talk_ == Talk::assistant ? kNearAnswer : kNear, kWide),
         own_(request.similarity.own),
         near_(request.similarity.near),
@@ -81,9 +87,17 @@ class Ranker {
     if (!corpus.has_both_roles()) return Talk::people;
     return corpus.has_tools() ? Talk::agent : Talk::assistant;
   }
-  static Weights weights_of(Talk talk, bool has_vectors) {
+  static Weights weights_of(Talk talk, const Similarity& similarity) {
+    const bool has_vectors = !similarity.own.empty();
     if (talk == Talk::assistant) return has_vectors ? kAssistantVectors : kAssistant;
-    return has_vectors ? kPeopleVectors : kPeople;
+    Weights weights = !has_vectors                ? kPeople
+                      : similarity.is_of_sentences ? kPeopleSentences
+                                                   : kPeopleVectors;
+    if (talk == Talk::agent) {
+      weights.name = 0;  // capitals in code are types and constants
+      weights.length = -0.03;  // a file that was read is as long as twenty decisions
+    }
+    return weights;
   }
 
   void find_session_vectors();
@@ -130,7 +144,7 @@ double Ranker::speaker_match(const Corpus::Row& row) const {
   if (talk_ == Talk::assistant) {
     return !question.wants_assistant && role == "user" ? 1.0 : 0.0;
   }
-  return role == "user" ? 1.0 : role == "assistant" ? 0.3 : 0.0;
+  return role == "user" ? 1.0 : role == "assistant" ? kAgentSays : 0.0;
 }
 
 double Ranker::answer_match(uint32_t features) const {
@@ -141,6 +155,7 @@ double Ranker::answer_match(uint32_t features) const {
 }
 
 // Is what was asked covered, and did the person asked about say it rather than somebody else?
+// Likeness of sentences does not tell whose words they are.
 double Ranker::support() const {
   if (signals_.asked() <= 0 || near_max_ <= 0) return 0.0;
   const double coverage = std::min(1.0, largest(signals_.covered()) / signals_.asked());
@@ -152,7 +167,7 @@ double Ranker::support() const {
     if (signals_.wide()[i] <= 0) continue;
     double score = part(signals_.near(), i, near_max_) + 0.5 * part(signals_.wide(), i, wide_max_) +
                    0.3 * part(signals_.session(), static_cast<size_t>(row.session), session_max_) +
-                   0.4 * own_[i];
+                   (request_.similarity.is_of_sentences ? 0.0 : 0.4) * own_[i];
     if ((row.features & kAsks) != 0) score -= kQuestionPenalty;
     double& best = speaker_match(row) > 0 ? mine : others;
     best = std::max(best, score);
@@ -183,8 +198,9 @@ std::optional<Ranked> Ranker::rank(size_t i, bool takes_all) const {
   ranked.answer = answer_match(row.features);
   if (corpus_.sessions()[session].first == ranked.row) ranked.session += weights_.first;
   ranked.question = (row.features & kAsks) != 0 ? weights_.question : 0.0;
+  if (row.words > kShortWords) ranked.length = weights_.length * std::log2(row.words / kShortWords);
   ranked.score = ranked.lexical + ranked.session + ranked.vector + ranked.speaker + ranked.date +
-                 ranked.answer + ranked.question;
+                 ranked.answer + ranked.question + ranked.length;
   return ranked;
 }
 

@@ -12,7 +12,8 @@
 namespace corvid::memory {
 
 // Weights of the signals, each of which is scaled to 0..1 first. They were chosen by coordinate
-// search on development sets: two-person chats, and one user's chats with an assistant.
+// search on development sets: two-person chats, one user's chats with an assistant, and sessions of
+// a coding agent (the half `tune` of tests/bench/memory/coding).
 struct Weights {
   double own = 0;       // BM25 of the turn
   double near = 0;      // of the turn and its neighbours
@@ -25,6 +26,7 @@ struct Weights {
   double name = 0;      // has names, when one is asked for
   double question = 0;  // asks itself
   double first = 0;     // opens its session
+  double length = 0;    // each doubling of the words beyond 20: a budget holds less of what is long
   double own_vector = 0, near_vector = 0, wide_vector = 0;  // see Similarity
   double session_vector = 0;  // nearest thing a user said in the session
 };
@@ -33,7 +35,8 @@ struct Ranked {
   int32_t row = 0;  // of the corpus
   double score = 0;
   // The parts of the score.
-  double lexical = 0, session = 0, vector = 0, speaker = 0, date = 0, answer = 0, question = 0;
+  double lexical = 0, session = 0, vector = 0, speaker = 0, date = 0, answer = 0, question = 0,
+         length = 0;
 };
 
 struct Ranking {

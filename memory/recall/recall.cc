@@ -37,7 +37,8 @@ Hit make_hit(const Ranked& ranked, const Turn& turn) {
                                     std::pair{"speaker", ranked.speaker},
                                     std::pair{"date", ranked.date},
                                     std::pair{"answer", ranked.answer},
-                                    std::pair{"question", ranked.question}}) {
+                                    std::pair{"question", ranked.question},
+                                    std::pair{"length", ranked.length}}) {
     if (value != 0) hit.reasons[name] = value;
   }
   hit.speaker = turn.speaker;
@@ -85,7 +86,10 @@ Recall Recaller::recall(std::string_view text, const RecallOptions& options,
   Similarity similarity;
   if (ports_.embed) {
     view.vectors.refresh(store_, corpus, ports_.embedder);
-    similarity = view.vectors.compare(corpus, to_bytes(ports_.embed(question.without_names)));
+    const std::string& asked = ports_.embeds_sentences ? question.in_first_person
+                                                       : question.without_names;
+    similarity = view.vectors.compare(corpus, to_bytes(ports_.embed(asked)));
+    similarity.is_of_sentences = ports_.embeds_sentences;
   }
   Ranking ranking =
       rank_turns(store_, corpus, {question, similarity, std::max(limit, kPackCandidatesMax),

@@ -16,6 +16,7 @@ struct Similarity {
   std::vector<float> own;   // to the turn
   std::vector<float> near;  // to the mean of the turn and its neighbours at 1, which weigh 0.5
   std::vector<float> wide;  // the same with those at 2 (0.25) and 3 (0.15)
+  bool is_of_sentences = false;  // see Ports::embeds_sentences
 };
 
 // The vectors of a corpus, compared one by one: exact. Brought up to date after the corpus. A

@@ -114,3 +114,32 @@ TEST_CASE("Marks of a turn: time words, capitals inside a sentence, questions") 
   CHECK((annotate("Is it you? [image: a cat]") & kAsks) != 0);
   CHECK((annotate("It is.") & kAsks) == 0);
 }
+
+TEST_CASE("In an agent's sessions what it says counts beside what users say, and tools come last") {
+  Memory memory(in_memory());
+  memory.remember(by_role("a", "user", "why does the parser fail"));
+  memory.remember(by_role("a", "tool", "parser fail parser fail parser fail"));
+  memory.remember(by_role("a", "assistant", "the parser fails since the header is empty"));
+  memory.remember(by_role("b", "user", "run the formatter"));
+  const Recall recall = memory.recall("why did the parser fail for the user", {});
+  REQUIRE(recall.hits.size() >= 3);
+  CHECK(recall.hits[0].text == "why does the parser fail");
+  CHECK(recall.hits[0].reasons.at("speaker") > recall.hits[1].reasons.at("speaker"));
+  CHECK(recall.hits[1].text == "the parser fails since the header is empty");
+  CHECK_FALSE(recall.hits[2].reasons.contains("speaker"));
+}
+
+TEST_CASE("In an agent's sessions the shorter of two turns that fit alike comes first") {
+  Memory memory(in_memory());
+  memory.remember(by_role("r", "tool", "exit code 0"));
+  memory.remember(by_role("r", "assistant", "all passed"));
+  std::string filler;
+  for (int i = 0; i < 60; ++i) filler += " and so on";
+  memory.remember(by_role("s", "user", "the kettle is red" + filler));
+  memory.remember(by_role("t", "user", "the kettle is red"));
+  const Recall recall = memory.recall("which colour has the kettle", {});
+  REQUIRE(recall.hits.size() >= 2);
+  CHECK(recall.hits[0].session == "t");
+  CHECK_FALSE(recall.hits[0].reasons.contains("length"));
+  CHECK(recall.hits[1].reasons.at("length") < 0);
+}
