@@ -16,6 +16,8 @@ namespace corvid::memory {
 namespace {
 
 constexpr size_t kOpenSegmentsMax = 64;
+constexpr int kVectorsPerWrite = 64;
+constexpr std::chrono::milliseconds kVectorTimePerWrite(20);
 constexpr size_t kNameBytesMax = 256;
 
 // A name that stays on one line and cannot break out of "[id date speaker]".
@@ -104,6 +106,7 @@ Time Ingest::now() const { return ports_.now ? ports_.now() : system_now(); }
 std::vector<WriteResult> Ingest::remember(std::span<const NewTurn> turns,
                                           const std::string& actor, const std::string& op) {
   if (turns.size() > kTurnsPerWriteMax) fail(Code::invalid, "too many turns in one write");
+  if (lacks_vectors_) complete_vectors(kVectorsPerWrite, kVectorTimePerWrite);
   std::vector<Turn> prepared;
   prepared.reserve(turns.size());
   for (const NewTurn& given : turns) prepared.push_back(prepare_turn(given));
@@ -181,19 +184,23 @@ WriteResult Ingest::add(Turn turn, const NewTurn& given, ScopeId scope) {
   return result;
 }
 
-bool Ingest::complete_vectors(int limit) {
+bool Ingest::complete_vectors(int limit, std::chrono::milliseconds time_max) {
+  using SteadyClock = std::chrono::steady_clock;
   if (!ports_.embed) return true;
-  if (store_.without_vector(ports_.embedder, 1).empty()) return true;
-  bool is_complete = false;
+  lacks_vectors_ = !store_.without_vector(ports_.embedder, 1).empty();
+  if (!lacks_vectors_) return true;
+  const SteadyClock::time_point end = SteadyClock::now() + time_max;
   store_.write([&] {
     const std::vector<TurnId> missing = store_.without_vector(ports_.embedder, limit);
-    for (const TurnId id : missing) {
+    size_t made = 0;
+    while (made < missing.size() && (made == 0 || SteadyClock::now() < end)) {
+      const TurnId id = missing[made++];
       store_.put_vector(id, ports_.embedder, turn_vector(*store_.turn(id), ports_.embed));
     }
     store_.raise_generation();
-    is_complete = static_cast<int>(missing.size()) < limit;
+    lacks_vectors_ = made < missing.size() || static_cast<int>(missing.size()) == limit;
   });
-  return is_complete;
+  return !lacks_vectors_;
 }
 
 Ingest::Open& Ingest::open_segment(const SessionRow& session) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <span>
 #include <string>
@@ -21,8 +22,9 @@ class Ingest {
                                     const std::string& op);
   void close_session(const std::string& session);
 
-  // Makes the vectors that turns lack, at most `limit` of them; true: none is missing any more.
-  bool complete_vectors(int limit);
+  // Makes vectors that turns lack, at most `limit` of them and none after the first that ends
+  // beyond `time_max`; true: none is missing any more. While some are, each remember() makes more.
+  bool complete_vectors(int limit, std::chrono::milliseconds time_max);
 
   // Segments in progress must be read anew after turns were erased.
   void forget_open_segments() { open_.clear(); }
@@ -46,6 +48,7 @@ class Ingest {
   Scope scope_;
   std::string mac_key_;
   std::map<int64_t, Open> open_;  // by session key
+  bool lacks_vectors_ = false;
 };
 
 // A turn as it will be stored; throws invalid for one that is too large.

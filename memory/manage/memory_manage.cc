@@ -127,7 +127,7 @@ ImportReport Memory::import_export(const std::filesystem::path& file) {
   const std::unique_lock lock(state_->ingest_mutex);
   state_->ingest.forget_open_segments();
   const ImportReport report = memory::import_export(*state_->store, state_->ports, file);
-  while (!state_->ingest.complete_vectors(kVectorsAtOnce)) {
+  while (!state_->ingest.complete_vectors(kVectorsAtOnce, kVectorTimeAtOnce)) {
   }
   return report;
 }
@@ -188,7 +188,7 @@ void Memory::rebuild() {
     store.add_event({.at = state_->now(), .actor = "user", .op = "rebuild", .kind = "store"});
     store.raise_generation();
   });
-  while (!state_->ingest.complete_vectors(kVectorsAtOnce)) {
+  while (!state_->ingest.complete_vectors(kVectorsAtOnce, kVectorTimeAtOnce)) {
   }
 }
 

@@ -13,7 +13,10 @@ namespace corvid::memory {
 
 inline constexpr int kCellsMax = 100'000;
 inline constexpr int kVectorsAtOnce = 5'000;  // in one transaction
-inline constexpr int kVectorsAtOpen = 2'000;  // made when a store is opened; the rest on demand
+inline constexpr std::chrono::hours kVectorTimeAtOnce(1);  // then the next transaction
+// Made when a store is opened; the rest comes with further openings and writes.
+inline constexpr int kVectorsAtOpen = 2'000;
+inline constexpr std::chrono::milliseconds kVectorTimeAtOpen(250);
 
 // What a Memory is made of.
 struct Memory::State {
@@ -24,7 +27,7 @@ struct Memory::State {
         ingest(*store, ports, given.scope),
         recaller(*store, ports) {
     if (store->lacks_facts()) store->write([this] { rebuild_facts(*store); });
-    ingest.complete_vectors(kVectorsAtOpen);
+    ingest.complete_vectors(kVectorsAtOpen, kVectorTimeAtOpen);
   }
 
   Time now() const { return ports.now ? ports.now() : system_now(); }

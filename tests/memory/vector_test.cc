@@ -4,6 +4,7 @@
 #include <cmath>
 #include <random>
 #include <sqlite3.h>
+#include <thread>
 
 #include "memory/ingest/vector.h"
 #include "memory/memory.h"
@@ -195,6 +196,30 @@ TEST_CASE("A store without vectors, or with those of another embedder, gets them
   CHECK(memory.verify().problems.empty());
 }
 
+TEST_CASE("With a slow embedder a store opens soon, and writes bring what is missing") {
+  constexpr int kTurns = 30;
+  const TempDir folder;
+  {
+    Memory memory(in_folder(folder.path()));
+    for (int i = 0; i < kTurns; ++i) memory.remember(said("s", "Ann", "boat " + std::to_string(i)));
+  }
+  Ports slow = with_vectors();
+  slow.embed = [](std::string_view text) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    return embed(text);
+  };
+  Memory memory(in_folder(folder.path()), slow);
+  CHECK(memory.stats().vectors > 0);
+  CHECK(memory.stats().vectors < kTurns);
+  int writes = 0;
+  while (memory.stats().vectors < memory.stats().turns && writes < 2 * kTurns) {
+    memory.remember(said("s", "Ann", "tent " + std::to_string(writes++)));
+  }
+  CHECK(memory.stats().vectors == memory.stats().turns);
+  CHECK(memory.recall("boat").hits.size() == static_cast<size_t>(memory.stats().turns));
+  CHECK(memory.verify().problems.empty());
+}
+
 TEST_CASE("verify finds a vector that is not what its turn gives") {
   const TempDir folder;
   {
@@ -220,4 +245,23 @@ TEST_CASE("A store of the first format is migrated with all it holds") {
   CHECK(memory.stats().facts == 1);
   CHECK(memory.recall("hello").hits.size() == 1);
   CHECK(memory.verify().problems.empty());
+}
+
+TEST_CASE("An embedder of sentences is asked in the first person, a table without the name") {
+  std::string asked;
+  Ports ports = with_vectors();
+  ports.embed = [&](std::string_view text) {
+    asked = text;
+    return embed(text);
+  };
+  const auto asked_for = [&](bool of_sentences) {
+    ports.embeds_sentences = of_sentences;
+    Memory memory(in_memory(), ports);
+    memory.remember(said("s", "Ann", "my dog barks"));
+    memory.remember(said("s", "Ben Lee", "the boat leaks"));
+    memory.recall("Does Ann like Ann's hound and Ben Lee?", {});
+    return asked;
+  };
+  CHECK(asked_for(true) == "does I like my hound and I ");
+  CHECK(asked_for(false) == "does like hound and ");
 }
