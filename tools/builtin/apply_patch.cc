@@ -124,9 +124,9 @@ class ApplyPatch final : public Tool {
 
   const ToolSpec spec_ = {
       "apply_patch",
-      "Change several files at once: '*** Begin Patch', per file '*** Update File: PATH' (or Add "
-      "File, Delete File) with hunks of lines that begin with ' ', '-' or '+' ('@@ LINE' before a "
-      "hunk names a line above it), '*** End Patch'. All of it is applied, or nothing.",
+      "Change several files, all or nothing: '*** Begin Patch', per file '*** Update File: PATH' "
+      "(or Add File, Delete File) and hunks of lines that begin with ' ', '-' or '+' ('@@ LINE': a "
+      "line above the hunk), '*** End Patch'.",
       R"({"type":"object","properties":{"patch":{"type":"string"}},)"
       R"("required":["patch"],"additionalProperties":false})"};
 };

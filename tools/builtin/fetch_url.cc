@@ -84,7 +84,7 @@ class FetchUrl final : public Tool {
 
  private:
   const ToolSpec spec_ = {
-      "fetch_url", "Read a web page or file over http or https. The host must have been allowed.",
+      "fetch_url", "Read a web page or file. Its host must be allowed.",
       R"({"type":"object","properties":{"url":{"type":"string"}},)"
       R"("required":["url"],"additionalProperties":false})",
       true};

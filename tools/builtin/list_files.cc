@@ -39,7 +39,7 @@ class ListFiles final : public Tool {
 
  private:
   const ToolSpec spec_ = {
-      "list_files", "List files beneath a folder, by glob pattern.",
+      "list_files", "List files, by glob pattern.",
       R"({"type":"object","properties":{"path":{"type":"string"},"pattern":{"type":"string"}},)"
       R"("additionalProperties":false})",
       true};

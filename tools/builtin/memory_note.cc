@@ -39,7 +39,7 @@ class MemoryNote final : public Tool {
 
  private:
   const ToolSpec spec_ = {
-      "memory_note", "Note a fact for later sessions. The person can read and erase it.",
+      "memory_note", "Note a fact for later sessions. The person can erase it.",
       R"({"type":"object","properties":{"text":{"type":"string","minLength":1,"maxLength":2000}},)"
       R"("required":["text"],"additionalProperties":false})"};
 };

@@ -28,7 +28,7 @@ class Plan final : public Tool {
 
  private:
   const ToolSpec spec_ = {
-      "plan", "Write down the steps of a longer task, all of them each time. The person sees them.",
+      "plan", "Write down all steps of a longer task. The person sees them.",
       R"({"type":"object","properties":{"steps":{"type":"array","maxItems":30,"items":)"
       R"({"type":"object","properties":{"step":{"type":"string","maxLength":300},)"
       R"("status":{"enum":["todo","doing","done"]}},"required":["step"],)"

@@ -46,8 +46,8 @@ class Process final : public Tool {
  private:
   const ToolSpec spec_ = {
       "process",
-      "Start a command that runs on (a server, a watcher); or with id: what it wrote since, stdin "
-      "typed into it, kill. Its network is its own: reach a server from within one command.",
+      "Start a command that runs on; with id: see what it wrote since, type stdin, kill it. Its "
+      "network is its own: reach a server from within one command.",
       R"({"type":"object","properties":{"command":{"type":"string"},"id":{"type":"string"},)"
       R"("stdin":{"type":"string"},"kill":{"type":"boolean"},)"
       R"("wait_s":{"type":"integer","minimum":0,"maximum":600}},"additionalProperties":false})"};

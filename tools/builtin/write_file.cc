@@ -47,7 +47,7 @@ class WriteFile final : public Tool {
 
  private:
   const ToolSpec spec_ = {
-      "write_file", "Write a whole file. An existing one must have been read.",
+      "write_file", "Write a whole file.",
       R"({"type":"object","properties":{"path":{"type":"string"},"content":{"type":"string"}},)"
       R"("required":["path","content"],"additionalProperties":false})"};
 };
