@@ -45,7 +45,7 @@ struct PolicyConfig {
   Mode mode = Mode::workspace;
   std::filesystem::path workspace;
   std::vector<std::filesystem::path> allow_read;  // folders outside of the workspace
-  std::vector<std::string> allow_hosts;           // host names; "*.example.org" for all beneath
+  std::vector<std::string> allow_hosts;           // as sandbox/hosts.h writes them
   sandbox::Profile base;                          // what every command gets: system_profile()
   PolicyFile file;                                // the user's own rules
 };

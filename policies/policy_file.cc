@@ -9,6 +9,7 @@
 #include "policies/shell_words.h"
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
+#include "sandbox/hosts.h"
 
 namespace corvid::policies {
 namespace {
@@ -145,8 +146,9 @@ class Reader {
   void add_host(const toml::table& table, PolicyFile& file) const {
     check_keys(table, {"host", "decision"});
     const std::string host = text(table, "host", nullptr);
-    if (host.empty() || host.find_first_of("/: ") != host.npos) {
-      refuse(*table.get("host"), "'" + host + "' is no host name");
+    if (!sandbox::parse_host_rule(host)) {
+      refuse(*table.get("host"),
+             "'" + host + "' is no host: write example.org, *.example.org or example.org:8080");
     }
     const Verdict decision = verdict(table);
     if (decision == Verdict::ask) refuse(table, "hosts are allowed or denied");

@@ -15,7 +15,7 @@
 //   decision = "deny"
 //
 //   [[host]]
-//   host = "*.example.org"
+//   host = "*.example.org"                 # or "example.org", "example.org:8080", "10.1.2.3"
 //   decision = "allow"
 
 #include <filesystem>

@@ -77,6 +77,7 @@ StopReason AgentLoop::go_on(StartPoint from, std::stop_token stop) {
     if (const auto reason = check(stop)) return *reason;
   }
   for (Message& message : from.added) record(std::move(message));
+  if (from.compact && !make_room(stop, true)) return StopReason::context_full;
   while (turns_ < options_.turns_max) {
     if (parts_.tokens_left != nullptr && *parts_.tokens_left <= 0) return StopReason::token_limit;
     if (!make_room(stop)) return StopReason::context_full;
@@ -127,11 +128,11 @@ void AgentLoop::record(Message message) {
 void AgentLoop::note(std::string text) { record({Role::user, std::move(text), {}, {}, true}); }
 
 // Not for a model that knows calls only: it can neither summarise nor read what was left out.
-bool AgentLoop::make_room(std::stop_token stop) {
+bool AgentLoop::make_room(std::stop_token stop, bool is_asked) {
   if (is_narrow() || pending_.has_value()) return true;
   Room room;
   try {
-    room = compactor_.make_room(*provider_, added_, state_, stop);
+    room = compactor_.make_room(*provider_, added_, state_, stop, is_asked);
   } catch (const Error& error) {
     if (error.code() == Code::cancelled) throw;
     fail(Code::device, std::string("the model failed: ") + error.what());
@@ -402,7 +403,8 @@ void AgentLoop::execute(Step& step, tools::ToolState& state, std::stop_token sto
                              .output_folder = is_narrow() ? "" : outputs_folder(),
                              .call_id = step.call.id,
                              .session = parts_.session.id(),
-                             .stop = stop};
+                             .stop = stop,
+                             .ask = parts_.ask};
   step.result = step.tool->run(step.arguments, context);
   step.ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                 std::chrono::steady_clock::now() - begin)

@@ -62,6 +62,7 @@ struct StartPoint {
   int turns_done = 0;          // by an earlier part of this run
   Message unstarted;           // a recorded reply's calls that nothing was done about yet
   bool check_is_owed = false;  // the model has said that it is done, and the check did not run
+  bool compact = false;        // a person asked for it, before anything is read
 };
 
 // All that a loop can reach; everything is passed in, nothing is global.
@@ -87,6 +88,7 @@ struct LoopParts {
   std::function<std::string(int turn)> after_change;
   // A person's leave at a terminal; empty where nobody is there, and what would be asked is denied.
   ApproveStep approve = {};
+  tools::AskPerson ask = {};  // empty where nobody is there
 };
 
 class AgentLoop {
@@ -124,7 +126,7 @@ class AgentLoop {
   bool would_write(const Message& message) const;
   void record(Message message);
   void note(std::string text);  // the harness's own word
-  bool make_room(std::stop_token stop);  // false: the model's window is full
+  bool make_room(std::stop_token stop, bool is_asked = false);  // false: the model's window is full
   bool tell(const std::optional<Nudge>& nudge);  // true: it was the last
   std::optional<StopReason> run_calls(const Message& message, std::stop_token stop);
   struct Step;  // one call on its way

@@ -14,6 +14,7 @@ namespace corvid::runtime {
 namespace {
 
 constexpr size_t kOutputBytesMin = 600;  // shorter output is not worth leaving out
+constexpr int kSummaryTokensMax = 1024;
 constexpr std::string_view kLeftOut = "[output left out to make room";
 
 constexpr const char* kAsk =
@@ -103,6 +104,7 @@ struct Compactor::Task {
   std::string plan;
   ContextUse use;
   std::stop_token stop;
+  bool is_asked = false;
   Room room = {};
 };
 
@@ -119,15 +121,21 @@ bool Compactor::fits(const ContextUse& use) const {
 }
 
 Room Compactor::make_room(Provider& provider, std::span<const Message> added,
-                          const tools::ToolState& state, std::stop_token stop) {
+                          const tools::ToolState& state, std::stop_token stop, bool is_asked) {
   const ContextUse use = provider.context(added);
-  if (use.window <= 0 || !is_full(use)) return {};
+  if (!is_asked && (use.window <= 0 || !is_full(use))) return {};
   Task task{.provider = provider,
             .messages = session_messages(session_.events(), attempt_),
             .added = {added.begin(), added.end()},
             .plan = state.plan.empty() ? std::string() : plan_text(state),
             .use = use,
-            .stop = stop};
+            .stop = stop,
+            .is_asked = is_asked};
+  if (is_asked) {
+    if (!summarise(task)) leave_out(task, large_outputs(task.messages, 0));
+    task.room.fits = task.use.window <= 0 || fits(task.use);
+    return task.room;
+  }
   const std::vector<std::string> old =
       large_outputs(task.messages, tail_count(task.messages, use.window));
   const int64_t without_old = use.used - bytes_of(task.messages, old) / 4;
@@ -166,7 +174,8 @@ void Compactor::leave_out(Task& task, std::vector<std::string> calls) {
 bool Compactor::summarise(Task& task) {
   Compacted event;
   event.step = "summary";
-  event.kept = tail_count(task.messages, task.use.window);
+  // Between two tasks there is no output that the model has not seen.
+  event.kept = task.is_asked ? 0 : tail_count(task.messages, task.use.window);
   event.plan = task.plan;
   try {
     const std::string name = task.provider.lineage() + ".s" + std::to_string(++summary_count_);
@@ -176,7 +185,9 @@ bool Compactor::summarise(Task& task) {
     event.tokens = side->read(ask, task.stop);
     Request request;
     request.no_calls = true;
-    request.tokens_max = int(std::clamp<int64_t>(task.use.window / 8, 1, 1024));
+    const bool is_small = task.use.window > 0 && task.use.window < 8 * kSummaryTokensMax;
+    request.tokens_max =
+        is_small ? int(std::max<int64_t>(task.use.window / 8, 1)) : kSummaryTokensMax;
     const Reply reply = side->complete(request, task.stop);
     event.tokens += reply.tokens;
     event.summary = std::string(trim(reply.message.content));
@@ -195,7 +206,7 @@ bool Compactor::summarise(Task& task) {
 }
 
 void Compactor::apply(Task& task, Compacted event) {
-  event.reason = "window";
+  event.reason = task.is_asked ? "asked" : "window";
   event.tokens_before = task.use.used;
   task.messages = compacted_messages(std::move(task.messages), event);
   const TokenCounts rebuilt = task.provider.restart(task.messages, task.stop);

@@ -32,11 +32,12 @@ class Compactor {
   Compactor(Session& session, int attempt, int reply_tokens_max)
       : session_(session), attempt_(attempt), reply_tokens_max_(reply_tokens_max) {}
 
-  // Before `added` is read, which the session has recorded. Nothing happens while there is room, or
-  // where the window is not known. Each step is recorded in the session. Throws cancelled, and what
-  // the provider throws for the conversation itself.
+  // Before `added` is read, which the session has recorded. Nothing happens while there is room or
+  // where the window is not known, unless a person asked: then all that the model has said and seen
+  // becomes a summary. Each step is recorded in the session. Throws cancelled, and what the
+  // provider throws for the conversation itself.
   Room make_room(Provider& provider, std::span<const Message> added,
-                 const tools::ToolState& state, std::stop_token stop);
+                 const tools::ToolState& state, std::stop_token stop, bool is_asked = false);
 
  private:
   struct Task;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "runtime/base/error.h"
+#include "tools/toolbox.h"
 
 namespace corvid::runtime {
 
@@ -28,6 +29,12 @@ void refuse_beyond_profile(const Provider& provider, const std::string& check_co
   if (has_python) return;
   fail(Code::invalid, provider.describe() + " repairs Python, and there are no Python files in " +
                           workspace.root().string() + other);
+}
+
+std::vector<std::string> offered_tools(const ModelProfile& profile, bool has_person) {
+  std::vector<std::string> names = profile.tools.empty() ? tools::tool_names() : profile.tools;
+  if (!has_person) std::erase(names, "ask_user");
+  return names;
 }
 
 }  // namespace corvid::runtime

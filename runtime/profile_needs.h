@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "runtime/provider.h"
 #include "tools/workspace.h"
@@ -12,5 +13,9 @@ namespace corvid::runtime {
 // or the workspace no Python file.
 void refuse_beyond_profile(const Provider& provider, const std::string& check_command,
                            const tools::Workspace& workspace);
+
+// The names of the tools that a model is offered: what its profile lists, else all; none that asks
+// a person where nobody is there.
+std::vector<std::string> offered_tools(const ModelProfile& profile, bool has_person);
 
 }  // namespace corvid::runtime

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/base/json.h"
+#include "runtime/base/text.h"
 
 namespace corvid::runtime {
 
@@ -22,6 +23,14 @@ std::string task_message(const std::string& task, const std::string& check_comma
   if (!check_command.empty()) text += "\n\nCheck: " + check_command;
   if (!recalled.empty()) text += "\n\n" + recalled;
   return text;
+}
+
+std::string network_note(const ModelProfile& model, const sandbox::Profile& commands) {
+  if (!model.system.empty()) return "";
+  if (commands.allow_network) return "\n\nCommands have the network of this machine.";
+  if (commands.allowed_hosts.empty()) return "";
+  return "\n\nCommands reach these hosts and no others, through the proxy in HTTPS_PROXY: " +
+         join(commands.allowed_hosts, ", ");
 }
 
 std::vector<ToolDeclaration> declare_tools(const tools::Toolbox& toolbox,

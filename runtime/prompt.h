@@ -18,6 +18,10 @@ std::string_view system_text();
 std::string task_message(const std::string& task, const std::string& check_command,
                          const std::string& recalled);
 
+// What the first message says where commands have a network after all; else empty, and for a model
+// with a system text of its own, which was trained on nothing else.
+std::string network_note(const ModelProfile& model, const sandbox::Profile& commands);
+
 // The declarations of `toolbox`, without the arguments that `profile` omits.
 std::vector<ToolDeclaration> declare_tools(const tools::Toolbox& toolbox,
                                            const ModelProfile& profile);

@@ -57,11 +57,9 @@ class TaskRun {
         lock_(take_lock()),
         left_behind_(workspace_),
         scratch_(environment.paths.scratch()),
-        sandbox_(own_part(Code::unsupported,
-                          [&] {
-                            return sandbox::make_sandbox(environment.sandbox,
-                                                         {.stages = environment.paths.stages()});
-                          })),
+        sandbox_(own_part(Code::unsupported, [&] {
+          return sandbox::make_sandbox(environment.sandbox, {.stages = environment.paths.stages()});
+        })),
         store_(snapshot_folder(environment.paths, workspace_.root()), workspace_.root()) {
     if (options_.attempts > 1 && options_.verify.empty()) {
       fail(Code::invalid, "--attempts needs --verify: the check decides which attempt wins");
@@ -70,8 +68,9 @@ class TaskRun {
     profile_ = provider_->profile();
     window_ = provider_->context({}).window;
     opinion_ = provider_->edit_opinion();
-    toolbox_ = own_part(Code::device,
-                        [&] { return std::make_unique<tools::Toolbox>(profile_.tools); });
+    toolbox_ = own_part(Code::device, [&] {
+      return std::make_unique<tools::Toolbox>(offered_tools(profile_, bool(environment.ask)));
+    });
     policy_ = make_policy();
     if (toolbox_->find("suggest_edits") != nullptr) {
       edit_ranker_ = own_part(Code::unsupported, [&] {
@@ -210,7 +209,8 @@ class TaskRun {
   Message first_message() const {
     const std::string recalled =
         memory_ ? recall_for(*memory_, options_, session_->id()) : std::string();
-    return {Role::user, task_message(options_.task, options_.verify, recalled), {}, {}};
+    const std::string network = network_note(profile_, policy_->decide({}).profile);
+    return {Role::user, task_message(options_.task, options_.verify, recalled) + network, {}, {}};
   }
 
   void record_snapshot(int turn, const Snapshot& snapshot, bool after) {
@@ -255,8 +255,7 @@ class TaskRun {
   Snapshot start_snapshot_;
   std::string recorded_tree_;
   int changing_turn_ = 0;
-  bool change_is_open_ =
-      false;  // a step began to change the workspace, and its end is not recorded
+  bool change_is_open_ = false;  // a step began to change the workspace; its end is not recorded
   bool is_resumed_ = false;         // with the task that it had
   bool check_comes_first_ = false;  // what the workspace holds may be the result already
   int64_t begin_event_ = 0;         // of this part of the run
@@ -282,9 +281,9 @@ LoopParts TaskRun::parts() {
                   .check_command = options_.verify,
                   .evidence = [this]() -> const tools::Evidence& { return evidence(); },
                   .tokens_left = options_.tokens_total_max > 0 ? &tokens_left_ : nullptr,
-                  .before_change = {},
-                  .after_change = {},
-                  .approve = environment_.approve};
+                  .before_change = {}, .after_change = {},
+                  .approve = environment_.approve,
+                  .ask = environment_.ask};
   return parts;
 }
 
@@ -306,6 +305,8 @@ void TaskRun::make_checker() {
   check.command = options_.verify;
   check.time_max = std::chrono::seconds(options_.check_time_max_s);
   check.profile = base_profile();
+  check.profile.allowed_hosts = policy_->decide({}).profile.allowed_hosts;
+  check.profile.denied_hosts = policy_->decide({}).profile.denied_hosts;
   for (const fs::path& folder : readable_folders()) check.profile.read_roots.push_back(folder);
   check.scratch = scratch_.path();
   const auto ignored = is_resumed_ ? std::make_shared<const IgnoredFiles>(
@@ -516,7 +517,7 @@ StartPoint TaskRun::pick_up(const ResumeOptions& resume, TokenCounts& rebuilt) {
     for (const ToolCall& call : end.from.unstarted.calls) end.interrupted.push_back(call.id);
     // A narrow model takes each task for its first.
     const tools::ToolState state = profile_.calls_required ? tools::ToolState{} : end.from.state;
-    end.from = StartPoint{{}, state, end.from.turns_done, {}, false};
+    end.from = StartPoint{{}, state, end.from.turns_done, {}, false, resume.compact};
   } else {
     failed_attempts_ = end.failed_attempts;
   }

@@ -26,12 +26,15 @@ struct RunEnvironment {
   std::function<void(std::string_view)> on_text;  // the model's text as it streams; may be empty
   // A person's leave at a terminal; empty where nobody is there. Called from the run's thread.
   ApproveStep approve = {};
+  // A person's answers; empty where nobody is there, and then no tool that asks is offered.
+  tools::AskPerson ask = {};
 };
 
 struct ResumeOptions {
   std::string session;   // id, as find_session takes it
   std::string task;      // a further task; empty: go on with what was interrupted
   bool restore = false;  // put the last recorded state of the workspace back first
+  bool compact = false;  // with a task: a summary first takes the place of what was said
   std::string model;     // instead of the one that it was started with; empty: that one
 };
 

@@ -68,6 +68,8 @@ Profile intersect(const Profile& a, const Profile& b) {
   if (a.home == b.home) both.home = a.home;
   both.environment = in_both(a.environment, b.environment);
   both.allow_network = a.allow_network && b.allow_network;
+  both.allowed_hosts = in_both(a.allowed_hosts, b.allowed_hosts);
+  both.denied_hosts = in_either(a.denied_hosts, b.denied_hosts);
   both.memory_bytes_max = std::min(a.memory_bytes_max, b.memory_bytes_max);
   both.processes_max = std::min(a.processes_max, b.processes_max);
   both.file_bytes_max = std::min(a.file_bytes_max, b.file_bytes_max);

@@ -30,6 +30,11 @@ struct Profile {
   std::filesystem::path home;            // an empty private folder, HOME; none: /tmp is HOME
   std::vector<std::string> environment;  // "NAME=VALUE"; nothing else is inherited
   bool allow_network = false;            // false: a loopback interface of its own
+  // Without network: what the command reaches through a proxy of the harness, as hosts.h writes
+  // hosts; without a port at 80 and 443. Those of `denied_hosts` win. Names are reached at public
+  // addresses only. Empty: there is no proxy.
+  std::vector<std::string> allowed_hosts;
+  std::vector<std::string> denied_hosts;
   int64_t memory_bytes_max = int64_t{4} << 30;  // all processes of the command together
   int64_t processes_max = 512;                  // processes and threads
   int64_t file_bytes_max = int64_t{2} << 30;    // one written file

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -65,6 +66,11 @@ struct ToolResult {
   int exit_code = 0;      // of a command
 };
 
+// A person's answer to a question; nothing when they give none. `choices` are offered to them, and
+// they may answer otherwise.
+using AskPerson = std::function<std::optional<std::string>(
+    const std::string& question, const std::vector<std::string>& choices)>;
+
 // All that a running tool can reach.
 struct ToolContext {
   const Workspace& workspace;  // each attempt has its own
@@ -85,6 +91,7 @@ struct ToolContext {
   std::string call_id = {};                  // names the call's file there
   std::string session = {};
   std::stop_token stop;
+  AskPerson ask = {};  // empty: nobody is there
 };
 
 // The plan, one step per line: "[x] done", "[>] doing", "[ ] todo".

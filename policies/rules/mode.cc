@@ -35,6 +35,9 @@ sandbox::Profile widest_profile(const PolicyConfig& config) {
     profile.home.clear();
     profile.allow_network = true;
   }
+  profile.allowed_hosts = config.allow_hosts;
+  for (const auto& host : config.file.allow_hosts) profile.allowed_hosts.push_back(host);
+  profile.denied_hosts = config.file.deny_hosts;
   for (const auto& root : config.allow_read) profile.read_roots.push_back(root);
   if (config.mode == Mode::read_only) profile.read_roots.push_back(config.workspace);
   else profile.write_roots.push_back(config.workspace);

@@ -1,57 +1,56 @@
-// Hosts that tools inside Corvid may reach. Commands have no network at all, except in mode full.
+// Hosts that may be reached: by tools inside Corvid themselves, by commands through the proxy of
+// their sandbox. Only in mode full have commands the network itself.
 #include "policies/rules/rule.h"
+#include "runtime/base/text.h"
+#include "sandbox/hosts.h"
 
 namespace corvid::policies {
 namespace {
 
-std::string lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  while (text.ends_with('.')) text.pop_back();
-  return text;
-}
-
-// "*.example.org" stands for all hosts beneath example.org, not for itself.
-bool fits(const std::string& pattern, const std::string& host) {
-  if (!pattern.starts_with("*.")) return pattern == host;
-  return host.size() > pattern.size() - 1 && host.ends_with(pattern.substr(1));
-}
+using sandbox::HostPort;
+using sandbox::HostRule;
 
 class NetworkRule final : public Policy {
  public:
   explicit NetworkRule(const PolicyConfig& config)
       : mode_(config.mode), profile_(widest_profile(config)) {
-    for (const std::string& host : config.allow_hosts) hosts_.push_back(lower(host));
-    for (const std::string& host : config.file.allow_hosts) hosts_.push_back(lower(host));
-    for (const std::string& host : config.file.deny_hosts) denied_.push_back(lower(host));
+    for (const std::string& text : profile_.allowed_hosts) {
+      allowed_.push_back(sandbox::host_rule(text));
+    }
+    for (const std::string& text : profile_.denied_hosts) {
+      denied_.push_back(sandbox::host_rule(text));
+    }
   }
 
   Decision decide(const Action& action) const override {
-    for (const std::string& host : action.hosts) {
-      if (!is_allowed(lower(host))) {
-        return deny("the host " + host + " is not allowed; allow it with --allow-host");
+    for (const std::string& text : action.hosts) {
+      const auto target = sandbox::parse_host_port(text);
+      if (!target) return deny("'" + printable(text) + "' is no host");
+      if (is_any(denied_, *target)) {
+        return deny("the host " + text + " is denied by a rule of the policy file");
+      }
+      if (mode_ != Mode::full && !is_any(allowed_, *target)) {
+        return deny("the host " + text + " is not allowed; allow it with --allow-host " + text);
       }
     }
     return {Verdict::allow, "", profile_};
   }
 
  private:
-  bool is_allowed(const std::string& host) const {
-    if (host.empty()) return false;
-    for (const std::string& pattern : denied_) {
-      if (fits(pattern, host)) return false;
-    }
-    if (mode_ == Mode::full) return true;
-    for (const std::string& pattern : hosts_) {
-      if (fits(pattern, host)) return true;
+  // A rule without a port stands for all of them, an action without one for http's and https's.
+  static bool is_any(const std::vector<HostRule>& rules, const HostPort& target) {
+    for (const HostRule& rule : rules) {
+      const bool is_usual = target.port == 0 && (rule.port == 80 || rule.port == 443);
+      if ((rule.port == 0 || rule.port == target.port || is_usual) && rule.fits(target.host)) {
+        return true;
+      }
     }
     return false;
   }
 
   Mode mode_;
-  std::vector<std::string> hosts_, denied_;
   sandbox::Profile profile_;
+  std::vector<HostRule> allowed_, denied_;
 };
 
 }  // namespace

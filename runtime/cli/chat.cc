@@ -2,6 +2,7 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -24,6 +25,7 @@ constexpr const char* kHelp =
     "/undo      put back what the last message's run changed, and forget that message\n"
     "/diff      what this session has changed\n"
     "/context   how full the model's window is, and what fills it\n"
+    "/compact   before the next message, put a summary in the place of what was said\n"
     "/memory Q  what memory holds about Q; without Q how much there is\n"
     "/model M   go on with another model; without M which one it is\n"
     "/help      this list\n"
@@ -96,11 +98,18 @@ class Chat {
     environment.approve = [this, stop](const policies::Action& action, const std::string& reason) {
       return approve(action, reason, stop);
     };
+    if (reader_.is_terminal()) {  // a line of a pipe is the next message, not an answer
+      environment.ask = [this, stop](const std::string& question,
+                                     const std::vector<std::string>& choices) {
+        return ask(question, choices, stop);
+      };
+    }
     RunOptions options = options_;
     options.task = text;
-    const RunResult result =
-        is_first ? run_task(options, environment, stop)
-                 : resume_task({session_, text, false, options_.model}, environment, stop);
+    const ResumeOptions next{session_, text, false, compacts_next_, options_.model};
+    const RunResult result = is_first ? run_task(options, environment, stop)
+                                      : resume_task(next, environment, stop);
+    compacts_next_ = false;
     session_ = result.session;
     result_ = result;
     const bool is_plain = result.status == "unverified" && result.changed_tests.empty();
@@ -153,6 +162,24 @@ class Chat {
     return answer == "y" || answer == "yes" || approved_.contains(what);
   }
 
+  // A number chooses; anything else is the answer itself.
+  std::optional<std::string> ask(const std::string& question,
+                                 const std::vector<std::string>& choices,
+                                 const std::stop_token& stop) {
+    note(palette_.bold(printable(question)));
+    for (size_t i = 0; i < choices.size(); ++i) {
+      note(fmt::format("  {}  {}", i + 1, printable(choices[i])));
+    }
+    const auto line = reader_.read("answer: ", stop);
+    if (!line.has_value()) return std::nullopt;
+    const std::string answer(trim(*line));
+    if (answer.empty()) return std::nullopt;
+    for (size_t i = 0; i < choices.size(); ++i) {
+      if (answer == std::to_string(i + 1)) return choices[i];
+    }
+    return answer;
+  }
+
   void command(const std::string& line) {
     const size_t blank = line.find(' ');
     const std::string name = line.substr(0, blank);
@@ -161,11 +188,16 @@ class Chat {
     if (name == "/help") return write_text(stdout, kHelp);
     if (name == "/model") return model(rest);
     if (name == "/memory") return memory(rest);
-    const bool needs_session = name == "/undo" || name == "/diff" || name == "/context";
+    const bool needs_session =
+        name == "/undo" || name == "/diff" || name == "/context" || name == "/compact";
     if (!needs_session) fail(Code::invalid, "no command " + name + "; /help lists them");
     if (session_.empty()) return note("nothing was said yet");
     if (name == "/undo") return undo();
     if (name == "/diff") return diff();
+    if (name == "/compact") {
+      compacts_next_ = true;
+      return note("before the next message a summary takes the place of what was said");
+    }
     context_use();
   }
 
@@ -254,6 +286,7 @@ class Chat {
   std::string finish_id_;
   RunResult result_;
   std::set<std::string> approved_;
+  bool compacts_next_ = false;
 };
 
 }  // namespace
@@ -271,7 +304,7 @@ void add_chat(Command& app, RenewStop renew_stop) {
   chat.option("--context-tokens", options.context_tokens, "The model's window")
       .range(512, int64_t{1} << 40);
   chat.option("--allow-read", options.allow_read, "A further folder that may be read");
-  chat.option("--allow-host", options.allow_host, "A host that may be reached");
+  chat.option("--allow-host", options.allow_host, "A host that commands and tools may reach");
   chat.option("--resume", arguments->session,
               "Go on with this session (or the beginning of its id)");
   chat.flag("--no-memory", arguments->no_memory, "Neither recall nor remember");

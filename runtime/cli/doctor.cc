@@ -51,6 +51,24 @@ std::string cpu_features() {
   return features;
 }
 
+// Runs a command that has a proxy; nobody is called.
+std::string try_proxy() {
+  sandbox::Profile profile = sandbox::system_profile();
+  profile.allowed_hosts = {"localhost"};
+  sandbox::Command command;
+  command.argv = {"true"};
+  command.cwd = "/usr";
+  const auto outcome = sandbox::make_sandbox("linux")->run(command, profile, {});
+  if (outcome.exit_code != 0) fail(Code::io, outcome.output);
+  std::string detail = "commands reach the hosts of --allow-host, and no others";
+  for (const char* name : {"https_proxy", "HTTPS_PROXY"}) {
+    const char* value = std::getenv(name);
+    if (value == nullptr || *value == '\0') continue;
+    return detail + fmt::format("; directly: {} is not used for that", name);
+  }
+  return detail;
+}
+
 std::vector<Finding> findings() {
   const Paths paths = find_paths();
   std::vector<Finding> all;
@@ -69,6 +87,10 @@ std::vector<Finding> findings() {
                    "works without namespaces: commands run on copies, without sockets; they see "
                    "other processes' command lines",
                    ""});
+  }
+  if (report.complete()) {
+    all.push_back(examine("sandbox proxy", "without --allow-host commands run all the same",
+                          try_proxy));
   }
   all.push_back(examine("model", "reinstall Corvid, or name a model with --model", [&] {
     const std::string file = find_shared_file(paths, "fledgling.gguf").string();

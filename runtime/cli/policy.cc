@@ -103,6 +103,8 @@ int explain(const PolicyArguments& arguments) {
   std::string text =
       "mode read-only: commands run, nothing in the workspace changes\n"
       "mode workspace (default): the workspace is writable, no network\n"
+      "in both, commands reach allowed hosts ([[host]], --allow-host) at the ports 80 and 443 or\n"
+      "the one that is named, through a proxy that refuses names with private addresses\n"
       "mode full: other files are readable, the host's network\n"
       "always: .git, .corvid and .agents of the workspace are read-only, "
       "credentials are invisible, the sandbox is on\n"

@@ -54,7 +54,8 @@ RunResult dispatch(RunArguments& arguments, const RunEnvironment& environment,
                    std::stop_token stop) {
   RunOptions& options = arguments.options;
   if (!arguments.resume.empty()) {
-    return resume_task({arguments.resume, options.task, arguments.restore, {}}, environment, stop);
+    return resume_task({arguments.resume, options.task, arguments.restore, false, {}}, environment,
+                       stop);
   }
   if (options.task.empty()) {
     fail(Code::invalid, "no task: corvid run \"TASK\", or --resume ID to go on with a session");
@@ -197,7 +198,9 @@ void add_run(Command& app, CommandContext& context) {
       .one_of({"read-only", "workspace", "full"});
   run.option("--allow-read", options.allow_read, "A further folder that may be read");
   run.option("--allow-host", options.allow_host,
-             "A host that Corvid's own tools may reach; commands have no network but in mode full");
+             "A host that commands and tools may reach, at the ports 80 and 443: NAME, *.NAME, "
+             "ADDRESS, each with :PORT for another port. Commands reach it through a proxy that "
+             "http_proxy and https_proxy name; they have no other network but in mode full");
   run.option("--seed", options.seed, "Seed of sampled attempts");
   run.option("--edit-ranking", arguments->ranking,
              "Order of suggested edits: random, tables, or model (tables and model, default)")

@@ -137,11 +137,12 @@ void run_steps(Stage stage, State& state) {
 
 static int run() {
   State state;
-  if (syscall(SYS_close_range, kLifelineFd + 1, ~0u, 0) != 0) return 126;  // others' files
+  if (syscall(SYS_close_range, kProxyFd + 1, ~0u, 0) != 0) return 126;  // others' files
   if (!read_plan(state.plan)) {
     report(Ending::step_failed, EINVAL, "read_plan");
     return 126;
   }
+  if (state.plan.proxy_port == 0) close(kProxyFd);  // then it is another's, too
   if (!prepare(state)) {
     report(Ending::step_failed, EINVAL, "prepare");
     return 126;
@@ -159,6 +160,7 @@ static int run() {
     run_init(state);
   }
   if (init < 0) report(Ending::step_failed, errno, "make_namespaces");
+  if (state.plan.proxy_port != 0) close(kProxyFd);
   signal(SIGPIPE, SIG_IGN);  // the harness may be gone; placeholders are still to be removed
   const int exit_code = init < 0 ? 126 : wait_for(init);
   remove_placeholders(state);

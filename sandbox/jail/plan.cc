@@ -56,6 +56,7 @@ bool take_record(std::string_view& text, std::string_view key, Plan& plan) {
   if (key == "memory") return take(text, plan.memory_bytes_max);
   if (key == "processes") return take(text, plan.processes_max);
   if (key == "file") return take(text, plan.file_bytes_max);
+  if (key == "proxy") return take(text, plan.proxy_port) && plan.proxy_port < 65536;
   if (key == "unruled") return take(text, plan.unruled);
   if (key == "landlock") return take(text, plan.landlock_abi_max);
   if (key == "network" || key == "staged") {

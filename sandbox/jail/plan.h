@@ -15,6 +15,7 @@ inline constexpr int64_t kPlanBytesMax = int64_t{16} << 20;
 inline constexpr int kPlanFd = 3;      // the encoded plan, at offset 0
 inline constexpr int kStatusFd = 4;    // the jail reports here how it went (see status.h)
 inline constexpr int kLifelineFd = 5;  // reads end-of-file when the harness is gone
+inline constexpr int kProxyFd = 6;     // takes the proxy's listening socket; with Plan::proxy_port
 
 // One step in building the command's file tree; applied in order.
 struct MountOp {
@@ -49,6 +50,7 @@ struct Plan {
   // Host folders that are made before and removed after, so that something can be protected there.
   std::vector<std::string> placeholders;
   bool allow_network = false;
+  int64_t proxy_port = 0;  // of the command's loopback, where the harness listens; 0: nowhere
   // Without namespaces: Landlock and seccomp alone. `mounts` then holds only places to read, to
   // write, and devices, all where they are; commands work on copies (sandbox/launch/stage.h).
   bool is_staged = false;

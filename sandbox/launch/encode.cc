@@ -32,6 +32,7 @@ std::string encode(const jail::Plan& plan) {
   }
   for (const std::string& path : plan.placeholders) put(text, "placeholder", path);
   put(text, "network", plan.allow_network ? "1" : "0");
+  put(text, "proxy", std::to_string(plan.proxy_port));
   put(text, "staged", plan.is_staged ? "1" : "0");
   put(text, "unruled", plan.unruled);
   put(text, "landlock", std::to_string(plan.landlock_abi_max));

@@ -46,12 +46,6 @@ std::vector<std::string> make_environment(const Command& command, const Profile&
   return environment;
 }
 
-// What the command could not be told by its own output.
-void note(Outcome& outcome, const std::string& text) {
-  if (!outcome.output.empty() && outcome.output.back() != '\n') outcome.output += '\n';
-  outcome.output += text + "\n";
-}
-
 void take_status(const jail::Status& status, const Command& command, Outcome& outcome) {
   switch (status.ending) {
     case jail::Ending::exited:
@@ -87,6 +81,11 @@ void take_status(const jail::Status& status, const Command& command, Outcome& ou
 
 }  // namespace
 
+void note(Outcome& outcome, const std::string& text) {
+  if (!outcome.output.empty() && outcome.output.back() != '\n') outcome.output += '\n';
+  outcome.output += text + "\n";
+}
+
 jail::Plan plan_of(const Command& command, const Profile& profile) {
   if (command.argv.empty()) fail(Code::invalid, "a command without words");
   if (!command.cwd.is_absolute()) {
@@ -115,11 +114,12 @@ JailProgram::JailProgram(const std::filesystem::path& file)
 }
 
 Outcome JailProgram::run(const jail::Plan& plan, const Command& command, const Profile& profile,
-                         std::stop_token stop) const {
+                         std::stop_token stop, int proxy_fd) const {
   Launch launch = launch_of(command, profile);
   launch.program = "/proc/self/fd/" + std::to_string(copy_.get());
   launch.argv = {"corvid-jail"};
   launch.plan = encode(plan);
+  launch.proxy_fd = proxy_fd;
   Ended ended = run_process(launch, stop);
   Outcome outcome;
   outcome.output = std::move(ended.output);

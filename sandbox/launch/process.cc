@@ -259,6 +259,7 @@ Ended run_process(const Launch& launch, std::stop_token stop) {
       settings.pass(plan.get(), jail::kPlanFd);
       settings.pass(status.write.get(), jail::kStatusFd);
       settings.pass(lifeline.read.get(), jail::kLifelineFd);
+      if (launch.proxy_fd >= 0) settings.pass(launch.proxy_fd, jail::kProxyFd);
     }
     pid = settings.spawn(launch);
   }

@@ -40,6 +40,7 @@ struct Launch {
   std::string stdin_text;
   int stdin_fd = -1;              // instead of stdin_text; -1: none
   std::optional<std::string> plan;  // for the jail: passed as kPlanFd, with status and lifeline
+  int proxy_fd = -1;  // for the jail, as kProxyFd; stays the caller's; -1: none
   int64_t output_bytes_max = 0;
   std::chrono::milliseconds time_max{0};
   std::function<void(std::string_view)> on_output;

@@ -35,6 +35,11 @@ constexpr const char* kVariables[] = {
     "CFLAGS", "CXXFLAGS", "LDFLAGS", "PKG_CONFIG_PATH", "CMAKE_PREFIX_PATH", "MAKEFLAGS",
     "SOURCE_DATE_EPOCH", "CI"};
 
+// Files and folders of certificates that a person's network needs: passed on, and readable.
+constexpr const char* kCertificates[] = {
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS",
+    "REQUESTS_CA_BUNDLE", "PIP_CERT"};
+
 // Folders directly beneath the home folder that a program on PATH beneath the key needs too.
 constexpr std::pair<const char*, const char*> kCompanions[] = {
     {".cargo", ".rustup"}, {".local", ".local/lib"}, {".local", ".local/opt"},
@@ -139,6 +144,14 @@ Profile system_profile(const std::vector<std::string>& variables) {
   for (const char* name : kVariables) {
     const std::string value = value_of(variables, name);
     if (!value.empty()) profile.environment.push_back(std::string(name) + "=" + value);
+  }
+  for (const char* name : kCertificates) {
+    const fs::path path = fs::path(value_of(variables, name)).lexically_normal();
+    std::error_code error;
+    if (!path.has_relative_path() || !path.is_absolute() || !fs::exists(path, error)) continue;
+    if (!home.empty() && (is_beneath(home, path) || is_private(path, home))) continue;
+    profile.read_roots.push_back(path);
+    profile.environment.push_back(std::string(name) + "=" + path.string());
   }
   for (const char* fixed : {"LANG=C.UTF-8", "TERM=dumb", "SHELL=/bin/sh", "PAGER=cat",
                             "GIT_PAGER=cat", "GIT_TERMINAL_PROMPT=0", "NO_COLOR=1"}) {

@@ -4,6 +4,7 @@
 
 #include "runtime/session.h"
 #include "tests/e2e/fixture.h"
+#include "tests/support/http_server.h"
 
 using namespace corvid;
 using namespace corvid::test;
@@ -98,6 +99,80 @@ TEST_CASE("a chat goes on with a session and with another model") {
   INFO(process.err);
   CHECK(has(process.out, "I am another"));
   CHECK(runtime::session_messages(only_session(scene)).size() == 4);
+}
+
+TEST_CASE("/compact puts a summary in the place of what was said, and the person's words stay") {
+  if (!sandbox_works()) return;
+  const auto says = [](const std::string& text) {
+    const Json choice = {{"index", 0}, {"delta", {{"content", text}}}, {"finish_reason", "stop"}};
+    return sse_answer({dump_json({{"choices", Json::array({choice})}}), "[DONE]"});
+  };
+  const HttpServer server({says("a long story"), says("Goal: stories."), says("the end")});
+  const Scene scene;
+  write_file_atomic(scene.root() / "typed",
+                    "/compact\ntell me\n/compact\ngo on\n/context\nand now?\n");
+  auto variables = folders(scene);
+  variables["OPENAI_BASE_URL"] = server.url();
+  const ProcessResult process = run_process(
+      {"/bin/sh", "-c", "exec '" + std::string(CORVID_BINARY_DIR) + "/corvid' chat -w '" +
+                            scene.workspace().string() + "' -m openai:small < '" +
+                            (scene.root() / "typed").string() + "'"},
+      variables);
+  INFO(process.out);
+  INFO(process.err);
+  CHECK(has(process.err, "nothing was said yet"));
+  CHECK(has(process.out, "cut 1 times"));
+  const auto requests = server.requests();
+  REQUIRE(requests.size() == 4);
+  CHECK(has(requests[1].body, "about to be cut"));
+  for (const size_t i : {size_t{2}, size_t{3}}) {
+    CHECK(has(requests[i].body, "Goal: stories."));
+    CHECK(has(requests[i].body, "tell me"));
+    CHECK(has(requests[i].body, "go on"));
+    CHECK_FALSE(has(requests[i].body, "a long story"));
+  }
+}
+
+TEST_CASE("a question of the model is answered at a terminal, and there is none without one") {
+  if (!sandbox_works()) return;
+  const Json question = {{"question", "Which one?"}, {"choices", {"red", "blue"}}};
+  const std::vector<Json> replies = {call("ask_user", question), call("ask_user", question),
+                                     {{"text", "painted"}}};
+  {
+    const Scene scene;
+    const std::string program =
+        "import os, pty, subprocess, sys\n"
+        "leader, follower = pty.openpty()\n"
+        "p = subprocess.Popen(sys.argv[1:], stdin=follower, stdout=follower, stderr=follower)\n"
+        "os.close(follower)\n"
+        "seen = b''\n"
+        "def until(text):\n"
+        "    global seen\n"
+        "    while text not in seen: seen += os.read(leader, 4096)\n"
+        "    seen = seen[seen.index(text) + len(text):]\n"
+        "for prompt, line in [(b'> ', b'paint it'), (b'2  blue', b''), (b'answer: ', b'2'),\n"
+        "                     (b'answer: ', b'neither: green'), (b'painted', b''),\n"
+        "                     (b'> ', b'/quit')]:\n"
+        "    until(prompt)\n"
+        "    if line: os.write(leader, line + b'\\r')\n"
+        "sys.exit(p.wait())\n";
+    const ProcessResult process =
+        run_process({"timeout", "100", "python3", "-c", program,
+                     std::string(CORVID_BINARY_DIR) + "/corvid", "chat", "-w",
+                     scene.workspace().string(), "-m", scene.script(replies)},
+                    folders(scene));
+    INFO(process.err);
+    CHECK(process.exit_code == 0);
+    std::string answers;
+    for (const runtime::Message& message : runtime::session_messages(only_session(scene))) {
+      if (message.role == runtime::Role::tool) answers += message.content + "|";
+    }
+    CHECK(answers == "blue|neither: green|");
+  }
+  const Scene piped;
+  CHECK(has(chat(piped, "paint it\n", replies).err, "no such tool: ask_user"));
+  const Scene alone;
+  CHECK(has(alone.run(replies).out, "no such tool: ask_user"));
 }
 
 TEST_CASE("on a terminal lines are edited, and Ctrl-C twice ends the chat") {

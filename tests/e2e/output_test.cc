@@ -11,7 +11,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::vector<Json> repair() {
+std::vector<Json> repairing() {
   return {call("shell", {{"command", "sleep 1; ls"}}),
           call("read_file", {{"path", "calc.py"}}),
           call("edit_file", {{"path", "calc.py"}, {"old_text", "a - b"}, {"new_text", "a + b"}}),
@@ -30,7 +30,7 @@ ProcessResult in_shell(const Scene& scene, const std::string& script,
 
 std::vector<std::string> arguments_for(const Scene& scene) {
   return {"run",     "repair it",           "--workspace", scene.workspace().string(),
-          "--model", scene.script(repair()), "--verify",    kCheck};
+          "--model", scene.script(repairing()), "--verify",    kCheck};
 }
 
 fs::path only_session(const Scene& scene) {

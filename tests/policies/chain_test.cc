@@ -37,7 +37,7 @@ PolicyConfig config_of(Mode mode) {
   config.mode = mode;
   config.workspace = "/home/user/project";
   config.allow_read = {"/srv/data"};
-  config.allow_hosts = {"pypi.org", "*.example.org"};
+  config.allow_hosts = {"pypi.org", "*.example.org", "127.0.0.1:8080"};
   config.base.read_roots = {"/usr"};
   config.base.home = "/home/user";
   config.base.hidden_paths = {"/home/user/.ssh"};
@@ -88,6 +88,9 @@ TEST_CASE("Intersecting profiles never widens either") {
   b.read_roots = {"/usr/lib", "/project/a"};
   b.write_roots = {"/project/b"};
   b.hidden_paths = {"/data/secret"};
+  a.allowed_hosts = {"a.org", "b.org"};
+  b.allowed_hosts = {"b.org", "c.org"};
+  b.denied_hosts = {"d.org"};
   b.environment = {"B=2", "A=2"};
   b.time_max = std::chrono::milliseconds(5);
   const Profile both = intersect(a, b);
@@ -97,6 +100,8 @@ TEST_CASE("Intersecting profiles never widens either") {
   CHECK(both.protected_paths == a.protected_paths);
   CHECK(both.hidden_paths == b.hidden_paths);
   CHECK(both.environment == std::vector<std::string>{"B=2"});
+  CHECK(both.allowed_hosts == std::vector<std::string>{"b.org"});
+  CHECK(both.denied_hosts == b.denied_hosts);
   CHECK(both.memory_bytes_max == 10);
   CHECK(both.time_max == std::chrono::milliseconds(5));
   CHECK_FALSE(both.allow_network);
@@ -153,6 +158,12 @@ TEST_CASE("What a mode allows, action by action") {
       {Mode::workspace, calls("evilexample.org"), Verdict::deny},
       {Mode::workspace, calls("pypi.org.evil.net"), Verdict::deny},
       {Mode::workspace, calls(""), Verdict::deny},
+      {Mode::workspace, calls("pypi.org:8443"), Verdict::allow},
+      {Mode::workspace, calls("127.0.0.1:8080"), Verdict::allow},
+      {Mode::workspace, calls("127.0.0.1"), Verdict::deny},
+      {Mode::workspace, calls("127.0.0.1:8081"), Verdict::deny},
+      {Mode::workspace, calls("127.1:8080"), Verdict::deny},
+      {Mode::workspace, calls("pypi.org/"), Verdict::deny},
       {Mode::full, calls("anything.net"), Verdict::allow},
   };
   for (const Row& row : rows) {
@@ -185,6 +196,23 @@ TEST_CASE("The profile of a command follows the mode") {
   CHECK(full.read_roots.front() == "/");
   CHECK(full.allow_network);
   CHECK(full.hidden_paths == Paths{"/home/user/.ssh"});
+}
+
+TEST_CASE("Commands reach the hosts that are allowed, and what is no host is refused") {
+  PolicyConfig config = config_of(Mode::workspace);
+  config.file.allow_hosts = {"files.example.net"};
+  config.file.deny_hosts = {"bad.example.org"};
+  const auto chain = make_policy_chain(config);
+  const Profile profile = chain->decide(runs({"make"})).profile;
+  CHECK(profile.allowed_hosts == std::vector<std::string>{"pypi.org", "*.example.org",
+                                                          "127.0.0.1:8080", "files.example.net"});
+  CHECK(profile.denied_hosts == config.file.deny_hosts);
+  CHECK(chain->decide(calls("good.example.org")).verdict == Verdict::allow);
+  const Decision denied = chain->decide(calls("BAD.example.org:443"));
+  CHECK(denied.verdict == Verdict::deny);
+  CHECK(denied.reason.find("denied by a rule") != std::string::npos);
+  config.allow_hosts = {"https://pypi.org"};
+  CHECK_THROWS_AS(make_policy_chain(config), Error);
 }
 
 TEST_CASE("Modes are read and written by their names") {

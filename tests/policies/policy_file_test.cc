@@ -137,7 +137,7 @@ TEST_CASE("a damaged policy file is refused, naming the line") {
           "matches the rule");
   refused("[[commands]]\nprefix = [\"a\"]\n", "unknown key 'commands'; known: command path host");
   refused("[[path]]\npattern = \"/etc\"\ndecision = \"deny\"\n", "relative to the workspace");
-  refused("[[host]]\nhost = \"http://x\"\ndecision = \"allow\"\n", "no host name");
+  refused("[[host]]\nhost = \"http://x\"\ndecision = \"allow\"\n", "is no host: write example.org");
   CHECK(read_policy_file("/nonexistent/policy.toml").commands.empty());
   CHECK(read_policy_file("/dev/null/policy.toml").commands.empty());
 }

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "runtime/profile_needs.h"
 #include "runtime/prompt.h"
 
 using namespace corvid;
@@ -20,4 +21,22 @@ TEST_CASE("the fixed prompt is short and the same bytes every time") {
   INFO(text.size());
   CHECK(text.size() <= 4200);  // about 2.7 bytes to a token of cl100k_base
   CHECK(fixed() == text);
+}
+
+TEST_CASE("what asks a person is offered only where one is there, and a profile's list stays") {
+  const std::vector<std::string> alone = offered_tools({}, false), chat = offered_tools({}, true);
+  CHECK(std::count(alone.begin(), alone.end(), "ask_user") == 0);
+  CHECK(chat.size() == alone.size() + 1);
+  ModelProfile profile;
+  profile.tools = {"shell", "ask_user"};
+  CHECK(offered_tools(profile, false) == std::vector<std::string>{"shell"});
+}
+
+TEST_CASE("the first message says what commands reach") {
+  sandbox::Profile profile;
+  CHECK(network_note({}, profile).empty());
+  profile.allowed_hosts = {"pypi.org", "*.example.org"};
+  CHECK(network_note({}, profile).ends_with("pypi.org, *.example.org"));
+  profile.allow_network = true;
+  CHECK(network_note({}, profile).ends_with("the network of this machine."));
 }

@@ -147,6 +147,7 @@ TEST_CASE("A plan survives its text form, and damaged text is refused") {
   plan.mounts = {{Kind::read, "/usr", "/usr", 0}, {Kind::tmpfs, "", "/tmp", 4096}};
   plan.placeholders = {"/project/.git"};
   plan.allow_network = true;
+  plan.proxy_port = 3128;
   plan.memory_bytes_max = 1;
   plan.processes_max = 2;
   plan.file_bytes_max = 3;

@@ -87,4 +87,25 @@ TEST_CASE("The environment is made of harmless variables only") {
   CHECK(profile.write_roots.empty());
 }
 
+TEST_CASE("A person's certificates are passed on and readable, as long as they are no secret") {
+  const Home home;
+  std::ofstream(home.path / "own-ca.pem") << "certificates";
+  fs::create_directories(home.path / ".ssh");
+  const auto profile_with = [&](const std::string& path) {
+    return system_profile({"HOME=" + home.path.string(), "SSL_CERT_FILE=" + path});
+  };
+  const fs::path file = home.path / "own-ca.pem";
+  const Profile profile = profile_with(file.string());
+  CHECK(has(profile.read_roots, file));
+  const std::string variable = "SSL_CERT_FILE=" + file.string();
+  CHECK(std::count(profile.environment.begin(), profile.environment.end(), variable) == 1);
+  for (const std::string& wrong : {home.path.string(), (home.path / ".ssh").string(),
+                                   std::string("/"), std::string("/nonexistent.pem"),
+                                   std::string("own-ca.pem")}) {
+    INFO(wrong);
+    CHECK(profile_with(wrong).environment.size() + 1 == profile.environment.size());
+    CHECK_FALSE(has(profile_with(wrong).read_roots, wrong));
+  }
+}
+
 }  // namespace corvid::sandbox

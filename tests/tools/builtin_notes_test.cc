@@ -40,3 +40,25 @@ TEST_CASE("memory_note is the agent's own word, which memory shows and erases") 
   CHECK(memory.recall("what do the integration tests need?").hits.empty());
   CHECK(fixture.call("memory_note", {{"text", text}}).is_error);
 }
+
+TEST_CASE("ask_user gives the person's answer, and says when there is none") {
+  ToolFixture fixture;
+  const Json args = {{"question", "Which?"}, {"choices", {"a", "b"}}};
+  CHECK(fixture.call("ask_user", args).text == "nobody is there to answer: decide yourself");
+  CHECK(fixture.call("ask_user", args).is_error);
+  ToolContext context = fixture.context();
+  std::vector<std::string> seen;
+  std::optional<std::string> answer = "neither";
+  context.ask = [&](const std::string& question, const std::vector<std::string>& choices) {
+    seen = choices;
+    seen.push_back(question);
+    return answer;
+  };
+  const Tool& tool = *fixture.toolbox.find("ask_user");
+  CHECK(tool.run(args, context).text == "neither");
+  CHECK(seen == std::vector<std::string>{"a", "b", "Which?"});
+  answer.reset();
+  CHECK(tool.run({{"question", "Which?"}}, context).is_error);
+  CHECK(fixture.plan("ask_user", args) == policies::Action{"ask_user", {}, {}, {}, {}});
+  CHECK(fixture.call("ask_user", {{"choices", {"a"}}}).is_error);
+}

@@ -2,6 +2,7 @@
 #include "runtime/base/http.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
+#include "sandbox/hosts.h"
 #include "tools/support/file_tool.h"
 #include "tools/support/html_text.h"
 
@@ -11,7 +12,7 @@ namespace {
 constexpr int64_t kResponseBytesMax = 4 << 20;
 
 struct Address {
-  std::string host;
+  std::string host;       // with its port where that is not the usual one
   bool is_named = false;  // a name, whose address the person who allowed it does not see
 };
 
@@ -21,15 +22,18 @@ Address address_of(const std::string& url) {
   if (!is_http && !is_https) fail(Code::invalid, "'" + url + "' is no http or https address");
   const size_t begin = is_https ? 8 : 7;
   const size_t end = std::min(url.find_first_of("/?#", begin), url.size());
-  std::string host = url.substr(begin, end - begin);
-  const bool is_plain =
-      host.find_first_not_of(
-          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:[]-") == host.npos;
-  if (host.empty() || !is_plain) fail(Code::invalid, "'" + host + "' is no host");
-  const size_t colon = host.rfind(':');
-  if (colon != host.npos && host.find(']', colon) == host.npos) host.resize(colon);
-  const bool is_number = host.find_first_not_of("0123456789.") == host.npos || host[0] == '[';
-  return {host, !is_number && host != "localhost"};
+  const std::string authority = url.substr(begin, end - begin);
+  const auto parsed = sandbox::parse_host_port(authority);
+  if (!parsed) fail(Code::invalid, "'" + authority + "' is no host");
+  const bool is_address = sandbox::is_address(parsed->host);
+  Address address;
+  address.is_named =
+      !is_address && authority != "localhost" && !authority.starts_with("localhost:");
+  address.host = parsed->host.find(':') == std::string::npos ? parsed->host
+                                                             : "[" + parsed->host + "]";
+  const bool is_usual = parsed->port == 0 || parsed->port == (is_https ? 443 : 80);
+  if (!is_usual) address.host += ":" + std::to_string(parsed->port);
+  return address;
 }
 
 // Anything a page says is data; the marks tell the model where it begins and ends.
