@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "runtime/mask_event.h"
+
 namespace corvid::runtime {
 namespace {
 
@@ -60,7 +62,7 @@ CutOff find_cut_off(std::span<const Event> events) {
     }
   }
   for (const ToolCall& call : open) {
-    if (decided.contains(call.id)) {
+    if (decided.contains(call.id) || is_masked(call)) {
       end.interrupted.push_back(call.id);
     } else {
       end.from.unstarted.calls.push_back(call);

@@ -13,7 +13,8 @@ namespace corvid::runtime {
 // Where a session's log ends, and what is owed there.
 struct CutOff {
   StartPoint from;
-  std::vector<std::string> interrupted;  // calls that were decided, and cut off in the middle
+  // Calls that were decided, and cut off in the middle; and such that the log does not hold whole.
+  std::vector<std::string> interrupted;
   std::set<int> failed_attempts;         // of the last task
   bool has_task = false;  // the last task's message is in the conversation
 };

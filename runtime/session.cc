@@ -9,6 +9,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
 #include "runtime/compaction.h"
+#include "runtime/mask_event.h"
 
 namespace corvid::runtime {
 namespace {
@@ -100,6 +101,7 @@ std::unique_ptr<Session> Session::open(const fs::path& sessions_folder, const st
 }
 
 void Session::append(EventBody body, int attempt) {
+  mask_secrets(body);
   const std::scoped_lock guard(mutex_);
   Event event{int64_t(events_.size()), clock_(), attempt, std::move(body)};
   log_->append(event_to_line(event) + "\n");
