@@ -70,6 +70,7 @@ StopReason AgentLoop::run(StartPoint from, std::stop_token stop) {
 
 StopReason AgentLoop::go_on(StartPoint from, std::stop_token stop) {
   state_ = std::move(from.state);
+  seen_ = from.seen;
   turns_ = from.turns_done;
   if (!from.unstarted.calls.empty()) {
     if (const auto reason = run_calls(from.unstarted, stop)) return *reason;
@@ -177,61 +178,9 @@ Reply AgentLoop::next_reply(std::stop_token stop) {
 }
 
 Request AgentLoop::make_request() const {
-  Request request;
-  request.temperature = options_.temperature;
-  request.seed = options_.seed;
-  request.tokens_max = options_.tokens_max;
-  for (const auto& [name, source] : parts_.profile.offered) {
-    request.offered[name] = offered_values(source, name);
-  }
-  if (parts_.toolbox.find("edit_file") != nullptr) {
-    request.offered["edit_file.choice"] = offered_values("choices", "edit_file.choice");
-  }
-  if (parts_.profile.reads_max > 0) withhold_known(request);
-  return request;
-}
-
-// A call whose answer the model has already, or that cannot help yet, is not offered.
-void AgentLoop::withhold_known(Request& request) const {
-  const bool has_choice = !request.offered["edit_file.choice"].empty();
-  if (!has_choice || edit_is_unchecked_) request.withheld.insert("edit_file");
-  if (has_choice) request.withheld.insert("suggest_edits");
-  if (check_is_known_) request.withheld.insert("shell");
-  const bool can_suggest = parts_.toolbox.find("suggest_edits") != nullptr && !has_suggestions_;
-  if (parts_.checker != nullptr && state_.applied.empty() && (has_choice || can_suggest)) {
-    request.withheld.insert("finish");
-  }
-  const int read_count = int(state_.read_hashes.size());
-  const auto paths = request.offered.find("read_file.path");
-  if (paths != request.offered.end()) {
-    std::erase_if(paths->second,
-                  [&](const std::string& path) { return state_.read_hashes.contains(path); });
-    if (paths->second.empty()) request.withheld.insert("read_file");
-  }
-  if (read_count >= parts_.profile.reads_max || has_choice) request.withheld.insert("read_file");
-}
-
-std::vector<std::string> AgentLoop::offered_values(const std::string& source,
-                                                   const std::string& name) const {
-  std::vector<std::string> values;
-  if (source == "check") {
-    if (!parts_.check_command.empty()) values.push_back(parts_.check_command);
-  } else if (source == "choices") {
-    const bool is_first = state_.tried.empty();
-    if (is_first && !options_.first_choice.empty()) return {options_.first_choice};
-    for (size_t i = 0; i < state_.choices.size(); ++i) {
-      const std::string& id = state_.choices[i].id;
-      if (!is_first && i < options_.reserved_choices) continue;
-      if (!state_.tried.contains(id)) values.push_back(id);
-    }
-  } else if (source == "files" || source == "python_files") {
-    for (std::string& path : parts_.workspace.files()) {
-      if (source == "files" || path.ends_with(".py")) values.push_back(std::move(path));
-    }
-  } else if (source != "none") {
-    fail(Code::invalid, "'" + name + "' is offered from unknown '" + source + "'");
-  }
-  return values;
+  return runtime::make_request({parts_.profile, parts_.toolbox, parts_.workspace,
+                                parts_.check_command, parts_.checker != nullptr},
+                               options_, state_, seen_);
 }
 
 // The check itself counts as reading: the harness runs it many times anyway.
@@ -288,12 +237,12 @@ std::optional<StopReason> AgentLoop::run_calls(const Message& message, std::stop
 std::optional<Nudge> AgentLoop::finish_step(const Step& step) {
   const ToolCall& call = step.call;
   const tools::ToolResult& result = step.result;
+  seen_.has_suggestions = seen_.has_suggestions || call.name == "suggest_edits";
   parts_.session.append(ToolFinished{call.id, call.name, result.is_error, result.exit_code,
-                                     result.diff, step.ms, tool_state_to_json(state_)},
+                                     result.diff, step.ms, tool_state_to_json(state_, seen_)},
                         options_.attempt);
   const std::string text = shown_output(call, to_utf8(result.text));
   record({Role::tool, text, {}, call.id});
-  has_suggestions_ = has_suggestions_ || call.name == "suggest_edits";
   if (result.finished) return std::nullopt;  // the check answers it
   return stuck_.after_call(call.name, call.arguments, text, result.is_error);
 }
@@ -414,11 +363,11 @@ void AgentLoop::execute(Step& step, tools::ToolState& state, std::stop_token sto
     if (!note.empty() && !is_narrow()) step.result.text += "\n[" + note + "]";
   }
   if (!action.writes.empty()) {
-    check_is_known_ = false;
-    edit_is_unchecked_ = true;
+    seen_.check_is_known = false;
+    seen_.edit_is_unchecked = true;
   }
   if (!action.argv.empty()) {
-    check_is_known_ = json_string_or(step.arguments, "command", "") == parts_.check_command;
+    seen_.check_is_known = json_string_or(step.arguments, "command", "") == parts_.check_command;
   }
 } catch (const Error& error) {
   step.result = error_result(error.what());
@@ -431,8 +380,8 @@ std::optional<StopReason> AgentLoop::check(std::stop_token stop) {
   end_commands();
   if (parts_.checker == nullptr) return StopReason::done;
   last_check_ = parts_.checker->verify(parts_.workspace, stop, options_.check_time_max);
-  edit_is_unchecked_ = false;
-  check_is_known_ = true;
+  seen_.edit_is_unchecked = false;
+  seen_.check_is_known = true;
   parts_.session.append(last_check_->run, options_.attempt);
   if (last_check_->originals.has_value()) {
     parts_.session.append(*last_check_->originals, options_.attempt);
@@ -448,9 +397,12 @@ std::optional<StopReason> AgentLoop::check(std::stop_token stop) {
   return std::nullopt;
 }
 
-std::string tool_state_to_json(const tools::ToolState& state) {
+std::string tool_state_to_json(const tools::ToolState& state, const Seen& seen) {
   Json json = {{"read", state.read_hashes}, {"tried", state.tried}, {"applied", state.applied}};
   if (state.command_count > 0) json["commands"] = state.command_count;
+  if (seen.edit_is_unchecked) json["unchecked"] = true;
+  if (seen.has_suggestions) json["suggested"] = true;
+  if (seen.check_is_known) json["check_known"] = true;
   for (const tools::PlanStep& step : state.plan) json["plan"].push_back({step.text, step.status});
   for (const tools::Choice& choice : state.choices) {
     const tools::EditCandidate& edit = choice.edit;
@@ -483,6 +435,13 @@ tools::ToolState tool_state_from_json(std::string_view text) {
     }
   }
   return state;
+}
+
+Seen seen_from_json(std::string_view text) {
+  if (text.empty()) return {};
+  const Json json = parse_json(text, "tool state");
+  return {json_bool_or(json, "unchecked", false), json_bool_or(json, "suggested", false),
+          json_bool_or(json, "check_known", false)};
 }
 
 }  // namespace corvid::runtime

@@ -15,6 +15,7 @@
 
 #include "policies/policy.h"
 #include "runtime/compaction.h"
+#include "runtime/loop_request.h"
 #include "runtime/provider.h"
 #include "runtime/session.h"
 #include "runtime/stuck.h"
@@ -40,21 +41,6 @@ enum class StopReason {
 using ApproveStep =
     std::function<bool(const policies::Action& action, const std::string& reason)>;
 
-struct LoopOptions {
-  int attempt = -1;
-  int turns_max = 60;  // in all, with those of an earlier part of the run
-  int checks_max = 4;
-  std::chrono::milliseconds check_time_max = std::chrono::milliseconds::max();
-  int tokens_max = 2048;
-  int64_t tool_output_bytes = 16 << 10;
-  float temperature = -1;
-  uint64_t seed = 0;
-  bool stop_before_write = false;
-  // The candidate an attempt takes first, and the number of candidates that other attempts take.
-  std::string first_choice;
-  size_t reserved_choices = 0;
-};
-
 // Where a loop begins: at a task's first message, or in the middle of what was cut off.
 struct StartPoint {
   std::vector<Message> added;  // what the model has not seen yet; the loop records it
@@ -63,6 +49,7 @@ struct StartPoint {
   Message unstarted;           // a recorded reply's calls that nothing was done about yet
   bool check_is_owed = false;  // the model has said that it is done, and the check did not run
   bool compact = false;        // a person asked for it, before anything is read
+  Seen seen = {};
 };
 
 // All that a loop can reach; everything is passed in, nothing is global.
@@ -121,8 +108,6 @@ class AgentLoop {
  private:
   Reply next_reply(std::stop_token stop);
   Request make_request() const;
-  std::vector<std::string> offered_values(const std::string& source, const std::string& name) const;
-  void withhold_known(Request& request) const;
   bool would_write(const Message& message) const;
   void record(Message message);
   void note(std::string text);  // the harness's own word
@@ -154,10 +139,7 @@ class AgentLoop {
   int turns_ = 0;
   int failed_checks_ = 0;
   StuckDetector stuck_;
-  bool edit_is_unchecked_ = false;
-  bool has_suggestions_ = false;  // were asked for, whether there are any
-  bool check_is_known_ =
-      false;  // the check ran since the last change, and the model saw its output
+  Seen seen_;
   bool was_denied_ = false;
   std::optional<CheckResult> last_check_;
   std::string last_text_;
@@ -167,8 +149,9 @@ class AgentLoop {
   tools::Commands commands_;
 };
 
-// ToolState as the session keeps it.
-std::string tool_state_to_json(const tools::ToolState& state);
+// ToolState as the session keeps it, and what the conversation has seen beside it.
+std::string tool_state_to_json(const tools::ToolState& state, const Seen& seen = {});
 tools::ToolState tool_state_from_json(std::string_view text);
+Seen seen_from_json(std::string_view text);
 
 }  // namespace corvid::runtime

@@ -187,7 +187,7 @@ class Runner {
       options.first_choice = state.choices[size_t(index)].id;
     } else if (index > 0) {
       options.temperature = attempts_.sampled_temperature;
-      options.seed = options_.seed * 1000003 + uint64_t(index);
+      options.seed = attempt_seed(options_.seed, index);
     }
     parts_.session.append(AttemptStarted{options.first_choice}, index);
     attempt.copy = std::make_unique<WorkingCopy>(fork_, attempts_.scratch);

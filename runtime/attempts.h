@@ -35,6 +35,9 @@ struct AttemptsResult {
   std::string why_check_cannot_run;      // see early_check.h: no further attempt was made
 };
 
+// The seed of a sampled attempt in a run with `seed`.
+inline uint64_t attempt_seed(uint64_t seed, int index) { return seed * 1000003 + uint64_t(index); }
+
 struct AttemptsOptions {
   int count = 1;
   int parallel_max = 2;

@@ -36,6 +36,12 @@ void note_attempt(const Event& event, std::set<int>& failed, std::set<int>& out_
 
 }  // namespace
 
+void note_check(const CheckRan& check, Seen& seen) {
+  if (check.purpose != "verify") return;
+  seen.edit_is_unchecked = false;
+  seen.check_is_known = true;
+}
+
 CutOff find_cut_off(std::span<const Event> events) {
   CutOff end;
   std::vector<ToolCall> open;
@@ -50,12 +56,16 @@ CutOff find_cut_off(std::span<const Event> events) {
       end.has_task = false;
     } else if (std::holds_alternative<TurnEnded>(event.body)) {
       ++end.from.turns_done;
-    } else if (std::holds_alternative<CheckRan>(event.body)) {
+    } else if (const auto* check = std::get_if<CheckRan>(&event.body)) {
       end.from.check_is_owed = false;
+      note_check(*check, end.from.seen);
     } else if (const auto* action = std::get_if<ActionDecided>(&event.body)) {
       decided.insert(action->call_id);
     } else if (const auto* finished = std::get_if<ToolFinished>(&event.body)) {
-      if (!finished->state.empty()) end.from.state = tool_state_from_json(finished->state);
+      if (!finished->state.empty()) {
+        end.from.state = tool_state_from_json(finished->state);
+        end.from.seen = seen_from_json(finished->state);
+      }
       end.from.check_is_owed = finished->tool == "finish" && !finished->is_error;
     } else if (const auto* added = std::get_if<MessageAdded>(&event.body)) {
       note_message(added->message, end, open);

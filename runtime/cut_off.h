@@ -19,6 +19,9 @@ struct CutOff {
   bool has_task = false;  // the last task's message is in the conversation
 };
 
+// What a conversation has seen after the harness's check of its result.
+void note_check(const CheckRan& check, Seen& seen);
+
 // Calls that nothing was done about yet are left to the loop (StartPoint::unstarted).
 CutOff find_cut_off(std::span<const Event> events);
 

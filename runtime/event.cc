@@ -46,6 +46,7 @@ void fields(V&& v, T& e) {
   if constexpr (std::is_same_v<B, SessionStarted>) {
     v("format", e.format), v("id", e.id), v("workspace", e.workspace), v("task", e.task);
     v("options", e.options), v("sandbox", e.sandbox), v("forked_from", e.forked_from);
+    v("tools", e.tools);
   } else if constexpr (std::is_same_v<B, MessageAdded>) {
     v("message", e.message);
   } else if constexpr (std::is_same_v<B, TurnEnded>) {

@@ -23,6 +23,7 @@ struct SessionStarted {
   std::string options;  // JSON object: everything of RunOptions that a resume needs
   std::string sandbox;  // the layers that confine commands
   std::string forked_from = {};  // session whose conversation it took over; empty: none
+  std::vector<std::string> tools = {};  // that the model was given; none: written before this was
 };
 struct MessageAdded {
   Message message;

@@ -91,6 +91,8 @@ class Provider {
   virtual ~Provider() = default;
 
   virtual ModelProfile profile() const { return {}; }
+  // Whether the same conversation, seed and request give the same reply, token by token.
+  virtual bool is_repeatable() const { return true; }
   virtual std::string describe() const = 0;  // "fledgling.gguf (gated-deltanet2, 1.3 M parameters)"
 
   // Once, before the first read().

@@ -24,6 +24,7 @@
 #include "runtime/prompt.h"
 #include "runtime/recollect.h"
 #include "runtime/run_ending.h"
+#include "runtime/run_model.h"
 #include "runtime/run_scratch.h"
 #include "runtime/state_cache.h"
 #include "runtime/token_log.h"
@@ -36,17 +37,6 @@ namespace fs = std::filesystem;
 
 constexpr int kChecksAlone = 4;
 constexpr int64_t kToolOutputBytes = 16 << 10;
-
-// What is missing of Corvid itself is no mistake of the user's.
-template <typename Make>
-auto own_part(Code code, const Make& make) {
-  try {
-    return make();
-  } catch (const Error& error) {
-    if (error.code() != Code::not_found && error.code() != Code::invalid) throw;
-    fail(code, error.what());
-  }
-}
 
 class TaskRun {
  public:
@@ -113,28 +103,17 @@ class TaskRun {
 
  private:
   void append_start() {
+    std::vector<std::string> names;
+    for (const auto& tool : toolbox_->tools()) names.push_back(tool->spec().name);
     session_->append(SessionStarted{kSessionFormat, session_->id(), workspace_.root().string(),
                                     options_.task, dump_json(options_to_json(options_)),
-                                    sandbox_->describe()});
+                                    sandbox_->describe(), "", names});
   }
 
   std::unique_ptr<Provider> open_model() {
-    ProviderOptions options;
-    options.models_folder = environment_.paths.models();
-    options.context_tokens = options_.context_tokens;
-    options.on_tokens = [this](const EvaluatedTokens& evaluated) {
+    return open_run_model(options_, environment_.paths, [this](const EvaluatedTokens& evaluated) {
       if (session_) session_->append_tokens(evaluated);
-    };
-    const std::string model =
-        !options_.model.empty() ? options_.model : own_part(Code::device, [&] {
-          return find_shared_file(environment_.paths, "fledgling.gguf").string();
-        });
-    try {
-      return make_provider(model, options);
-    } catch (const Error& error) {
-      if (error.code() == Code::not_found || error.code() == Code::invalid) throw;
-      fail(Code::device, std::string("cannot use the model: ") + error.what());
-    }
+    });
   }
 
   // The log is the truth: what memory cannot take now it gets from there at the end of the run.
@@ -200,10 +179,7 @@ class TaskRun {
   }
 
   void begin_provider() {
-    std::string system = profile_.system.empty() ? std::string(system_text()) : profile_.system;
-    if (!options_.instructions.empty()) system += "\n\n" + options_.instructions;
-    const std::vector<ToolDeclaration> tools = declare_tools(*toolbox_, profile_);
-    provider_->start(system, tools);
+    begin_conversation(*provider_, *toolbox_, profile_, options_.instructions);
   }
 
   Message first_message() const {
@@ -380,10 +356,8 @@ bool TaskRun::check_decides(RunResult& result, std::stop_token stop) {
 
 void TaskRun::drive(RunResult& result, StartPoint from, std::stop_token stop) {
   if (check_comes_first_ && check_decides(result, stop)) return;
-  const int count = options_.attempts > 0     ? options_.attempts
-                    : options_.verify.empty() ? 1
-                                              : profile_.attempts;
-  const bool is_forked = !options_.verify.empty() && (options_.attempts > 0 || count > 1);
+  const int count = attempts_of(options_, profile_);
+  const bool is_forked = makes_attempts(options_, profile_);
   LoopParts shared = parts();
   LoopOptions loop_settings = loop_options(from.turns_done);
   if (loop_settings.checks_max == 0) loop_settings.checks_max = is_forked ? 1 : kChecksAlone;

@@ -5,6 +5,7 @@
 #include "runtime/base/text.h"
 #include "runtime/cli/command.h"
 #include "runtime/cli/sessions_keep.h"
+#include "runtime/cli/sessions_replay.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/workspace_history.h"
 #include "tools/quote.h"
@@ -107,8 +108,8 @@ int put_back(const SessionArguments& arguments, bool is_undo) {
 }  // namespace
 
 void add_sessions(Command& app, CommandContext& context) {
-  Command sessions =
-      app.subcommand("sessions", "What was done: list, show, undo, rewind, fork, export, prune");
+  Command sessions = app.subcommand(
+      "sessions", "What was done: list, show, undo, rewind, fork, export, replay, prune");
   sessions.require_subcommand();
   auto arguments = std::make_shared<SessionArguments>();
   Command list_command = sessions.subcommand("list", "Newest first");
@@ -145,6 +146,7 @@ void add_sessions(Command& app, CommandContext& context) {
       "Examples:\n  corvid sessions rewind --to 4\n"
       "  corvid sessions rewind --to 4 20261121T1403 --force");
   add_sessions_keep(sessions, context);
+  add_sessions_replay(sessions, context);
   sessions.footer(
       "Examples:\n  corvid sessions list\n  corvid sessions undo\n"
       "  corvid sessions rewind --to 4 20261121T1403");

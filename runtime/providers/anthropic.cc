@@ -160,6 +160,7 @@ class Anthropic final : public Provider {
     }
   }
 
+  bool is_repeatable() const override { return false; }
   std::string describe() const override { return model_ + " at " + endpoint_.name; }
 
   void start(const std::string& system, std::span<const ToolDeclaration> tools) override {

@@ -182,6 +182,7 @@ class OpenAi final : public Provider {
     }
   }
 
+  bool is_repeatable() const override { return false; }
   std::string describe() const override { return model_ + " at " + endpoint_.name; }
 
   void start(const std::string& system, std::span<const ToolDeclaration> tools) override {

@@ -17,7 +17,7 @@ Time fixed_time() { return parse_time("2026-03-04T05:06:07.008Z"); }
 
 TEST_CASE("every kind of event survives a line of JSON") {
   const std::vector<EventBody> bodies = {
-      SessionStarted{1, "id", "/w", "task \"quoted\"\n", "{\"a\":1}", "none", "other"},
+      SessionStarted{1, "id", "/w", "task \"quoted\"\n", "{\"a\":1}", "none", "other", {"shell"}},
       MessageAdded{{Role::assistant, "text", {{"call_1", "shell", "{\"command\":\"x\"}"}}, ""}},
       TurnEnded{3, {10, 20, 30, 40}, "main"},
       ActionDecided{"call_1", "shell", "{}", "deny", "why"},

@@ -1,0 +1,70 @@
+#include "runtime/loop_request.h"
+
+#include "runtime/base/error.h"
+
+namespace corvid::runtime {
+namespace {
+
+// A call whose answer the model has already, or that cannot help yet, is not offered.
+void withhold_known(const OfferBasis& basis, const tools::ToolState& state, const Seen& seen,
+                    Request& request) {
+  const bool has_choice = !request.offered["edit_file.choice"].empty();
+  if (!has_choice || seen.edit_is_unchecked) request.withheld.insert("edit_file");
+  if (has_choice) request.withheld.insert("suggest_edits");
+  if (seen.check_is_known) request.withheld.insert("shell");
+  const bool can_suggest = basis.toolbox.find("suggest_edits") != nullptr && !seen.has_suggestions;
+  if (basis.has_checker && state.applied.empty() && (has_choice || can_suggest)) {
+    request.withheld.insert("finish");
+  }
+  const int read_count = int(state.read_hashes.size());
+  const auto paths = request.offered.find("read_file.path");
+  if (paths != request.offered.end()) {
+    std::erase_if(paths->second,
+                  [&](const std::string& path) { return state.read_hashes.contains(path); });
+    if (paths->second.empty()) request.withheld.insert("read_file");
+  }
+  if (read_count >= basis.profile.reads_max || has_choice) request.withheld.insert("read_file");
+}
+
+std::vector<std::string> offered_values(const OfferBasis& basis, const LoopOptions& options,
+                                        const tools::ToolState& state, const std::string& source,
+                                        const std::string& name) {
+  std::vector<std::string> values;
+  if (source == "check") {
+    if (!basis.check_command.empty()) values.push_back(basis.check_command);
+  } else if (source == "choices") {
+    const bool is_first = state.tried.empty();
+    if (is_first && !options.first_choice.empty()) return {options.first_choice};
+    for (size_t i = 0; i < state.choices.size(); ++i) {
+      const std::string& id = state.choices[i].id;
+      if (!is_first && i < options.reserved_choices) continue;
+      if (!state.tried.contains(id)) values.push_back(id);
+    }
+  } else if (source == "files" || source == "python_files") {
+    for (std::string& path : basis.workspace.files()) {
+      if (source == "files" || path.ends_with(".py")) values.push_back(std::move(path));
+    }
+  } else if (source != "none") {
+    fail(Code::invalid, "'" + name + "' is offered from unknown '" + source + "'");
+  }
+  return values;
+}
+
+}  // namespace
+
+Request make_request(const OfferBasis& basis, const LoopOptions& options,
+                     const tools::ToolState& state, const Seen& seen) {
+  Request request;
+  request.temperature = options.temperature;
+  request.seed = options.seed;
+  request.tokens_max = options.tokens_max;
+  const auto offer = [&](const std::string& name, const std::string& source) {
+    request.offered[name] = offered_values(basis, options, state, source, name);
+  };
+  for (const auto& [name, source] : basis.profile.offered) offer(name, source);
+  if (basis.toolbox.find("edit_file") != nullptr) offer("edit_file.choice", "choices");
+  if (basis.profile.reads_max > 0) withhold_known(basis, state, seen, request);
+  return request;
+}
+
+}  // namespace corvid::runtime
