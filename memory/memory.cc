@@ -59,6 +59,14 @@ std::optional<int64_t> parse_id(std::string_view text, char letter) {
   return id;
 }
 
+bool holds_web_text(const Recall& recall) {
+  for (const Hit& hit : recall.hits) {
+    const bool is_shown = recall.context.find("[" + hit.id + " ") != std::string::npos;
+    if (hit.tier == Tier::web && is_shown) return true;
+  }
+  return false;
+}
+
 std::string_view tier_name(Tier tier) {
   switch (tier) {
     case Tier::web: return "web";

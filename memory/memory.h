@@ -125,6 +125,9 @@ class Memory {
   std::unique_ptr<State> state_;
 };
 
+// Whether the context block holds text of the web's tier.
+bool holds_web_text(const Recall& recall);
+
 // A recalled block stands between these lines, so that it is never taken for new evidence.
 inline constexpr std::string_view kRecallBegin = "<recalled-memory>";
 inline constexpr std::string_view kRecallEnd = "</recalled-memory>";

@@ -20,7 +20,7 @@ using CountTokens = std::function<int64_t(std::string_view text)>;       // of t
 struct Ports {
   Embed embed{};
   std::string embedder{};  // names what `embed` is; vectors under another name are made anew
-  // Whether `embed` reads sentences, as a model does, rather than words one by one, as a table does.
+  // Whether `embed` reads sentences, as a model does, rather than words one by one, as tables do.
   bool embeds_sentences = false;
   Complete complete{};
   CountTokens count_tokens{};  // empty: ceil(UTF-8 bytes / 4)

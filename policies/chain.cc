@@ -27,7 +27,9 @@ Decision Chain::decide(const Action& action) const {
   for (size_t i = 1; i < rules_.size(); ++i) {
     Decision decision = rules_[i]->decide(action);
     sandbox::Profile both = sandbox::intersect(strictest.profile, decision.profile);
-    if (decision.verdict < strictest.verdict) strictest = std::move(decision);
+    const bool is_first_reason =
+        decision.verdict == strictest.verdict && strictest.reason.empty();
+    if (decision.verdict < strictest.verdict || is_first_reason) strictest = std::move(decision);
     strictest.profile = std::move(both);
   }
   if (strictest.verdict == Verdict::deny) strictest.profile = {};

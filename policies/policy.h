@@ -14,7 +14,9 @@ namespace corvid::policies {
 
 struct Decision {
   Verdict verdict = Verdict::deny;
-  std::string reason;        // shown to the model, written to the session; empty when allowed
+  // Shown to the model, written to the session; empty when allowed without a restriction of its
+  // own.
+  std::string reason;
   sandbox::Profile profile;  // meaningful unless verdict == deny
 };
 
@@ -48,6 +50,7 @@ struct PolicyConfig {
   std::vector<std::string> allow_hosts;           // as sandbox/hosts.h writes them
   sandbox::Profile base;                          // what every command gets: system_profile()
   PolicyFile file;                                // the user's own rules
+  bool can_ask = false;  // a person is there to be asked
 };
 
 // The policy of `corvid run`: every rule of the table in a chain, over `config`; what git keeps

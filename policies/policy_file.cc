@@ -20,10 +20,14 @@ class Reader {
 
   PolicyFile read(const toml::table& root) const {
     PolicyFile file;
-    check_keys(root, {"command", "path", "host"});
+    check_keys(root, {"command", "path", "host", "budget"});
     each(root, "command", [&](const toml::table& table) { add_command(table, file); });
     each(root, "path", [&](const toml::table& table) { add_path(table, file); });
     each(root, "host", [&](const toml::table& table) { add_host(table, file); });
+    if (const toml::node* budget = root.get("budget"); budget != nullptr) {
+      if (!budget->is_table()) refuse(*budget, "write [budget]");
+      read_budget(*budget->as_table(), file.budget);
+    }
     return file;
   }
 
@@ -144,7 +148,7 @@ class Reader {
   }
 
   void add_host(const toml::table& table, PolicyFile& file) const {
-    check_keys(table, {"host", "decision"});
+    check_keys(table, {"host", "decision", "after_untrusted"});
     const std::string host = text(table, "host", nullptr);
     if (!sandbox::parse_host_rule(host)) {
       refuse(*table.get("host"),
@@ -152,7 +156,29 @@ class Reader {
     }
     const Verdict decision = verdict(table);
     if (decision == Verdict::ask) refuse(table, "hosts are allowed or denied");
+    const std::string after = text(table, "after_untrusted", "ask");
+    if (after != "ask" && after != "allow") {
+      refuse(*table.get("after_untrusted"), "'" + after + "' is unknown here; known: allow ask");
+    }
+    if (after == "allow" && decision == Verdict::deny) {
+      refuse(*table.get("after_untrusted"), "the host is denied");
+    }
     (decision == Verdict::allow ? file.allow_hosts : file.deny_hosts).push_back(host);
+    if (after == "allow") file.hosts_after_untrusted.push_back(host);
+  }
+
+  void read_budget(const toml::table& table, Budget& budget) const {
+    check_keys(table, {"commands", "writes", "requests"});
+    budget.origin = place(table);
+    const auto read = [&](const char* key, std::optional<int64_t>& count) {
+      const toml::node* node = table.get(key);
+      if (node == nullptr) return;
+      count = node->value_exact<int64_t>();
+      if (!count || *count < 0) refuse(*node, std::string("'") + key + "' must be a count");
+    };
+    read("commands", budget.commands);
+    read("writes", budget.writes);
+    read("requests", budget.requests);
   }
 
   const std::string name_;

@@ -17,8 +17,17 @@
 //   [[host]]
 //   host = "*.example.org"                 # or "example.org", "example.org:8080", "10.1.2.3"
 //   decision = "allow"
+//   after_untrusted = "allow"              # "ask" (default): a person is asked again once the run
+//                                          # has read text from the web
+//
+//   [budget]                               # calls of one run, attempts each for themselves; a
+//   commands = 200                         # person is asked for those beyond
+//   writes = 50
+//   requests = 20
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,10 +51,18 @@ struct PathRule {
   std::string origin;
 };
 
+// How many calls of a class one run may make; nothing: any number.
+struct Budget {
+  std::optional<int64_t> commands, writes, requests;
+  std::string origin;
+};
+
 struct PolicyFile {
   std::vector<CommandRule> commands;
   std::vector<PathRule> paths;
   std::vector<std::string> allow_hosts, deny_hosts;
+  std::vector<std::string> hosts_after_untrusted;  // of allow_hosts
+  Budget budget;
 };
 
 // Throws invalid, "FILE line N: ...", for what is not well-formed: an unknown key too, and an

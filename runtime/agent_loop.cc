@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "policies/web_text.h"
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
@@ -32,6 +33,7 @@ std::string action_json(const policies::Action& action) {
   if (!action.reads.empty()) json["reads"] = paths_json(action.reads);
   if (!action.writes.empty()) json["writes"] = paths_json(action.writes);
   if (!action.hosts.empty()) json["hosts"] = action.hosts;
+  if (action.before.has_untrusted) json["after_untrusted"] = true;
   return dump_json(json);
 }
 
@@ -53,6 +55,7 @@ struct AgentLoop::Step {
   tools::ToolState state = {};  // its own while it runs beside others
   tools::ToolResult result = {};
   std::exception_ptr cancelled = {};
+  std::string restriction = {};  // what it is allowed without, for the model
   int64_t ms = 0;
 };
 
@@ -70,6 +73,7 @@ StopReason AgentLoop::run(StartPoint from, std::stop_token stop) {
 
 StopReason AgentLoop::go_on(StartPoint from, std::stop_token stop) {
   state_ = std::move(from.state);
+  before_ = from.before;
   seen_ = from.seen;
   turns_ = from.turns_done;
   if (!from.unstarted.calls.empty()) {
@@ -122,6 +126,7 @@ StopReason AgentLoop::go_on(StartPoint from, std::stop_token stop) {
 }
 
 void AgentLoop::record(Message message) {
+  before_.has_untrusted = before_.has_untrusted || message.is_untrusted;
   parts_.session.append(MessageAdded{message}, options_.attempt);
   added_.push_back(std::move(message));
 }
@@ -242,7 +247,7 @@ std::optional<Nudge> AgentLoop::finish_step(const Step& step) {
                                      result.diff, step.ms, tool_state_to_json(state_, seen_)},
                         options_.attempt);
   const std::string text = shown_output(call, to_utf8(result.text));
-  record({Role::tool, text, {}, call.id});
+  record({Role::tool, text, {}, call.id, false, result.is_untrusted});
   if (result.finished) return std::nullopt;  // the check answers it
   return stuck_.after_call(call.name, call.arguments, text, result.is_error);
 }
@@ -300,6 +305,7 @@ void AgentLoop::decide(Step& step) try {
   step.arguments = parse_json(call.arguments, "arguments of " + call.name);
   tools::Toolbox::validate(*tool, step.arguments);
   step.action = tool->plan(step.arguments, parts_.workspace, state_);
+  step.action.before = before_;
   const policies::Decision decision = parts_.policy.decide(step.action);
   bool is_allowed = decision.verdict == policies::Verdict::allow;
   std::string reason = decision.reason;
@@ -315,6 +321,8 @@ void AgentLoop::decide(Step& step) try {
     step.result = error_result("denied: " + reason);
     return;
   }
+  count(step.action, before_);
+  if (decision.verdict == policies::Verdict::allow) step.restriction = decision.reason;
   step.profile = show_at(decision.profile, parts_.workspace.root(), parts_.workspace.shown_as());
   if (!is_narrow()) {
     step.profile.read_roots.push_back(outputs_folder());
@@ -358,6 +366,9 @@ void AgentLoop::execute(Step& step, tools::ToolState& state, std::stop_token sto
   step.ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                 std::chrono::steady_clock::now() - begin)
                 .count();
+  if (policies::prints_web_text(action, step.profile)) step.result.is_untrusted = true;
+  const bool went_wrong = step.result.is_error || step.result.exit_code != 0;
+  if (went_wrong && !step.restriction.empty()) step.result.text += "\n[" + step.restriction + "]";
   if (changes && parts_.after_change) {
     const std::string note = parts_.after_change(turns_);
     if (!note.empty() && !is_narrow()) step.result.text += "\n[" + note + "]";

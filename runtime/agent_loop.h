@@ -50,6 +50,7 @@ struct StartPoint {
   bool check_is_owed = false;  // the model has said that it is done, and the check did not run
   bool compact = false;        // a person asked for it, before anything is read
   Seen seen = {};
+  policies::Before before = {};  // what was read and done already
 };
 
 // All that a loop can reach; everything is passed in, nothing is global.
@@ -99,6 +100,7 @@ class AgentLoop {
     return is_at_write_ ? *before_reply_ : *provider_;
   }
   const tools::ToolState& state() const { return state_; }
+  const policies::Before& before() const { return before_; }
   const TokenCounts& tokens() const { return tokens_; }
   int turns() const { return turns_; }
   bool was_denied() const { return was_denied_; }
@@ -134,6 +136,7 @@ class AgentLoop {
   std::optional<Reply> pending_;
   bool is_at_write_ = false;  // run() has ended before a reply that would write
   tools::ToolState state_;
+  policies::Before before_;
   std::vector<Message> added_;  // not yet shown to the model
   TokenCounts tokens_;
   int turns_ = 0;

@@ -196,6 +196,7 @@ class Runner {
     loop.set_pending(std::move(first));
     StartPoint from;
     from.state = std::move(state);
+    from.before = shared_.before();
     from.turns_done = shared_.turns();
     conclude(attempt, loop, std::move(from), own.get_token());
   }

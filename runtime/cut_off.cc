@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "runtime/base/json.h"
 #include "runtime/mask_event.h"
 
 namespace corvid::runtime {
@@ -10,6 +11,7 @@ namespace {
 
 void note_message(const Message& message, CutOff& end, std::vector<ToolCall>& open) {
   end.has_task = true;
+  if (message.is_untrusted) end.from.before.has_untrusted = true;
   if (message.role == Role::tool) {
     std::erase_if(open, [&](const ToolCall& call) { return call.id == message.call_id; });
   }
@@ -18,6 +20,14 @@ void note_message(const Message& message, CutOff& end, std::vector<ToolCall>& op
   if (message.role == Role::assistant && message.calls.empty()) {
     end.from.check_is_owed = !message.content.empty();
   }
+}
+
+void count_action(const std::string& text, policies::Before& before) {
+  const Json action = try_parse_json(text);  // what was forgotten is none
+  if (!action.is_object()) return;
+  before.commands += action.contains("argv") ? 1 : 0;
+  before.writes += action.contains("writes") ? 1 : 0;
+  before.requests += action.contains("hosts") ? 1 : 0;
 }
 
 // An attempt whose check was cut off may still pass, so it is not one that failed.
@@ -54,6 +64,7 @@ CutOff find_cut_off(std::span<const Event> events) {
       if (taken->turn != 0 || taken->after) continue;
       end.failed_attempts.clear();  // a new task begins
       end.has_task = false;
+      end.from.before = {.has_untrusted = end.from.before.has_untrusted};
     } else if (std::holds_alternative<TurnEnded>(event.body)) {
       ++end.from.turns_done;
     } else if (const auto* check = std::get_if<CheckRan>(&event.body)) {
@@ -61,6 +72,7 @@ CutOff find_cut_off(std::span<const Event> events) {
       note_check(*check, end.from.seen);
     } else if (const auto* action = std::get_if<ActionDecided>(&event.body)) {
       decided.insert(action->call_id);
+      if (action->verdict == "allow") count_action(action->action, end.from.before);
     } else if (const auto* finished = std::get_if<ToolFinished>(&event.body)) {
       if (!finished->state.empty()) {
         end.from.state = tool_state_from_json(finished->state);

@@ -41,6 +41,7 @@ Json message_to_json(const Message& message) {
   }
   if (!message.call_id.empty()) json["call_id"] = message.call_id;
   if (message.is_note) json["note"] = true;
+  if (message.is_untrusted) json["untrusted"] = true;
   return json;
 }
 
@@ -50,6 +51,7 @@ Message message_from_json(const Json& json) {
   message.content = json_string_or(json, "content", "");
   message.call_id = json_string_or(json, "call_id", "");
   message.is_note = json_bool_or(json, "note", false);
+  message.is_untrusted = json_bool_or(json, "untrusted", false);
   if (json.contains("calls")) {
     for (const Json& call : json.at("calls")) {
       message.calls.push_back({json_string_or(call, "id", ""), json_string(call, "name"),

@@ -22,6 +22,7 @@ struct Message {
   std::vector<ToolCall> calls;  // of an assistant message
   std::string call_id;          // of a tool message: the call that it answers
   bool is_note = false;         // of a user message: the harness's word, not the person's
+  bool is_untrusted = false;    // holds text from the web (policies::Before::has_untrusted)
 };
 
 // Tokens of one lineage (a sequence and what it was forked from). Where `prefilled` and `generated`

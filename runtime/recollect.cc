@@ -38,14 +38,15 @@ std::unique_ptr<memory::Memory> open_memory(const Paths& paths,
   return std::make_unique<memory::Memory>(config, memory_ports(paths, settings.embedder));
 }
 
-std::string recall_for(const memory::Memory& memory, const RunOptions& options,
-                       const std::string& session) {
-  if (memory.is_paused()) return "";
+Recalled recall_for(const memory::Memory& memory, const RunOptions& options,
+                    const std::string& session) {
+  if (memory.is_paused()) return {};
   memory::RecallOptions recall;
   recall.budget_tokens = options.memory_budget_tokens;
   recall.exclude_session = session;
   const memory::Recall found = memory.recall(options.task, recall);
-  return found.support < memory::kSupportLow && found.hits.empty() ? "" : found.context;
+  if (found.support < memory::kSupportLow && found.hits.empty()) return {};
+  return {found.context, memory::holds_web_text(found)};
 }
 
 void remember_event(memory::Memory& memory, const std::string& session, const Event& event) {
@@ -58,6 +59,7 @@ void remember_event(memory::Memory& memory, const std::string& session, const Ev
   turn.role = role_name(message.role);
   turn.speaker = message.role == Role::assistant ? "corvid" : role_name(message.role);
   turn.channel = message.role == Role::tool ? "tool" : "run";
+  if (message.role == Role::tool && message.is_untrusted) turn.tier = memory::Tier::web;
   turn.said_at = event.at;
   turn.text = spoken(message);
   turn.kind = memory::SessionKind::agent;

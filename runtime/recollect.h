@@ -17,9 +17,14 @@ namespace corvid::runtime {
 std::unique_ptr<memory::Memory> open_memory(const Paths& paths,
                                             const std::filesystem::path& workspace);
 
+struct Recalled {
+  std::string text = {};
+  bool is_untrusted = false;  // some of it once came from the web
+};
+
 // The block that stands behind the task in the prompt; empty when nothing fits.
-std::string recall_for(const memory::Memory& memory, const RunOptions& options,
-                       const std::string& session);
+Recalled recall_for(const memory::Memory& memory, const RunOptions& options,
+                    const std::string& session);
 
 // Writes an event's message as a turn; other events are not remembered, nor are attempts: the
 // result carries what the winner did. Idempotent per event.

@@ -149,6 +149,7 @@ class TaskRun {
     config.workspace = workspace_.shown_as();
     config.allow_read = readable_folders();
     config.allow_hosts = options_.allow_host;
+    config.can_ask = bool(environment_.approve);
     config.file = policies::read_policy_file(environment_.paths.config / "policy.toml");
     config.base = base_profile();
     config.base.time_max = std::chrono::seconds(options_.command_time_max_s);
@@ -183,10 +184,13 @@ class TaskRun {
   }
 
   Message first_message() const {
-    const std::string recalled =
-        memory_ ? recall_for(*memory_, options_, session_->id()) : std::string();
-    const std::string network = network_note(profile_, policy_->decide({}).profile);
-    return {Role::user, task_message(options_.task, options_.verify, recalled) + network, {}, {}};
+    const Recalled recalled =
+        memory_ ? recall_for(*memory_, options_, session_->id()) : Recalled();
+    Message message;
+    message.content = task_message(options_.task, options_.verify, recalled.text) +
+                      network_note(profile_, policy_->decide({}).profile);
+    message.is_untrusted = recalled.is_untrusted;
+    return message;
   }
 
   void record_snapshot(int turn, const Snapshot& snapshot, bool after) {
@@ -491,7 +495,8 @@ StartPoint TaskRun::pick_up(const ResumeOptions& resume, TokenCounts& rebuilt) {
     for (const ToolCall& call : end.from.unstarted.calls) end.interrupted.push_back(call.id);
     // A narrow model takes each task for its first.
     const tools::ToolState state = profile_.calls_required ? tools::ToolState{} : end.from.state;
-    end.from = StartPoint{{}, state, end.from.turns_done, {}, false, resume.compact};
+    const policies::Before before = {.has_untrusted = end.from.before.has_untrusted};
+    end.from = StartPoint{{}, state, end.from.turns_done, {}, false, resume.compact, {}, before};
   } else {
     failed_attempts_ = end.failed_attempts;
   }

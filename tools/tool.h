@@ -64,6 +64,7 @@ struct ToolResult {
   std::string diff = {};  // unified diff of what was changed, for people and for the log
   bool finished = false;  // the model says that the task is done
   int exit_code = 0;      // of a command
+  bool is_untrusted = false;  // holds text that neither a person nor the workspace wrote: the web's
 };
 
 // A person's answer to a question; nothing when they give none. `choices` are offered to them, and

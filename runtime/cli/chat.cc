@@ -152,8 +152,13 @@ class Chat {
 
   bool approve(const policies::Action& action, const std::string& reason,
                const std::stop_token& stop) {
-    const std::string what =
-        action.argv.empty() ? action.tool : action.tool + ": " + join(action.argv, " ");
+    std::string what = action.tool;
+    for (const std::string& word : action.argv) what += " " + word;
+    for (const std::string& host : action.hosts) what += " " + host;
+    if (action.argv.empty()) {
+      for (const auto& path : action.writes) what += " " + path.string();
+      for (const auto& path : action.reads) what += " " + path.string();
+    }
     if (approved_.contains(what)) return true;
     note(palette_.bold(printable(what)) + "\n" + printable(reason));
     const auto line = reader_.read("allow it? y(es), a(lways in this chat), n(o) ", stop);

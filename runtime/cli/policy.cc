@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 
 #include <fmt/format.h>
@@ -19,6 +20,7 @@ struct PolicyArguments {
   std::string workspace = ".";
   std::string file;
   std::vector<std::string> allow_host;
+  bool after_untrusted = false;
   bool json = false;
 };
 
@@ -65,6 +67,7 @@ policies::Action action_of(const PolicyArguments& arguments,
   if (action == policies::Action{"shell", {}, {}, {}, {}}) {
     fail(Code::invalid, "name a command, --read PATH, --write PATH or --host HOST");
   }
+  action.before.has_untrusted = arguments.after_untrusted;
   return action;
 }
 
@@ -77,6 +80,7 @@ int check(const PolicyArguments& arguments) {
   config.allow_hosts = arguments.allow_host;
   config.base = sandbox::system_profile();
   config.file = read_rules(arguments);
+  config.can_ask = true;
   const auto chain = policies::make_policy_chain(config);
   const policies::Decision decision = chain->decide(action_of(arguments, config.workspace));
   if (arguments.json) {
@@ -97,6 +101,17 @@ std::string text_of(const policies::CommandRule& rule) {
   return text;
 }
 
+std::string budget_text(const policies::Budget& budget) {
+  std::string text;
+  const auto add = [&](const std::optional<int64_t>& count, const char* name) {
+    if (count) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", *count, name);
+  };
+  add(budget.commands, "commands");
+  add(budget.writes, "writes");
+  add(budget.requests, "requests");
+  return text.empty() ? "" : "budget of one run: " + text + "; beyond, a person is asked\n";
+}
+
 int explain(const PolicyArguments& arguments) {
   const std::filesystem::path path = rules_file(arguments);
   const policies::PolicyFile file = read_rules(arguments);
@@ -108,7 +123,11 @@ int explain(const PolicyArguments& arguments) {
       "mode full: other files are readable, the host's network\n"
       "always: .git, .corvid and .agents of the workspace are read-only, "
       "credentials are invisible, the sandbox is on\n"
-      "'ask' is 'deny' where nobody can be asked\n";
+      "'ask' is 'deny' where nobody can be asked\n"
+      "once a run has read text from the web (fetch_url, a command such as curl, memory of such\n"
+      "text): hosts, files outside of the workspace, and commands with a network are asked about\n"
+      "again; where nobody can be asked such a command runs without network\n";
+  text += budget_text(file.budget);
   text += fmt::format("rules of {}: {} of commands, {} of paths, {} of hosts\n", path.string(),
                       file.commands.size(), file.paths.size(),
                       file.allow_hosts.size() + file.deny_hosts.size());
@@ -118,7 +137,12 @@ int explain(const PolicyArguments& arguments) {
   for (const auto& rule : file.paths) {
     text += fmt::format("  {:5}  path     {}\n", name_of(rule.verdict), printable(rule.pattern));
   }
-  for (const auto& host : file.allow_hosts) text += "  allow  host     " + printable(host) + "\n";
+  const auto& always = file.hosts_after_untrusted;
+  for (const auto& host : file.allow_hosts) {
+    const bool is_always = std::find(always.begin(), always.end(), host) != always.end();
+    text += "  allow  host     " + printable(host) +
+            (is_always ? " (also after text from the web)" : "") + "\n";
+  }
   for (const auto& host : file.deny_hosts) text += "  deny   host     " + printable(host) + "\n";
   std::cout << text;
   return 0;
@@ -137,6 +161,8 @@ void add_policy(Command& app, CommandContext& context) {
   checked.option("--write", arguments->write, "A path that a tool would write");
   checked.option("--host", arguments->host, "A host that a tool would reach");
   checked.option("--allow-host", arguments->allow_host, "As for run");
+  checked.flag("--after-untrusted", arguments->after_untrusted,
+               "Once the run has read text from the web");
   checked.option("--mode", arguments->mode, "read-only, workspace or full");
   checked.option("-w,--workspace", arguments->workspace, "The workspace (default: this one)");
   checked.flag("--json", arguments->json, "One JSON object");

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "tests/e2e/fixture.h"
+#include "tests/support/http_server.h"
 
 using namespace corvid;
 using namespace corvid::test;
@@ -45,6 +46,27 @@ TEST_CASE("calls that only read are answered together and in their order") {
   CHECK(answers[2].find("no such file") != std::string::npos);
   CHECK(answers[3].find("test_calc.py\n") != std::string::npos);
   CHECK(decided[3] == "list_files");
+}
+
+TEST_CASE("calls that only read run side by side, and their answers keep the order of the calls") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  HttpServer server({http_answer(200, "one of three", "text/plain")}, 3);
+  Json calls = Json::array();
+  for (const char* path : {"/c", "/a", "/b"}) {
+    calls.push_back(one_of("fetch_url", {{"url", server.url() + path}}));
+  }
+  const Json result = result_of(scene.run({{{"calls", calls}}, call("finish", {{"summary", "x"}})},
+                                          {"--allow-host", "127.0.0.1"}));
+  CHECK(result.at("status") == "unverified");
+  CHECK(server.requests().size() == 3);  // each was answered only once all were there
+  std::vector<std::string> order;
+  for (const Json& event : events_of(scene, result)) {
+    if (event.at("type") != "message_added" || event.at("message").at("role") != "tool") continue;
+    const std::string text = event.at("message").at("content");
+    if (text.starts_with("untrusted text")) order.push_back(text.substr(text.find(" (") - 2, 2));
+  }
+  CHECK(order == std::vector<std::string>{"/c", "/a", "/b"});
 }
 
 TEST_CASE("the plan is in the log, and what it says can be forgotten") {

@@ -9,8 +9,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::string kWrong = "def add(a, b):\n    return a - b\n";
-const std::string kRight = "def add(a, b):\n    return a + b\n";
+const std::string kWrongLine = "def add(a, b):\n    return a - b\n";
+const std::string kRightLine = "def add(a, b):\n    return a + b\n";
 
 Json edit() {
   return call(
@@ -54,10 +54,10 @@ TEST_CASE("a second undo does nothing, and nobody's new file goes") {
   run_and_id(scene,
              {call("read_file", {{"path", "calc.py"}}), edit(),
               call("write_file", {{"path", "deep/new.py"}, {"content", "x = 1\n"}}), finish()});
-  CHECK(scene.get("calc.py") == kRight);
+  CHECK(scene.get("calc.py") == kRightLine);
   scene.put("mine.py", "by hand\n");
   CHECK(undo(scene).files == Names{"calc.py", "deep/new.py"});
-  CHECK(scene.get("calc.py") == kWrong);
+  CHECK(scene.get("calc.py") == kWrongLine);
   CHECK_FALSE(fs::exists(scene.workspace() / "deep"));
   scene.put("calc.py", "by hand\n");
   scene.put("deep/new.py", "by hand\n");
@@ -84,7 +84,7 @@ TEST_CASE("what changed after the run is put back by force only, also after a fi
   const Undone forced = undo(scene, {"--force"});
   CHECK(forced.exit_code == 0);
   CHECK(forced.files == Names{"calc.py"});
-  CHECK(scene.get("calc.py") == kWrong);
+  CHECK(scene.get("calc.py") == kWrongLine);
   CHECK(scene.get("mine.py") == "by hand\n");
 }
 
@@ -109,7 +109,7 @@ TEST_CASE("an undo after a resume leaves what others changed in between") {
   CHECK_FALSE(fs::exists(scene.workspace() / "new.py"));
   CHECK(scene.get("test_calc.py") == "# by hand\n");
   CHECK(scene.get("mine.py") == "by hand\n");
-  CHECK(scene.get("calc.py") == kRight);
+  CHECK(scene.get("calc.py") == kRightLine);
 }
 
 TEST_CASE("an undo of a run that was killed and resumed leaves what others changed in between") {
@@ -137,7 +137,7 @@ TEST_CASE("an undo of a run that was killed and resumed leaves what others chang
     undo(scene);
     CHECK(scene.get("test_calc.py") == "# by hand\n");
     CHECK(scene.get("mine.py") == "by hand\n");
-    CHECK(scene.get("calc.py") == kWrong);
+    CHECK(scene.get("calc.py") == kWrongLine);
     CHECK_FALSE(fs::exists(scene.workspace() / "new.py"));
     CHECK(undo(scene).files.empty());
   }
@@ -150,7 +150,7 @@ TEST_CASE("a rewind puts back what its turn and later ones changed, and an undo 
                      call("write_file", {{"path", "new.py"}, {"content", "x = 1\n"}}), finish()});
   REQUIRE(scene.corvid({"sessions", "rewind", "--to", "3", "-w", scene.workspace().string()})
               .exit_code == 0);
-  CHECK(scene.get("calc.py") == kRight);
+  CHECK(scene.get("calc.py") == kRightLine);
   CHECK_FALSE(fs::exists(scene.workspace() / "new.py"));
   scene.put("new.py", "by hand\n");
   CHECK(undo(scene).files == Names{"calc.py"});

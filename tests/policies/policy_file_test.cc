@@ -136,6 +136,14 @@ TEST_CASE("a damaged policy file is refused, naming the line") {
   refused("[[command]]\nprefix = [\"a\"]\ndecision = \"deny\"\nnot_match = [\"x; a b\"]\n",
           "matches the rule");
   refused("[[commands]]\nprefix = [\"a\"]\n", "unknown key 'commands'; known: command path host");
+  refused("[[budget]]\ncommands = 1\n", "write [budget]");
+  refused("[budget]\ncommands = -1\n", "f line 2: 'commands' must be a count");
+  refused("[budget]\nwrites = \"1\"\n", "f line 2: 'writes' must be a count");
+  refused("[budget]\ntokens = 1\n", "unknown key 'tokens'; known: commands writes requests");
+  refused("[[host]]\nhost = \"x\"\ndecision = \"deny\"\nafter_untrusted = \"allow\"\n",
+          "f line 4: the host is denied");
+  refused("[[host]]\nhost = \"x\"\ndecision = \"allow\"\nafter_untrusted = \"deny\"\n",
+          "known: allow ask");
   refused("[[path]]\npattern = \"/etc\"\ndecision = \"deny\"\n", "relative to the workspace");
   refused("[[host]]\nhost = \"http://x\"\ndecision = \"allow\"\n", "is no host: write example.org");
   CHECK(read_policy_file("/nonexistent/policy.toml").commands.empty());

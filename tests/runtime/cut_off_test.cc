@@ -39,3 +39,24 @@ TEST_CASE("a resumed run makes attempts again whose check was cut off, not those
   events.push_back(at_attempt(AttemptStarted{"c1"}, 0));
   CHECK(find_cut_off(events).failed_attempts == std::set<int>{1});
 }
+
+TEST_CASE("a resumed run knows what was read and done before it") {
+  const auto decided = [](const char* action, const char* verdict) {
+    return at_attempt(ActionDecided{"c", "t", action, verdict, ""}, -1);
+  };
+  MessageAdded page{{Role::tool, "page", {}, "c"}};
+  page.message.is_untrusted = true;
+  std::vector<Event> events = {at_attempt(SnapshotTaken{0, "tree", {}, false}, -1),
+                               decided(R"({"tool":"shell","argv":["make"]})", "allow"),
+                               decided(R"({"tool":"shell","argv":["sudo"]})", "deny"),
+                               decided(R"({"tool":"write_file","writes":["/w/a"]})", "allow"),
+                               decided(R"({"tool":"fetch_url","hosts":["a.org"]})", "allow")};
+  CHECK(find_cut_off(events).from.before == policies::Before{false, 1, 1, 1});
+  events.push_back(at_attempt(page, -1));
+  CHECK(find_cut_off(events).from.before.has_untrusted);
+  // A further task has a budget of its own; what was read stays read.
+  events.push_back(at_attempt(SnapshotTaken{0, "tree", {}, false}, -1));
+  CHECK(find_cut_off(events).from.before == policies::Before{true, 0, 0, 0});
+  // What an attempt read is not in the conversation that goes on.
+  CHECK_FALSE(find_cut_off({{at_attempt(page, 1)}}).from.before.has_untrusted);
+}

@@ -40,7 +40,8 @@ ReceivedRequest receive(int connection) {
 
 }  // namespace
 
-HttpServer::HttpServer(std::vector<std::string> answers) : answers_(std::move(answers)) {
+HttpServer::HttpServer(std::vector<std::string> answers, size_t together)
+    : answers_(std::move(answers)), together_(together) {
   socket_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -69,25 +70,35 @@ std::vector<ReceivedRequest> HttpServer::requests() const {
 }
 
 void HttpServer::serve() {
+  std::vector<int> held;
   for (;;) {
     const int connection = ::accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC);
-    if (connection < 0) return;
-    ReceivedRequest request = receive(connection);
-    std::string answer;
-    {
-      const std::scoped_lock guard(mutex_);
-      requests_.push_back(std::move(request));
-      if (!answers_.empty()) answer = answers_[std::min(requests_.size(), answers_.size()) - 1];
-    }
-    for (size_t sent = 0; sent < answer.size();) {
-      const ssize_t count =
-          ::send(connection, answer.data() + sent, answer.size() - sent, MSG_NOSIGNAL);
-      if (count <= 0) break;
-      sent += size_t(count);
-    }
-    ::shutdown(connection, SHUT_WR);
-    ::close(connection);
+    if (connection < 0) break;
+    held.push_back(connection);
+    if (held.size() < together_) continue;
+    for (const int each : held) answer(each);
+    held.clear();
+    together_ = 1;
   }
+  for (const int each : held) ::close(each);
+}
+
+void HttpServer::answer(int connection) {
+  ReceivedRequest request = receive(connection);
+  std::string text;
+  {
+    const std::scoped_lock guard(mutex_);
+    requests_.push_back(std::move(request));
+    if (!answers_.empty()) text = answers_[std::min(requests_.size(), answers_.size()) - 1];
+  }
+  for (size_t sent = 0; sent < text.size();) {
+    const ssize_t count =
+        ::send(connection, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
+    if (count <= 0) break;
+    sent += size_t(count);
+  }
+  ::shutdown(connection, SHUT_WR);
+  ::close(connection);
 }
 
 std::string http_answer(int status, const std::string& body, const std::string& content_type,

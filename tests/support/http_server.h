@@ -18,7 +18,8 @@ struct ReceivedRequest {
 class HttpServer {
  public:
   // An empty answer closes the connection without a word. After the last one it goes on with it.
-  explicit HttpServer(std::vector<std::string> answers);
+  // The first `together` requests are answered once all of them are there.
+  explicit HttpServer(std::vector<std::string> answers, size_t together = 1);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
@@ -28,8 +29,10 @@ class HttpServer {
 
  private:
   void serve();
+  void answer(int connection);
 
   std::vector<std::string> answers_;
+  size_t together_;
   mutable std::mutex mutex_;
   std::vector<ReceivedRequest> requests_;
   int socket_ = -1;

@@ -67,7 +67,8 @@ class FetchUrl final : public Tool {
     };
     if (response.status >= 300 && response.status < 400) {
       return {.text = "HTTP " + std::to_string(response.status) + ": it is at " +
-                      printable(header("location")) + "\n"};
+                      printable(header("location")) + "\n",
+              .is_untrusted = true};
     }
     std::string text = to_utf8(response.body);
     if (response.body.find('\0') != std::string::npos) {
@@ -77,6 +78,7 @@ class FetchUrl final : public Tool {
     }
     const size_t bytes_max = size_t(std::max<int64_t>(context.output_bytes_max - 400, 400));
     ToolResult result;
+    result.is_untrusted = true;
     result.text = marked(request.url, head_and_tail(text, bytes_max));
     if (!response.problem.empty()) result.text += response.problem + "\n";
     if (response.status >= 400) {

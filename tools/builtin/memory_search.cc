@@ -21,7 +21,7 @@ class MemorySearch final : public Tool {
     options.budget_tokens = kBudgetTokens;
     const memory::Recall recall = context.memory->recall(json_string(args, "question"), options);
     if (recall.context.empty()) return {.text = "nothing found"};
-    return {.text = recall.context};
+    return {.text = recall.context, .is_untrusted = memory::holds_web_text(recall)};
   }
 
  private:

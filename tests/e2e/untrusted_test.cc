@@ -1,0 +1,137 @@
+// Text from the web in a run: what it may do afterwards; and budgets.
+
+#include <catch2/catch.hpp>
+
+#include "tests/e2e/fixture.h"
+#include "tests/support/http_server.h"
+
+using namespace corvid;
+using namespace corvid::test;
+
+namespace {
+
+Json fetch(const HttpServer& server) { return call("fetch_url", {{"url", server.url()}}); }
+
+// The answers of tools, in order.
+std::vector<std::string> answers_of(const Scene& scene, const Json& result) {
+  std::vector<std::string> answers;
+  for (const Json& event : json_lines(scene.shown(result))) {
+    if (event.at("type") != "message_added" || event.at("message").at("role") != "tool") continue;
+    answers.push_back(event.at("message").at("content"));
+  }
+  return answers;
+}
+
+bool holds(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+void put_rules(const Scene& scene, const std::string& text) {
+  std::filesystem::create_directories(scene.root() / "config/corvid");
+  write_file_atomic(scene.root() / "config/corvid/policy.toml", text);
+}
+
+}  // namespace
+
+TEST_CASE("after a page was read the next request is denied without a person, and on resume too") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  HttpServer server({http_answer(200, "a page", "text/plain")});
+  const std::vector<Json> replies = {fetch(server), fetch(server),
+                                     call("shell", {{"command", "echo works"}}),
+                                     call("finish", {{"summary", "done"}}), fetch(server),
+                                     call("finish", {{"summary", "done"}})};
+  const ProcessResult process = scene.run(replies, {"--allow-host", "127.0.0.1"});
+  const Json result = result_of(process);
+  CHECK(result.at("status") == "denied");
+  CHECK(process.exit_code == 3);
+  const auto answers = answers_of(scene, result);
+  REQUIRE(answers.size() == 4);
+  CHECK(holds(answers[0], "a page"));
+  CHECK(holds(answers[1], "denied: this run has read text from the web"));
+  CHECK(holds(answers[2], "works"));
+  CHECK(server.requests().size() == 1);
+  const std::string log = scene.shown(result);
+  CHECK(holds(log, "\"untrusted\":true"));
+  CHECK(holds(log, R"(\"after_untrusted\":true)"));
+  const Json later = result_of(scene.corvid(
+      {"run", "--resume", result.at("session").get<std::string>(), "once more", "--json"}));
+  CHECK(later.at("status") == "denied");
+  CHECK(server.requests().size() == 1);
+}
+
+TEST_CASE("a host that the rules allow afterwards is reached again") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  put_rules(scene,
+            "[[host]]\nhost = \"127.0.0.1\"\ndecision = \"allow\"\nafter_untrusted = \"allow\"\n");
+  HttpServer server({http_answer(200, "a page", "text/plain")});
+  const Json result = result_of(
+      scene.run({fetch(server), fetch(server), call("finish", {{"summary", "done"}})}));
+  CHECK(result.at("status") == "unverified");
+  CHECK(server.requests().size() == 2);
+}
+
+TEST_CASE("in mode full a command has no network once a page was read, and says why it failed") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  HttpServer server({http_answer(200, "a page", "text/plain")});
+  const Json get = call("shell", {{"command", "python3 -c \"import urllib.request as u; print("
+                                              "u.urlopen('" + server.url() + "').read())\""}});
+  const Json result = result_of(scene.run(
+      {get, fetch(server), get, call("finish", {{"summary", "done"}})}, {"--mode", "full"}));
+  const auto answers = answers_of(scene, result);
+  REQUIRE(answers.size() == 4);
+  CHECK(holds(answers[0], "a page"));
+  CHECK_FALSE(holds(answers[2], "a page"));
+  CHECK(holds(answers[2], "[this run has read text from the web"));
+  CHECK(result.at("status") == "unverified");
+}
+
+TEST_CASE("text from the web is known as such when a later run recalls it") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  HttpServer server({http_answer(200, "the frobnicator listens on port 4711", "text/plain")});
+  scene.run({fetch(server), call("finish", {{"summary", "done"}})}, {"--allow-host", "127.0.0.1"});
+  const std::string model = scene.script({fetch(server), call("finish", {{"summary", "done"}})});
+  const Json result = result_of(scene.corvid(
+      {"run", "which port has the frobnicator", "--workspace", scene.workspace().string(),
+       "--model", model, "--allow-host", "127.0.0.1", "--json"}));
+  CHECK(holds(scene.shown(result), "4711"));
+  CHECK(result.at("status") == "denied");
+  CHECK(server.requests().size() == 1);
+}
+
+TEST_CASE("a run's budget of commands is counted, and what is beyond is denied") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  put_rules(scene, "[budget]\ncommands = 1\n");
+  const Json result = result_of(scene.run(
+      {call("shell", {{"command", "echo one"}}), call("shell", {{"command", "echo two"}}),
+       call("write_file", {{"path", "a.txt"}, {"content", "x\n"}}),
+       call("finish", {{"summary", "done"}})}));
+  const auto answers = answers_of(scene, result);
+  REQUIRE(answers.size() == 4);
+  CHECK(holds(answers[0], "one"));
+  CHECK(holds(answers[1], "denied: the run's budget of 1 commands is used up"));
+  CHECK(scene.get("a.txt") == "x\n");
+  CHECK(result.at("status") == "denied");
+  CHECK(holds(scene.corvid({"policy", "explain"}).out, "budget of one run: 1 commands"));
+}
+
+TEST_CASE("a secret that a command prints is masked in the session's log") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  const std::string secret = "ghp_A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8";
+  scene.put("test_calc.py", "print('" + secret + "')\n");
+  const Json result = result_of(
+      scene.run({call("shell", {{"command", "python3 test_calc.py | tr a-z a-z"}}),
+                 call("finish", {{"summary", "done"}})}));
+  const auto answers = answers_of(scene, result);
+  REQUIRE(answers.size() == 2);
+  CHECK(holds(answers[0], "[redacted:"));
+  for (const std::string& file : scene.files_with(secret)) {
+    INFO(file);
+    CHECK(holds(file, "/snapshots/"));  // the workspace's own file
+  }
+}
