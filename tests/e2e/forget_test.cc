@@ -84,11 +84,20 @@ std::string noting_script(const Scene& scene, const std::string& secret) {
 
 }  // namespace
 
-TEST_CASE("forgetting by id takes arguments, diffs and what memory had redacted") {
+TEST_CASE("a secret of a known shape is in no log from the start") {
   if (!sandbox_works()) return;
   const Scene scene;
   const std::string secret = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
   run_task(scene, "Keep the token " + secret + " in mind", noting_script(scene, secret));
+  CHECK(scene.get("notes.txt").find(secret) != std::string::npos);
+  CHECK(scene.files_with(secret) == std::vector<std::string>{});
+}
+
+TEST_CASE("forgetting by id takes arguments and diffs") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  const std::string secret = "the heron of the seventh weir nests in an oak";
+  run_task(scene, "Keep in mind that " + secret, noting_script(scene, secret));
   CHECK_FALSE(scene.files_with(secret).empty());
   std::vector<std::string> ids;
   const ProcessResult cells = scene.corvid({"memory", "list", "--json"});
