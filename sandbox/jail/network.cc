@@ -11,27 +11,6 @@
 #include "sandbox/jail/steps.h"
 
 namespace corvid::jail {
-namespace {
-
-// 0 or an errno.
-int hand_out(int fd) {
-  char byte = 'p';
-  iovec part = {&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
-  msghdr message = {};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof fd);
-  memcpy(CMSG_DATA(header), &fd, sizeof fd);
-  return sendmsg(kProxyFd, &message, MSG_NOSIGNAL) == 1 ? 0 : errno;
-}
-
-}  // namespace
 
 int bring_up_loopback(State& state) {
   if (state.plan.allow_network) return 0;
@@ -60,7 +39,7 @@ int offer_proxy(State& state) {
   int error = 0;
   if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) error = errno;
   if (error == 0 && listen(fd, SOMAXCONN) != 0) error = errno;
-  if (error == 0) error = hand_out(fd);
+  if (error == 0) error = send_descriptor(kProxyFd, fd);
   close(fd);
   close(kProxyFd);
   return error;

@@ -83,6 +83,9 @@ bool receive_call(int listener, AskedCall& asked);
 // Does it or refuses it.
 void answer_call(const State& state, const AskedCall& asked);
 
+// Gives an open file to whoever reads the socket `channel`. 0 or an errno.
+int send_descriptor(int channel, int fd);
+
 // Writes to a file that exists (of /proc mostly). 0 or an errno.
 int write_text(const char* path, const char* text);
 

@@ -3,10 +3,8 @@
 // of files, signals and settings of other processes. What can be judged by its arguments the warden
 // decides (calls.cc), the rest is refused.
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
-#include <stddef.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -118,24 +116,6 @@ bool ask_warden(scmp_filter_ctx filter) {
   return true;
 }
 
-// Gives the listener to the warden, which answers from then on.
-int hand_over(int listener, int channel) {
-  char byte = 'l';
-  iovec content = {&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message = {};
-  message.msg_iov = &content;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof listener);
-  __builtin_memcpy(CMSG_DATA(header), &listener, sizeof listener);
-  return sendmsg(channel, &message, MSG_NOSIGNAL) == 1 ? 0 : errno;
-}
-
 }  // namespace
 
 std::vector<sock_filter> make_warden_filter(bool allow_network) {
@@ -158,7 +138,7 @@ int filter_under_warden(State& state) {
   const long listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
                                 SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
   if (listener < 0) return errno;
-  return hand_over(static_cast<int>(listener), state.warden_fd);
+  return send_descriptor(state.warden_fd, static_cast<int>(listener));
 }
 
 }  // namespace corvid::jail
