@@ -53,6 +53,18 @@ inline void put_file(const fs::path& path, const std::string& text) {
   std::ofstream(path) << text;
 }
 
+// A file of /proc, empty when its process is gone: streams throw where one ends while it is read.
+inline std::string proc_text(const fs::path& path) {
+  std::string text;
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  char buffer[4096];
+  for (ssize_t got; fd >= 0 && (got = read(fd, buffer, sizeof buffer)) > 0;) {
+    text.append(buffer, static_cast<size_t>(got));
+  }
+  if (fd >= 0) close(fd);
+  return text;
+}
+
 class Arena {
  public:
   explicit Arena(Who who) : who_(who), dir_("corvid-attack") {

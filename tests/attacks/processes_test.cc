@@ -31,9 +31,7 @@ int count_processes(const std::string& word) {
   for (const auto& entry : fs::directory_iterator("/proc")) {
     const std::string name = entry.path().filename().string();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    std::ifstream file(entry.path() / "cmdline");
-    const std::string line((std::istreambuf_iterator<char>(file)), {});
-    if (line.find(word) != std::string::npos) ++count;
+    if (proc_text(entry.path() / "cmdline").find(word) != std::string::npos) ++count;
   }
   return count;
 }
