@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -20,6 +21,11 @@ constexpr const char* kTemporary = ".corvid-staged";
 constexpr mode_t kOwnerAll = 0700;
 
 bool is_known(mode_t mode) { return S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode); }
+
+// Git data at any depth is never brought back: its settings and hooks run outside of the sandbox.
+bool is_git_data(const fs::path& path) {
+  return std::find(path.begin(), path.end(), ".git") != path.end();
+}
 
 // The folder `relative` beneath `root`, through no symbolic link; not open, with errno, where there
 // is none.
@@ -106,7 +112,7 @@ void StagedTree::copy_beneath(const fs::path& relative) {
     }
     struct stat source = {}, copy = {};
     if (lstat(it->path().c_str(), &source) != 0 || !copy_entry(path, source)) continue;
-    if (lstat((folder_.copy / path).c_str(), &copy) != 0) continue;
+    if (lstat((folder_.copy / path).c_str(), &copy) != 0 || is_git_data(path)) continue;
     entries_[path.string()] = {stamp_of(source), stamp_of(copy)};
   }
 }
@@ -137,6 +143,7 @@ std::map<std::string, struct stat> StagedTree::entries_now() const {
         continue;
       }
       if (lstat(entry.path().c_str(), &status) != 0 || !is_known(status.st_mode)) continue;
+      if (is_git_data(path)) continue;
       found[path.string()] = status;
       if (S_ISDIR(status.st_mode)) open_ones.push_back(path);
     }

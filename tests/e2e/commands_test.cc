@@ -10,7 +10,7 @@ using namespace corvid;
 using namespace corvid::test;
 
 TEST_CASE("what a command changes while it runs on is the run's change, and is undone with it") {
-  if (!sandbox_works()) return;
+  if (!namespaces_work()) return;
   const Scene scene;
   const ProcessResult process = scene.run(
       {call("process", {{"command", "while [ ! -e go ]; do sleep 0.05; done; echo late > late.txt; "
@@ -40,7 +40,7 @@ TEST_CASE("commands of a run end with it") {
 }
 
 TEST_CASE("long output is kept whole, is read back, and goes with what is forgotten") {
-  if (!sandbox_works()) return;
+  if (!namespaces_work()) return;
   const Scene scene;
   const std::string command =
       "i=0; while [ $i -lt 4000 ]; do echo number $i; [ $i = 2000 ] && echo the needle stands here; "

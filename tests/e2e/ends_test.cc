@@ -218,7 +218,7 @@ TEST_CASE("a workspace and Corvid's own folders do not lie in one another") {
 }
 
 TEST_CASE("no hook is planted in a repository within the workspace; ignored ones are set aside") {
-  if (!sandbox_works()) return;
+  if (!namespaces_work()) return;
   const Scene scene;
   for (const char* path : {".git/HEAD", "sub/.git/HEAD", "build/dep/.git/HEAD"}) {
     scene.put(path, "ref: refs/heads/main\n");

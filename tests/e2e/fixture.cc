@@ -96,4 +96,10 @@ bool sandbox_works() {
   return works;
 }
 
+bool namespaces_work() {
+  const sandbox::LayerReport report = sandbox::detect_layers();
+  if (!report.complete()) WARN("SKIP: no namespaces here: " << report.missing());
+  return report.complete();
+}
+
 }  // namespace corvid::test

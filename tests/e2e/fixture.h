@@ -52,5 +52,8 @@ Json call(const std::string& name, const Json& arguments);  // a reply with one 
 
 // False, with a message that says SKIP, where commands cannot be confined here.
 bool sandbox_works();
+// The same where they cannot be with namespaces: on copies commands have no network, and what they
+// change is seen when they have ended.
+bool namespaces_work();
 
 }  // namespace corvid::test

@@ -35,7 +35,7 @@ Json fetch(const std::string& url) {
 }  // namespace
 
 TEST_CASE("commands and the check reach an allowed host, and no other") {
-  if (!sandbox_works()) return;
+  if (!namespaces_work()) return;
   const HttpServer server({http_answer(200, "from outside", "text/plain")});
   const Scene scene;
   const std::string check =
@@ -59,7 +59,7 @@ TEST_CASE("commands and the check reach an allowed host, and no other") {
 }
 
 TEST_CASE("a refused host is told to the model with the option that allows it") {
-  if (!sandbox_works()) return;
+  if (!namespaces_work()) return;
   const Scene scene;
   const ProcessResult process =
       scene.run({fetch("https://pypi.org/"), call("finish", {{"summary", "tried"}})},

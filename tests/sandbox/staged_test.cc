@@ -106,6 +106,13 @@ TEST_CASE("On copies, a file may become a folder, a folder a file, and either a 
 TEST_CASE("On copies, protected folders are read and stay as they are") {
   if (cannot_stage()) return;
   Stage stage;
+  put(stage.work / "dep/.git/config", "[core]\n");
+  CHECK(stage.run("mkdir -p dep/.git/hooks new/.git; echo evil > dep/.git/hooks/pre-commit; "
+                  "rm dep/.git/config; echo evil > new/.git/config; echo x > new/x").exit_code == 0);
+  CHECK(content(stage.work / "dep/.git/config") == "[core]\n");
+  CHECK_FALSE(fs::exists(stage.work / "dep/.git/hooks"));
+  CHECK_FALSE(fs::exists(stage.work / "new/.git"));
+  CHECK(content(stage.work / "new/x") == "x\n");
   const Outcome outcome = stage.run(
       "cat .git/config; echo x >> .git/config; rm -rf .git; mkdir .git .corvid; "
       "echo evil > .git/config; echo evil > .corvid/config.toml");
