@@ -119,12 +119,12 @@ LayerReport detect_layers(const std::filesystem::path& jail) {
   launch.argv = {"corvid-jail", "--probe"};
   launch.output_bytes_max = 65536;
   launch.time_max = kProbeTimeMax;
-  const Ended ended = run_process(launch, {});
-  if (ended.wait_status != 0) {
-    fail(Code::unsupported, launch.program + " --probe failed: " + ended.output);
+  const Outcome probed = run_process(launch, {}).outcome;
+  if (probed.exit_code != 0) {
+    fail(Code::unsupported, launch.program + " --probe failed: " + probed.output);
   }
   std::map<std::string, std::string> told;
-  std::istringstream lines(ended.output);
+  std::istringstream lines(probed.output);
   for (std::string line; std::getline(lines, line);) {
     const size_t space = line.find(' ');
     if (space != std::string::npos) told[line.substr(0, space)] = line.substr(space + 1);

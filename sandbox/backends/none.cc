@@ -1,5 +1,4 @@
 // Confines nothing: for tests and for a user's explicit wish. Limits of time and output hold.
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "runtime/base/error.h"
@@ -24,20 +23,7 @@ class NoSandbox final : public Sandbox {
       launch.environment.emplace_back(*variable);
     }
     launch.cwd = command.cwd.string();
-    Ended ended = run_process(launch, stop);
-    Outcome outcome;
-    outcome.output = std::move(ended.output);
-    outcome.timed_out = ended.timed_out;
-    outcome.cancelled = ended.cancelled;
-    outcome.truncated = ended.truncated;
-    if (WIFEXITED(ended.wait_status)) outcome.exit_code = WEXITSTATUS(ended.wait_status);
-    if (WIFSIGNALED(ended.wait_status)) {
-      outcome.signal = WTERMSIG(ended.wait_status);
-      outcome.exit_code = 128 + outcome.signal;
-    }
-    if (outcome.timed_out) outcome.exit_code = 124;
-    if (outcome.cancelled) outcome.exit_code = 130;
-    return outcome;
+    return run_process(launch, stop).outcome;
   }
 
   std::string describe() const override { return "none: commands are not confined"; }

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "sandbox/jail/pass_descriptor.h"
 #include "sandbox/jail/steps.h"
 
 namespace corvid::jail {

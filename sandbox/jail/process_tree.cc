@@ -34,30 +34,11 @@ void each_process(Visit visit) {
 
 }  // namespace
 
-// Fields 4 (parent), 5 (group), 20 (threads) and 24 (resident pages); the name before them may hold
-// anything, a parenthesis too.
 bool read_process(pid_t pid, TreeProcess& process) {
-  char text[1024];
-  snprintf(text, sizeof text, "/proc/%d/stat", pid);
-  const int fd = open(text, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  const ssize_t got = read(fd, text, sizeof text - 1);
-  close(fd);
-  if (got <= 0) return false;
-  text[got] = '\0';
-  const char* at = strrchr(text, ')');
-  if (at == nullptr) return false;
+  char folder[32];
+  snprintf(folder, sizeof folder, "/proc/%d", pid);
   process.pid = pid;
-  int field = 2;
-  for (; *at != '\0' && field < 24; ++at) {
-    if (*at != ' ') continue;
-    ++field;
-    if (field == 4) process.parent = atoi(at + 1);
-    if (field == 5) process.group = atoi(at + 1);
-    if (field == 20) process.threads = atol(at + 1);
-    if (field == 24) process.resident_pages = atol(at + 1);
-  }
-  return field == 24;
+  return read_stat(AT_FDCWD, folder, process);
 }
 
 std::vector<TreeProcess> descendants() {

@@ -4,16 +4,14 @@
 
 #include <vector>
 
+#include "sandbox/jail/process_stat.h"
+
 // Processes without a namespace of their own, told apart by who started them. For the warden, which
 // may allocate.
 namespace corvid::jail {
 
-struct TreeProcess {
+struct TreeProcess : ProcessStat {
   pid_t pid = 0;
-  pid_t parent = 0;
-  pid_t group = 0;
-  long threads = 0;
-  long resident_pages = 0;
 };
 
 // Of one process or thread; false when it is gone.

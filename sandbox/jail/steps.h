@@ -83,9 +83,6 @@ bool receive_call(int listener, AskedCall& asked);
 // Does it or refuses it.
 void answer_call(const State& state, const AskedCall& asked);
 
-// Gives an open file to whoever reads the socket `channel`. 0 or an errno.
-int send_descriptor(int channel, int fd);
-
 // Writes to a file that exists (of /proc mostly). 0 or an errno.
 int write_text(const char* path, const char* text);
 
@@ -106,7 +103,7 @@ struct Usage {
 };
 Usage measure(const Plan& plan, int proc_fd);
 
-// Memory with shared pages divided among their owners; slower. -1 when it cannot be read.
+// Memory with shared pages divided among their owners, where the kernel tells; slower.
 long measure_exactly(const Plan& plan, int proc_fd);
 
 }  // namespace corvid::jail

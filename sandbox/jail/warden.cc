@@ -16,6 +16,7 @@
 
 #include <algorithm>
 
+#include "sandbox/jail/pass_descriptor.h"
 #include "sandbox/jail/process_tree.h"
 #include "sandbox/jail/steps.h"
 
@@ -24,45 +25,19 @@ namespace {
 
 constexpr int kLookEveryMs = 20;
 
-int receive_listener(int channel) {
-  char byte = 0;
-  iovec content = {&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message = {};
-  message.msg_iov = &content;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  if (recvmsg(channel, &message, MSG_CMSG_CLOEXEC) != 1) return -1;
-  const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return -1;
-  int listener = -1;
-  memcpy(&listener, CMSG_DATA(header), sizeof listener);
-  return listener;
-}
-
 long resident_bytes(const std::vector<TreeProcess>& processes) {
-  long pages = 0;
-  for (const TreeProcess& process : processes) pages += process.resident_pages;
-  return pages * sysconf(_SC_PAGESIZE);
+  long bytes = 0;
+  for (const TreeProcess& process : processes) bytes += process.resident_bytes;
+  return bytes;
 }
 
-// Shared pages divided among their owners.
 long exact_bytes(const std::vector<TreeProcess>& processes) {
   long bytes = 0;
   for (const TreeProcess& process : processes) {
-    char text[2048];
-    snprintf(text, sizeof text, "/proc/%d/smaps_rollup", process.pid);
-    const int fd = open(text, O_RDONLY | O_CLOEXEC);
-    const ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    if (fd >= 0) close(fd);
-    const char* pss = nullptr;
-    if (got > 0) {
-      text[got] = '\0';
-      pss = strstr(text, "\nPss:");
-    }
-    bytes += pss != nullptr ? atol(pss + 5) * 1024
-                            : process.resident_pages * sysconf(_SC_PAGESIZE);
+    char folder[32];
+    snprintf(folder, sizeof folder, "/proc/%d", process.pid);
+    const long exact = read_shared_out_bytes(AT_FDCWD, folder);
+    bytes += exact >= 0 ? exact : process.resident_bytes;
   }
   return bytes;
 }
@@ -111,7 +86,7 @@ class Warden {
   }
 
   void take_listener() {
-    listener_ = receive_listener(channel_);
+    listener_ = receive_descriptor(channel_);
     close(channel_);
     channel_ = -1;
   }

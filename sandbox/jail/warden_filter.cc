@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sandbox/jail/pass_descriptor.h"
 #include "sandbox/jail/steps.h"
 
 namespace corvid::jail {

@@ -2,14 +2,12 @@
 // RLIMIT bounds memory over several processes, so init looks.
 #include <ctype.h>
 #include <dirent.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sandbox/jail/process_stat.h"
 #include "sandbox/jail/steps.h"
 
 namespace corvid::jail {
@@ -32,37 +30,6 @@ void each_process(int proc_fd, Visit visit) {
   }
 }
 
-// The start of a small file of /proc, ended with a zero; false when the process is gone.
-bool read_entry(int proc_fd, const char* pid, const char* name, char* text, size_t size) {
-  char path[64];
-  snprintf(path, sizeof path, "%s/%s", pid, name);
-  const int fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  const ssize_t got = read(fd, text, size - 1);
-  close(fd);
-  if (got <= 0) return false;
-  text[got] = '\0';
-  return true;
-}
-
-// Fields 20 (threads) and 24 (resident pages) of /proc/PID/stat; the name before them may hold
-// anything, a parenthesis too.
-bool parse_stat(const char* text, long& threads, long& pages) {
-  const char* after = strrchr(text, ')');
-  if (after == nullptr) return false;
-  int field = 2;
-  for (; *after != '\0'; ++after) {
-    if (*after != ' ') continue;
-    ++field;
-    if (field == 20) threads = atol(after + 1);
-    if (field == 24) {
-      pages = atol(after + 1);
-      return true;
-    }
-  }
-  return false;
-}
-
 long files_in_memory(const Plan& plan) {
   long bytes = 0;
   for (const MountOp& op : plan.mounts) {
@@ -79,33 +46,22 @@ long files_in_memory(const Plan& plan) {
 Usage measure(const Plan& plan, int proc_fd) {
   Usage usage;
   usage.resident_bytes = files_in_memory(plan);
-  const long page_bytes = sysconf(_SC_PAGESIZE);
   each_process(proc_fd, [&](const char* pid) {
-    char text[1024];
-    long threads = 0;
-    long pages = 0;
-    if (!read_entry(proc_fd, pid, "stat", text, sizeof text)) return;
-    if (!parse_stat(text, threads, pages)) return;
-    usage.process_count += threads;
-    usage.resident_bytes += pages * page_bytes;
+    ProcessStat process;
+    if (!read_stat(proc_fd, pid, process)) return;
+    usage.process_count += process.threads;
+    usage.resident_bytes += process.resident_bytes;
   });
   return usage;
 }
 
 long measure_exactly(const Plan& plan, int proc_fd) {
   long bytes = files_in_memory(plan);
-  const long page_bytes = sysconf(_SC_PAGESIZE);
   each_process(proc_fd, [&](const char* pid) {
-    char text[2048];
-    if (read_entry(proc_fd, pid, "smaps_rollup", text, sizeof text)) {
-      const char* pss = strstr(text, "\nPss:");
-      if (pss != nullptr) bytes += atol(pss + 5) * 1024;
-      return;
-    }
-    long threads = 0;
-    long pages = 0;
-    if (!read_entry(proc_fd, pid, "stat", text, sizeof text)) return;
-    if (parse_stat(text, threads, pages)) bytes += pages * page_bytes;
+    ProcessStat process;
+    const long exact = read_shared_out_bytes(proc_fd, pid);
+    if (exact < 0 && !read_stat(proc_fd, pid, process)) return;
+    bytes += exact >= 0 ? exact : process.resident_bytes;
   });
   return bytes;
 }

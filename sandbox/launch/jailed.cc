@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 
@@ -121,15 +122,11 @@ Outcome JailProgram::run(const jail::Plan& plan, const Command& command, const P
   launch.plan = encode(plan);
   launch.proxy_fd = proxy_fd;
   Ended ended = run_process(launch, stop);
-  Outcome outcome;
-  outcome.output = std::move(ended.output);
-  outcome.truncated = ended.truncated;
-  outcome.timed_out = ended.timed_out;
-  outcome.cancelled = ended.cancelled;
-  if (ended.timed_out || ended.cancelled) {
-    outcome.signal = 15;
-    outcome.exit_code = ended.timed_out ? 124 : 130;
-    if (ended.timed_out) note(outcome, "[ended: more time than the limit]");
+  Outcome outcome = std::move(ended.outcome);
+  outcome.signal = 0;  // the command's are in the report
+  if (outcome.timed_out || outcome.cancelled) {
+    outcome.signal = SIGTERM;
+    if (outcome.timed_out) note(outcome, "[ended: more time than the limit]");
     return outcome;
   }
   if (!ended.status) fail(Code::io, "corvid-jail ended without a report");

@@ -13,7 +13,7 @@ namespace corvid::sandbox {
 using PathPairs = std::vector<std::pair<std::string, std::string>>;
 
 // `text` with each told path by which a file in it may be named replaced by the seen one; the
-// longest that fits counts. "/work" is not in "/works" or "/home/work".
+// longest that fits counts. "/place" is not in "/places" or "/home/place".
 std::string told_to_seen(std::string_view text, const PathPairs& pairs);
 
 // The way back, for what the command prints and for the text of links: every occurrence.

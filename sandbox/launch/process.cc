@@ -93,7 +93,7 @@ class SpawnSettings {
 
 class Collector {
  public:
-  Collector(const Launch& launch, Ended& ended) : launch_(launch), ended_(ended) {}
+  Collector(const Launch& launch, Outcome& outcome) : launch_(launch), outcome_(outcome) {}
 
   // Reads once; false at the end of the file. Beyond the limit it reads on and drops.
   bool read_from(int fd) {
@@ -104,17 +104,17 @@ class Collector {
       if (launch_.on_output) launch_.on_output({buffer_, static_cast<size_t>(got)});
       return true;
     }
-    const size_t room = static_cast<size_t>(launch_.output_bytes_max) - ended_.output.size();
+    const size_t room = static_cast<size_t>(launch_.output_bytes_max) - outcome_.output.size();
     const size_t kept = std::min(room, static_cast<size_t>(got));
-    ended_.truncated |= kept < static_cast<size_t>(got);
-    ended_.output.append(buffer_, kept);
+    outcome_.truncated |= kept < static_cast<size_t>(got);
+    outcome_.output.append(buffer_, kept);
     if (kept > 0 && launch_.on_output) launch_.on_output({buffer_, kept});
     return true;
   }
 
  private:
   const Launch& launch_;
-  Ended& ended_;
+  Outcome& outcome_;
   char buffer_[kPieceBytes];
 };
 
@@ -139,11 +139,12 @@ class Terminator {
 };
 
 // Collects output until the program has ended, minding time and stop requests.
-void supervise(pid_t pid, int output_fd, int stop_fd, const Launch& launch, Ended& ended) {
+void supervise(pid_t pid, int output_fd, int stop_fd, const Launch& launch,
+               Outcome& outcome) {
   const Descriptor end(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   if (end.get() < 0) fail_errno("pidfd_open");
   const Instant deadline = std::chrono::steady_clock::now() + launch.time_max;
-  Collector collector(launch, ended);
+  Collector collector(launch, outcome);
   Terminator terminator(pid);
   bool has_output = true;
   for (;;) {
@@ -158,9 +159,9 @@ void supervise(pid_t pid, int output_fd, int stop_fd, const Launch& launch, Ende
     if (ready > 0 && fds[1].revents != 0) has_output = collector.read_from(output_fd);
     if (ready > 0 && fds[0].revents != 0) break;
     if (!terminator.has_begun()) {
-      ended.cancelled = ready > 0 && fds[2].revents != 0;
-      ended.timed_out = !ended.cancelled && std::chrono::steady_clock::now() >= deadline;
-      if (ended.cancelled || ended.timed_out) terminator.begin();
+      outcome.cancelled = ready > 0 && fds[2].revents != 0;
+      outcome.timed_out = !outcome.cancelled && std::chrono::steady_clock::now() >= deadline;
+      if (outcome.cancelled || outcome.timed_out) terminator.begin();
     }
     terminator.insist();
   }
@@ -183,6 +184,16 @@ void read_status(int fd, Ended& ended) {
     status.text[sizeof status.text - 1] = '\0';
     if (!ended.status) ended.status = status;
   }
+}
+
+void take_wait_status(int wait_status, Outcome& outcome) {
+  if (WIFEXITED(wait_status)) outcome.exit_code = WEXITSTATUS(wait_status);
+  if (WIFSIGNALED(wait_status)) {
+    outcome.signal = WTERMSIG(wait_status);
+    outcome.exit_code = 128 + outcome.signal;
+  }
+  if (outcome.timed_out) outcome.exit_code = 124;
+  if (outcome.cancelled) outcome.exit_code = 130;
 }
 
 Descriptor make_input(const std::string& text) {
@@ -266,11 +277,13 @@ Ended run_process(const Launch& launch, std::stop_token stop) {
   output.write.reset();
   status.write.reset();
   lifeline.read.reset();
-  supervise(pid, output.read.get(), stopped.get(), launch, ended);
+  supervise(pid, output.read.get(), stopped.get(), launch, ended.outcome);
   kill(-pid, SIGKILL);  // what it left in its group; its number is still taken
-  while (waitpid(pid, &ended.wait_status, 0) < 0) {
+  int wait_status = 0;
+  while (waitpid(pid, &wait_status, 0) < 0) {
     if (errno != EINTR) fail_errno("waitpid");
   }
+  take_wait_status(wait_status, ended.outcome);
   if (launch.plan) read_status(status.read.get(), ended);
   return ended;
 }

@@ -51,12 +51,8 @@ struct Launch {
 Launch launch_of(const Command& command, const Profile& profile);
 
 struct Ended {
-  int wait_status = 0;
+  Outcome outcome;                     // of the started program: in a jail, of the jail itself
   std::optional<jail::Status> status;  // the jail's report
-  bool timed_out = false;
-  bool cancelled = false;
-  bool truncated = false;
-  std::string output;
 };
 
 // Starts the program in a process group of its own, collects its output, and returns when it has

@@ -7,13 +7,13 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <list>
 #include <system_error>
 #include <thread>
 #include <utility>
 
 #include "runtime/base/error.h"
+#include "sandbox/jail/pass_descriptor.h"
 
 namespace corvid::sandbox {
 namespace {
@@ -203,23 +203,9 @@ class Proxy::Loop {
 
   // From the jail, once. The channel's end without it is the end of the jail.
   void receive_listener() {
-    char byte = 0;
-    iovec part = {&byte, 1};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-    msghdr message = {};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    const ssize_t got = recvmsg(channel_.get(), &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
-    const cmsghdr* header = got == 1 ? CMSG_FIRSTHDR(&message) : nullptr;
-    if (header != nullptr && header->cmsg_type == SCM_RIGHTS &&
-        header->cmsg_len == CMSG_LEN(sizeof(int))) {
-      int fd = -1;
-      memcpy(&fd, CMSG_DATA(header), sizeof fd);
-      listener_ = Descriptor(fd);
-    }
+    const int fd = jail::receive_descriptor(channel_.get(), MSG_DONTWAIT);
+    if (fd < 0 && (errno == EINTR || errno == EAGAIN)) return;
+    listener_ = Descriptor(fd);
     channel_.reset();
   }
 

@@ -40,6 +40,28 @@ bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
+// A chat whose terminal is driven by Python: `steps` may wait until(TEXT) was shown, write to
+// `leader` and signal `p`.
+ProcessResult chat_at_terminal(const Scene& scene, const std::vector<std::string>& arguments,
+                               const std::string& steps) {
+  const std::string program =
+      "import os, pty, signal, subprocess, sys\n"
+      "leader, follower = pty.openpty()\n"
+      "p = subprocess.Popen(sys.argv[1:], stdin=follower, stdout=follower, stderr=follower)\n"
+      "os.close(follower)\n"
+      "seen = b''\n"
+      "def until(text):\n"
+      "    global seen\n"
+      "    while text not in seen: seen += os.read(leader, 4096)\n"
+      "    seen = seen[seen.index(text) + len(text):]\n" +
+      steps + "sys.exit(p.wait())\n";
+  std::vector<std::string> words = {"timeout", "100", "python3", "-c", program,
+                                    std::string(CORVID_BINARY_DIR) + "/corvid", "chat", "-w",
+                                    scene.workspace().string()};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return run_process(words, folders(scene));
+}
+
 }  // namespace
 
 TEST_CASE("messages of a chat are one conversation; undo takes the last one and its files back") {
@@ -140,27 +162,13 @@ TEST_CASE("a question of the model is answered at a terminal, and there is none 
                                      {{"text", "painted"}}};
   {
     const Scene scene;
-    const std::string program =
-        "import os, pty, subprocess, sys\n"
-        "leader, follower = pty.openpty()\n"
-        "p = subprocess.Popen(sys.argv[1:], stdin=follower, stdout=follower, stderr=follower)\n"
-        "os.close(follower)\n"
-        "seen = b''\n"
-        "def until(text):\n"
-        "    global seen\n"
-        "    while text not in seen: seen += os.read(leader, 4096)\n"
-        "    seen = seen[seen.index(text) + len(text):]\n"
+    const ProcessResult process = chat_at_terminal(
+        scene, {"-m", scene.script(replies)},
         "for prompt, line in [(b'> ', b'paint it'), (b'2  blue', b''), (b'answer: ', b'2'),\n"
         "                     (b'answer: ', b'neither: green'), (b'painted', b''),\n"
         "                     (b'> ', b'/quit')]:\n"
         "    until(prompt)\n"
-        "    if line: os.write(leader, line + b'\\r')\n"
-        "sys.exit(p.wait())\n";
-    const ProcessResult process =
-        run_process({"timeout", "100", "python3", "-c", program,
-                     std::string(CORVID_BINARY_DIR) + "/corvid", "chat", "-w",
-                     scene.workspace().string(), "-m", scene.script(replies)},
-                    folders(scene));
+        "    if line: os.write(leader, line + b'\\r')\n");
     INFO(process.err);
     CHECK(process.exit_code == 0);
     std::string answers;
@@ -177,30 +185,15 @@ TEST_CASE("a question of the model is answered at a terminal, and there is none 
 
 TEST_CASE("on a terminal lines are edited, and Ctrl-C twice ends the chat") {
   const Scene scene;
-  const std::string program =
-      "import os, pty, signal, subprocess, sys, time\n"
-      "leader, follower = pty.openpty()\n"
-      "p = subprocess.Popen(sys.argv[1:], stdin=follower, stdout=follower, stderr=follower)\n"
-      "os.close(follower)\n"
-      "seen = b''\n"
-      "def until(text):\n"
-      "    global seen\n"
-      "    while text not in seen: seen += os.read(leader, 4096)\n"
-      "    seen = seen[seen.index(text) + len(text):]\n"
-      "until(b'> ')\n"
-      "os.write(leader, b'/helx\\x7fp\\r')\n"
-      "until(b'/undo')\n"
-      "until(b'> ')\n"
-      "p.send_signal(signal.SIGINT)\n"
-      "until(b'once more')\n"
-      "until(b'> ')\n"
-      "p.send_signal(signal.SIGINT)\n"
-      "sys.exit(p.wait())\n";
-  const ProcessResult process =
-      run_process({"timeout", "60", "python3", "-c", program,
-                   std::string(CORVID_BINARY_DIR) + "/corvid", "chat", "-w",
-                   scene.workspace().string()},
-                  folders(scene));
+  const ProcessResult process = chat_at_terminal(scene, {},
+                                                 "until(b'> ')\n"
+                                                 "os.write(leader, b'/helx\\x7fp\\r')\n"
+                                                 "until(b'/undo')\n"
+                                                 "until(b'> ')\n"
+                                                 "p.send_signal(signal.SIGINT)\n"
+                                                 "until(b'once more')\n"
+                                                 "until(b'> ')\n"
+                                                 "p.send_signal(signal.SIGINT)\n");
   INFO(process.err);
   CHECK(process.exit_code == 0);
 }

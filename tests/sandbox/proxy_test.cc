@@ -12,6 +12,7 @@
 #include <future>
 
 #include "runtime/base/files.h"
+#include "sandbox/jail/pass_descriptor.h"
 #include "tests/support/http_server.h"
 
 namespace corvid::sandbox {
@@ -91,21 +92,7 @@ class LocalProxy {
 
  private:
   void send_listener(int channel) const {
-    char byte = 'p';
-    iovec part = {&byte, 1};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-    msghdr message = {};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    const int fd = listener_.get();
-    memcpy(CMSG_DATA(header), &fd, sizeof fd);
-    REQUIRE(sendmsg(channel, &message, 0) == 1);
+    REQUIRE(jail::send_descriptor(channel, listener_.get()) == 0);
   }
 
   Descriptor listener_;

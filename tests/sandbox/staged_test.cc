@@ -224,7 +224,7 @@ TEST_CASE("On copies, two commands at once each have one") {
 TEST_CASE("On copies, what a killed run has left is removed") {
   if (cannot_stage()) return;
   Stage stage;
-  put(stage.root / "stages/0123456789abcdef/work/work/secret.txt", "left\n");
+  put(stage.root / "stages/0123456789abcdef/tree/place/secret.txt", "left\n");
   put(stage.root / "stages/0123456789abcdef.lock", "");
   fs::permissions(stage.root / "stages", fs::perms::owner_all);
   const auto again = make_sandbox("staged", {.jail = staged_jail(), .stages = stage.root / "stages"});
@@ -248,15 +248,15 @@ TEST_CASE("On copies, others' processes are safe on kernels whose Landlock knows
 }
 
 TEST_CASE("Paths are told from the beginnings of others") {
-  const PathPairs pairs = {{"/work", "/s/1"}, {"/work/in", "/s/2"}, {"/tmp", "/s/t"}};
-  CHECK(told_to_seen("cd /work && ls /work/in/x /works /home/work /work.d", pairs) ==
-        "cd /s/1 && ls /s/2/x /works /home/work /work.d");
-  CHECK(told_to_seen("A=/work:/tmp/a", pairs) == "A=/s/1:/s/t/a");
+  const PathPairs pairs = {{"/place", "/s/1"}, {"/place/in", "/s/2"}, {"/tmp", "/s/t"}};
+  CHECK(told_to_seen("cd /place && ls /place/in/x /places /home/place /place.d", pairs) ==
+        "cd /s/1 && ls /s/2/x /places /home/place /place.d");
+  CHECK(told_to_seen("A=/place:/tmp/a", pairs) == "A=/s/1:/s/t/a");
   std::string got;
   SeenToTold printed(pairs, [&](std::string_view piece) { got += piece; });
   for (const char c : std::string("at /s/1/x and /s/t/y, /s/")) printed.take({&c, 1});
   printed.finish();
-  CHECK(got == "at /work/x and /tmp/y, /s/");
+  CHECK(got == "at /place/x and /tmp/y, /s/");
 }
 
 }  // namespace corvid::sandbox
