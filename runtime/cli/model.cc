@@ -36,8 +36,8 @@ struct ModelArguments {
                                                  template_file;
   std::string state_save, state_load, pre, draft, schema;
   std::vector<std::string> set, stop;
-  std::string prompt_lengths = "512", depths = "0";
-  int count = 128, bench_count = 64, threads = 0, repeat = 3, draft_max = 4;
+  std::string prompt_lengths = "512", depths = "0", turn;
+  int count = 128, bench_count = 64, threads = 0, repeat = 3, draft_max = 4, sequences = 0;
   float temperature = -1;  // below 0, here and in the next three: what the file says
   int top_k = -1;
   float top_p = -1, min_p = -1;
@@ -351,6 +351,13 @@ void bench(const ModelArguments& arguments) {
   bench.depths = parse_ints(arguments.depths, "-d");
   bench.decode_tokens = arguments.bench_count;
   bench.repeat = arguments.repeat;
+  bench.sequences = arguments.sequences;
+  if (!arguments.turn.empty()) {
+    const std::vector<int> turn = parse_ints(arguments.turn, "--turn");
+    if (turn.size() != 2) fail(Code::invalid, "--turn: two numbers, as in 8192,200");
+    bench.turn_kept = turn[0];
+    bench.turn_new = turn[1];
+  }
   bench.threads = arguments.threads;
   bench.int8_activations = !arguments.exact;
   bench.json = arguments.json;
@@ -439,6 +446,10 @@ void add_model(Command& app, CommandContext& context) {
   bench_command.option("-p", arguments->prompt_lengths, "Prefill lengths: 512,4096");
   bench_command.option("-n", arguments->bench_count, "Tokens to decode").range(0, 1 << 20);
   bench_command.option("-d", arguments->depths, "Depths at which: 0,4096");
+  bench_command.option("--batch", arguments->sequences, "Also decode so many sequences together")
+      .range(0, 1024);
+  bench_command.option("--turn", arguments->turn,
+                       "Also an agent's next turn: tokens kept and new ones, as in 8192,200");
   add_threads(bench_command);
   add_exact(bench_command);
   bench_command.option("-r", arguments->repeat, "Runs").range(1, 1000);

@@ -6,9 +6,12 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
+#include <memory>
 #include <numeric>
 #include <string>
 #include <thread>
+
+#include <sys/mman.h>
 
 #include <fmt/format.h>
 
@@ -44,34 +47,47 @@ class Watch {
   std::clock_t cpu_begin_ = std::clock();
 };
 
-// Bytes per second that `threads` threads read from memory: the best of some rounds over more than
-// any cache holds.
+double thread_cpu_seconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return double(now.tv_sec) + double(now.tv_nsec) * 1e-9;
+}
+
+// Bytes per second that `threads` threads read from memory, which the kernel may give as huge pages,
+// by the processor time of each, since others may use the machine as well: the best of some rounds.
 double measure_bandwidth(int threads) {
-  constexpr size_t kWords = (size_t{256} << 20) / sizeof(uint64_t);
-  constexpr int kRounds = 4;
-  const std::vector<uint64_t> memory(kWords, 1);
+  constexpr size_t kBytes = size_t{512} << 20, kWords = kBytes / sizeof(uint64_t);
+  constexpr size_t kHugePage = size_t{1} << 21;
+  constexpr int kRounds = 8;
+  const std::unique_ptr<void, void (*)(void*)> block(std::aligned_alloc(kHugePage, kBytes),
+                                                     std::free);
+  if (block == nullptr) return 0;
+  (void)::madvise(block.get(), kBytes, MADV_HUGEPAGE);
+  auto* const memory = static_cast<uint64_t*>(block.get());
+  std::fill_n(memory, kWords, uint64_t{1});
   double best = 0;
   uint64_t total = 0;
   for (int round = 0; round < kRounds; ++round) {
     std::vector<uint64_t> sums(static_cast<size_t>(threads));
-    const auto begin = std::chrono::steady_clock::now();
+    std::vector<double> speeds(sums.size());
     {
       std::vector<std::jthread> readers;
       for (size_t i = 0; i < sums.size(); ++i) {
         readers.emplace_back([&, i] {
           const size_t first = kWords * i / sums.size(), last = kWords * (i + 1) / sums.size();
+          const double begin = thread_cpu_seconds();
           // Independent sums, so that the additions do not wait for each other.
-          uint64_t parts[8] = {};
-          for (size_t at = first; at + 8 <= last; at += 8) {
-            for (size_t lane = 0; lane < 8; ++lane) parts[lane] += memory[at + lane];
+          uint64_t parts[16] = {};
+          for (size_t at = first; at + 16 <= last; at += 16) {
+            for (size_t lane = 0; lane < 16; ++lane) parts[lane] += memory[at + lane];
           }
           sums[i] = std::accumulate(std::begin(parts), std::end(parts), uint64_t{0});
+          speeds[i] = double((last - first) * sizeof(uint64_t)) / (thread_cpu_seconds() - begin);
         });
       }
     }
-    const double seconds = seconds_since(begin);
     for (const uint64_t sum : sums) total += sum;
-    best = std::max(best, static_cast<double>(kWords * sizeof(uint64_t)) / seconds);
+    best = std::max(best, std::accumulate(speeds.begin(), speeds.end(), 0.0));
   }
   return total > 0 ? best : 0;
 }
@@ -122,7 +138,12 @@ class Bench {
         report("decode", options_.decode_tokens, depth, decode(*base));
       }
     }
-    print_end();
+    if (options_.turn_new > 0) report("turn", options_.turn_new, options_.turn_kept, turn());
+    const int64_t peak = peak_memory_bytes();  // of one conversation
+    if (options_.sequences > 0) {
+      report("batch", options_.decode_tokens * options_.sequences, 0, decode_together());
+    }
+    print_end(peak);
   }
 
  private:
@@ -154,6 +175,49 @@ class Bench {
       for (const Token token : tokens(run, options_.decode_tokens)) {
         const engine::StepItem item{sequence.get(), token};
         engine_->step({&item, 1}, row_);
+      }
+      seconds.push_back(watch.elapsed());
+    }
+    return seconds;
+  }
+
+  std::vector<Seconds> turn() {
+    constexpr int kReplyTokens = 8;
+    const auto base = engine_->open();
+    engine_->append(*base, tokens(0, options_.turn_kept), {}, false, {});
+    base->snapshot();
+    for (const Token token : tokens(options_.turn_kept, kReplyTokens)) {
+      const engine::StepItem item{base.get(), token};
+      engine_->step({&item, 1}, row_);
+    }
+    std::vector<Seconds> seconds;
+    for (int run = 0; run < options_.repeat; ++run) {
+      const auto sequence = base->fork();
+      const Watch watch;
+      (void)sequence->truncate(options_.turn_kept);
+      engine_->append(*sequence, tokens(options_.turn_kept, options_.turn_new), row_, false, {});
+      seconds.push_back(watch.elapsed());
+    }
+    return seconds;
+  }
+
+  std::vector<Seconds> decode_together() {
+    const auto count = static_cast<size_t>(options_.sequences);
+    std::vector<float> rows(count * row_.size());
+    std::vector<Seconds> seconds;
+    for (int run = 0; run < options_.repeat; ++run) {
+      std::vector<std::unique_ptr<engine::Sequence>> sequences;
+      for (size_t i = 0; i < count; ++i) {
+        sequences.push_back(engine_->open());
+        engine_->append(*sequences.back(), tokens(int(i), 1), {}, false, {});
+      }
+      const Watch watch;
+      for (int step = 0; step < options_.decode_tokens; ++step) {
+        std::vector<engine::StepItem> items;
+        for (size_t i = 0; i < count; ++i) {
+          items.push_back({sequences[i].get(), tokens(step + int(i) + 1, 1)[0]});
+        }
+        engine_->step(items, rows);
       }
       seconds.push_back(watch.elapsed());
     }
@@ -226,8 +290,7 @@ class Bench {
                                    bandwidth_ / 1e9, threads_));
   }
 
-  void print_end() const {
-    const int64_t peak = peak_memory_bytes();
+  void print_end(int64_t peak) const {
     if (options_.json) {
       write_text(stdout, dump_json({{"type", "end"}, {"peak_memory_bytes", peak}}) + "\n");
     } else {

@@ -9,13 +9,17 @@ struct ModelBench {
   std::filesystem::path file;
   std::vector<int> prompt_lengths, depths;  // tokens
   int decode_tokens = 64, repeat = 3;
+  int sequences = 0;              // more than 0: also so many decoded in one batch, at depth 0
+  int turn_kept = 0, turn_new = 0;  // more than 0: also a turn of so many new tokens
   int threads = 0;  // 0: all cores
   bool int8_activations = true;
   bool json = false;
 };
 
 // Prints tokens per second of prefill and decode at every depth, with the spread of the runs, what
-// a decoded token reads, and which share of the memory bandwidth measured here that is.
+// a decoded token reads, and which share of the memory bandwidth measured here that is. A turn: of a
+// conversation whose last reply was eight tokens, these are taken back, `turn_kept` tokens stay, and
+// new ones are read, as where a template shows a reply otherwise than it was written.
 void run_model_bench(const ModelBench& bench);
 
 }  // namespace corvid::runtime
