@@ -6,6 +6,7 @@
 
 #include "runtime/base/error.h"
 #include "sandbox/profile.h"
+#include "tools/edit_candidates.h"
 
 namespace corvid::runtime {
 namespace {
@@ -80,6 +81,14 @@ fs::path find_shared_file(const Paths& paths, const std::string& name) {
   std::string tried;
   for (const fs::path& folder : shared_folders(paths)) tried += " " + folder.string();
   fail(Code::not_found, "no " + name + "; looked in" + tried);
+}
+
+std::map<std::string, fs::path> find_edit_tables(const Paths& paths) {
+  std::map<std::string, fs::path> tables;
+  for (const std::string& language : tools::edit_languages()) {
+    tables[language] = find_shared_file(paths, language + ".tables");
+  }
+  return tables;
 }
 
 }  // namespace corvid::runtime

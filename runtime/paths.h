@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -34,5 +35,8 @@ void refuse_own_folders(const Paths& paths, const std::filesystem::path& workspa
 // naming the places; seek_ gives nullopt.
 std::filesystem::path find_shared_file(const Paths& paths, const std::string& name);
 std::optional<std::filesystem::path> seek_shared_file(const Paths& paths, const std::string& name);
+
+// The tables of suggest_edits by their language, found likewise.
+std::map<std::string, std::filesystem::path> find_edit_tables(const Paths& paths);
 
 }  // namespace corvid::runtime

@@ -64,7 +64,7 @@ class TaskRun {
     policy_ = make_policy();
     if (toolbox_->find("suggest_edits") != nullptr) {
       edit_ranker_ = own_part(Code::unsupported, [&] {
-        return tools::EditRanker::load(find_shared_file(environment_.paths, "python.tables"));
+        return tools::EditRanker::load(find_edit_tables(environment_.paths));
       });
     }
     if (options_.use_memory) memory_ = open_memory(environment_.paths, workspace_.root());

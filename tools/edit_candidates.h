@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <filesystem>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,12 +45,18 @@ struct RankRequest {
 // runtime, so that this module needs no engine. Empty function: no model ranks.
 using RankEdits = std::function<std::vector<float>(const RankRequest&)>;
 
+// The languages whose lines can be repaired ("python", "c"); the tables of one are NAME.tables.
+std::vector<std::string> edit_languages();
+
+// Whether a file is of one of them, by the ending of its path.
+bool has_edits(std::string_view path);
+
 enum class EditRanking { random, tables, model };
 
 struct EditOptions {
   EditRanking ranking = EditRanking::model;
   int limit = 256;       // candidates returned
-  std::string path;      // only this file; empty: every Python file
+  std::string path;      // only this file; empty: every file of a known language
   int first_line = 0;    // only these lines; 0: all
   int last_line = 0;
   uint64_t seed = 0;     // of the random order
@@ -58,8 +65,10 @@ struct EditOptions {
 // The tables and weights, read from the data file that the recipe builds. Const, thread-safe.
 class EditRanker {
  public:
-  // Throws corrupt or not_found. See examples/fledgling/README.md for the file's format.
-  static std::unique_ptr<EditRanker> load(const std::filesystem::path& tables);
+  // The table files by the language that they are for; files of other languages get no candidates.
+  // Throws corrupt or not_found.
+  static std::unique_ptr<EditRanker> load(
+      const std::map<std::string, std::filesystem::path>& tables);
   ~EditRanker();
 
   // Candidates over `files`, best first, none twice; each lexes and keeps brackets balanced. Every

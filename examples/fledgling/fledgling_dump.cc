@@ -28,6 +28,7 @@ constexpr const char* kUsage =
   --bugs FILE        JSON lines of mutate.py
   --src FOLDER       the folder that the bugs' `file` is in
   --tables FILE      n-grams and weights
+  --language NAME    of the functions: python (the default) or c
   --features PREFIX  writes PREFIX.f32 (features, row-major, one row per candidate), PREFIX.cand
                      (per candidate uint16 line, uint8 kind, uint8 operation) and PREFIX.jsonl (per
                      bug: package, kind, line, count = candidates, label = index of the right one or
@@ -72,9 +73,9 @@ Bug read_bug(const std::string& line, const std::string& source_root) {
   return bug;
 }
 
-bool is_blank(std::string_view line) {
-  const std::string_view text = trim(line);
-  return text.empty() || text[0] == '#';
+bool is_blank(const Source& source, int line) {
+  const std::string_view text = trim(source.line(line));
+  return text.empty() || text.starts_with(source.language().comment);
 }
 
 // Whether a candidate gives back the correct line; an insertion may stand on the other side of
@@ -91,7 +92,7 @@ bool is_right(const Source& source, const Bug& bug, const Candidate& c) {
   if (c.operation != Operation::insert) return false;
   if (c.text.find_first_not_of(" \t") != correct.find_first_not_of(" \t")) return false;
   for (int i = std::min(c.line, bug.line); i < std::max(c.line, bug.line); ++i) {
-    if (i >= source.line_count() || !is_blank(source.line(i))) return false;
+    if (i >= source.line_count() || !is_blank(source, i)) return false;
   }
   return true;
 }
@@ -245,8 +246,8 @@ class Writer {
 };
 
 // False: the bug's function is not found, which happens where the buggy file's blocks changed.
-bool process(const Bug& bug, const NgramTable& table, Writer& writer) {
-  const Source source(bug.text);
+bool process(const Bug& bug, const Language& language, const NgramTable& table, Writer& writer) {
+  const Source source(bug.text, language);
   const int first_line = bug.record["first_line"].get<int>() - 1;
   for (const Unit& unit : source.units()) {
     if (!unit.is_function || unit.first_line != first_line) continue;
@@ -272,6 +273,8 @@ int run(std::map<std::string, std::string>& options) {
   const bool is_scored = options.contains("--candidates") || options.contains("--ranks");
   const Weights weights =
       is_scored ? unpack_weights(file.weights, options["--tables"]) : plain_weights();
+  const Language& language =
+      find_language(options.contains("--language") ? options["--language"] : "python");
   Writer writer(options, weights);
   std::ifstream in(options["--bugs"]);
   if (!in) fail(Code::not_found, "no bugs at '" + options["--bugs"] + "'");
@@ -288,7 +291,7 @@ int run(std::map<std::string, std::string>& options) {
     if (number++ % parts != part) continue;
     const Bug bug = read_bug(line, options["--src"]);
     if (without.find("," + json_string(bug.record, "package") + ",") != std::string::npos) continue;
-    ++(process(bug, table, writer) ? written : missed);
+    ++(process(bug, language, table, writer) ? written : missed);
   }
   if (options.contains("--kinds")) writer.print_kinds();
   std::fprintf(stderr, "%zu bugs written, %zu functions not found\n", written, missed);

@@ -39,10 +39,16 @@ commands:
   rank               prints JSON lines: id, function and repository (the rank of the right repair,
                      from 1, 0 where it is not among the first --limit), the function being named
                      in the task or not; --tables FILE
+  (both: --language python, the default, or c)
   features           writes --out PREFIX.{groups,cand,jsonl} for fit_place.py; --tables FILE
 )";
 
 using Options = std::map<std::string, std::string>;
+
+std::string language_name(const Options& options) {
+  const auto found = options.find("--language");
+  return found == options.end() ? "python" : found->second;
+}
 
 struct Task {
   Json record;
@@ -202,7 +208,8 @@ constexpr size_t kUnitsMax = 80;
 // score in the unit and the row of its line in this task), PREFIX.jsonl one line per task.
 class Writer {
  public:
-  Writer(const Options& options) : limit_(kUnitsMax) {
+  explicit Writer(const Options& options)
+      : language_(find_language(language_name(options))), limit_(kUnitsMax) {
     const TableFile file = unpack_tables(read_file(options.at("--tables")), "the tables");
     table_ = NgramTable(file.ngrams, "the tables");
     weights_ = unpack_weights(file.weights, "the tables");
@@ -223,7 +230,7 @@ class Writer {
     std::vector<Seen> units;
     for (const SourceFile& file : files) {
       if (is_test_file(file.path)) continue;
-      sources.push_back(std::make_unique<Source>(file.text));
+      sources.push_back(std::make_unique<Source>(file.text, language_));
       for (const Unit& unit : sources.back()->units()) {
         Seen seen{&file, sources.back().get(), &unit, place.unit(file.path, unit), false};
         seen.is_right = file.path == right.file() && right.line() >= unit.first_line + 1 &&
@@ -294,6 +301,7 @@ class Writer {
     out.write(reinterpret_cast<const char*>(row.data()), N * sizeof(float));
   }
 
+  const Language& language_;
   size_t limit_, group_count_ = 0, candidate_count_ = 0;
   int64_t label_ = -1;
   NgramTable table_;
@@ -312,7 +320,7 @@ int run(const std::string& command, const Options& options) {
     return 0;
   }
   if (command == "rank") {
-    const auto ranker = EditRanker::load(options.at("--tables"));
+    const auto ranker = EditRanker::load({{language_name(options), options.at("--tables")}});
     const int limit = options.contains("--limit") ? std::stoi(options.at("--limit")) : 1 << 20;
     for (const Task& task : tasks) {
       if (fs::exists(task.evidence)) rank(task, *ranker, limit);

@@ -2,6 +2,7 @@
 // weights are fitted afterwards by fit_ranker.py.
 //
 //   fledgling_tables --functions tables.jsonl --out python.tables [--bytes 3400000]
+//                    [--language python]
 
 #include <cstdio>
 #include <fstream>
@@ -20,7 +21,9 @@ int run(std::map<std::string, std::string> options) {
   using namespace corvid;
   std::ifstream in(options["--functions"]);
   if (!in) fail(Code::not_found, "no functions at '" + options["--functions"] + "'");
-  tools::edits::NgramCounts counts;
+  const std::string language =
+      options.contains("--language") ? options["--language"] : "python";
+  tools::edits::NgramCounts counts(tools::edits::find_language(language));
   std::string line;
   size_t functions = 0;
   while (std::getline(in, line)) {
@@ -46,7 +49,8 @@ int main(int argc, char** argv) {
   std::map<std::string, std::string> options;
   for (int i = 1; i + 1 < argc; i += 2) options[argv[i]] = argv[i + 1];
   if (!options.contains("--functions") || !options.contains("--out")) {
-    std::fprintf(stderr, "usage: fledgling_tables --functions FILE --out FILE [--bytes N]\n");
+    std::fprintf(stderr, "usage: fledgling_tables --functions FILE --out FILE [--bytes N] "
+                         "[--language NAME]\n");
     return 1;
   }
   try {

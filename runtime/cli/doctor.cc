@@ -97,9 +97,13 @@ std::vector<Finding> findings() {
     return make_provider(file, {paths.models(), {}})->describe() + ", " + file;
   }));
   all.push_back(examine("edit tables", "reinstall Corvid", [&] {
-    const std::string file = find_shared_file(paths, "python.tables").string();
-    tools::EditRanker::load(file);
-    return file;
+    const auto tables = find_edit_tables(paths);
+    tools::EditRanker::load(tables);
+    std::string found;
+    for (const auto& [language, file] : tables) {
+      found += (found.empty() ? "" : ", ") + file.string();
+    }
+    return found;
   }));
   const std::string memory_advice =
       "'corvid run --no-memory' works without it; a damaged store is made anew when " +

@@ -143,7 +143,7 @@ TEST_CASE("suggest_edits offers ranked candidates and no longer those that were 
     return;
   }
   ToolFixture fixture;
-  fixture.ranker = EditRanker::load(tables);
+  fixture.ranker = EditRanker::load({{"python", tables}});
   fixture.put("a.py", kSource);
   fixture.put("pkg/b.py", "def first(items):\n    return items[1]\n");
   fixture.put("notes.txt", "nothing\n");

@@ -10,9 +10,11 @@ using namespace corvid::tools::edits;
 
 namespace {
 
+Lexed lex_python(const std::string& code) { return python_language().lex(code, 0); }
+
 std::vector<std::string> texts(const std::string& code) {
   std::vector<std::string> out;
-  for (const Token& t : lex(code).tokens) {
+  for (const Token& t : lex_python(code).tokens) {
     if (t.kind == TokenKind::newline) {
       out.emplace_back("NL");
     } else if (t.kind == TokenKind::indent) {
@@ -52,23 +54,24 @@ TEST_CASE("Numbers and long operators are whole tokens") {
 }
 
 TEST_CASE("Any bytes can be lexed and bad ones are reported") {
-  CHECK_FALSE(lex("a = 'open\n").is_clean);
-  CHECK_FALSE(lex("f((a)\n").is_clean);
-  CHECK_FALSE(lex("a)\n").is_clean);
-  CHECK_FALSE(lex("a ? b\n").is_clean);
-  CHECK(lex("a = (1)\n").is_clean);
+  CHECK_FALSE(lex_python("a = 'open\n").is_clean);
+  CHECK_FALSE(lex_python("f((a)\n").is_clean);
+  CHECK_FALSE(lex_python("a)\n").is_clean);
+  CHECK_FALSE(lex_python("a ? b\n").is_clean);
+  CHECK(lex_python("a = (1)\n").is_clean);
   std::string all;
   for (int i = 0; i < 256; ++i) all += static_cast<char>(i);
-  CHECK(lex(all + all).tokens.size() > 10);
-  CHECK(lex("").tokens.empty());
-  CHECK(lex("\\").tokens.size() <= 2);
-  CHECK(lex("'''").tokens.size() <= 2);
+  CHECK(lex_python(all + all).tokens.size() > 10);
+  CHECK(lex_python("").tokens.empty());
+  CHECK(lex_python("\\").tokens.size() <= 2);
+  CHECK(lex_python("'''").tokens.size() <= 2);
 }
 
 TEST_CASE("Functions are found with their classes and everything nested in them") {
   const Source source(
       "import os\n\nclass A:\n    x = 1\n\n    @property\n    def f(self):\n        def g():\n"
-      "            return 2\n        return g\n\n    async def h(self): return 3\n\ny = 2\n");
+      "            return 2\n        return g\n\n    async def h(self): return 3\n\ny = 2\n",
+      python_language());
   std::vector<std::string> names;
   for (const Unit& unit : source.units()) {
     if (unit.is_function) names.push_back(unit.name);
@@ -83,7 +86,7 @@ TEST_CASE("Functions are found with their classes and everything nested in them"
 }
 
 TEST_CASE("Operands end where a weaker operator or a bracket begins") {
-  const Source source("x = a.b(c) - -d[0] * e and f\n");
+  const Source source("x = a.b(c) - -d[0] * e and f\n", python_language());
   int minus = -1, both = -1;
   for (int i = 0; i < source.count(); ++i) {
     if (source.is(i, "-") && minus < 0) minus = i;

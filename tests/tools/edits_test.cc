@@ -47,14 +47,14 @@ const std::string kShape =
 // A table of the few lines above; its weights order by likelihood ratio.
 struct Tables {
   Tables() {
-    edits::NgramCounts counts(1);
+    edits::NgramCounts counts(edits::python_language(), 1);
     for (int i = 0; i < 3; ++i) counts.add(kShape);
     file.ngrams = counts.pack(200'000);
     file.weights = edits::pack_weights(edits::plain_weights());
     path = folder.path() / "tiny.tables";
     write_file_atomic(path, edits::pack_tables(file));
   }
-  std::unique_ptr<EditRanker> load() const { return EditRanker::load(path); }
+  std::unique_ptr<EditRanker> load() const { return EditRanker::load({{"python", path}}); }
 
   TempDir folder;
   edits::TableFile file;
@@ -92,7 +92,7 @@ bool offers(const std::vector<EditCandidate>& all, int line, const std::string& 
 
 std::string error_of(const std::filesystem::path& path) {
   try {
-    EditRanker::load(path);
+    EditRanker::load({{"python", path}});
   } catch (const Error& error) {
     CHECK(error.code() == Code::corrupt);
     return error.what();
@@ -110,7 +110,7 @@ TEST_CASE("Every candidate lexes, keeps its brackets balanced, changes the file 
   for (const EditCandidate& c : all) {
     const std::string changed = apply(kShape, c);
     INFO(c.line << " " << c.kind << ": " << c.new_text);
-    CHECK(edits::lex(changed).is_clean);
+    CHECK(edits::python_language().lex(changed, 0).is_clean);
     CHECK(changed != kShape);
     CHECK(c.new_text.find('\n') == std::string::npos);
     results.insert(std::to_string(c.line) + (c.old_text.empty() ? "+" : "-") + c.new_text);
@@ -390,7 +390,7 @@ TEST_CASE("The table gives probabilities that sum to at most one") {
   const edits::NgramTable table(tables.file.ngrams, "tiny");
   const std::set<std::string> words = [] {
     std::set<std::string> out;
-    for (const edits::Token& t : edits::lex(kShape).tokens) {
+    for (const edits::Token& t : edits::python_language().lex(kShape, 0).tokens) {
       out.insert(
           edits::model_text(t.kind, std::string_view(kShape).substr(t.begin, t.end - t.begin)));
     }
@@ -438,16 +438,16 @@ TEST_CASE("A damaged table file is refused by name") {
     file.ngrams[at] = static_cast<char>(file.ngrams[at] ^ 0x81);
     std::ofstream(tables.path, std::ios::binary) << edits::pack_tables(file);
     try {
-      EditRanker::load(tables.path);
+      EditRanker::load({{"python", tables.path}});
     } catch (const Error& error) {
       CHECK(error.code() == Code::corrupt);
     }
   }
-  CHECK_THROWS_AS(EditRanker::load(tables.folder.path() / "absent"), Error);
+  CHECK_THROWS_AS(EditRanker::load({{"python", tables.folder.path() / "absent"}}), Error);
 }
 
 TEST_CASE("Counting twice gives the same table") {
-  edits::NgramCounts a(1), b(1);
+  edits::NgramCounts a(edits::python_language(), 1), b(edits::python_language(), 1);
   a.add(kShape);
   b.add(kShape);
   CHECK(a.pack(20'000) == b.pack(20'000));
@@ -455,7 +455,7 @@ TEST_CASE("Counting twice gives the same table") {
 
 TEST_CASE("A table keeps within the bytes that it was given") {
   for (const size_t bytes : {3'000, 6'000, 50'000}) {
-    edits::NgramCounts counts(1);
+    edits::NgramCounts counts(edits::python_language(), 1);
     counts.add(kShape);
     CHECK(counts.pack(bytes).size() <= bytes + 1'000);
   }
@@ -463,7 +463,7 @@ TEST_CASE("A table keeps within the bytes that it was given") {
 
 TEST_CASE("slips that the text makes unlikely are reached through the second order") {
   const auto tables = std::filesystem::path(CORVID_SOURCE_DIR) / "examples/fledgling/python.tables";
-  const auto ranker = EditRanker::load(tables);
+  const auto ranker = EditRanker::load({{"python", tables}});
   const std::vector<SourceFile> files = {
       {"ledger.py",
        "class Ledger:\n"

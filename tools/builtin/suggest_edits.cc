@@ -22,14 +22,15 @@ bool is_same_edit(const EditCandidate& a, const EditCandidate& b) {
          a.new_text == b.new_text;
 }
 
-// Every Python file of the workspace (or only `path`) as it is without the applied choice.
-std::vector<SourceFile> python_sources(const Workspace& workspace, const std::string& path,
+// Every file of a known language in the workspace (or only `path`) as it is without the applied
+// choice.
+std::vector<SourceFile> sources_of(const Workspace& workspace, const std::string& path,
                                        const std::optional<TakenBack>& taken_back) {
   std::vector<SourceFile> sources;
   int64_t bytes = 0;
   for (const std::string& file : workspace.files()) {
     const bool is_asked_for = file == path;
-    if (!is_asked_for && (!path.empty() || !file.ends_with(".py"))) continue;
+    if (!is_asked_for && (!path.empty() || !has_edits(file))) continue;
     std::string content;
     if (taken_back && taken_back->path == file) {
       content = taken_back->content;
@@ -98,7 +99,7 @@ class SuggestEdits final : public Tool {
     std::string path = workspace.relative(json_string_or(args, "path", "."));
     if (path == ".") path.clear();
     const std::optional<TakenBack> taken_back = without_applied(state, workspace);
-    std::vector<SourceFile> sources = python_sources(workspace, path, taken_back);
+    std::vector<SourceFile> sources = sources_of(workspace, path, taken_back);
     if (path.empty()) leave_out_check(context, sources);
     if (sources.empty()) {
       if (path.empty()) return error_result("there are no Python files");

@@ -44,7 +44,7 @@ Candidates::Candidates(const Source& source, Vocabulary& vocabulary)
 
 // Appends the tokens of `text` to new_ids_; false: it does not lex or its brackets do not balance.
 bool Candidates::add_tokens(std::string_view text, bool is_line) {
-  const Lexed lexed = lex(text);
+  const Lexed lexed = source_.language().lex(text, 0);
   if (!lexed.is_clean) return false;
   for (const Token& token : lexed.tokens) {
     if (token.kind == TokenKind::newline && !is_line) continue;
@@ -176,14 +176,14 @@ bool is_call(const Source& source, int open) {
   if (!source.is(open, "(") || source.match(open) < 0 || open == 0) return false;
   const bool callable =
       source.is_plain_name(open - 1) || source.is(open - 1, ")") || source.is(open - 1, "]");
-  return callable && !source.is(open - 2, "def") && !source.is(open - 2, "class");
+  return callable && source.role(open - 1) < Role::declared;
 }
 
 std::vector<int> steps_of(const Source& source, int first) {
   std::vector<int> out = {first + 1};
   while (true) {
     const int at = out.back();
-    if (source.is(at, ".") && at + 1 < source.count() &&
+    if (source.is_member(at) && at + 1 < source.count() &&
         source.token(at + 1).kind == TokenKind::name) {
       out.push_back(at + 2);
     } else if ((source.is(at, "(") || source.is(at, "[")) && source.match(at) > at) {
@@ -204,6 +204,10 @@ std::string_view text_of(const Source& source, int first, int last) {
   if (!source.on_one_line(first, last - 1)) return {};
   const Token& a = source.token(first);
   return std::string_view(source.text()).substr(a.begin, source.token(last - 1).end - a.begin);
+}
+
+void generate(const Context& context) {
+  for (const auto group : context.source.language().generators) group(context);
 }
 
 }  // namespace corvid::tools::edits

@@ -281,7 +281,7 @@ class Extractor {
         continue;
       const std::string& op = v.text(row[i]);
       const bool compares = op == "," || op == "=" || op == "-" || op == "/" ||
-                            precedence(op) == 5 || op == "and" || op == "or";
+                            source_.precedence(op) == 5 || op == "and" || op == "or";
       const bool is_member = i >= 2 && row[i - 2] >= 0 && v.text(row[i - 2]) == ".";
       const std::string& next =
           i + 2 < row.size() && row[i + 2] >= 0 ? v.text(row[i + 2]) : v.text(row[i]);

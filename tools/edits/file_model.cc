@@ -24,7 +24,7 @@ uint64_t line_hash(std::string_view line) {
 FileModel::FileModel(const Source& source_in, const NgramTable& table_in)
     : source(source_in),
       table(table_in),
-      vocabulary(table_in),
+      vocabulary(table_in, source_in.language()),
       facts(source_in),
       counts(source_in.tokens().size() * 3) {
   ids.reserve(source.tokens().size());

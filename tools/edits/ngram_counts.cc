@@ -35,13 +35,14 @@ NgramCounts::Node& NgramCounts::Order::at(uint64_t hash) {
   return nodes[it->second];
 }
 
-NgramCounts::NgramCounts(int documents_min) : documents_min_(documents_min), orders_(kOrder) {}
+NgramCounts::NgramCounts(const Language& language, int documents_min)
+    : language_(language), documents_min_(documents_min), orders_(kOrder) {}
 
-void NgramCounts::add(std::string_view python) {
-  const Lexed lexed = lex(python);
+void NgramCounts::add(std::string_view code) {
+  const Lexed lexed = language_.lex(code, 0);
   std::vector<uint32_t> ids;
   for (const Token& token : lexed.tokens) {
-    std::string text = model_text(token.kind, python.substr(token.begin, token.end - token.begin));
+    std::string text = model_text(token.kind, code.substr(token.begin, token.end - token.begin));
     const uint64_t hash = model_hash(text);
     const auto [it, is_new] =
         words_.emplace(std::move(text), static_cast<uint32_t>(word_list_.size()));

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "tools/edits/language.h"
 #include "tools/edits/ngrams.h"
 
 namespace corvid::tools::edits {
@@ -15,9 +16,10 @@ namespace corvid::tools::edits {
 class NgramCounts {
  public:
   // Tokens of fewer than `documents_min` calls of add() are counted as their class.
-  explicit NgramCounts(int documents_min = 3);
+  // `language` must outlive this.
+  explicit NgramCounts(const Language& language, int documents_min = 3);
 
-  void add(std::string_view python);  // one function
+  void add(std::string_view code);  // one function
 
   // The packed orders, at most `bytes_max` together. Empties this.
   std::string pack(size_t bytes_max);
@@ -49,6 +51,7 @@ class NgramCounts {
   void weigh_backoffs(int n);
   float evaluate(int n, uint64_t hash, uint64_t context, uint64_t suffix);
 
+  const Language& language_;
   int documents_min_;
   std::vector<Order> orders_;  // index n - 1
   std::unordered_map<std::string, uint32_t> words_;

@@ -61,9 +61,8 @@ float weigh(const LineTerms& terms) { return weigh_with(terms, kLineWeights); }
 bool is_test_file(std::string_view path) {
   const size_t slash = path.rfind('/');
   const std::string_view name = slash == std::string_view::npos ? path : path.substr(slash + 1);
-  if (name.starts_with("test_") || name.ends_with("_test.py") || name == "conftest.py" ||
-      name == "tests.py" || name == "test.py") {
-    return true;
+  for (const Language* language : languages()) {
+    if (language->is_test_name(name)) return true;
   }
   std::string_view folders = slash == std::string_view::npos ? "" : path.substr(0, slash + 1);
   while (!folders.empty()) {

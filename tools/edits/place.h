@@ -15,7 +15,7 @@
 
 namespace corvid::tools::edits {
 
-// test_*.py, *_test.py, conftest.py and whatever is below a folder test, tests or testing.
+// Files that hold tests by their name, and whatever is below a folder test, tests or testing.
 bool is_test_file(std::string_view path);
 
 // outside: no function. log_lines: lines of the unit. frame_*: in a traceback, so many frames of

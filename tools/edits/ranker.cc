@@ -31,8 +31,14 @@ constexpr size_t kModelUnitsMax = 12;
 constexpr int kModelLinesMax = 600;  // over all units that the model is asked about
 constexpr size_t kSlipEvery = 5;     // every so manyth place is the second order's
 
+struct Tables {
+  edits::NgramTable ngrams;
+  edits::Weights weights;
+};
+
 struct File {
   const SourceFile* file = nullptr;
+  const Tables* tables = nullptr;
   std::unique_ptr<edits::Source> source;
   std::unique_ptr<edits::FileModel> model;  // made when the first of its units is visited
 };
@@ -124,8 +130,7 @@ std::vector<float> second_order(const std::vector<Candidate>& all, const std::ve
 }  // namespace
 
 struct EditRanker::Impl {
-  edits::NgramTable table;
-  edits::Weights weights;
+  std::map<const edits::Language*, Tables> tables;
 
   std::vector<File> open(std::span<const SourceFile> files, const EditOptions& options) const;
   std::vector<Visit> plan(std::vector<File>& files, const edits::Place& place,
@@ -137,11 +142,13 @@ std::vector<File> EditRanker::Impl::open(std::span<const SourceFile> files,
                                          const EditOptions& options) const {
   std::vector<File> out;
   for (const SourceFile& file : files) {
-    const bool is_wanted = options.path.empty()
-                               ? file.path.ends_with(".py") && !edits::is_test_file(file.path)
-                               : file.path == options.path;
-    if (!is_wanted || file.text.size() > kFileBytesMax) continue;
-    out.push_back({&file, std::make_unique<edits::Source>(file.text), nullptr});
+    const bool is_wanted =
+        options.path.empty() ? !edits::is_test_file(file.path) : file.path == options.path;
+    const edits::Language* language = edits::language_of(file.path);
+    const auto found = tables.find(language);
+    if (!is_wanted || found == tables.end() || file.text.size() > kFileBytesMax) continue;
+    out.push_back({&file, &found->second, std::make_unique<edits::Source>(file.text, *language),
+                   nullptr});
   }
   std::sort(out.begin(), out.end(),
             [](const File& a, const File& b) { return a.file->path < b.file->path; });
@@ -180,7 +187,10 @@ std::vector<Visit> EditRanker::Impl::plan(std::vector<File>& files, const edits:
 void EditRanker::Impl::enumerate(Visit& visit, const edits::Place& place,
                                  const EditOptions& options) const {
   File& file = *visit.file;
-  if (file.model == nullptr) file.model = std::make_unique<edits::FileModel>(*file.source, table);
+  if (file.model == nullptr) {
+    file.model =
+        std::make_unique<edits::FileModel>(*file.source, file.tables->ngrams);
+  }
   const edits::UnitFacts facts(*file.source, *visit.unit, file.model->facts);
   edits::Candidates candidates(*file.source, file.model->vocabulary);
   edits::generate({*file.source, *visit.unit, file.model->facts, facts, candidates});
@@ -195,7 +205,7 @@ void EditRanker::Impl::enumerate(Visit& visit, const edits::Place& place,
     for (size_t i = 0; i < all.size(); ++i) {
       place_of_line[i] = edits::weigh(lines[edits::line_of(all[i], *visit.unit, lines)]);
       logits[i] = visit.weight + place_of_line[i] +
-                  weights.score(&features[i * edits::kFeatureCount], all[i].kind);
+                  file.tables->weights.score(&features[i * edits::kFeatureCount], all[i].kind);
     }
     slips = second_order(all, logits, place_of_line, visit.weight);
   }
@@ -317,12 +327,23 @@ std::vector<EditCandidate> collect(std::vector<Visit>& visits, const EditOptions
 EditRanker::EditRanker(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 EditRanker::~EditRanker() = default;
 
-std::unique_ptr<EditRanker> EditRanker::load(const std::filesystem::path& tables) {
-  const std::string what = tables.string();
-  const edits::TableFile file = edits::unpack_tables(read_file(tables, kTableBytesMax), what);
+std::vector<std::string> edit_languages() {
+  std::vector<std::string> names;
+  for (const edits::Language* language : edits::languages()) names.emplace_back(language->name);
+  return names;
+}
+
+bool has_edits(std::string_view path) { return edits::language_of(path) != nullptr; }
+
+std::unique_ptr<EditRanker> EditRanker::load(
+    const std::map<std::string, std::filesystem::path>& tables) {
   auto impl = std::make_unique<Impl>();
-  impl->table = edits::NgramTable(file.ngrams, what);
-  impl->weights = edits::unpack_weights(file.weights, what);
+  for (const auto& [name, path] : tables) {
+    const std::string what = path.string();
+    const edits::TableFile file = edits::unpack_tables(read_file(path, kTableBytesMax), what);
+    impl->tables[&edits::find_language(name)] = {edits::NgramTable(file.ngrams, what),
+                                                 edits::unpack_weights(file.weights, what)};
+  }
   return std::unique_ptr<EditRanker>(new EditRanker(std::move(impl)));
 }
 

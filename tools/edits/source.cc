@@ -10,27 +10,13 @@ namespace {
 
 constexpr int kUnitLinesMax = 40;  // of statements outside of functions
 
-using Entry = std::pair<std::string_view, int>;
-constexpr std::array<Entry, 27> kPrecedence = {{
-    {"or", 2},  {"and", 3}, {"in", 5}, {"is", 5},  {"not in", 5}, {"is not", 5}, {"<", 5},
-    {"<=", 5},  {">", 5},   {">=", 5}, {"==", 5},  {"!=", 5},     {"|", 6},      {"^", 7},
-    {"&", 8},   {"<<", 9},  {">>", 9}, {"+", 10},  {"-", 10},     {"*", 11},     {"/", 11},
-    {"//", 11}, {"%", 11},  {"@", 11}, {"**", 13}, {"if", 1},     {"else", 1},
-}};
-
 bool is_open(std::string_view text) { return text == "(" || text == "[" || text == "{"; }
 bool is_close(std::string_view text) { return text == ")" || text == "]" || text == "}"; }
 
 }  // namespace
 
-int precedence(std::string_view op) {
-  for (const Entry& entry : kPrecedence) {
-    if (entry.first == op) return entry.second;
-  }
-  return 0;
-}
-
-Source::Source(std::string text) : text_(std::move(text)) {
+Source::Source(std::string text, const Language& language)
+    : text_(std::move(text)), language_(language) {
   line_starts_.push_back(0);
   for (size_t i = 0; i < text_.size(); ++i) {
     if (text_[i] == '\n') line_starts_.push_back(static_cast<uint32_t>(i + 1));
@@ -38,10 +24,11 @@ Source::Source(std::string text) : text_(std::move(text)) {
   if (line_starts_.back() != text_.size()) {
     line_starts_.push_back(static_cast<uint32_t>(text_.size()) + 1);
   }
-  tokens_ = lex(text_).tokens;
+  tokens_ = language.lex(text_, 0).tokens;
   find_brackets();
   find_statements();
-  find_units();
+  units_ = language.find_units(*this);
+  roles_ = language.find_roles(*this);
 }
 
 std::string_view Source::line(int index) const {
@@ -59,7 +46,11 @@ std::string_view Source::str(int index) const {
 
 bool Source::is_plain_name(int index) const {
   return index >= 0 && index < count() && token(index).kind == TokenKind::name &&
-         !is_keyword(str(index));
+         !language_.is_keyword(str(index));
+}
+
+Role Source::role(int index) const {
+  return index < 0 || index >= count() ? Role::value : roles_[static_cast<size_t>(index)];
 }
 
 bool Source::on_one_line(int first, int last) const {
@@ -108,40 +99,15 @@ void Source::find_statements() {
   }
 }
 
-void Source::find_units() {
-  struct Class {
-    int column;
-    std::string name;
-  };
-  std::vector<Class> classes;
-  const auto add_stretch = [&](const Statement& s, const std::string& name) {
-    const bool joins = !units_.empty() && !units_.back().is_function &&
-                       units_.back().name == name &&
-                       s.last_line - units_.back().first_line < kUnitLinesMax;
-    if (!joins)
-      units_.push_back({name, false, s.first_line, s.last_line, s.first_token, s.last_token});
-    units_.back().last_line = s.last_line;
-    units_.back().last_token = std::min(count(), s.last_token + 1);
-  };
-  for (size_t i = 0; i < statements_.size(); ++i) {
-    const Statement& s = statements_[i];
-    while (!classes.empty() && s.column <= classes.back().column) classes.pop_back();
-    std::string prefix;
-    for (const Class& c : classes) prefix += c.name + ".";
-    const int def = s.first_token + (is(s.first_token, "async") ? 1 : 0);
-    if (!is(def, "def")) {
-      if (!is(s.first_token, "@")) add_stretch(s, prefix);
-      if (is(s.first_token, "class"))
-        classes.push_back({s.column, std::string(str(s.first_token + 1))});
-      continue;
-    }
-    size_t last = i;
-    while (last + 1 < statements_.size() && statements_[last + 1].column > s.column) ++last;
-    units_.push_back({prefix + std::string(str(def + 1)), true, s.first_line,
-                      statements_[last].last_line, s.first_token,
-                      std::min(count(), statements_[last].last_token + 1)});
-    i = last;
+void add_stretch(const Source& source, const Statement& s, const std::string& name,
+                 std::vector<Unit>& units) {
+  const bool joins = !units.empty() && !units.back().is_function && units.back().name == name &&
+                     s.last_line - units.back().first_line < kUnitLinesMax;
+  if (!joins) {
+    units.push_back({name, false, s.first_line, s.last_line, s.first_token, s.last_token});
   }
+  units.back().last_line = s.last_line;
+  units.back().last_token = std::min(source.count(), s.last_token + 1);
 }
 
 int Source::primary_begin(int last) const {
@@ -158,9 +124,8 @@ int Source::primary_begin(int last) const {
       if (!trailer) return i;
       --i;
     } else if (is_plain_name(i) || token(i).kind == TokenKind::number ||
-               token(i).kind == TokenKind::string || text == "None" || text == "True" ||
-               text == "False" || text == "...") {
-      if (!is(i - 1, ".")) return i;
+               token(i).kind == TokenKind::string || language_.is_value(text)) {
+      if (!language_.is_member(str(i - 1))) return i;
       i -= 2;
     } else {
       return -1;
@@ -177,14 +142,13 @@ int Source::primary_end(int first) const {
     if (match(first) < 0) return -1;
     i = match(first) + 1;
   } else if (is_plain_name(first) || token(first).kind == TokenKind::number ||
-             token(first).kind == TokenKind::string || text == "None" || text == "True" ||
-             text == "False" || text == "...") {
+             token(first).kind == TokenKind::string || language_.is_value(text)) {
     i = first + 1;
   } else {
     return -1;
   }
   while (i < count()) {
-    if (is(i, ".") && is_plain_name(i + 1)) {
+    if (language_.is_member(str(i)) && is_plain_name(i + 1)) {
       i += 2;
     } else if ((is(i, "(") || is(i, "[")) && match(i) >= 0) {
       i = match(i) + 1;
@@ -195,8 +159,17 @@ int Source::primary_end(int first) const {
   return i;
 }
 
+bool Source::is_negation(int index) const {
+  return !language_.negation.empty() && is(index, language_.negation);
+}
+
+// "not" as an operator begins "not in".
+int Source::operator_level(int op) const {
+  return precedence(is_negation(op) ? "not in" : str(op));
+}
+
 int Source::left_operand(int op) const {
-  const int level = precedence(is(op, "not") ? "not in" : str(op));
+  const int level = operator_level(op);
   int first = -1;
   for (int i = op - 1; i >= 0 && opener(i) == opener(op);) {
     const int begin = primary_begin(i);
@@ -206,10 +179,10 @@ int Source::left_operand(int op) const {
       continue;
     }
     const std::string_view text = str(i);
-    const bool unary = (text == "-" || text == "~" || text == "+") && (primary_begin(i - 1) < 0);
+    const bool unary = language_.is_prefix(text) && (primary_begin(i - 1) < 0);
     if (unary && level < 13) {
       first = i;
-    } else if (text == "not" && level <= 3) {
+    } else if (is_negation(i) && level <= 3) {
       first = i;
     } else if (precedence(text) < level || first < 0) {
       break;
@@ -220,14 +193,14 @@ int Source::left_operand(int op) const {
 }
 
 int Source::right_operand(int op, int op_end) const {
-  const int level = precedence(is(op, "not") ? "not in" : str(op));
+  const int level = operator_level(op);
   int i = op_end;
-  while (is(i, "-") || is(i, "~") || (level <= 3 && is(i, "not"))) ++i;
+  while (language_.is_prefix(str(i)) || (level <= 3 && is_negation(i))) ++i;
   int end = primary_end(i);
   while (end >= 0 && end < count() && precedence(str(end)) > level && statement_of(end) >= 0) {
     i = end + 1;
-    if (is(end, "not")) ++i;
-    while (is(i, "-") || is(i, "~") || (level <= 3 && is(i, "not"))) ++i;
+    if (is_negation(end)) ++i;
+    while (language_.is_prefix(str(i)) || (level <= 3 && is_negation(i))) ++i;
     const int next = primary_end(i);
     if (next < 0) break;
     end = next;

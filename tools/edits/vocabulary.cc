@@ -2,7 +2,8 @@
 
 namespace corvid::tools::edits {
 
-Vocabulary::Vocabulary(const NgramTable& table) : table_(table) {}
+Vocabulary::Vocabulary(const NgramTable& table, const Language& language)
+    : table_(table), language_(language) {}
 
 int Vocabulary::id(TokenKind kind, std::string_view text) {
   if (kind == TokenKind::newline) text = kLineEnd;
@@ -18,7 +19,7 @@ int Vocabulary::id(TokenKind kind, std::string_view text) {
   kinds_.push_back(kind);
   hashes_.push_back(is_known ? hash : class_hash(kind));
   known_.push_back(is_known);
-  names_.push_back(kind == TokenKind::name && !is_keyword(text));
+  names_.push_back(kind == TokenKind::name && !language_.is_keyword(text));
   return id;
 }
 

@@ -8,14 +8,15 @@
 #include <unordered_map>
 #include <vector>
 
+#include "tools/edits/language.h"
 #include "tools/edits/ngrams.h"
 
 namespace corvid::tools::edits {
 
 class Vocabulary {
  public:
-  // `table` must outlive this.
-  explicit Vocabulary(const NgramTable& table);
+  // Both must outlive this.
+  Vocabulary(const NgramTable& table, const Language& language);
 
   int id(TokenKind kind, std::string_view text);
   const std::string& text(int id) const { return texts_[static_cast<size_t>(id)]; }
@@ -28,6 +29,7 @@ class Vocabulary {
 
  private:
   const NgramTable& table_;
+  const Language& language_;
   std::deque<std::string> texts_;
   std::vector<TokenKind> kinds_;
   std::vector<uint64_t> hashes_;

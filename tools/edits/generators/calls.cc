@@ -58,7 +58,7 @@ void drop_step(const Context& context, int i) {
   const Source& source = context.source;
   if (!source.is(i, "1") || !(source.is(i - 1, "+") || source.is(i - 1, "-"))) return;
   if (source.primary_begin(i - 2) < 0) return;
-  if (precedence(source.str(i + 1)) > 10) return;
+  if (source.precedence(source.str(i + 1)) > 10) return;
   context.out.replace(i - 1, i + 1, "", Kind::off_by_one);
 }
 

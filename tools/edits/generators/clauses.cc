@@ -13,7 +13,8 @@ constexpr size_t kWholeMax = 8;
 
 // Whether all the plain names of an expression of the file mean something in the unit.
 bool is_known(const Context& context, std::string_view text) {
-  const Lexed lexed = lex(text);
+  const Language& language = context.source.language();
+  const Lexed lexed = language.lex(text, 0);
   for (size_t i = 0; i < lexed.tokens.size(); ++i) {
     const Token& token = lexed.tokens[i];
     if (token.kind != TokenKind::name) continue;
@@ -22,7 +23,7 @@ bool is_known(const Context& context, std::string_view text) {
     const bool is_function = i + 1 < lexed.tokens.size() &&
                              lexed.tokens[i + 1].begin < text.size() &&
                              text[lexed.tokens[i + 1].begin] == '(';
-    if (is_member || is_keyword(name) || is_function) continue;
+    if (is_member || language.is_keyword(name) || is_function) continue;
     if (!is_known_head(name, context.facts)) return false;
   }
   return true;
@@ -129,7 +130,7 @@ void generate_clauses(const Context& context) {
     for (int k = spot.first; k < spot.last; ++k) {
       if (source.opener(k) != source.opener(spot.first)) continue;
       spot.is_mixed = spot.is_mixed || source.is(k, "or") || source.is(k, "if");
-      compares = compares || precedence(source.str(k)) == 5 || source.is(k, "and") ||
+      compares = compares || source.precedence(source.str(k)) == 5 || source.is(k, "and") ||
                  source.is(k, "or") || source.is(k, "not");
     }
     if (gives && (!compares || source.is(spot.last, ","))) return;

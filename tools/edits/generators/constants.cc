@@ -76,7 +76,8 @@ void change_sign(const Context& context, int i) {
   if (!source.is_plain_name(i) || !element) return;
   const int end = source.primary_end(i);
   if (operand && end == i + 1) {
-    const bool follows_math = before == "*" || before == "+" || precedence(source.str(i + 1)) >= 10;
+    const bool follows_math =
+        before == "*" || before == "+" || source.precedence(source.str(i + 1)) >= 10;
     if (follows_math || is_sorting(source, i)) context.out.replace(i, i, "-", Kind::minus);
   } else if (end > i + 1 && source.is(i + 1, ".") && !source.is(end - 1, ")")) {
     context.out.replace(i, i, "-", Kind::minus);

@@ -103,9 +103,9 @@ void cross(const Context& context, int first, const std::vector<int>& steps) {
 bool is_value(const Source& source, int first, int last) {
   const std::string_view before = source.str(first - 1), after = source.str(last);
   const bool starts = before == "(" || before == "," || before == "=" || before == "return" ||
-                      before == "in" || before == "[" || precedence(before) > 0;
+                      before == "in" || before == "[" || source.precedence(before) > 0;
   const bool ends = after == ")" || after == "," || after == "]" || after == ":" ||
-                    precedence(after) > 0 ||
+                    source.precedence(after) > 0 ||
                     (last < source.count() && source.token(last).kind >= TokenKind::newline);
   return starts && ends;
 }

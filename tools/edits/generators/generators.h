@@ -1,11 +1,11 @@
 #pragma once
-// One function per group of repairs; registry.cc runs them in the order of generators.inc.
+// One function per group of repairs; a language lists those that it runs.
 
 #include "tools/edits/candidates.h"
 
 namespace corvid::tools::edits {
 
-#define X(id, name) void generate_##id(const Context& context);
+#define X(id) void generate_##id(const Context& context);
 #include "tools/edits/generators/generators.inc"
 #undef X
 

@@ -104,7 +104,7 @@ void change_word(const Context& context, int i) {
 void swap_operands(const Context& context, int i) {
   const Source& source = context.source;
   const std::string_view text = source.str(i);
-  const int level = precedence(text);
+  const int level = source.precedence(text);
   if (level < 5 || source.is(i - 1, "not") || !is_binary(source, i)) return;
   const bool commutes = text == "+" || text == "*" || text == "==" || text == "!=" ||
                         text == "is" || text == "&" || text == "|" || text == "^";

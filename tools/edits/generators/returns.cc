@@ -65,9 +65,9 @@ void generate_returns(const Context& context) {
       context.out.replace(s.first_token, s.first_token + 1, "return", Kind::yield_value);
       return;
     }
-    const bool starts_expression = !is_keyword(head) || head == "not" || head == "None" ||
-                                   head == "True" || head == "False" || head == "await" ||
-                                   head == "lambda";
+    const bool starts_expression = !source.language().is_keyword(head) || head == "not" ||
+                                   head == "None" || head == "True" || head == "False" ||
+                                   head == "await" || head == "lambda";
     if (!starts_expression || head == "@" ||
         source.token(s.first_token).kind == TokenKind::string) {
       if (source.token(s.first_token).kind != TokenKind::string ||

@@ -1,12 +1,22 @@
-#include "tools/edits/lexer.h"
-
 #include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
+
+#include "tools/edits/generators/generators.h"
+#include "tools/edits/python_facts.h"
 
 namespace corvid::tools::edits {
 
 namespace {
+
+using Entry = std::pair<std::string_view, int>;
+constexpr std::array<Entry, 27> kPrecedence = {{
+    {"or", 2},  {"and", 3}, {"in", 5}, {"is", 5},  {"not in", 5}, {"is not", 5}, {"<", 5},
+    {"<=", 5},  {">", 5},   {">=", 5}, {"==", 5},  {"!=", 5},     {"|", 6},      {"^", 7},
+    {"&", 8},   {"<<", 9},  {">>", 9}, {"+", 10},  {"-", 10},     {"*", 11},     {"/", 11},
+    {"//", 11}, {"%", 11},  {"@", 11}, {"**", 13}, {"if", 1},     {"else", 1},
+}};
 
 constexpr std::array<std::string_view, 35> kKeywords = {
     "False", "None",     "True",  "and",    "as",   "assert", "async",  "await",    "break",
@@ -193,12 +203,99 @@ class Lexer {
   Lexed out_;
 };
 
-}  // namespace
-
 Lexed lex(std::string_view text, int first_line) { return Lexer(text, first_line).run(); }
 
 bool is_keyword(std::string_view word) {
   return std::binary_search(kKeywords.begin(), kKeywords.end(), word);
+}
+
+bool is_value(std::string_view word) {
+  return word == "None" || word == "True" || word == "False" || word == "...";
+}
+
+bool is_member(std::string_view op) { return op == "."; }
+bool is_prefix(std::string_view op) { return op == "-" || op == "~" || op == "+"; }
+
+int precedence(std::string_view op) {
+  for (const Entry& entry : kPrecedence) {
+    if (entry.first == op) return entry.second;
+  }
+  return 0;
+}
+
+bool has_file(std::string_view path) { return path.ends_with(".py"); }
+
+bool is_test_name(std::string_view name) {
+  return name.starts_with("test_") || name.ends_with("_test.py") || name == "conftest.py" ||
+         name == "tests.py" || name == "test.py";
+}
+
+std::vector<Unit> find_units(const Source& source) {
+  std::vector<Unit> units;
+  const std::vector<Statement>& all = source.statements();
+  struct Class {
+    int column;
+    std::string name;
+  };
+  std::vector<Class> classes;
+  for (size_t i = 0; i < all.size(); ++i) {
+    const Statement& s = all[i];
+    while (!classes.empty() && s.column <= classes.back().column) classes.pop_back();
+    std::string prefix;
+    for (const Class& c : classes) prefix += c.name + ".";
+    const int def = s.first_token + (source.is(s.first_token, "async") ? 1 : 0);
+    if (!source.is(def, "def")) {
+      if (!source.is(s.first_token, "@")) add_stretch(source, s, prefix, units);
+      if (source.is(s.first_token, "class"))
+        classes.push_back({s.column, std::string(source.str(s.first_token + 1))});
+      continue;
+    }
+    size_t last = i;
+    while (last + 1 < all.size() && all[last + 1].column > s.column) ++last;
+    units.push_back({prefix + std::string(source.str(def + 1)), true, s.first_line,
+                      all[last].last_line, s.first_token,
+                      std::min(source.count(), all[last].last_token + 1)});
+    i = last;
+  }
+  return units;
+}
+
+std::vector<Role> find_roles(const Source& source) {
+  std::vector<Role> roles(static_cast<size_t>(source.count()), Role::value);
+  for (int i = 1; i < source.count(); ++i) {
+    const bool begins = source.is(i - 1, "def") || source.is(i - 1, "class");
+    if (begins) roles[static_cast<size_t>(i)] = Role::defined;
+  }
+  return roles;
+}
+
+constexpr std::array kGenerators = {
+    &generate_operators,  &generate_conditions, &generate_constants,  &generate_variables,
+    &generate_calls,      &generate_arguments,  &generate_subscripts, &generate_returns,
+    &generate_statements, &generate_texts,      &generate_idioms,     &generate_forms,
+    &generate_clauses,    &generate_expressions, &generate_wraps,     &generate_deletions,
+    &generate_insertions};
+
+}  // namespace
+
+const Language& python_language() {
+  static constexpr Language kPython = {.name = "python",
+                                       .has_file = has_file,
+                                       .is_test_name = is_test_name,
+                                       .comment = "#",
+                                       .lex = lex,
+                                       .is_keyword = is_keyword,
+                                       .is_value = is_value,
+                                       .is_member = is_member,
+                                       .is_prefix = is_prefix,
+                                       .negation = "not",
+                                       .precedence = precedence,
+                                       .find_units = find_units,
+                                       .find_roles = find_roles,
+                                       .read_file = read_python_file,
+                                       .read_unit = read_python_unit,
+                                       .generators = kGenerators};
+  return kPython;
 }
 
 }  // namespace corvid::tools::edits
