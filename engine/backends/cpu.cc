@@ -163,7 +163,7 @@ class CpuOps final : public Ops {
 
   const PackedMatrix& pack(const Matrix& w) {
     if (w.slot->packed == nullptr) {
-      const auto packed = make_packed(w);
+      const auto packed = make_packed(w, packed_memory_);
       share(w.in * w.out, packed->panels, 1,
             [&](int, int64_t begin, int64_t end) { pack_panels(w, *packed, begin, end); });
       if (w.slot->source_is_file) give_back(w);
@@ -202,6 +202,7 @@ class CpuOps final : public Ops {
   std::vector<std::vector<float>> scratch_;
   RoundedBuffer rounded_;
   TiledBuffer tiled_;
+  PackedMemory packed_memory_;
   bool int8_activations_;
 };
 

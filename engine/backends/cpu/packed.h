@@ -45,12 +45,25 @@ struct PackedMatrix {
   std::byte* weights = nullptr;      // (panels, groups, 64 * bits)
   std::byte *scales = nullptr, *mins = nullptr;  // (panels, groups, halves, 16), (.., groups, 16)
   std::byte *supers = nullptr, *super_mins = nullptr;  // (panels, groups / kSuper, 16) F16
-  std::unique_ptr<std::byte, void (*)(std::byte*)> memory{nullptr, nullptr};
+  std::shared_ptr<std::byte> memory;
+};
+
+// Memory for many packed matrices in a few large blocks, each of which lives as long as one of its
+// matrices.
+class PackedMemory {
+ public:
+  // Aligned to a cache line; `owner` keeps it.
+  std::byte* take(int64_t bytes, std::shared_ptr<std::byte>& owner);
+
+ private:
+  std::shared_ptr<std::byte> slab_;
+  std::byte* next_ = nullptr;
+  int64_t left_ = 0;
 };
 
 // Whether packing pays: a quantized type with a shape, and not only a few outputs.
 bool can_pack(const Matrix& w);
-std::shared_ptr<PackedMatrix> make_packed(const Matrix& w);
+std::shared_ptr<PackedMatrix> make_packed(const Matrix& w, PackedMemory& memory);
 // Panels [begin, end); different ones may be packed by different threads.
 void pack_panels(const Matrix& w, PackedMatrix& packed, int64_t begin, int64_t end);
 
