@@ -151,73 +151,99 @@ std::map<std::string, struct stat> StagedTree::entries_now() const {
   return found;
 }
 
-std::vector<std::string> StagedTree::bring_back() const {
-  std::vector<std::string> left_alone;
-  const std::map<std::string, struct stat> now = entries_now();
-  const Descriptor root(open(folder_.source.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (root.get() < 0) fail_errno("cannot open " + folder_.source.string());
+// One round of bringing back.
+class StagedTree::WayBack {
+ public:
+  WayBack(const StagedFolder& folder, const std::map<std::string, Entry>& entries)
+      : folder_(folder),
+        entries_(entries),
+        root_(open(folder.source.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {
+    if (root_.get() < 0) fail_errno("cannot open " + folder.source.string());
+  }
+
+  void remove(const std::string& path, const Stamp& source) {
+    const Place place = find(path);
+    if (place.folder.get() < 0) return;
+    const bool is_folder = S_ISDIR(source.mode);
+    if (!is_folder && !is_as_copied(place, path)) leave(path);
+    else unlinkat(place.folder.get(), place.name.c_str(), is_folder ? AT_REMOVEDIR : 0);
+  }
+
+  // What is in the copy at `path`; `is_old`: as something of the same type was when it was made.
+  void put(const std::string& path, const struct stat& status, bool is_old) {
+    const Place place = find(path);
+    if (place.folder.get() < 0) return leave(path);
+    if (S_ISDIR(status.st_mode)) return put_folder(place, path, status.st_mode & 0777, is_old);
+    struct stat there = {};
+    const bool is_free = !is_old && fstatat(place.folder.get(), place.name.c_str(), &there,
+                                            AT_SYMLINK_NOFOLLOW) != 0;
+    if (!is_free && !is_as_copied(place, path)) return leave(path);
+    put_temporary(place.folder.get(), folder_.copy / path, status, folder_.paths);
+    if (renameat(place.folder.get(), kTemporary, place.folder.get(), place.name.c_str()) == 0) {
+      return;
+    }
+    const int error = errno;
+    unlinkat(place.folder.get(), kTemporary, 0);
+    left_alone_.push_back(path + ": " + strerror(error));
+  }
+
+  std::vector<std::string> take_left_alone() { return std::move(left_alone_); }
+
+ private:
+  struct Place {
+    Descriptor folder;  // not open where there is none
+    std::string name;
+  };
+
+  Place find(const fs::path& path) const {
+    return {open_folder(root_.get(), path.parent_path()), path.filename().string()};
+  }
 
   // Whether the file is as it was when it was copied (not there, without an entry).
-  const auto is_as_copied = [&](int folder, const std::string& name, const std::string& path) {
+  bool is_as_copied(const Place& place, const std::string& path) const {
     const auto entry = entries_.find(path);
     struct stat status = {};
-    if (fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (fstatat(place.folder.get(), place.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
       return entry == entries_.end() && errno == ENOENT;
     }
     return entry != entries_.end() && stamp_of(status) == entry->second.source;
-  };
-  const auto leave = [&](const std::string& path) {
-    left_alone.push_back(path + ": changed meanwhile by somebody else");
-  };
+  }
 
+  void put_folder(const Place& place, const std::string& path, mode_t mode, bool is_old) {
+    if (is_old) fchmodat(place.folder.get(), place.name.c_str(), mode, 0);
+    else if (mkdirat(place.folder.get(), place.name.c_str(), mode | kOwnerAll) != 0) leave(path);
+  }
+
+  void leave(const std::string& path) {
+    left_alone_.push_back(path + ": changed meanwhile by somebody else");
+  }
+
+  const StagedFolder& folder_;
+  const std::map<std::string, Entry>& entries_;
+  Descriptor root_;
+  std::vector<std::string> left_alone_;
+};
+
+std::vector<std::string> StagedTree::bring_back() const {
+  const std::map<std::string, struct stat> now = entries_now();
+  const auto same_type = [](mode_t a, mode_t b) { return (a & S_IFMT) == (b & S_IFMT); };
+  WayBack way_back(folder_, entries_);
+  // Files before their folders.
   for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
     const auto& [path, stamps] = *entry;
     const auto found = now.find(path);
-    if (found != now.end() && (found->second.st_mode & S_IFMT) == (stamps.copy.mode & S_IFMT)) {
-      continue;
+    if (found == now.end() || !same_type(found->second.st_mode, stamps.copy.mode)) {
+      way_back.remove(path, stamps.source);
     }
-    const fs::path place(path);
-    const Descriptor folder = open_folder(root.get(), place.parent_path());
-    const std::string name = place.filename().string();
-    if (folder.get() < 0) continue;
-    const bool is_folder = S_ISDIR(stamps.source.mode);
-    if (!is_folder && !is_as_copied(folder.get(), name, path)) leave(path);
-    else unlinkat(folder.get(), name.c_str(), is_folder ? AT_REMOVEDIR : 0);
   }
-
   for (const auto& [path, status] : now) {
     const auto entry = entries_.find(path);
-    const bool is_old = entry != entries_.end() &&
-                        (entry->second.copy.mode & S_IFMT) == (status.st_mode & S_IFMT);
+    const bool is_old =
+        entry != entries_.end() && same_type(entry->second.copy.mode, status.st_mode);
     if (is_old && stamp_of(status) == entry->second.copy) continue;
-    const fs::path place(path);
-    const Descriptor folder = open_folder(root.get(), place.parent_path());
-    const std::string name = place.filename().string();
-    if (folder.get() < 0) {
-      leave(path);
-      continue;
-    }
-    if (S_ISDIR(status.st_mode)) {
-      const mode_t mode = status.st_mode & 0777;
-      if (is_old) fchmodat(folder.get(), name.c_str(), mode, 0);
-      else if (mkdirat(folder.get(), name.c_str(), mode | kOwnerAll) != 0) leave(path);
-      continue;
-    }
-    struct stat there = {};
-    const bool is_free = !is_old && fstatat(folder.get(), name.c_str(), &there,
-                                            AT_SYMLINK_NOFOLLOW) != 0;
-    if (!is_free && !is_as_copied(folder.get(), name, path)) {
-      leave(path);
-      continue;
-    }
-    put_temporary(folder.get(), folder_.copy / path, status, folder_.paths);
-    if (renameat(folder.get(), kTemporary, folder.get(), name.c_str()) != 0) {
-      const int error = errno;
-      unlinkat(folder.get(), kTemporary, 0);
-      left_alone.push_back(path + ": " + strerror(error));
-    }
+    way_back.put(path, status, is_old);
   }
-  return left_alone;
+  return way_back.take_left_alone();
 }
 
 }  // namespace corvid::sandbox

@@ -49,6 +49,7 @@ class StagedTree {
     Stamp source;
     Stamp copy;
   };
+  class WayBack;
 
   static Stamp stamp_of(const struct stat& status);
   void copy_beneath(const std::filesystem::path& relative);
