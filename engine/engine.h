@@ -23,7 +23,7 @@ using Token = int32_t;
 
 struct EngineOptions {
   std::string backend = "cpu";  // a line of backends.inc
-  std::string cpu_level;        // "scalar", "avx2" or "avx512"; empty: CORVID_CPU, else the best
+  std::string cpu_level;        // a name of cpu_levels(); empty: CORVID_CPU, else the best
   int thread_count = 0;         // 0: as many as there are cores
   int chunk_tokens = 64;        // prefill chunk; its borders sit at absolute positions
   // Multiplies quantized weights with activations rounded to 8 bits (per 32 values): faster, and as
@@ -33,6 +33,13 @@ struct EngineOptions {
   // unsupported where the file has none. State files fit engines with the same choice only.
   bool draft_head = false;
 };
+
+// Kernels for one instruction set of this processor's family, and whether this one has it.
+struct CpuLevel {
+  std::string name;
+  bool works = false;
+};
+std::vector<CpuLevel> cpu_levels();  // best last
 
 // One conversation's memory in the model: the token log, KV pages and recurrent state. Forks share
 // pages and are copied on write. Used by one thread at a time; different sequences of one engine

@@ -2,7 +2,7 @@
 # Installs what is missing, builds everything, runs every test.
 #
 #   bash tests/run.sh            release build
-#   bash tests/run.sh dev        with AddressSanitizer and UBSan
+#   bash tests/run.sh PRESET     another of CMakePresets.json: dev (AddressSanitizer and UBSan), tsan, clang (installed)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tests/support/setup.sh

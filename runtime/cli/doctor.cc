@@ -39,13 +39,9 @@ Finding examine(const std::string& name, const std::string& advice,
 
 std::string cpu_features() {
   std::string features = fmt::format("{} cores", std::thread::hardware_concurrency());
-#if defined(__x86_64__)
-  for (const auto& [name, works] :
-       {std::pair{"avx2", __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")},
-        std::pair{"avx512f", __builtin_cpu_supports("avx512f") != 0}}) {
-    if (works) features += std::string(", ") + name;
+  for (const engine::CpuLevel& level : engine::cpu_levels()) {
+    if (level.works) features += ", " + level.name;
   }
-#endif
   const char* forced = std::getenv("CORVID_CPU");
   if (forced != nullptr) features += fmt::format("; CORVID_CPU={}", forced);
   return features;

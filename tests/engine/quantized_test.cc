@@ -12,19 +12,6 @@ using engine::make_ops;
 using engine::Matrix;
 using engine::TensorType;
 
-std::vector<std::string> levels() {
-  std::vector<std::string> result{"scalar"};
-  for (const char* level : {"avx2", "avx512"}) {
-    try {
-      make_ops("cpu", {level, 1});
-      result.push_back(level);
-    } catch (const Error& error) {
-      WARN("SKIP: " << error.what());
-    }
-  }
-  return result;
-}
-
 void check_product(const Matrix& w, const std::vector<float>& x, int64_t rows, bool int8) {
   std::vector<float> wanted(static_cast<size_t>(rows * w.out)), y(wanted.size());
   make_ops("reference", {"", 1, int8})->matmul(w, x.data(), rows, wanted.data());

@@ -33,6 +33,16 @@ inline std::filesystem::path golden(const std::string& name) {
   return std::filesystem::path(CORVID_SOURCE_DIR) / "tests/golden" / name;
 }
 
+// The CPU's kernel sets that this machine can run.
+inline std::vector<std::string> levels() {
+  std::vector<std::string> names;
+  for (const engine::CpuLevel& level : engine::cpu_levels()) {
+    if (level.works) names.push_back(level.name);
+    else WARN("SKIP: this CPU cannot run the kernels for " << level.name);
+  }
+  return names;
+}
+
 inline float max_difference(std::span<const float> a, std::span<const float> b) {
   REQUIRE(a.size() == b.size());
   float largest = 0;

@@ -3,8 +3,14 @@
 #ifdef __x86_64__
 #include <cpuid.h>
 #endif
+#ifdef __aarch64__
+#include <sys/auxv.h>
+
+#include <asm/hwcap.h>
+#endif
 
 #include "engine/backends/cpu/kernels.h"
+#include "engine/engine.h"
 #include "runtime/base/error.h"
 
 namespace corvid::engine {
@@ -14,12 +20,15 @@ extern const Kernels kScalarKernels;
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
 #endif
+#ifdef __aarch64__
+extern const Kernels kNeonKernels, kDotprodKernels;
+#endif
 
 namespace {
 
 struct Level {
   const Kernels* kernels;
-  bool available;
+  bool works;
 };
 
 #ifdef __x86_64__
@@ -30,11 +39,9 @@ bool has_f16c() {
 }
 #endif
 
-}  // namespace
-
-const Kernels& find_kernels(std::string level) {
-  // Best last.
-  const Level levels[] = {
+// Best last.
+std::vector<Level> all_levels() {
+  return {
       {&kScalarKernels, true},
 #ifdef __x86_64__
       {&kAvx2Kernels, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
@@ -44,22 +51,37 @@ const Kernels& find_kernels(std::string level) {
                             __builtin_cpu_supports("avx512vl") &&
                             __builtin_cpu_supports("avx512vnni")},
 #endif
+#ifdef __aarch64__
+      {&kNeonKernels, true},
+      {&kDotprodKernels, (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0},
+#endif
   };
+}
+
+}  // namespace
+
+const Kernels& find_kernels(std::string level) {
   const char* forced = std::getenv("CORVID_CPU");
   if (level.empty() && forced != nullptr) level = forced;
   const Kernels* best = nullptr;
   std::string known;
-  for (const auto& [kernels, available] : levels) {
-    if (available) best = kernels;
+  for (const auto& [kernels, works] : all_levels()) {
+    if (works) best = kernels;
     known.append(" ").append(kernels->name);
     if (level != kernels->name) continue;
-    if (!available) fail(Code::unsupported, "this CPU cannot run the kernels for " + level);
+    if (!works) fail(Code::unsupported, "this CPU cannot run the kernels for " + level);
     return *kernels;
   }
   if (!level.empty()) {
     fail(Code::not_found, "unknown CPU level '" + level + "'; known:" + known);
   }
   return *best;
+}
+
+std::vector<CpuLevel> cpu_levels() {
+  std::vector<CpuLevel> levels;
+  for (const auto& [kernels, works] : all_levels()) levels.push_back({kernels->name, works});
+  return levels;
 }
 
 }  // namespace corvid::engine

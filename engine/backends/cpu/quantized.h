@@ -24,9 +24,12 @@ struct Int8Args {
 };
 
 // All of them: columns [begin, end) of y. A row's result does not depend on the others. Those named
-// _avx2 need AVX2, FMA and F16C.
+// _avx2 need AVX2, FMA and F16C, those named _neon and _dotprod a 64-bit ARM without and with its
+// dot product instructions.
 void quantized_matmul_avx2(const MatmulArgs& args, int64_t begin, int64_t end);
 void int8_matmul_portable(const Int8Args& args, int64_t begin, int64_t end);
 void int8_matmul_avx2(const Int8Args& args, int64_t begin, int64_t end);
+void int8_matmul_neon(const Int8Args& args, int64_t begin, int64_t end);
+void int8_matmul_dotprod(const Int8Args& args, int64_t begin, int64_t end);
 
 }  // namespace corvid::engine
