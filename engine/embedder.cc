@@ -68,7 +68,7 @@ void Embedder::Impl::run(std::span<const std::vector<Token>> texts, std::span<fl
   std::vector<Evaluator::Item> items;
   size_t rows = 0;
   for (const std::vector<Token>& tokens : texts) {
-    memories.emplace_back(evaluator.model().memory_spec());
+    memories.emplace_back(evaluator.model().memory_spec(), evaluator.kv_type());
     items.push_back({&memories.back(), tokens, nullptr});
     rows += tokens.size();
   }

@@ -29,6 +29,7 @@ ModelSummary summarise(const Evaluator& evaluator) {
   summary.dim = config.dim;
   summary.context_max = config.context_max;
   summary.backend = evaluator.backend_text();
+  summary.kv_type = type_info(evaluator.kv_type()).name;
   summary.hash = evaluator.hash();
   return summary;
 }

@@ -32,6 +32,9 @@ struct EngineOptions {
   // Reads the model's draft head (multi-token prediction) and keeps it ready for draft(). Throws
   // unsupported where the file has none. State files fit engines with the same choice only.
   bool draft_head = false;
+  // How keys and values are kept: "f32", "f16" or "q8_0". Empty: f16 where activations are rounded
+  // to 8 bits and the file has quantized weights, else f32. State files fit the same choice only.
+  std::string kv_type = {};
 };
 
 // Kernels for one instruction set of this processor's family, and whether this one has it.
@@ -86,6 +89,7 @@ struct ModelSummary {
   int64_t parameter_count = 0, file_bytes = 0;
   int32_t vocab_size = 0, layer_count = 0, dim = 0, context_max = 0;
   std::string backend;  // for people: "cpu avx2, 2 threads"
+  std::string kv_type;  // of keys and values that are kept: "F32", "F16" or "Q8_0"
   std::string hash;  // GgufFile::data_hash(); what state files are bound to
 };
 

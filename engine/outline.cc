@@ -212,7 +212,7 @@ std::optional<MemoryNeeds> memory_needs(const GgufFile& file) {
   const MemorySpec& memory = model->memory_spec();
   MemoryNeeds needs;
   needs.state_bytes = memory.state_floats * static_cast<int64_t>(sizeof(float));
-  needs.kv_bytes_per_token = memory.page_floats / kPageTokens * static_cast<int64_t>(sizeof(float));
+  needs.kv_bytes_per_token = memory.page_values / kPageTokens * static_cast<int64_t>(sizeof(float));
   return needs;
 }
 

@@ -69,9 +69,10 @@ struct AttentionArgs {
   int64_t window = 0;  // tokens seen, the own one included; 0: all
   float scale = 1;
   bool causal = true;
-  std::span<float* const> pages;  // each holds page_tokens positions
+  std::span<std::byte* const> pages;  // each holds page_tokens positions
   int64_t page_tokens = 0;
-  // In a page: (page_tokens, kv_heads, key_dim) and (page_tokens, kv_heads, value_dim).
+  TensorType kv_type = TensorType::f32;  // or f16, or q8_0 with dims of whole blocks
+  // In a page, in bytes: (page_tokens, kv_heads, key_dim) and (page_tokens, kv_heads, value_dim).
   int64_t key_offset = 0, value_offset = 0;
 };
 

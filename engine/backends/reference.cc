@@ -35,23 +35,29 @@ void attend(const AttentionArgs& args, int64_t row, int64_t head) {
   const int64_t first = cut ? std::max<int64_t>(0, position - args.window + 1) : 0;
   const int64_t kv_head = head / (args.heads / args.kv_heads);
   const float* q = args.q + (row * args.heads + head) * args.key_dim;
+  const TypeInfo& type = type_info(args.kv_type);
+  std::vector<float> kept(static_cast<size_t>(std::max(args.key_dim, args.value_dim)));
+  // The `width` values of position t, at `offset` in its page.
+  const auto read = [&](int64_t t, int64_t offset, int64_t width) {
+    const int64_t at = (t % args.page_tokens * args.kv_heads + kv_head) * width;
+    dequantize_row(args.kv_type,
+                   args.pages[static_cast<size_t>(t / args.page_tokens)] + offset +
+                       at / type.block_elements * type.block_bytes,
+                   width, kept.data());
+  };
   std::vector<double> weights;
   for (int64_t t = first; t <= position; ++t) {
-    const float* page = args.pages[static_cast<size_t>(t / args.page_tokens)];
-    const float* key = page + args.key_offset +
-                       (t % args.page_tokens * args.kv_heads + kv_head) * args.key_dim;
-    weights.push_back(dot(q, key, args.key_dim) * args.scale);
+    read(t, args.key_offset, args.key_dim);
+    weights.push_back(dot(q, kept.data(), args.key_dim) * args.scale);
   }
   const double largest = *std::max_element(weights.begin(), weights.end());
   double total = 0;
   for (double& weight : weights) total += weight = std::exp(weight - largest);
   std::vector<double> sum(static_cast<size_t>(args.value_dim));
   for (int64_t t = first; t <= position; ++t) {
-    const float* page = args.pages[static_cast<size_t>(t / args.page_tokens)];
-    const float* value = page + args.value_offset +
-                         (t % args.page_tokens * args.kv_heads + kv_head) * args.value_dim;
+    read(t, args.value_offset, args.value_dim);
     const double weight = weights[static_cast<size_t>(t - first)] / total;
-    for (size_t i = 0; i < sum.size(); ++i) sum[i] += weight * value[i];
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] += weight * kept[i];
   }
   std::copy(sum.begin(), sum.end(), args.y + (row * args.heads + head) * args.value_dim);
 }

@@ -79,8 +79,9 @@ void Attention::attend(const BatchItem& item, const float* queries, float* mixed
   args.scale = 1 / std::sqrt(static_cast<float>(config.key_dim));
   args.pages = item.memory->pages();
   args.page_tokens = kPageTokens;
-  args.key_offset = layer.key_offset;
-  args.value_offset = layer.value_offset;
+  args.kv_type = item.memory->kv_type();
+  args.key_offset = item.memory->bytes_of(layer.key_offset);
+  args.value_offset = item.memory->bytes_of(layer.value_offset);
   ops.attention(args);
 }
 
@@ -98,10 +99,8 @@ void Attention::operator()(const Batch& batch, const float* x, float* y) const {
   for (const BatchItem& item : batch.items) {
     for (int64_t r = 0; r < item.rows; ++r) {
       const int64_t row = item.row + r, position = item.memory->length() + r;
-      std::copy_n(&keys[static_cast<size_t>(row * key_width)], key_width,
-                  item.memory->keys(kv, position));
-      std::copy_n(&values[static_cast<size_t>(row * value_width)], value_width,
-                  item.memory->values(kv, position));
+      item.memory->put(kv, position, &keys[static_cast<size_t>(row * key_width)],
+                       &values[static_cast<size_t>(row * value_width)]);
     }
     attend(item, queries.data(), mixed.data());
   }
@@ -126,7 +125,8 @@ Layer make_attention(const ModelReader& reader, const std::string& block,
   const int64_t q_width = config.head_count * config.key_dim * (config.gated ? 2 : 1);
   const int64_t k_width = config.kv_head_count * config.key_dim;
   const int64_t v_width = config.kv_head_count * config.value_dim;
-  Attention layer{config, ops, memory.add_kv(k_width, v_width), {}, {}, {}, {}, {}, {}, {}};
+  const int kv = memory.add_kv(config.kv_head_count, config.key_dim, config.value_dim);
+  Attention layer{config, ops, kv, {}, {}, {}, {}, {}, {}, {}};
   if (reader.has(block + "attn_qkv.weight")) {
     const Linear all = reader.linear(block + "attn_qkv", config.dim, q_width + k_width + v_width);
     layer.q = slice(all, 0, q_width);

@@ -65,8 +65,7 @@ struct LatentAttention {
         ops.norm({.x = row, .y = row, .weight = norm.data(), .rows = 1,
                   .width = config.latent_dim, .eps = config.norm_eps});
         const int64_t position = item.memory->length() + r;
-        std::copy_n(row, width, item.memory->keys(kv, position));
-        std::copy_n(row, config.latent_dim, item.memory->values(kv, position));
+        item.memory->put(kv, position, row, row);  // values are the latent part alone
       }
     }
   }
@@ -84,7 +83,9 @@ struct LatentAttention {
                      .key_dim = kept_dim(), .value_dim = config.latent_dim,
                      .scale = 1 / std::sqrt(static_cast<float>(config.key_dim)),
                      .pages = item.memory->pages(), .page_tokens = kPageTokens,
-                     .key_offset = layer.key_offset, .value_offset = layer.value_offset});
+                     .kv_type = item.memory->kv_type(),
+                     .key_offset = item.memory->bytes_of(layer.key_offset),
+                     .value_offset = item.memory->bytes_of(layer.value_offset)});
     }
     Floats values(static_cast<size_t>(rows * heads * config.value_dim));
     per_head(value_up, latent, config.latent_dim, values, config.value_dim, rows);
@@ -101,7 +102,7 @@ Layer make_latent_attention(const ModelReader& reader, const std::string& block,
   const int64_t plain_dim = config.key_dim - config.position_dim;
   const int64_t kept_dim = config.latent_dim + config.position_dim;
   auto layer = std::make_shared<LatentAttention>(
-      LatentAttention{config, ops, memory.add_kv(kept_dim, config.latent_dim),
+      LatentAttention{config, ops, memory.add_kv(1, kept_dim, config.latent_dim),
                       reader.linear(block + "attn_q", config.dim,
                                     config.head_count * config.key_dim),
                       reader.linear(block + "attn_kv_a_mqa", config.dim, kept_dim),

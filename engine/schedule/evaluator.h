@@ -23,6 +23,7 @@ class Evaluator {
   const GgufFile& file() const { return *file_; }
   const Model& model() const { return *model_; }
   const std::string& hash() const { return hash_; }
+  TensorType kv_type() const { return kv_type_; }  // of keys and values that are kept
   std::string backend_text() const { return ops_->description(); }
 
   // Throws invalid for a token outside of the vocabulary.
@@ -53,6 +54,7 @@ class Evaluator {
   std::string hash_;
   std::unique_ptr<Ops> ops_;
   std::unique_ptr<Model> model_;
+  TensorType kv_type_ = TensorType::f32;
   std::mutex mutex_;
 };
 

@@ -25,7 +25,7 @@ struct Sequence::Impl {
   std::vector<Snapshot> snapshots;  // lengths ascending
 
   explicit Impl(std::shared_ptr<Evaluator> e)
-      : evaluator(std::move(e)), memory(evaluator->model().memory_spec()) {}
+      : evaluator(std::move(e)), memory(evaluator->model().memory_spec(), evaluator->kv_type()) {}
 
   // After the evaluation of one segment.
   void log(std::span<const Token> added) {

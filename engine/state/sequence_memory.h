@@ -5,31 +5,36 @@
 #include <span>
 #include <vector>
 
+#include "engine/gguf.h"
+
 namespace corvid::engine {
 
 inline constexpr int64_t kPageTokens = 64;
 
-// What a model keeps for one sequence between steps, in floats. Layers register what they need.
+// What a model keeps for one sequence between steps, in values. Layers register what they need.
 struct MemorySpec {
   struct Kv {
-    int64_t key_width = 0, value_width = 0;    // per token
+    int64_t key_dim = 0, value_dim = 0;        // of one head
+    int64_t key_width = 0, value_width = 0;    // of all heads, per token
     int64_t key_offset = 0, value_offset = 0;  // in a page: (kPageTokens, width)
   };
   std::vector<Kv> kv;
-  int64_t page_floats = 0;   // one page holds kPageTokens tokens of every layer
+  int64_t page_values = 0;   // one page holds kPageTokens tokens of every layer
   int64_t state_floats = 0;  // recurrent and convolution state, one block
 
-  int add_kv(int64_t key_width, int64_t value_width);  // its index in `kv`
+  int add_kv(int64_t heads, int64_t key_dim, int64_t value_dim);  // its index in `kv`
   int64_t add_state(int64_t floats);                   // its offset in the state
 };
 
 // The memory of one sequence at one position. Copies share pages and state; prepare() makes what is
-// written next its own. `spec` is the model's and outlives it.
+// written next its own. `spec` is the model's and outlives it. Keys and values are kept as
+// `kv_type`: F32, F16, or Q8_0 where heads are whole blocks.
 class SequenceMemory {
  public:
-  explicit SequenceMemory(const MemorySpec& spec);
+  SequenceMemory(const MemorySpec& spec, TensorType kv_type);
 
   const MemorySpec& spec() const { return *spec_; }
+  TensorType kv_type() const { return kv_type_; }
   int32_t length() const { return length_; }
 
   // Before a forward pass over `rows` tokens: their pages exist, they and the state are unshared.
@@ -38,9 +43,13 @@ class SequenceMemory {
   void advance(int32_t rows) { length_ += rows; }
 
   std::span<float> state() { return {state_.get(), static_cast<size_t>(spec_->state_floats)}; }
-  std::span<float* const> pages() { return raw_pages_; }
-  float* keys(int kv, int64_t position);    // (key_width) of one token
-  float* values(int kv, int64_t position);  // (value_width)
+  std::span<std::byte* const> pages() { return raw_pages_; }
+  int64_t bytes_of(int64_t values) const;  // of keys or values, a whole number of heads
+  // Of one token and those behind it in its page.
+  std::byte* keys(int kv, int64_t position);
+  std::byte* values(int kv, int64_t position);
+  // Keeps the keys (key_width) and values (value_width) of one token.
+  void put(int kv, int64_t position, const float* keys, const float* values);
 
   // The state alone, shared; set_state() returns to it at `length`, not above the present one.
   std::shared_ptr<const float[]> share_state() const { return state_; }
@@ -53,14 +62,16 @@ class SequenceMemory {
   int64_t bytes() const;  // pages and state, shared or not
 
  private:
-  using Block = std::shared_ptr<float[]>;
-  void push_page(Block page);
+  using Page = std::shared_ptr<std::byte[]>;
+  int64_t page_bytes() const { return bytes_of(spec_->page_values); }
+  void push_page(Page page);
 
   const MemorySpec* spec_;
+  TensorType kv_type_;
   int32_t length_ = 0;
-  Block state_;
-  std::vector<Block> pages_;
-  std::vector<float*> raw_pages_;
+  std::shared_ptr<float[]> state_;
+  std::vector<Page> pages_;
+  std::vector<std::byte*> raw_pages_;
 };
 
 }  // namespace corvid::engine

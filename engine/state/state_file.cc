@@ -10,7 +10,7 @@ namespace corvid::engine {
 namespace {
 
 constexpr std::string_view kMagic = "CORVSEQ\n";
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 
 template <typename T>
 void put(std::string& out, const T* values, int64_t count) {
@@ -49,15 +49,16 @@ void read_floats(ByteReader& in, const char* what, float* out, int64_t count) {
   if (bytes > 0) std::memcpy(out, from, bytes);
 }
 
-// Calls `visit(floats, count)` for the keys and values of every layer and page.
+// Calls `visit(bytes, count)` for the keys and values of every layer and page.
 template <typename Visit>
 void for_each_run(SequenceMemory& memory, int64_t length, Visit visit) {
   const auto& layers = memory.spec().kv;
   for (int64_t first = 0; first < length; first += kPageTokens) {
     const int64_t count = std::min(kPageTokens, length - first);
     for (int kv = 0; kv < static_cast<int>(layers.size()); ++kv) {
-      visit(memory.keys(kv, first), count * layers[static_cast<size_t>(kv)].key_width);
-      visit(memory.values(kv, first), count * layers[static_cast<size_t>(kv)].value_width);
+      const MemorySpec::Kv& layer = layers[static_cast<size_t>(kv)];
+      visit(memory.keys(kv, first), memory.bytes_of(count * layer.key_width));
+      visit(memory.values(kv, first), memory.bytes_of(count * layer.value_width));
     }
   }
 }
@@ -105,6 +106,7 @@ std::string encode_state(Sequence::Impl& sequence) {
   put(out, kVersion);
   put<uint64_t>(out, sequence.evaluator->hash().size());
   out += sequence.evaluator->hash();
+  put(out, static_cast<uint32_t>(memory.kv_type()));
   put<uint64_t>(out, sequence.tokens.size());
   put(out, sequence.tokens.data(), static_cast<int64_t>(sequence.tokens.size()));
   put<uint64_t>(out, sequence.segments.size());
@@ -116,7 +118,7 @@ std::string encode_state(Sequence::Impl& sequence) {
   }
   put(out, memory.state().data(), state_floats);
   for_each_run(memory, memory.length(),
-               [&out](const float* values, int64_t count) { put(out, values, count); });
+               [&out](const std::byte* bytes, int64_t count) { put(out, bytes, count); });
   put(out, checksum(out));
   return out;
 }
@@ -139,20 +141,24 @@ void decode_state(std::string_view bytes, const std::string& name, Sequence::Imp
   if (in.read_string("model hash") != fresh.evaluator->hash()) {
     fail(Code::invalid, name + ": saved by another model");
   }
+  if (in.read<uint32_t>("key-value type") != static_cast<uint32_t>(fresh.memory.kv_type())) {
+    fail(Code::invalid, name + ": saved with keys and values of another type");
+  }
   read_log(in, fresh);
   read_snapshots(in, fresh);
   const auto length = static_cast<int32_t>(fresh.tokens.size());
   const MemorySpec& spec = fresh.memory.spec();
-  int64_t token_floats = 0;
-  for (const MemorySpec::Kv& kv : spec.kv) token_floats += kv.key_width + kv.value_width;
-  const auto wanted =
-      static_cast<uint64_t>(spec.state_floats + token_floats * length) * sizeof(float);
+  int64_t token_values = 0;
+  for (const MemorySpec::Kv& kv : spec.kv) token_values += kv.key_width + kv.value_width;
+  const auto wanted = static_cast<uint64_t>(spec.state_floats) * sizeof(float) +
+                      static_cast<uint64_t>(fresh.memory.bytes_of(token_values * length));
   if (in.left() != wanted + sizeof stored) in.damaged("the state has another size");
   fresh.memory.prepare(length);
   fresh.memory.advance(length);
   read_floats(in, "state", fresh.memory.state().data(), spec.state_floats);
-  for_each_run(fresh.memory, length, [&in](float* values, int64_t count) {
-    read_floats(in, "keys and values", values, count);
+  for_each_run(fresh.memory, length, [&in](std::byte* to, int64_t count) {
+    const auto* from = in.take(static_cast<uint64_t>(count), "keys and values");
+    if (count > 0) std::memcpy(to, from, static_cast<size_t>(count));
   });
 }
 

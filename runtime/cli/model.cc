@@ -34,7 +34,7 @@ constexpr int kThreadsMax = 1024;
 struct ModelArguments {
   std::string file, tokens, prompt, prompt_file, mode = "batch", out, messages, tools,
                                                  template_file;
-  std::string state_save, state_load, pre, draft, schema;
+  std::string state_save, state_load, pre, draft, schema, kv_type;
   std::vector<std::string> set, stop;
   std::string prompt_lengths = "512", depths = "0", turn;
   int count = 128, bench_count = 64, threads = 0, repeat = 3, draft_max = 4, sequences = 0;
@@ -56,6 +56,7 @@ std::unique_ptr<engine::Engine> load(const ModelArguments& arguments, int chunk_
   options.chunk_tokens = chunk_tokens;
   options.int8_activations = !arguments.exact;
   options.draft_head = arguments.draft == "mtp";
+  options.kv_type = arguments.kv_type;
   return engine::Engine::load(find_model(arguments.file), options);
 }
 
@@ -360,6 +361,7 @@ void bench(const ModelArguments& arguments) {
   }
   bench.threads = arguments.threads;
   bench.int8_activations = !arguments.exact;
+  bench.kv_type = arguments.kv_type;
   bench.json = arguments.json;
   run_model_bench(bench);
 }
@@ -379,6 +381,11 @@ void add_model(Command& app, CommandContext& context) {
   const auto add_exact = [&](Command made) {
     made.flag("--exact", arguments->exact,
               "Multiply quantized weights without rounding activations to 8 bits: slower");
+  };
+  const auto add_kv_type = [&](Command made) {
+    made.option("--kv", arguments->kv_type,
+                "How keys and values are kept (default: f16 where weights are quantized, else f32)")
+        .one_of({"f32", "f16", "q8_0"});
   };
   const auto add_input = [&](Command made) {
     made.option("--tokens", arguments->tokens, "Ids, separated by commas");
@@ -420,6 +427,7 @@ void add_model(Command& app, CommandContext& context) {
   Command generate_command = command("generate", "Go on with a text");
   add_input(generate_command);
   add_exact(generate_command);
+  add_kv_type(generate_command);
   add_threads(generate_command);
   generate_command.option("-n", arguments->count, "Tokens at most").range(0, 1 << 24);
   generate_command.option("--temp", arguments->temperature, "0: greedy").number(0, 100);
@@ -452,6 +460,7 @@ void add_model(Command& app, CommandContext& context) {
                        "Also an agent's next turn: tokens kept and new ones, as in 8192,200");
   add_threads(bench_command);
   add_exact(bench_command);
+  add_kv_type(bench_command);
   bench_command.option("-r", arguments->repeat, "Runs").range(1, 1000);
   bench_command.callback([arguments] { bench(*arguments); });
   add_model_tools(group);

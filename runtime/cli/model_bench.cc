@@ -53,8 +53,8 @@ double thread_cpu_seconds() {
   return double(now.tv_sec) + double(now.tv_nsec) * 1e-9;
 }
 
-// Bytes per second that `threads` threads read from memory, which the kernel may give as huge pages,
-// by the processor time of each, since others may use the machine as well: the best of some rounds.
+// Bytes per second that `threads` threads read from memory, which may be in huge pages, by the
+// processor time of each, since others may use the machine as well: the best of some rounds.
 double measure_bandwidth(int threads) {
   constexpr size_t kBytes = size_t{512} << 20, kWords = kBytes / sizeof(uint64_t);
   constexpr size_t kHugePage = size_t{1} << 21;
@@ -109,6 +109,7 @@ class Bench {
     engine::EngineOptions load;
     load.thread_count = options.threads;
     load.int8_activations = options.int8_activations;
+    load.kv_type = options.kv_type;
     threads_ = options.threads > 0
                    ? options.threads
                    : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
@@ -119,6 +120,9 @@ class Bench {
     load_seconds_ = seconds_since(begin);
     outline_ = engine::outline(engine_->file());
     needs_ = engine::memory_needs(engine_->file()).value_or(engine::MemoryNeeds{});
+    const std::string& kept = engine_->summary().kv_type;
+    if (kept == "F16") needs_.kv_bytes_per_token /= 2;
+    if (kept == "Q8_0") needs_.kv_bytes_per_token = needs_.kv_bytes_per_token * 34 / 128;
     row_.resize(static_cast<size_t>(engine_->summary().vocab_size));
     // Weights are brought into the form that kernels read when they are first used.
     const auto first = engine_->open();
@@ -276,6 +280,7 @@ class Bench {
                                     {"first_token_ms", first_token_seconds_ * 1e3},
                                     {"bandwidth_bytes_per_s", bandwidth_},
                                     {"state_bytes", needs_.state_bytes},
+                                    {"kv_type", engine_->summary().kv_type},
                                     {"kv_bytes_per_token", needs_.kv_bytes_per_token}}) +
                              "\n");
       return;

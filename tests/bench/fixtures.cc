@@ -182,7 +182,7 @@ void check_encoder(const Settings& settings, const Json& entry, Table& table) {
   const Array wanted =
       test::read_npy(settings.folder / entry.at("float64_erf_gelu").get<std::string>());
   engine::Evaluator evaluator(model, settings.engine);
-  engine::SequenceMemory memory(evaluator.model().memory_spec());
+  engine::SequenceMemory memory(evaluator.model().memory_spec(), evaluator.kv_type());
   std::vector<float> hidden(wanted.data.size());
   const engine::Evaluator::Item item{&memory, tokens, nullptr};
   evaluator.run({&item, 1}, engine::Evaluator::Rows::none, {}, hidden);

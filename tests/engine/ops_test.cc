@@ -264,6 +264,67 @@ TEST_CASE("elementwise operations agree with the reference at every length") {
   }
 }
 
+// Keys and values of `total` positions in pages, and queries of the last `rows`.
+struct AttentionCase {
+  TensorType type;
+  int64_t total, rows, heads, kv_heads, key_dim, value_dim, window, page_tokens;
+  bool causal;
+};
+
+TEST_CASE("attention agrees with the reference and a row does not depend on the others") {
+  const TensorType f32 = TensorType::f32, f16 = TensorType::f16, q8 = TensorType::q8_0;
+  const AttentionCase cases[] = {
+      {f32, 1, 1, 1, 1, 8, 8, 0, 64, true},        {f32, 150, 70, 4, 2, 24, 40, 0, 64, true},
+      {f32, 33, 33, 6, 2, 20, 12, 0, 33, false},   {f16, 200, 131, 8, 2, 32, 48, 0, 64, true},
+      {f16, 300, 90, 3, 3, 17, 33, 50, 64, true},  {f16, 130, 2, 16, 1, 64, 32, 0, 64, true},
+      {q8, 190, 65, 4, 1, 64, 32, 0, 64, true},    {q8, 129, 1, 5, 5, 32, 96, 7, 64, true}};
+  const std::vector<NamedOps> backends = all_ops();
+  for (const AttentionCase& c : cases) {
+    Random random(static_cast<uint64_t>(c.total * 7 + c.rows));
+    const auto draw = [&random](int64_t count) {
+      return random.fill(static_cast<size_t>(count), -2, 2);
+    };
+    const auto& type = engine::type_info(c.type);
+    const auto bytes = [&](int64_t count) { return count / type.block_elements * type.block_bytes; };
+    const int64_t key_width = c.kv_heads * c.key_dim, value_width = c.kv_heads * c.value_dim;
+    const int64_t page_bytes = bytes(c.page_tokens * (key_width + value_width));
+    std::vector<std::vector<std::byte>> pages;
+    std::vector<std::byte*> page_at;
+    for (int64_t t = 0; t < c.total; ++t) {
+      if (t % c.page_tokens == 0) pages.emplace_back(static_cast<size_t>(page_bytes));
+      std::byte* const page = pages.back().data();
+      const int64_t slot = t % c.page_tokens;
+      engine::quantize_row(c.type, draw(key_width).data(), key_width,
+                           page + bytes(slot * key_width));
+      engine::quantize_row(c.type, draw(value_width).data(), value_width,
+                           page + bytes(c.page_tokens * key_width + slot * value_width));
+    }
+    for (auto& page : pages) page_at.push_back(page.data());
+    const std::vector<float> q = draw(c.rows * c.heads * c.key_dim);
+    const auto run = [&](Ops& ops, int64_t step) {
+      std::vector<float> y(static_cast<size_t>(c.rows * c.heads * c.value_dim));
+      in_steps(c.rows, step, [&](int64_t first, int64_t rows) {
+        ops.attention({.q = q.data() + first * c.heads * c.key_dim,
+                       .y = y.data() + first * c.heads * c.value_dim, .rows = rows,
+                       .first_position = c.total - c.rows + first, .heads = c.heads,
+                       .kv_heads = c.kv_heads, .key_dim = c.key_dim, .value_dim = c.value_dim,
+                       .window = c.window, .scale = 0.3f, .causal = c.causal, .pages = page_at,
+                       .page_tokens = c.page_tokens, .kv_type = c.type,
+                       .value_offset = bytes(c.page_tokens * key_width)});
+      });
+      return y;
+    };
+    const std::vector<float> wanted = run(*backends[0].ops, c.rows);
+    for (const NamedOps& backend : backends) {
+      INFO(backend.name << " " << type.name << " " << c.total);
+      const std::vector<float> y = run(*backend.ops, c.rows);
+      for (size_t i = 0; i < y.size(); ++i) CHECK(y[i] == Approx(wanted[i]).margin(2e-5));
+      if (c.causal) CHECK(run(*backend.ops, 1) == y);
+      if (c.causal) CHECK(run(*backend.ops, 7) == y);
+    }
+  }
+}
+
 TEST_CASE("an unknown backend or CPU level is an error that lists the known ones") {
   CHECK_THROWS_WITH(make_ops("gpu", {}), "unknown backend 'gpu'; known: cpu reference");
   CHECK_THROWS_WITH(make_ops("cpu", {"avx9", 1}),

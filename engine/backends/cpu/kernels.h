@@ -9,7 +9,8 @@
 
 namespace corvid::engine {
 
-inline constexpr int64_t kAttentionQueries = 16;  // at most, of one part
+inline constexpr int64_t kAttentionQueries = 64;  // at most, of one part
+inline constexpr int64_t kAttentionBlock = 64;    // positions that are worked on together
 
 // Rows and heads of one part of an attention; the heads share a kv head.
 struct AttentionPart {

@@ -2,6 +2,7 @@
 // All kernels over a vector class V, and their table. Included by one .cc per instruction set.
 
 #include "engine/backends/common/dequantize.h"
+#include "engine/backends/cpu/attention_impl.h"
 #include "engine/backends/cpu/delta_impl.h"
 #include "engine/backends/cpu/kernels.h"
 #include "engine/backends/cpu/math_impl.h"
@@ -108,75 +109,6 @@ struct KernelsImpl {
     }
   }
 
-  // exp((x - largest) * scale) of all weights, which are then to be divided by what is returned.
-  static float soften(float* weights, int64_t count, float scale) {
-    float largest = weights[0];
-    for (int64_t t = 1; t < count; ++t) largest = weights[t] > largest ? weights[t] : largest;
-    V total = V::zero();
-    map<V>(weights, count, [&](int64_t, V value, int64_t n) {
-      V weight = exp((value - V::all(largest)) * V::all(scale));
-      if (n < V::kLanes) {  // lanes beyond the end must not count
-        float part[V::kLanes];
-        weight.store(part);
-        weight = V::load_part(part, n);
-      }
-      total = total + weight;
-      return weight;
-    });
-    return total.sum();
-  }
-
-  // The queries of a part share every read of keys and values. Weights of positions that a query
-  // does not see are 0, which adds nothing to its sums.
-  static void attention(const AttentionArgs& args, const AttentionPart& part, float* scratch) {
-    const int64_t kv_head = part.head / (args.heads / args.kv_heads);
-    const int64_t k_stride = args.kv_heads * args.key_dim, count = part.rows * part.heads;
-    const int64_t v_stride = args.kv_heads * args.value_dim;
-    const AttentionSpan span = attention_span(args, part.row, part.rows);
-    const int64_t length = span.end - span.first;
-    float *queries = scratch, *weights = queries + count * args.key_dim;
-    float* sums = weights + count * length;
-    for (int64_t r = 0; r < part.rows; ++r) {
-      const float* from = args.q + ((part.row + r) * args.heads + part.head) * args.key_dim;
-      float* to = queries + r * part.heads * args.key_dim;
-      for (int64_t i = 0; i < part.heads * args.key_dim; ++i) to[i] = from[i];
-    }
-    // `visit(slot in the page, tokens, page, index of the first weight)` for every run in a page.
-    const auto for_runs = [&](auto visit) {
-      for (int64_t t = span.first; t < span.end;) {
-        const int64_t slot = t % args.page_tokens, left = span.end - t;
-        const int64_t room = args.page_tokens - slot, tokens = left < room ? left : room;
-        visit(slot, tokens, args.pages[static_cast<size_t>(t / args.page_tokens)], t - span.first);
-        t += tokens;
-      }
-    };
-    for_runs([&](int64_t slot, int64_t tokens, const float* page, int64_t at) {
-      const float* keys = page + args.key_offset + slot * k_stride + kv_head * args.key_dim;
-      multiply_transposed<V>({queries, args.key_dim}, {keys, k_stride}, {weights + at, length},
-                             {count, args.key_dim, tokens});
-    });
-    float totals[kAttentionQueries];
-    for (int64_t i = 0; i < count; ++i) {
-      const AttentionSpan own = attention_span(args, part.row + i / part.heads, 1);
-      float* row = weights + i * length;
-      for (int64_t t = 0; t < own.first - span.first; ++t) row[t] = 0;
-      for (int64_t t = own.end - span.first; t < length; ++t) row[t] = 0;
-      totals[i] = soften(row + (own.first - span.first), own.end - own.first, args.scale);
-    }
-    for (int64_t i = 0; i < count * args.value_dim; ++i) sums[i] = 0;
-    for_runs([&](int64_t slot, int64_t tokens, const float* page, int64_t at) {
-      const float* values = page + args.value_offset + slot * v_stride + kv_head * args.value_dim;
-      multiply_add<V>({weights + at, length}, {values, v_stride}, {sums, args.value_dim},
-                      {count, tokens, args.value_dim});
-    });
-    for (int64_t i = 0; i < count; ++i) {
-      const int64_t row = part.row + i / part.heads, head = part.head + i % part.heads;
-      float* y = args.y + (row * args.heads + head) * args.value_dim;
-      const float *from = sums + i * args.value_dim, share = 1 / totals[i];
-      for (int64_t j = 0; j < args.value_dim; ++j) y[j] = from[j] * share;
-    }
-  }
-
   // Channels [begin, end).
   static void conv(const ConvArgs& args, int64_t begin, int64_t end) {
     const int64_t kept = args.taps - 1;
@@ -214,7 +146,7 @@ struct KernelsImpl {
   static constexpr Kernels table(const char* name, Quantized* quantized, Int8* int8,
                                  Packed* packed = nullptr, RoundTiles* round_tiles = nullptr) {
     return {name, matmul, quantized, int8, packed, round_tiles, norm, add, activate, gate, affine,
-            attention, conv, delta_head<V>, ssd_group<V>};
+            attend<V>, conv, delta_head<V>, ssd_group<V>};
   }
 };
 

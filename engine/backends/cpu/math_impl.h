@@ -191,11 +191,12 @@ inline void multiply_packed(PackedRows w, In x, int64_t rows, int64_t depth, Out
     }
     return;
   }
+  constexpr int kRows = V::kLanes == 16 ? 4 : 3;  // as many as there are registers for
   for (int64_t o = 0; o < outs; o += 4) {
     const W four[4] = {row_at(o), row_at(o + 1), row_at(o + 2), row_at(o + 3)};
     int64_t r = 0;
-    for (; r + 3 <= rows; r += 3) {
-      dots<V, W, 3, 4>(four, {x.row(r), x.stride}, depth, {y.row(r) + o, y.stride}, outs - o);
+    for (; r + kRows <= rows; r += kRows) {
+      dots<V, W, kRows, 4>(four, {x.row(r), x.stride}, depth, {y.row(r) + o, y.stride}, outs - o);
     }
     for (; r < rows; ++r) {
       dots<V, W, 1, 4>(four, {x.row(r), x.stride}, depth, {y.row(r) + o, y.stride}, outs - o);
@@ -258,7 +259,8 @@ inline void multiply_add(In a, In b, Out c, Sizes sizes) {
   const int64_t fours = sizes.rows / 4 * 4;
   const Sizes rest{sizes.rows - fours, sizes.depth, sizes.width};
   sizes.rows = fours;
-  multiply_strips<V, 4, 1>(a, b, c, sizes, multiply_strips<V, 4, 2>(a, b, c, sizes, 0));
+  constexpr int kVecs = V::kLanes == 16 ? 4 : 2;  // as many as there are registers for
+  multiply_strips<V, 4, 1>(a, b, c, sizes, multiply_strips<V, 4, kVecs>(a, b, c, sizes, 0));
   if (rest.rows == 0) return;
   a.data = a.row(fours);
   c.data = c.row(fours);

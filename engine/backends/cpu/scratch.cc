@@ -13,9 +13,8 @@ int64_t matmul_scratch(const Matrix& w) {
 }
 
 int64_t attention_scratch(const AttentionArgs& args, int64_t queries) {
-  int64_t length = args.first_position + args.rows;
-  if (args.causal && args.window > 0) length = std::min(length, args.window + queries);
-  return queries * (args.key_dim + length + args.value_dim);
+  const int64_t of_query = args.key_dim + kAttentionBlock + args.value_dim;
+  return queries * of_query + kAttentionBlock * std::max(args.key_dim, args.value_dim);
 }
 
 int64_t delta_scratch(const DeltaArgs& args) {

@@ -153,7 +153,7 @@ void Encoder::attend(const Batch& batch, const Block& block, const Floats& x, Fl
                rope_.interleaved, batch.positions.data()});
   }
   for (const BatchItem& item : batch.items) {
-    float* const page = both.data() + item.row * dim;
+    auto* const page = reinterpret_cast<std::byte*>(both.data() + item.row * dim);
     AttentionArgs args;
     args.q = q.data() + item.row * dim;
     args.y = mixed.data() + item.row * dim;
@@ -164,7 +164,7 @@ void Encoder::attend(const Batch& batch, const Block& block, const Floats& x, Fl
     args.causal = false;
     args.pages = {&page, 1};
     args.page_tokens = item.rows;
-    args.value_offset = static_cast<int64_t>(x.size());
+    args.value_offset = static_cast<int64_t>(x.size() * sizeof(float));
     ops_.attention(args);
   }
   block.output.run(ops_, mixed.data(), rows, y.data());
