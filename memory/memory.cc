@@ -194,12 +194,6 @@ MemoryStats Memory::stats() const {
 
 const Scope& Memory::scope() const { return state_->config.scope; }
 
-std::string Memory::durability() const {
-  if (state_->config.location == ":memory:") return "nothing is kept after this process";
-  return state_->config.durability == Durability::full
-             ? "an acknowledged write survives the death of the process and power loss"
-             : "an acknowledged write survives the death of the process; power loss may take the "
-               "last writes";
-}
+std::string Memory::durability() const { return state_->store->durability(); }
 
 }  // namespace corvid::memory

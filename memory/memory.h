@@ -22,8 +22,9 @@ enum class Durability {
 };
 
 struct MemoryConfig {
-  std::string location{};  // a folder, made if absent; ":memory:" keeps everything in this process
-  std::string store = "sqlite";
+  // A folder, made if absent; ":memory:" keeps everything in this process; "postgresql://...": a
+  // database on a server.
+  std::string location{};
   Durability durability = Durability::full;
   Scope scope{};  // what is written and, unless a call says otherwise, read
 };

@@ -146,13 +146,17 @@ class Store {
   // False: a reader elsewhere holds an old view; the next open or scrub finishes.
   virtual bool scrub() = 0;
 
-  virtual MemoryStats stats() const = 0;
+  virtual MemoryStats stats() const = 0;  // but for what an embedder is asked
+  virtual std::string durability() const = 0;  // what an acknowledged write survives, in words
   virtual std::vector<std::string> verify() const = 0;  // problems in pages, keys, index, chain
 };
 
-// Opens or makes the store of the registered `kind` at `location` (see MemoryConfig). Throws
-// unsupported when its format is newer than this program.
-std::unique_ptr<Store> make_store(std::string_view kind, std::string_view location,
-                                  Durability durability);
+// Whether a location (see MemoryConfig) is a database on a server rather than a folder.
+bool is_store_url(std::string_view location);
+
+// Opens or makes the store at `location`. A kind that keeps tenants apart by itself shows and takes
+// what is `tenant`'s only. Throws unsupported when its format is newer than this program.
+std::unique_ptr<Store> make_store(std::string_view location, Durability durability,
+                                  const std::string& tenant = "");
 
 }  // namespace corvid::memory

@@ -5,6 +5,7 @@
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
+#include "memory/store.h"
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
 
@@ -21,7 +22,7 @@ constexpr int64_t kConfigBytesMax = 1 << 20;
 }  // namespace
 
 MemorySettings read_memory_settings(const Paths& paths) {
-  MemorySettings settings;
+  MemorySettings settings{.store = paths.memory().string()};
   const std::filesystem::path path = paths.config / "config.toml";
   if (!std::filesystem::exists(path)) return settings;
   const std::string file = path.string();
@@ -35,13 +36,17 @@ MemorySettings read_memory_settings(const Paths& paths) {
     if (!text || text->empty()) refuse(file, value.source(), "a text is wanted");
     if (key.str() == "embedder") {
       settings.embedder = *text;
+    } else if (key.str() == "store" &&
+               (text->front() == '/' || memory::is_store_url(*text))) {
+      settings.store = *text;
     } else if (key.str() == "durability" && (*text == "full" || *text == "normal")) {
       settings.durability =
           *text == "full" ? memory::Durability::full : memory::Durability::normal;
     } else {
       refuse(file, value.source(),
              "known in [memory]: embedder = \"built-in\" | \"none\" | a table of token vectors,"
-             " durability = \"full\" | \"normal\"");
+             " durability = \"full\" | \"normal\", store = an absolute folder |"
+             " \"postgresql://...\"");
     }
   }
   return settings;

@@ -9,11 +9,13 @@
 namespace corvid::runtime {
 
 struct MemorySettings {
+  std::string store{};  // a folder, or the postgresql:// URL of a database
   std::string embedder = "built-in";  // see memory_ports
   memory::Durability durability = memory::Durability::full;  // "full" or "normal"
 };
 
-// The defaults without a file or table. Throws invalid, naming file and line.
+// The defaults, with the store in the data folder, without a file or table. Throws invalid, naming
+// file and line.
 MemorySettings read_memory_settings(const Paths& paths);
 
 }  // namespace corvid::runtime

@@ -32,7 +32,7 @@ std::unique_ptr<memory::Memory> open_memory(const Paths& paths,
                                             const std::filesystem::path& workspace) {
   const MemorySettings settings = read_memory_settings(paths);
   memory::MemoryConfig config;
-  config.location = paths.memory().string();
+  config.location = settings.store;
   config.durability = settings.durability;
   config.scope.project = workspace.string();
   return std::make_unique<memory::Memory>(config, memory_ports(paths, settings.embedder));

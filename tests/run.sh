@@ -7,6 +7,6 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tests/support/setup.sh
 preset=${1:-release}
-install_packages
+install_packages "${test_packages[@]}"
 build_corvid "$preset"
 ctest --preset "$preset" -j 2 --output-on-failure

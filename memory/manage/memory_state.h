@@ -23,7 +23,7 @@ struct Memory::State {
   State(const MemoryConfig& given, Ports given_ports)
       : config(given),
         ports(std::move(given_ports)),
-        store(make_store(given.store, given.location, given.durability)),
+        store(make_store(given.location, given.durability, given.scope.tenant)),
         ingest(*store, ports, given.scope),
         recaller(*store, ports) {
     if (store->lacks_facts()) store->write([this] { rebuild_facts(*store); });

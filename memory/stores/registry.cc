@@ -3,10 +3,12 @@
 
 namespace corvid::memory {
 
-using MakeStore = std::unique_ptr<Store> (*)(std::string_view location, Durability durability);
+using MakeStore = std::unique_ptr<Store> (*)(std::string_view location, Durability durability,
+                                             const std::string& tenant);
 
 #define X(id, name) \
-  std::unique_ptr<Store> make_##id(std::string_view location, Durability durability);
+  std::unique_ptr<Store> make_##id(std::string_view location, Durability durability, \
+                                   const std::string& tenant);
 #include "memory/stores/stores.inc"
 #undef X
 
@@ -16,9 +18,14 @@ static constexpr Entry<MakeStore> kStores[] = {
 #undef X
 };
 
-std::unique_ptr<Store> make_store(std::string_view kind, std::string_view location,
-                                  Durability durability) {
-  return find_maker<MakeStore>(kStores, "store", kind)(location, durability);
+bool is_store_url(std::string_view location) {
+  return location.starts_with("postgresql://") || location.starts_with("postgres://");
+}
+
+std::unique_ptr<Store> make_store(std::string_view location, Durability durability,
+                                  const std::string& tenant) {
+  const std::string_view kind = is_store_url(location) ? "postgres" : "sqlite";
+  return find_maker<MakeStore>(kStores, "store", kind)(location, durability, tenant);
 }
 
 }  // namespace corvid::memory

@@ -6,10 +6,10 @@
 #include <memory>
 
 #include <curl/curl.h>
-#include <dlfcn.h>
 #include <sys/socket.h>
 
 #include "runtime/base/error.h"
+#include "runtime/base/library.h"
 #include "runtime/base/public_address.h"
 #include "runtime/base/text.h"
 
@@ -29,21 +29,9 @@ struct Curl {
   decltype(&curl_slist_free_all) slist_free_all;
 };
 
-template <typename Function>
-void load_symbol(void* library, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(::dlsym(library, name));
-  if (function == nullptr) fail(Code::unsupported, std::string("libcurl has no ") + name);
-}
-
 const Curl& curl() {
   static const Curl loaded = [] {
-    void* library = nullptr;
-    for (const char* name : {"libcurl.so.4", "libcurl-gnutls.so.4"}) {
-      if (library == nullptr) library = ::dlopen(name, RTLD_NOW | RTLD_LOCAL);
-    }
-    if (library == nullptr) {
-      fail(Code::unsupported, "libcurl is not installed; apt-get install libcurl4");
-    }
+    void* library = load_library({"libcurl.so.4", "libcurl-gnutls.so.4"}, "libcurl4");
     Curl functions{};
     load_symbol(library, "curl_global_init", functions.global_init);
     load_symbol(library, "curl_easy_init", functions.easy_init);

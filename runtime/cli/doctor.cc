@@ -102,16 +102,17 @@ std::vector<Finding> findings() {
     return found;
   }));
   const std::string memory_advice =
-      "'corvid run --no-memory' works without it; a damaged store is made anew when " +
-      paths.memory().string() + " is moved away";
+      "'corvid run --no-memory' works without it; a damaged folder is made anew when " +
+      paths.memory().string() + " is moved away; the server of a [memory] store = postgresql://"
+      " has to run and to take that URL";
   all.push_back(examine("memory", memory_advice, [&] {
     const MemorySettings settings = read_memory_settings(paths);
     memory::MemoryConfig config;
-    config.location = paths.memory().string();
+    config.location = settings.store;
     config.durability = settings.durability;
     const memory::Memory memory(config, memory_ports(paths, settings.embedder));
     const memory::MemoryStats stats = memory.stats();
-    return fmt::format("{} turns in {}, {}; {}", stats.turns, config.location,
+    return fmt::format("{} turns in {}, {}; {}", stats.turns, stats.location,
                        stats.embedder.empty()
                            ? "no vectors (words only)"
                            : fmt::format("{} vectors by {}", stats.vectors, stats.embedder),

@@ -387,7 +387,8 @@ void add_memory(Command& app, CommandContext& context) {
   Command group = app.subcommand("memory", "What is remembered: see, search, erase");
   group.require_subcommand();
   const SharedArguments arguments = std::make_shared<MemoryArguments>();
-  group.option("--store", arguments->store, "Folder of another store");
+  group.option("--store", arguments->store,
+               "Another store: a folder, or postgresql://USER@HOST/DATABASE");
   group.option("-w,--workspace", arguments->workspace, "Only what belongs to this workspace");
   group.option("--embedder", arguments->embedder,
                "built-in, none (words only), or a table of token vectors; default: the"

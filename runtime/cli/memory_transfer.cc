@@ -120,7 +120,7 @@ OpenedMemory::OpenedMemory(const MemoryArguments& arguments) {
                                             : std::filesystem::path(arguments.workspace);
   std::error_code error;
   const std::filesystem::path canonical = std::filesystem::canonical(project, error);
-  config.location = arguments.store.empty() ? paths.memory().string() : arguments.store;
+  config.location = arguments.store.empty() ? settings.store : arguments.store;
   config.durability = settings.durability;
   config.scope.tenant = arguments.tenant;
   config.scope.user = arguments.user;

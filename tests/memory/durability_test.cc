@@ -1,6 +1,5 @@
 #include <catch2/catch.hpp>
 #include <signal.h>
-#include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,8 +19,8 @@ using namespace corvid::memory::testing;
 namespace {
 
 // Writes turns until it is killed; tells each number that was acknowledged.
-[[noreturn]] void write_for_ever(const std::filesystem::path& folder, int pipe_end, int start) {
-  Memory memory(in_folder(folder));
+[[noreturn]] void write_for_ever(const MemoryConfig& config, int pipe_end, int start) {
+  Memory memory(config);
   for (int i = start;; ++i) {
     memory.remember(said("s", "Ann", "acknowledged number " + std::to_string(i)));
     if (write(pipe_end, &i, sizeof i) != sizeof i) _exit(1);
@@ -35,13 +34,6 @@ int last_acknowledged(int pipe_end) {
   return last;
 }
 
-void run_sql(const std::filesystem::path& file, const char* sql) {
-  sqlite3* db = nullptr;
-  REQUIRE(sqlite3_open(file.c_str(), &db) == SQLITE_OK);
-  REQUIRE(sqlite3_exec(db, sql, nullptr, nullptr, nullptr) == SQLITE_OK);
-  sqlite3_close(db);
-}
-
 Code code_of_opening(const std::filesystem::path& folder) {
   try {
     const Memory memory(in_folder(folder));
@@ -53,6 +45,7 @@ Code code_of_opening(const std::filesystem::path& folder) {
 
 void kill_writers(int rounds) {
   const TempDir folder;
+  const MemoryConfig config = in_folder(folder.path());
   const unsigned seed = std::random_device{}();
   INFO("seed " << seed);
   std::mt19937 random(seed);
@@ -62,7 +55,7 @@ void kill_writers(int rounds) {
     REQUIRE(pipe(ends) == 0);
     const pid_t child = fork();
     REQUIRE(child >= 0);
-    if (child == 0) write_for_ever(folder.path(), ends[1], written);
+    if (child == 0) write_for_ever(config, ends[1], written);
     close(ends[1]);
     int first = 0;
     REQUIRE(read(ends[0], &first, sizeof first) == sizeof first);
@@ -71,7 +64,7 @@ void kill_writers(int rounds) {
     waitpid(child, nullptr, 0);
     const int last = std::max(first, last_acknowledged(ends[0]));
     close(ends[0]);
-    const Memory memory(in_folder(folder.path()));
+    const Memory memory(config);
     REQUIRE(memory.stats().turns >= last + 1);
     // One may be there that was not acknowledged any more.
     REQUIRE(memory.stats().turns <= last + 2);
@@ -158,22 +151,22 @@ TEST_CASE("8 writers and 8 readers share one store for a minute", "[.long]") {
   share_store({.writers = 8, .readers = 8, .seconds = 60});
 }
 
-TEST_CASE("A store of a newer format is refused and left as it was") {
+TEST_CASE("A store of a newer format is refused and left as it was", "[sqlite]") {
   const TempDir folder;
   { Memory(in_folder(folder.path())).remember(said("s", "Ann", "hello there")); }
-  run_sql(folder.path() / "store" / "memory.db", "PRAGMA user_version = 99");
+  run_sql(folder.path(), "PRAGMA user_version = 99");
   CHECK(code_of_opening(folder.path()) == Code::unsupported);
-  run_sql(folder.path() / "store" / "memory.db", "PRAGMA user_version = 4");
+  run_sql(folder.path(), "PRAGMA user_version = 4");
   CHECK(Memory(in_folder(folder.path())).stats().turns == 1);
 }
 
-TEST_CASE("A damaged or foreign file gives one clear error") {
+TEST_CASE("A damaged or foreign file gives one clear error", "[sqlite]") {
   const TempDir folder;
   std::filesystem::create_directories(folder.path() / "store");
   write_file_atomic(folder.path() / "store" / "memory.db", std::string(8192, 'x'));
   CHECK(code_of_opening(folder.path()) == Code::corrupt);
   std::filesystem::remove(folder.path() / "store" / "memory.db");
-  run_sql(folder.path() / "store" / "memory.db", "CREATE TABLE foreign_table(x)");
+  run_sql(folder.path(), "CREATE TABLE foreign_table(x)");
   CHECK(code_of_opening(folder.path()) == Code::corrupt);
   write_file_atomic(folder.path() / "file", "not a folder");
   MemoryConfig config;
@@ -181,19 +174,19 @@ TEST_CASE("A damaged or foreign file gives one clear error") {
   CHECK_THROWS_AS(Memory(config), Error);
 }
 
-TEST_CASE("verify finds an index that lies and a chain that was changed") {
+TEST_CASE("verify finds an index that lies and a chain that was changed", "[sqlite]") {
   const TempDir folder;
-  const auto file = folder.path() / "store" / "memory.db";
   {
     Memory memory(in_folder(folder.path()));
     memory.remember(said("s", "Ann", "the fox sleeps"));
     memory.remember(said("s", "Ann", "the owl wakes"));
     CHECK(memory.verify().problems.empty());
   }
-  run_sql(file, "INSERT INTO fts_turn(rowid, own) VALUES(77, 'ghost')");
+  run_sql(folder.path(), "INSERT INTO fts_turn(rowid, own) VALUES(77, 'ghost')");
   CHECK(Memory(in_folder(folder.path())).verify().problems.size() == 1);
-  run_sql(file, "INSERT INTO fts_turn(fts_turn, rowid, own) VALUES('delete', 77, 'ghost')");
-  run_sql(file, "UPDATE event SET actor = 'nobody' WHERE id = 1");
+  run_sql(folder.path(),
+          "INSERT INTO fts_turn(fts_turn, rowid, own) VALUES('delete', 77, 'ghost')");
+  run_sql(folder.path(), "UPDATE event SET actor = 'nobody' WHERE id = 1");
   const std::vector<std::string> problems = Memory(in_folder(folder.path())).verify().problems;
   REQUIRE_FALSE(problems.empty());
   CHECK(problems.front().find("events") != std::string::npos);

@@ -1,7 +1,6 @@
 #include "memory/ingest/facts.h"
 
 #include <catch2/catch.hpp>
-#include <sqlite3.h>
 
 #include "memory/memory.h"
 #include "runtime/base/files.h"
@@ -174,11 +173,7 @@ TEST_CASE("Rebuilt equals live, and verify finds a fact that nobody stated") {
   CHECK(before == after);
   CHECK(memory.recall("staging port").context == live);
   CHECK(memory.verify().problems.empty());
-  sqlite3* db = nullptr;
-  REQUIRE(sqlite3_open((folder.path() / "store" / "memory.db").c_str(), &db) == SQLITE_OK);
-  REQUIRE(sqlite3_exec(db, "UPDATE fact SET value = 'ghost' WHERE value = '4711'", nullptr, nullptr,
-                       nullptr) == SQLITE_OK);
-  sqlite3_close(db);
+  run_sql(folder.path(), "UPDATE fact SET value = 'ghost' WHERE value = '4711'");
   CHECK(memory.verify().problems.size() == 1);
   memory.rebuild();
   CHECK(memory.verify().problems.empty());

@@ -80,7 +80,7 @@ std::vector<double> plain_bm25(const Chat& chat, const Window& window,
 TEST_CASE("Windows summed from single turns score as BM25 over windows is defined") {
   const unsigned seed = GENERATE(1u, 2u, 3u);
   const Chat chat = random_chat(seed);
-  const auto store = make_store("sqlite", ":memory:", Durability::normal);
+  const auto store = make_store(":memory:", Durability::normal);
   const Ports ports;
   Ingest ingest(*store, ports, {});
   ingest.remember(chat.turns, "agent", "append");

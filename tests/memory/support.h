@@ -1,8 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -31,28 +29,14 @@ inline NewTurn by_role(const std::string& session, const std::string& role,
   return turn;
 }
 
-inline MemoryConfig in_memory() {
-  MemoryConfig config;
-  config.location = ":memory:";
-  return config;
-}
-
-inline MemoryConfig in_folder(const std::filesystem::path& folder) {
-  MemoryConfig config;
-  config.location = (folder / "store").string();
-  config.durability = Durability::normal;
-  return config;
-}
-
-inline std::string all_bytes_below(const std::filesystem::path& folder) {
-  std::string bytes;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-    if (!entry.is_regular_file()) continue;
-    std::ifstream file(entry.path(), std::ios::binary);
-    bytes.append(std::istreambuf_iterator<char>(file), {});
-  }
-  return bytes;
-}
+// A new store that nobody else sees; of which kind, says CORVID_TEST_STORE.
+MemoryConfig in_memory();
+// The store that belongs to a folder of a test; opening it again gives the same one.
+MemoryConfig in_folder(const std::filesystem::path& folder);
+// All bytes of the files of that store.
+std::string all_bytes_below(const std::filesystem::path& folder);
+// Changes that store behind its back.
+void run_sql(const std::filesystem::path& folder, const std::string& sql);
 
 inline std::vector<std::string> texts(const Recall& recall) {
   std::vector<std::string> out;

@@ -41,6 +41,9 @@ TEST_CASE("Memory's settings come from [memory] of config.toml") {
       read("[memory]\nembedder = \"none\"\ndurability = \"normal\"\n");
   CHECK(settings.embedder == "none");
   CHECK(settings.durability == memory::Durability::normal);
+  CHECK(read("[memory]\nstore = \"postgresql://a@b/c\"\n").store == "postgresql://a@b/c");
+  CHECK(read("[memory]\nstore = \"/srv/memory\"\n").store == "/srv/memory");
+  CHECK(read("[memory]\nembedder = \"none\"\n").store == Paths().memory().string());
 }
 
 TEST_CASE("What is wrong in config.toml is named with its line") {
@@ -48,6 +51,9 @@ TEST_CASE("What is wrong in config.toml is named with its line") {
   CHECK(error_of("[memory]\nembeder = \"none\"\n").find("embedder =") != std::string::npos);
   CHECK(error_of("\nmemory = 1\n").find("line 2") != std::string::npos);
   CHECK(error_of("[memory]\ndurability = \"perhaps\"\n").find("\"normal\"") != std::string::npos);
+  const std::string relative = error_of("[memory]\nstore = \"mysql://a:secret@b\"\n");
+  CHECK(relative.find("absolute folder") != std::string::npos);
+  CHECK(relative.find("secret") == std::string::npos);
   CHECK(error_of("[memory]\nembedder = 1\n").find("line 2") != std::string::npos);
   CHECK(error_of("[memory\n").find("line 1") != std::string::npos);
 }

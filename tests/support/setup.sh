@@ -4,17 +4,26 @@
 # No ccache: it makes the first build a tenth longer. Where it is installed, it is used.
 packages=(g++ cmake ninja-build mold pkg-config git python3 ca-certificates
   nlohmann-json3-dev catch2 libcli11-dev libspdlog-dev libfmt-dev libpcre2-dev
-  libcurl4-openssl-dev libtomlplusplus-dev libvalijson-dev libgit2-dev libseccomp-dev libzstd-dev libsqlite3-dev libedit-dev)
+  libcurl4-openssl-dev libtomlplusplus-dev libvalijson-dev libgit2-dev libseccomp-dev libzstd-dev libsqlite3-dev libedit-dev
+  libpq-dev)
+# Only tests need a server: they start a private one.
+test_packages=(postgresql-15)
 
 as_root() { if [[ $(id -u) == 0 ]]; then "$@"; else sudo "$@"; fi; }
 
+# install_packages [NAME ...]: the packages above, and these.
 install_packages() {
   local missing=() name
-  for name in "${packages[@]}"; do
+  for name in "${packages[@]}" "$@"; do
     [[ $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) == installed ]] || missing+=("$name")
   done
   [[ ${#missing[@]} -gt 0 ]] || return 0
   echo "installing: ${missing[*]}" >&2
+  if [[ " ${missing[*]}" == *" postgresql"* ]]; then  # without a server that runs from then on
+    as_root mkdir -p /etc/postgresql-common/createcluster.d
+    echo "create_main_cluster = false" |
+      as_root tee /etc/postgresql-common/createcluster.d/corvid.conf >/dev/null
+  fi
   as_root apt-get update -qq
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }

@@ -31,9 +31,16 @@ constexpr Table kTables[] = {
     {"tombstone", "SELECT * FROM tombstone ORDER BY scope_id, content_mac"},
     {"sqlite_sequence", "SELECT name, seq FROM sqlite_sequence ORDER BY name"}};
 
-bool is_column(SqliteDb& db, const std::string& table, const std::string& column) {
-  Statement find(db, "SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2");
-  return find.bind(1, table).bind(2, column).step();
+// Which tenant's a row is, is no part of it: a server's store adds the column by itself.
+constexpr std::string_view kOwnColumn = "tenant_id";
+
+bool is_column(SqlDb& db, const std::string& table, std::string_view column) {
+  Statement none(db, "SELECT * FROM " + table + " LIMIT 0");
+  none.step();
+  for (int i = 0; i < none.column_count(); ++i) {
+    if (none.column_name(i) == column) return column != kOwnColumn;
+  }
+  return false;
 }
 
 void bind(Statement& put, int index, const Json& value, const std::string& column) {
@@ -50,12 +57,14 @@ void bind(Statement& put, int index, const Json& value, const std::string& colum
 
 }  // namespace
 
-void for_each_row(SqliteDb& db, const std::function<void(const Json&)>& visit) {
+void for_each_row(SqlDb& db, const std::function<void(const Json&)>& visit) {
   for (const Table& table : kTables) {
     Statement all(db, table.all);
+    all.in_pages();
     while (all.step()) {
       Json row = Json::object();
       for (int i = 0; i < all.column_count(); ++i) {
+        if (all.column_name(i) == kOwnColumn) continue;
         Json& value = row[std::string(all.column_name(i))];
         if (all.is_integer(i)) {
           value = all.integer(i);
@@ -68,7 +77,7 @@ void for_each_row(SqliteDb& db, const std::function<void(const Json&)>& visit) {
   }
 }
 
-void put_row(SqliteDb& db, const Json& line) {
+void put_row(SqlDb& db, const Json& line) {
   if (!line.is_object() || !line.contains("row") || !line["row"].is_object()) {
     fail(Code::invalid, "no row of a memory");
   }
@@ -86,15 +95,13 @@ void put_row(SqliteDb& db, const Json& line) {
     fail(Code::invalid, "no row of a memory");
   }
   std::string columns;
-  std::string places;
   for (const auto& [column, value] : row.items()) {
     if (!is_column(db, name, column)) {
       fail(Code::invalid, "no column '" + column + "' in '" + name + "'");
     }
     columns += (columns.empty() ? "" : ", ") + column;
-    places += places.empty() ? "?" : ", ?";
   }
-  Statement put(db, "INSERT OR REPLACE INTO " + name + "(" + columns + ") VALUES(" + places + ")");
+  Statement put(db, db.replace(name, columns));
   int index = 0;
   for (const auto& [column, value] : row.items()) bind(put, ++index, value, column);
   put.run();

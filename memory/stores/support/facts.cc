@@ -5,9 +5,11 @@
 namespace corvid::memory {
 namespace {
 
-constexpr const char* kColumns =
-    "SELECT id, scope_id, turn_id, subject, key, value, text, valid_from, closed_at, tier, status,"
-    " superseded_by, deriver FROM fact ";
+constexpr const char* kFactColumns =
+    "id, scope_id, turn_id, subject, key, value, text, valid_from, closed_at, tier, status,"
+    " superseded_by, deriver";
+constexpr const char* kForesightColumns =
+    "id, scope_id, turn_id, kind, subject, text, words, said_at, valid_from, valid_to, deriver";
 
 Fact read_fact(const Statement& row) {
   Fact fact;
@@ -33,55 +35,50 @@ std::vector<Fact> read_all(Statement& find) {
   return facts;
 }
 
-std::string query(const char* rest) { return std::string(kColumns) + rest; }
+std::string query(const std::string& rest) {
+  return std::string("SELECT ") + kFactColumns + " FROM fact " + rest;
+}
 
 }  // namespace
 
-FactId put_fact(SqliteDb& db, const Fact& fact) {
-  Statement put(db,
-                "INSERT OR REPLACE INTO fact(id, scope_id, turn_id, subject, key, value, text,"
-                " valid_from, closed_at, tier, status, superseded_by, deriver)"
-                " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+FactId put_fact(SqlDb& db, const Fact& fact) {
+  Statement put(db, db.replace("fact", kFactColumns) + " RETURNING id");
   fact.id == 0 ? put.bind_null(1) : put.bind(1, fact.id);
   put.bind(2, fact.scope).bind(3, fact.turn).bind(4, fact.subject).bind(5, fact.key);
   put.bind(6, fact.value).bind(7, fact.text).bind(8, to_ms(fact.valid_from));
   fact.closed_at ? put.bind(9, to_ms(*fact.closed_at)) : put.bind_null(9);
   put.bind(10, static_cast<int64_t>(fact.tier)).bind(11, static_cast<int64_t>(fact.status));
-  put.bind(12, fact.superseded_by).bind(13, fact.deriver).run();
-  return fact.id == 0 ? db.last_id() : fact.id;
+  put.bind(12, fact.superseded_by).bind(13, fact.deriver).step();
+  return put.integer(0);
 }
 
-std::optional<Fact> find_fact(SqliteDb& db, FactId id) {
+std::optional<Fact> find_fact(SqlDb& db, FactId id) {
   Statement find(db, query("WHERE id = ?"));
   if (!find.bind(1, id).step()) return std::nullopt;
   return read_fact(find);
 }
 
-std::vector<Fact> find_facts(SqliteDb& db, const std::string& scopes, int limit) {
-  Statement find(db, query("WHERE scope_id IN (SELECT value FROM json_each(?1))"
-                           " ORDER BY id LIMIT ?2"));
-  find.bind(1, "[" + scopes + "]").bind(2, limit);
+std::vector<Fact> find_facts(SqlDb& db, std::span<const ScopeId> scopes, int limit) {
+  Statement find(db, query("WHERE " + db.among("scope_id", 1) + " ORDER BY id LIMIT ?2"));
+  find.bind_ids(1, scopes).bind(2, limit);
   return read_all(find);
 }
 
-std::vector<Fact> facts_of_turn(SqliteDb& db, TurnId id) {
+std::vector<Fact> facts_of_turn(SqlDb& db, TurnId id) {
   Statement find(db, query("WHERE turn_id = ? ORDER BY id"));
   find.bind(1, id);
   return read_all(find);
 }
 
-std::vector<Fact> find_rivals(SqliteDb& db, const Fact& fact) {
+std::vector<Fact> find_rivals(SqlDb& db, const Fact& fact) {
   Statement find(db, query("WHERE scope_id = ? AND subject = ? AND key = ?"
                            " ORDER BY valid_from, turn_id, id"));
   find.bind(1, fact.scope).bind(2, fact.subject).bind(3, fact.key);
   return read_all(find);
 }
 
-void put_foresight(SqliteDb& db, const Foresight& foresight) {
-  Statement put(db,
-                "INSERT OR REPLACE INTO foresight(id, scope_id, turn_id, kind, subject, text,"
-                " words, said_at, valid_from, valid_to, deriver)"
-                " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+void put_foresight(SqlDb& db, const Foresight& foresight) {
+  Statement put(db, db.replace("foresight", kForesightColumns));
   foresight.id == 0 ? put.bind_null(1) : put.bind(1, foresight.id);
   put.bind(2, foresight.scope).bind(3, foresight.turn);
   put.bind(4, static_cast<int64_t>(foresight.kind)).bind(5, foresight.subject);
@@ -91,12 +88,10 @@ void put_foresight(SqliteDb& db, const Foresight& foresight) {
   put.bind(11, foresight.deriver).run();
 }
 
-std::vector<Foresight> find_foresights(SqliteDb& db, const std::string& scopes) {
-  Statement find(db,
-                 "SELECT id, scope_id, turn_id, kind, subject, text, words, said_at, valid_from,"
-                 " valid_to, deriver FROM foresight WHERE scope_id IN"
-                 " (SELECT value FROM json_each(?1)) ORDER BY said_at, turn_id, id");
-  find.bind(1, "[" + scopes + "]");
+std::vector<Foresight> find_foresights(SqlDb& db, std::span<const ScopeId> scopes) {
+  Statement find(db, std::string("SELECT ") + kForesightColumns + " FROM foresight WHERE " +
+                         db.among("scope_id", 1) + " ORDER BY said_at, turn_id, id");
+  find.bind_ids(1, scopes);
   std::vector<Foresight> found;
   while (find.step()) {
     const auto time = [&](int column) {

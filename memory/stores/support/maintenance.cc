@@ -5,7 +5,7 @@
 
 namespace corvid::memory {
 
-void make_index_anew(SqliteDb& db) {
+void make_index_anew(SqlDb& db) {
   db.execute("INSERT INTO fts_turn(fts_turn) VALUES('delete-all')");
   static const std::string kSql = std::string("SELECT ") + kTurnColumns + "ORDER BY t.id";
   Statement all(db, kSql);
@@ -16,7 +16,7 @@ void make_index_anew(SqliteDb& db) {
   }
 }
 
-void check_pages(SqliteDb& db, std::vector<std::string>& problems) {
+void check_pages(SqlDb& db, std::vector<std::string>& problems) {
   Statement pages(db, "PRAGMA integrity_check(20)");
   while (pages.step()) {
     if (pages.text(0) != "ok") problems.push_back("pages: " + std::string(pages.text(0)));
@@ -25,7 +25,7 @@ void check_pages(SqliteDb& db, std::vector<std::string>& problems) {
   while (keys.step()) problems.push_back("keys: a row of " + std::string(keys.text(0)));
 }
 
-void check_rows(SqliteDb& db, std::vector<std::string>& problems) {
+void check_rows(SqlDb& db, std::vector<std::string>& problems) {
   Statement orphans(db,
                     "SELECT id FROM segment WHERE id NOT IN (SELECT derived_id FROM source WHERE"
                     " derived_kind = 'cell')");
@@ -45,7 +45,7 @@ void check_rows(SqliteDb& db, std::vector<std::string>& problems) {
   }
 }
 
-void check_index(SqliteDb& db, std::vector<std::string>& problems) {
+void check_index(SqlDb& db, std::vector<std::string>& problems) {
   db.execute(
       "DROP TABLE IF EXISTS temp.fts_check;"
       "CREATE VIRTUAL TABLE temp.fts_check USING fts5(own, content='', columnsize=0,"

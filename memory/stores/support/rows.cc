@@ -60,7 +60,7 @@ Turn read_turn(const Statement& row) {
   return turn;
 }
 
-MemCell read_cell(const Statement& row, SqliteDb& db) {
+MemCell read_cell(const Statement& row, SqlDb& db) {
   MemCell cell;
   cell.id = row.integer(0);
   cell.scope = row.integer(1);

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "memory/stores/support/sqlite_db.h"
+#include "memory/stores/support/sql.h"
 #include "memory/types.h"
 
 namespace corvid::memory {
@@ -21,7 +21,7 @@ Turn read_turn(const Statement& row);
 inline constexpr const char* kCellColumns =
     "SELECT c.id, c.scope_id, c.session_id, s.name, c.opened_at, c.closed_at, c.reason, c.title,"
     " c.episode, c.deriver, c.tokens FROM segment c JOIN session s ON s.id = c.session_id ";
-MemCell read_cell(const Statement& row, SqliteDb& db);
+MemCell read_cell(const Statement& row, SqlDb& db);
 
 // id, at, actor, op, kind, first_id, last_id, reason.
 Event read_event(const Statement& row);

@@ -106,7 +106,7 @@ constexpr std::array<const char*, kStoreFormat> kMigrations = {kFormat1, kFormat
 
 }  // namespace
 
-void prepare_schema(SqliteDb& db, const std::string& location) {
+void prepare_schema(SqlDb& db, const std::string& location) {
   int64_t format = db.number("PRAGMA user_version");
   if (format == kStoreFormat) return;
   Transaction transaction(db);

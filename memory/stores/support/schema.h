@@ -1,6 +1,6 @@
 #pragma once
 
-#include "memory/stores/support/sqlite_db.h"
+#include "memory/stores/support/sql.h"
 
 namespace corvid::memory {
 
@@ -8,6 +8,6 @@ inline constexpr int kStoreFormat = 4;
 
 // Makes the tables of an empty file, migrates older formats in one transaction; throws unsupported
 // for a newer one and corrupt for a database that is not a memory store.
-void prepare_schema(SqliteDb& db, const std::string& location);
+void prepare_schema(SqlDb& db, const std::string& location);
 
 }  // namespace corvid::memory

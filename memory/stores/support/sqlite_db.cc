@@ -22,21 +22,20 @@ void count_hits(const Fts5ExtensionApi* api, Fts5Context* fts, sqlite3_context* 
   }
 }
 
-int add_count_function(sqlite3* db) {
-  sqlite3_stmt* statement = nullptr;
-  fts5_api* api = nullptr;
-  int code = sqlite3_prepare_v2(db, "SELECT fts5(?1)", -1, &statement, nullptr);
-  if (code != SQLITE_OK) return code;
-  sqlite3_bind_pointer(statement, 1, static_cast<void*>(&api), "fts5_api_ptr", nullptr);
-  sqlite3_step(statement);
-  code = sqlite3_finalize(statement);
-  if (code != SQLITE_OK || api == nullptr) return SQLITE_ERROR;
-  return api->xCreateFunction(api, "corvid_count", nullptr, count_hits, nullptr);
-}
-
 }  // namespace
 
-Statement::Statement(SqliteDb& db, std::string_view sql) : db_(db) {
+fts5_api* find_fts5(sqlite3* db) {
+  sqlite3_stmt* statement = nullptr;
+  fts5_api* api = nullptr;
+  if (sqlite3_prepare_v2(db, "SELECT fts5(?1)", -1, &statement, nullptr) != SQLITE_OK) {
+    return nullptr;
+  }
+  sqlite3_bind_pointer(statement, 1, static_cast<void*>(&api), "fts5_api_ptr", nullptr);
+  sqlite3_step(statement);
+  return sqlite3_finalize(statement) == SQLITE_OK ? api : nullptr;
+}
+
+SqliteStatement::SqliteStatement(SqliteDb& db, std::string_view sql) : db_(db) {
   auto place = db.idle_.find(sql);
   if (place != db.idle_.end() && !place->second.empty()) {
     raw_ = place->second.back();
@@ -48,74 +47,65 @@ Statement::Statement(SqliteDb& db, std::string_view sql) : db_(db) {
   if (code != SQLITE_OK) db.raise(code, "prepare");
 }
 
-Statement::~Statement() {
+SqliteStatement::~SqliteStatement() {
   sqlite3_reset(raw_);
   sqlite3_clear_bindings(raw_);
   db_.idle_[sqlite3_sql(raw_)].push_back(raw_);
 }
 
-Statement& Statement::bind(int index, int64_t value) {
+void SqliteStatement::bind(int index, int64_t value) {
   CHECK(sqlite3_bind_int64(raw_, index, value) == SQLITE_OK);
-  return *this;
 }
 
-Statement& Statement::bind(int index, std::string_view text) {
+void SqliteStatement::bind(int index, std::string_view text) {
   const char* data = text.data() == nullptr ? "" : text.data();
   const int code = sqlite3_bind_text64(raw_, index, data, text.size(), SQLITE_TRANSIENT,
                                        SQLITE_UTF8);
   if (code != SQLITE_OK) db_.raise(code, "bind");
-  return *this;
 }
 
-Statement& Statement::bind(int index, std::span<const int8_t> bytes) {
+void SqliteStatement::bind(int index, std::span<const int8_t> bytes) {
   // No pointer at all would bind NULL.
   const void* data = bytes.empty() ? static_cast<const void*>("") : bytes.data();
   const int code = sqlite3_bind_blob64(raw_, index, data, bytes.size(), SQLITE_TRANSIENT);
   if (code != SQLITE_OK) db_.raise(code, "bind");
-  return *this;
 }
 
-Statement& Statement::bind_null(int index) {
+void SqliteStatement::bind_null(int index) {
   CHECK(sqlite3_bind_null(raw_, index) == SQLITE_OK);
-  return *this;
 }
 
-bool Statement::step() {
+bool SqliteStatement::step() {
   const int code = sqlite3_step(raw_);
   if (code == SQLITE_ROW) return true;
   if (code != SQLITE_DONE) db_.raise(code, sqlite3_sql(raw_));
   return false;
 }
 
-void Statement::run() {
-  while (step()) {
-  }
-}
+int64_t SqliteStatement::integer(int column) const { return sqlite3_column_int64(raw_, column); }
 
-int64_t Statement::integer(int column) const { return sqlite3_column_int64(raw_, column); }
-
-std::string_view Statement::text(int column) const {
+std::string_view SqliteStatement::text(int column) const {
   const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(raw_, column));
   if (data == nullptr) return {};
   return {data, static_cast<size_t>(sqlite3_column_bytes(raw_, column))};
 }
 
-std::span<const int8_t> Statement::bytes(int column) const {
+std::span<const int8_t> SqliteStatement::bytes(int column) const {
   const auto* data = static_cast<const int8_t*>(sqlite3_column_blob(raw_, column));
   return {data, static_cast<size_t>(sqlite3_column_bytes(raw_, column))};
 }
 
-bool Statement::is_null(int column) const {
+bool SqliteStatement::is_null(int column) const {
   return sqlite3_column_type(raw_, column) == SQLITE_NULL;
 }
 
-bool Statement::is_integer(int column) const {
+bool SqliteStatement::is_integer(int column) const {
   return sqlite3_column_type(raw_, column) == SQLITE_INTEGER;
 }
 
-int Statement::column_count() const { return sqlite3_column_count(raw_); }
+int SqliteStatement::column_count() const { return sqlite3_column_count(raw_); }
 
-std::string_view Statement::column_name(int column) const {
+std::string_view SqliteStatement::column_name(int column) const {
   return sqlite3_column_name(raw_, column);
 }
 
@@ -137,7 +127,10 @@ SqliteDb::SqliteDb(const std::string& path, bool sync_full) : path_(path) {
       "PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;"
       "PRAGMA journal_mode = WAL;");
   execute(sync_full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
-  const int added = add_count_function(raw_);
+  fts5_api* const api = find_fts5(raw_);
+  const int added = api == nullptr ? SQLITE_ERROR
+                                   : api->xCreateFunction(api, "corvid_count", nullptr,
+                                                          count_hits, nullptr);
   if (added != SQLITE_OK) raise(added, "FTS5");
   static_cast<void>(guard.release());
 }
@@ -162,16 +155,9 @@ bool SqliteDb::try_execute(const std::string& sql) {
 }
 
 bool SqliteDb::try_empty_wal() {
-  Statement statement(*this, "PRAGMA wal_checkpoint(TRUNCATE)");
+  SqliteStatement statement(*this, "PRAGMA wal_checkpoint(TRUNCATE)");
   return !statement.step() || statement.integer(0) == 0;
 }
-
-int64_t SqliteDb::number(std::string_view sql) {
-  Statement statement(*this, sql);
-  return statement.step() ? statement.integer(0) : 0;
-}
-
-int64_t SqliteDb::last_id() const { return sqlite3_last_insert_rowid(raw_); }
 
 void SqliteDb::roll_back() noexcept {
   if (sqlite3_get_autocommit(raw_) == 0) {
@@ -195,17 +181,6 @@ void SqliteDb::raise(int code, std::string_view doing) const {
     default:
       fail(Code::io, "memory store " + path_ + ": " + detail);
   }
-}
-
-Transaction::Transaction(SqliteDb& db) : db_(db) { db.execute("BEGIN IMMEDIATE"); }
-
-Transaction::~Transaction() {
-  if (!is_done_) db_.roll_back();
-}
-
-void Transaction::commit() {
-  db_.execute("COMMIT");
-  is_done_ = true;
 }
 
 }  // namespace corvid::memory

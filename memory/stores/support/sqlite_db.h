@@ -2,12 +2,12 @@
 
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+struct fts5_api;
 struct sqlite3;
 struct sqlite3_stmt;
 
@@ -15,22 +15,20 @@ namespace corvid::memory {
 
 class SqliteDb;
 
-// A prepared statement on loan: reset and given back at the end of its life. Parameters count from
-// 1, columns from 0.
-class Statement {
+// A prepared statement on loan: reset and given back at the end of its life. See Statement.
+class SqliteStatement {
  public:
-  Statement(SqliteDb& db, std::string_view sql);
-  ~Statement();
-  Statement(const Statement&) = delete;
-  Statement& operator=(const Statement&) = delete;
+  SqliteStatement(SqliteDb& db, std::string_view sql);
+  ~SqliteStatement();
+  SqliteStatement(const SqliteStatement&) = delete;
+  SqliteStatement& operator=(const SqliteStatement&) = delete;
 
-  Statement& bind(int index, int64_t value);
-  Statement& bind(int index, std::string_view text);
-  Statement& bind(int index, std::span<const int8_t> bytes);
-  Statement& bind_null(int index);
+  void bind(int index, int64_t value);
+  void bind(int index, std::string_view text);
+  void bind(int index, std::span<const int8_t> bytes);
+  void bind_null(int index);
 
-  bool step();  // true: there is a row
-  void run();   // for statements without rows
+  bool step();
 
   int64_t integer(int column) const;
   std::string_view text(int column) const;  // valid until the next step
@@ -55,8 +53,8 @@ class SqliteDb {
   SqliteDb& operator=(const SqliteDb&) = delete;
 
   void execute(const std::string& sql);
-  int64_t number(std::string_view sql);  // first column of the first row, 0 without one
-  int64_t last_id() const;
+  void begin() { execute("BEGIN IMMEDIATE"); }
+  void commit() { execute("COMMIT"); }
   void roll_back() noexcept;
   // False when another connection is in the way.
   bool try_execute(const std::string& sql);
@@ -65,25 +63,14 @@ class SqliteDb {
   [[noreturn]] void raise(int code, std::string_view doing) const;
 
  private:
-  friend class Statement;
+  friend class SqliteStatement;
 
   std::string path_;
   sqlite3* raw_ = nullptr;
   std::map<std::string, std::vector<sqlite3_stmt*>, std::less<>> idle_;
 };
 
-// BEGIN IMMEDIATE until commit(); rolled back when it ends without.
-class Transaction {
- public:
-  explicit Transaction(SqliteDb& db);
-  ~Transaction();
-  Transaction(const Transaction&) = delete;
-  Transaction& operator=(const Transaction&) = delete;
-  void commit();
-
- private:
-  SqliteDb& db_;
-  bool is_done_ = false;
-};
+// The full-text extension of a connection, null where it lacks it.
+fts5_api* find_fts5(sqlite3* db);
 
 }  // namespace corvid::memory

@@ -1,29 +1,35 @@
 #include "memory/stores/support/vectors.h"
 
 namespace corvid::memory {
+namespace {
 
-void put_vector(SqliteDb& db, TurnId turn, std::string_view embedder,
-                std::span<const int8_t> vector) {
-  Statement name(db, "INSERT OR IGNORE INTO embedder(name) VALUES(?)");
-  name.bind(1, embedder).run();
-  Statement put(db,
-                "INSERT OR REPLACE INTO embedding(embedder_id, turn_id, vector)"
-                " SELECT id, ?2, ?3 FROM embedder WHERE name = ?1");
-  put.bind(1, embedder).bind(2, turn).bind(3, vector).run();
+int64_t embedder_id(SqlDb& db, std::string_view embedder) {
+  Statement find(db, "SELECT id FROM embedder WHERE name = ?");
+  if (find.bind(1, embedder).step()) return find.integer(0);
+  Statement add(db, "INSERT INTO embedder(name) VALUES(?) RETURNING id");
+  add.bind(1, embedder).step();
+  return add.integer(0);
 }
 
-void for_each_vector(SqliteDb& db, const VectorQuery& query,
+}  // namespace
+
+void put_vector(SqlDb& db, TurnId turn, std::string_view embedder,
+                std::span<const int8_t> vector) {
+  Statement put(db, db.replace("embedding", "embedder_id, turn_id, vector"));
+  put.bind(1, embedder_id(db, embedder)).bind(2, turn).bind(3, vector).run();
+}
+
+void for_each_vector(SqlDb& db, const VectorQuery& query,
                      const std::function<void(TurnId, std::span<const int8_t>)>& visit) {
   Statement find(db,
                  "SELECT e.turn_id, e.vector FROM embedding e JOIN turn t ON t.id = e.turn_id"
                  " WHERE e.embedder_id = (SELECT id FROM embedder WHERE name = ?1)"
-                 " AND e.turn_id > ?2 AND t.scope_id IN (SELECT value FROM json_each(?3))"
-                 " ORDER BY e.turn_id");
-  find.bind(1, query.embedder).bind(2, query.after).bind(3, "[" + query.scopes + "]");
+                 " AND e.turn_id > ?2 AND " + db.among("t.scope_id", 3) + " ORDER BY e.turn_id");
+  find.bind(1, query.embedder).bind(2, query.after).bind_ids(3, query.scopes).in_pages();
   while (find.step()) visit(find.integer(0), find.bytes(1));
 }
 
-std::vector<TurnId> without_vector(SqliteDb& db, std::string_view embedder, int limit) {
+std::vector<TurnId> without_vector(SqlDb& db, std::string_view embedder, int limit) {
   Statement find(db,
                  "SELECT id FROM turn WHERE NOT EXISTS (SELECT 1 FROM embedding e WHERE"
                  " e.turn_id = turn.id AND e.embedder_id ="
