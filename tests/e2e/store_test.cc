@@ -87,3 +87,30 @@ TEST_CASE("the memory commands work on a server's store as on a folder's") {
     CHECK(said.find("s3cr3t") == std::string::npos);
   }
 }
+
+TEST_CASE("runs remember and recall in the configured store on a server, until it is forgotten") {
+  if (!sandbox_works()) return;
+  PostgresServer* server = PostgresServer::get();
+  if (server == nullptr) {
+    WARN("SKIP: " << PostgresServer::missing());
+    return;
+  }
+  const Scene scene;
+  server->make_database("runs");
+  put(scene.root() / "config" / "corvid" / "config.toml",
+      "[memory]\nstore = \"" + server->url("runs") + "\"\n");
+  const std::string secret = "quixotic-4711";
+  const std::string model = scene.script({call("finish", {{"summary", "noted"}})});
+  const auto run = [&](const std::string& task) {
+    return scene.corvid(
+        {"run", task, "--workspace", scene.workspace().string(), "--model", model, "--json"});
+  };
+  REQUIRE(run("Note for later: the staging server's code name is " + secret + ".").exit_code == 0);
+  CHECK(run("What is the code name of the staging server?").out.find(secret) != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(scene.data() / "memory" / "memory.db"));
+  CHECK(server->bytes_of("runs").find(secret) != std::string::npos);
+  CHECK(scene.corvid({"memory", "forget", "--text", secret, "--yes"}).exit_code == 0);
+  CHECK(scene.files_with(secret).empty());
+  CHECK(server->bytes_of("runs").find(secret) == std::string::npos);
+  CHECK(run("What is the code name of the staging server?").out.find(secret) == std::string::npos);
+}

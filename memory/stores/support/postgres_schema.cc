@@ -111,7 +111,8 @@ CREATE TABLE pause(
 CREATE TABLE word(
   tenant_id int NOT NULL DEFAULT corvid.tenant_id(), turn_id bigint NOT NULL,
   lexemes tsvector NOT NULL, repeats jsonb, PRIMARY KEY(tenant_id, turn_id));
-CREATE INDEX word_lexemes ON word USING gin(lexemes);
+-- A longer list of what is not sorted in yet would be read by every search.
+CREATE INDEX word_lexemes ON word USING gin(lexemes) WITH (gin_pending_list_limit = 256);
 
 -- AUTOINCREMENT: no id is given twice, also after its row was erased.
 CREATE FUNCTION give_id() RETURNS trigger LANGUAGE plpgsql AS $$
