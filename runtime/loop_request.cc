@@ -1,6 +1,7 @@
 #include "runtime/loop_request.h"
 
 #include "runtime/base/error.h"
+#include "tools/edit_candidates.h"
 
 namespace corvid::runtime {
 namespace {
@@ -40,9 +41,9 @@ std::vector<std::string> offered_values(const OfferBasis& basis, const LoopOptio
       if (!is_first && i < options.reserved_choices) continue;
       if (!state.tried.contains(id)) values.push_back(id);
     }
-  } else if (source == "files" || source == "python_files") {
+  } else if (source == "files" || source == "source_files") {
     for (std::string& path : basis.workspace.files()) {
-      if (source == "files" || path.ends_with(".py")) values.push_back(std::move(path));
+      if (source == "files" || tools::has_edits(path)) values.push_back(std::move(path));
     }
   } else if (source != "none") {
     fail(Code::invalid, "'" + name + "' is offered from unknown '" + source + "'");

@@ -29,10 +29,10 @@ ModelProfile parse_profile(std::string_view json) {
     fail(Code::corrupt, "corvid.profile: 'attempts' must be 1 to 4096");
   }
   for (const auto& [argument, source] : profile.offered) {
-    if (source != "check" && source != "python_files" && source != "files" && source != "choices" &&
+    if (source != "check" && source != "source_files" && source != "files" && source != "choices" &&
         source != "none") {
       fail(Code::corrupt, "corvid.profile: offered '" + argument + "' is drawn from '" + source +
-                              "'; known: check python_files files choices none");
+                              "'; known: check source_files files choices none");
     }
   }
   return profile;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "runtime/base/error.h"
+#include "tools/edit_candidates.h"
 #include "tools/toolbox.h"
 
 namespace corvid::runtime {
@@ -22,13 +23,11 @@ void refuse_beyond_profile(const Provider& provider, const std::string& check_co
          provider.describe() +
              " repairs under a check: name the command that must pass with --verify" + other);
   }
-  if (!needs("python_files")) return;
+  if (!needs("source_files")) return;
   const std::vector<std::string> files = workspace.files();
-  const bool has_python = std::any_of(
-      files.begin(), files.end(), [](const std::string& path) { return path.ends_with(".py"); });
-  if (has_python) return;
-  fail(Code::invalid, provider.describe() + " repairs Python, and there are no Python files in " +
-                          workspace.root().string() + other);
+  if (std::any_of(files.begin(), files.end(), tools::has_edits)) return;
+  fail(Code::invalid, provider.describe() + " repairs Python, C and C++, and there are no such "
+                          "files in " + workspace.root().string() + other);
 }
 
 std::vector<std::string> offered_tools(const ModelProfile& profile, bool has_person) {

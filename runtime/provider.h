@@ -30,8 +30,8 @@ struct ModelProfile {
   std::string system;              // system text; empty: Corvid's own
   std::vector<std::string> tools;  // empty: all
   bool calls_required = false;     // each turn is exactly one call
-  // "tool.argument" -> what its values are drawn from: "check" (the check command), "python_files",
-  // "files", "choices", or "none" (never given).
+  // "tool.argument" -> what its values are drawn from: "check" (the check command), "source_files"
+  // (of languages that suggest_edits knows), "files", "choices", or "none" (never given).
   std::map<std::string, std::string> offered;
   std::map<std::string, std::vector<std::string>> omit;  // arguments that the model is not shown
   int64_t tool_output_bytes = 0;                         // 0: the harness's own limit

@@ -12,7 +12,9 @@
 #include "runtime/base/files.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
+#include "tools/c_trace.h"
 #include "tools/check_programs.h"
+#include "tools/edit_candidates.h"
 #include "tools/python_trace.h"
 
 namespace corvid::runtime {
@@ -21,6 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kOutputBytesKept = 64 << 10;
+constexpr std::chrono::seconds kCollectTimeMax{30};  // to read what a traced check left
 
 // A file of a snapshot against what is there now.
 bool differs(const SnapshotStore& store, const SnapshotEntry& entry, const fs::path& path) {
@@ -111,6 +114,17 @@ std::vector<std::string> programs_and_modules(std::string_view command) {
   }
   end_word();
   return found;
+}
+
+// Takes PATH out of a profile's environment.
+std::string take_path(sandbox::Profile& profile) {
+  std::string path = "/usr/local/bin:/usr/bin:/bin";
+  std::erase_if(profile.environment, [&](const std::string& variable) {
+    if (!variable.starts_with("PATH=")) return false;
+    path = variable.substr(5);
+    return true;
+  });
+  return path;
 }
 
 }  // namespace
@@ -205,20 +219,27 @@ Checker::Checker(sandbox::Sandbox& sandbox, CheckerOptions options, const Snapsh
                                     });
 }
 
-CheckRan Checker::run_in(const fs::path& root, const tools::Workspace& workspace,
-                         const std::string& purpose, const sandbox::Profile& base,
-                         std::stop_token stop) const {
+sandbox::Outcome Checker::run_shell(const fs::path& root, const tools::Workspace& workspace,
+                                    const std::string& text, const sandbox::Profile& base,
+                                    std::stop_token stop) const {
   sandbox::Profile profile = base;
   profile.write_roots.push_back(workspace.shown_as());
   profile = show_at(std::move(profile), root, workspace.shown_as());
   // Byte code of an earlier state must not stand in for the source that is checked.
   profile.environment.emplace_back("PYTHONDONTWRITEBYTECODE=1");
   sandbox::Command command;
-  command.argv = {"/bin/sh", "-c", options_.command};
+  command.argv = {"/bin/sh", "-c", text};
   command.cwd = workspace.shown_as();
-  const auto begin = std::chrono::steady_clock::now();
   const sandbox::Outcome outcome = sandbox_.run(command, profile, stop);
   if (outcome.cancelled) fail(Code::cancelled, "the check was cancelled");
+  return outcome;
+}
+
+CheckRan Checker::run_in(const fs::path& root, const tools::Workspace& workspace,
+                         const std::string& purpose, const sandbox::Profile& base,
+                         std::stop_token stop) const {
+  const auto begin = std::chrono::steady_clock::now();
+  const sandbox::Outcome outcome = run_shell(root, workspace, options_.command, base, stop);
   CheckRan run;
   run.purpose = purpose;
   run.command = options_.command;
@@ -311,6 +332,19 @@ CheckResult Checker::verify(const tools::Workspace& workspace, std::stop_token s
   return result;
 }
 
+// What an earlier check built is built again by the traced one, with its compilers.
+void Checker::build_anew(const CleanCopy& copy) const {
+  for (const std::string& path : copy.kept()) {
+    const fs::path file = copy.root() / path;
+    std::error_code error;
+    const bool is_made = !start_.files.contains(path) && file.filename() == "CMakeCache.txt";
+    if (is_made) fs::remove(file, error);
+    if (tools::has_edits(path)) {
+      fs::last_write_time(file, fs::file_time_type::clock::now(), error);
+    }
+  }
+}
+
 tools::Evidence Checker::evidence(const tools::Workspace& workspace, const std::string& task,
                                   CheckRan& run, std::stop_token stop) const {
   tools::Evidence evidence;
@@ -323,8 +357,17 @@ tools::Evidence Checker::evidence(const tools::Workspace& workspace, const std::
     profile.time_max = options_.time_max;
     for (const sandbox::Mount& mount : trace.mounts) profile.mounts.push_back(mount);
     for (const std::string& variable : trace.environment) profile.environment.push_back(variable);
+    const tools::CTrace c_trace = tools::prepare_c_trace(trace_folder.path(), take_path(profile));
+    for (const sandbox::Mount& mount : c_trace.mounts) profile.mounts.push_back(mount);
+    for (const std::string& each : c_trace.environment) profile.environment.push_back(each);
+    build_anew(copy);
     run = run_in(copy.root(), workspace, "trace", profile, stop);
     evidence = tools::read_evidence(trace, run.output, run.exit_code, workspace);
+    if (tools::has_c_results(c_trace)) {
+      profile.time_max = std::min<std::chrono::milliseconds>(options_.time_max, kCollectTimeMax);
+      run_shell(copy.root(), workspace, c_trace.collect, profile, stop);
+      tools::add_c_evidence(c_trace, run.exit_code, workspace, evidence);
+    }
     for (std::vector<tools::Frame>& traceback : evidence.tracebacks) {
       std::erase_if(traceback,
                     [this](const auto& frame) { return programs_.contains(frame.path); });

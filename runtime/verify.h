@@ -66,6 +66,11 @@ class Checker {
   std::vector<std::string> changed_tests(const CleanCopy& copy) const;
   // Files that the check reads as its own, and of which no original is kept.
   std::vector<std::string> changed_left_out(const tools::Workspace& workspace) const;
+  void build_anew(const CleanCopy& copy) const;
+  // Runs a shell text in a copy, which the command sees where the workspace is.
+  sandbox::Outcome run_shell(const std::filesystem::path& root, const tools::Workspace& workspace,
+                             const std::string& text, const sandbox::Profile& profile,
+                             std::stop_token stop) const;
   CheckRan run_in(const std::filesystem::path& root, const tools::Workspace& workspace,
                   const std::string& purpose, const sandbox::Profile& profile,
                   std::stop_token stop) const;

@@ -37,13 +37,13 @@ PythonTrace prepare_trace(const std::filesystem::path& folder,
 Evidence read_evidence(const PythonTrace& trace, std::string_view output, int exit_code,
                        const Workspace& workspace);
 
-// Frames of the tracebacks (of Python and as pytest prints them) in a text; only files of the
-// workspace, outermost first.
+// Frames of the tracebacks (of Python and as pytest prints them, of sanitizers) in a text, and the
+// places in C and C++ files that it names; only files of the workspace, outermost first.
 std::vector<std::vector<Frame>> find_tracebacks(std::string_view output,
                                                 const Workspace& workspace);
 
 // Fills mentioned_paths and mentioned_names: paths in `task` that name files of the workspace, and
-// functions, classes and methods (also dotted, "Stats.median") that its Python files define. A
+// functions, classes and methods (also "Stats.median", "Stats::median") that its files define. A
 // plain word counts only where the task marks it as code.
 void find_mentions(std::string_view task, const Workspace& workspace, Evidence& evidence);
 

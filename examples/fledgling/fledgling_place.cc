@@ -15,6 +15,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
 #include "sandbox/sandbox.h"
+#include "tools/c_trace.h"
 #include "tools/edit_candidates.h"
 #include "tools/edits/place.h"
 #include "tools/edits/weights.h"
@@ -116,13 +117,18 @@ void trace(const Task& task) {
   const PythonTrace python = prepare_trace(results.path(), workspace.shown_as());
   sandbox::Profile profile;
   profile.environment = python.environment;
+  const char* path = std::getenv("PATH");
+  const CTrace c_trace = prepare_c_trace(results.path(), path == nullptr ? "/usr/bin" : path);
+  for (const std::string& variable : c_trace.environment) profile.environment.push_back(variable);
   profile.environment.push_back("PYTHONDONTWRITEBYTECODE=1");
   sandbox::Command command;
   command.argv = {"/bin/sh", "-c", json_string(task.record, "check")};
   command.cwd = workspace.root();
   const sandbox::Outcome outcome = sandbox::make_sandbox("none")->run(command, profile, {});
-  const Evidence evidence =
-      read_evidence(python, outcome.output, outcome.exit_code, workspace);
+  Evidence evidence = read_evidence(python, outcome.output, outcome.exit_code, workspace);
+  command.argv = {"/bin/sh", "-c", c_trace.collect};
+  if (has_c_results(c_trace)) sandbox::make_sandbox("none")->run(command, profile, {});
+  add_c_evidence(c_trace, outcome.exit_code, workspace, evidence);
   write_file_atomic(task.evidence, dump_json(to_json(evidence)));
   std::fprintf(stderr, "%s: exit %d, %d failing, %d passing, %zu tracebacks\n", task.id.c_str(),
                outcome.exit_code, evidence.failing_test_count, evidence.passing_test_count,
@@ -132,7 +138,7 @@ void trace(const Task& task) {
 std::vector<SourceFile> sources_of(const Workspace& workspace) {
   std::vector<SourceFile> out;
   for (const std::string& path : workspace.files()) {
-    if (path.ends_with(".py")) out.push_back({path, read_file(workspace.root() / path)});
+    if (has_edits(path)) out.push_back({path, read_file(workspace.root() / path)});
   }
   return out;
 }

@@ -100,5 +100,5 @@ TEST_CASE("the default model says what it needs instead of trying in vain") {
       scene.corvid({"run", "repair it", "--workspace", (scene.root() / "empty").string(),
                     "--verify", "make test"});
   CHECK(without_python.exit_code == 1);
-  CHECK(without_python.err.find("no Python files") != std::string::npos);
+  CHECK(without_python.err.find("no such files") != std::string::npos);
 }

@@ -102,7 +102,7 @@ class SuggestEdits final : public Tool {
     std::vector<SourceFile> sources = sources_of(workspace, path, taken_back);
     if (path.empty()) leave_out_check(context, sources);
     if (sources.empty()) {
-      if (path.empty()) return error_result("there are no Python files");
+      if (path.empty()) return error_result("there are no files of Python, C or C++");
       return error_result(missing_file(workspace, path));
     }
     EditOptions options;
@@ -134,7 +134,7 @@ class SuggestEdits final : public Tool {
 
   const ToolSpec spec_ = {
       "suggest_edits",
-      "Propose one-line repairs of Python code, ranked. Apply one with edit_file {choice}.",
+      "Propose one-line repairs of Python, C or C++, ranked. Apply one with edit_file {choice}.",
       R"({"type":"object","properties":{"path":{"type":"string"},)"
       R"("first_line":{"type":"integer","minimum":1},"last_line":{"type":"integer","minimum":1},)"
       R"("limit":{"type":"integer","minimum":1,"maximum":256}},"additionalProperties":false})"};

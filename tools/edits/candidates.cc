@@ -86,7 +86,7 @@ void Candidates::replace(int first, int last, std::string_view text, Kind kind) 
     if (end == line.size() || line[end] == '#') {
       while (begin > 0 && line[begin - 1] == ' ') --begin;
       if (begin == 0) return;
-    } else if (std::string_view(")]},:").find(line[end]) != std::string_view::npos) {
+    } else if (std::string_view(")]},:;").find(line[end]) != std::string_view::npos) {
       while (begin > 0 && line[begin - 1] == ' ') --begin;
     }
   }
@@ -122,19 +122,25 @@ void Candidates::insert(const Gap& gap, std::string_view text, Kind kind) {
   c.new_first = static_cast<int>(new_ids_.size());
   if (!add_tokens(text, true)) return;
   c.new_last = static_cast<int>(new_ids_.size());
-  c.text = std::string(static_cast<size_t>(gap.column), ' ') + std::string(text);
+  c.text = gap.margin.empty() ? std::string(static_cast<size_t>(gap.column), ' ')
+                              : std::string(gap.margin);
+  c.text += text;
   add(std::move(c));
 }
 
 void Candidates::erase(int statement, Kind kind) {
   const Statement& s = source_.statements()[static_cast<size_t>(statement)];
   if (s.first_line != s.last_line) return;
+  erase_line(s.first_token, std::min(source_.count(), s.last_token + 1), kind);
+}
+
+void Candidates::erase_line(int first, int last, Kind kind) {
   Candidate c;
   c.kind = kind;
   c.operation = Operation::erase;
-  c.line = s.first_line;
-  c.first = s.first_token;
-  c.last = std::min(source_.count(), s.last_token + 1);
+  c.line = source_.token(first).line;
+  c.first = first;
+  c.last = last;
   c.new_first = c.new_last = static_cast<int>(new_ids_.size());
   add(std::move(c));
 }
@@ -197,6 +203,25 @@ std::vector<int> steps_of(const Source& source, int first) {
 bool is_known_head(std::string_view head, const UnitFacts& facts) {
   if (head == "self" || head == "cls") return facts.has_self || facts.words.has(head);
   return facts.words.has(head) || (head[0] >= 'A' && head[0] <= 'Z');
+}
+
+bool is_known(const Context& context, std::string_view text) {
+  const Language& language = context.source.language();
+  const Lexed lexed = language.lex(text, 0);
+  for (size_t i = 0; i < lexed.tokens.size(); ++i) {
+    const Token& token = lexed.tokens[i];
+    if (token.kind != TokenKind::name) continue;
+    const Token& before = lexed.tokens[i > 0 ? i - 1 : 0];
+    const bool is_member =
+        i > 0 && language.is_member(text.substr(before.begin, before.end - before.begin));
+    const std::string_view name = text.substr(token.begin, token.end - token.begin);
+    const bool is_function = i + 1 < lexed.tokens.size() &&
+                             lexed.tokens[i + 1].begin < text.size() &&
+                             text[lexed.tokens[i + 1].begin] == '(';
+    if (is_member || language.is_keyword(name) || is_function) continue;
+    if (!is_known_head(name, context.facts)) return false;
+  }
+  return true;
 }
 
 std::string_view text_of(const Source& source, int first, int last) {

@@ -92,6 +92,8 @@ struct Gap {
   int next = -1;      // only when it stands in the same block
   bool ends_block = false;
   bool in_loop = false;
+  std::string_view margin = {};  // white space before the line; empty: as many spaces as `column`
+  bool ends_arm = false;    // of a `switch`
 };
 
 struct UnitFacts {
@@ -121,6 +123,7 @@ class Candidates {
   void replace(int first, int last, std::string_view text, Kind kind);
   void insert(const Gap& gap, std::string_view text, Kind kind);
   void erase(int statement, Kind kind);
+  void erase_line(int first, int last, Kind kind);  // whose tokens these are
 
   const std::vector<Candidate>& all() const { return all_; }
   const std::vector<int>& new_ids() const { return new_ids_; }
@@ -161,6 +164,8 @@ bool is_call(const Source& source, int open);
 std::vector<int> steps_of(const Source& source, int first);
 // Whether an expression of the file that begins with `head` can be meant in a unit, too.
 bool is_known_head(std::string_view head, const UnitFacts& facts);
+// Whether all the plain names of an expression of the file mean something in the unit.
+bool is_known(const Context& context, std::string_view text);
 // Text of tokens [first, last) when they stand on one line, else "".
 std::string_view text_of(const Source& source, int first, int last);
 

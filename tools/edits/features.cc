@@ -240,7 +240,7 @@ class Extractor {
         if (gap.token != c.first || gap.line != c.line) continue;
         set(Feature::gap_ends_block, gap.ends_block ? 1 : 0);
         set(Feature::gap_in_loop, gap.in_loop ? 1 : 0);
-        const auto column = static_cast<int>(c.text.find_first_not_of(' '));
+        const auto column = static_cast<int>(c.text.find_first_not_of(" \t"));
         set(Feature::column, static_cast<float>(column - facts_.body_column) / 4);
         break;
       }
@@ -281,7 +281,8 @@ class Extractor {
         continue;
       const std::string& op = v.text(row[i]);
       const bool compares = op == "," || op == "=" || op == "-" || op == "/" ||
-                            source_.precedence(op) == 5 || op == "and" || op == "or";
+                            source_.precedence(op) == 5 || op == "and" || op == "or" ||
+                            op == "&&" || op == "||";
       const bool is_member = i >= 2 && row[i - 2] >= 0 && v.text(row[i - 2]) == ".";
       const std::string& next =
           i + 2 < row.size() && row[i + 2] >= 0 ? v.text(row[i + 2]) : v.text(row[i]);
@@ -318,7 +319,8 @@ class Extractor {
     const Signature& signature = found->second;
     const auto arguments = arguments_of(source_, open);
     for (const auto& [first, last] : arguments) {
-      if (source_.is(first, "*") || source_.is(first, "**")) return;
+      const bool is_starred = source_.is(first, "*") || source_.is(first, "**");
+      if (is_starred && source_.language().names_arguments) return;
     }
     const auto misfit = [&](int count) {
       if (signature.takes_any) return count < signature.required;

@@ -30,6 +30,9 @@ struct Language {
   bool (*is_value)(std::string_view word);  // a keyword that is a value: "None", "nullptr"
   bool (*is_member)(std::string_view op);   // stands between an object and its member
   bool (*is_prefix)(std::string_view op);   // binds tighter than binary operators, before a value
+  bool names_arguments = false;             // calls may have NAME=VALUE and *VALUES
+  std::span<const std::string_view> arguments;  // that any call may lack
+  std::span<const std::string_view> trailers;   // that any value may lack
   std::string_view negation;                // loose, before a condition: "not"; or empty
   int (*precedence)(std::string_view op);   // binding power of a binary operator as written, or 0
 

@@ -54,6 +54,7 @@ std::string model_text(TokenKind kind, std::string_view text) {
   if (kind == TokenKind::dedent) return "<dedent>";
   if (kind != TokenKind::string) return std::string(text);
   const size_t quote = text.find_first_of("\"'");
+  if (quote == std::string_view::npos) return std::string(text);  // <stdio.h>
   std::string out = "\"";
   for (const char c : text.substr(0, quote)) {
     if ((c | 32) == 'f' || (c | 32) == 'b') out.insert(0, 1, static_cast<char>(c | 32));

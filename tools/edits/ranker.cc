@@ -101,6 +101,8 @@ bool is_slip(Kind kind) {
     case Kind::index:
     case Kind::add_not:
     case Kind::drop_not:
+    case Kind::arrow:
+    case Kind::assignment:
       return true;
     default:
       return false;

@@ -4,6 +4,8 @@
 #include <set>
 
 #include "runtime/base/text.h"
+#include "tools/edit_candidates.h"
+#include "tools/edits/source.h"
 #include "tools/python_trace.h"
 #include "tools/support/beneath.h"
 
@@ -46,6 +48,18 @@ class Definitions {
       names_.insert(name);
       names_.insert(outer + name);
       scopes.push_back({indent, outer + name});
+    }
+  }
+
+  // Functions of other languages, with their classes behind a dot.
+  void add_functions(const std::string& path, std::string source) {
+    const edits::Language* language = edits::language_of(path);
+    if (language == nullptr) return;
+    const edits::Source parsed(std::move(source), *language);
+    for (const edits::Unit& unit : parsed.units()) {
+      if (!unit.is_function) continue;
+      names_.insert(unit.name);
+      names_.insert(unit.name.substr(unit.name.rfind('.') + 1));
     }
   }
 
@@ -93,6 +107,19 @@ std::vector<Token> tokens_of(std::string_view task) {
     i = end;
   }
   return tokens;
+}
+
+// `Stack::push` becomes `Stack.push`; what stands behind the name of a file stays.
+std::string with_dots(std::string_view task) {
+  std::string out;
+  for (size_t i = 0; i < task.size(); ++i) {
+    const bool joins = i > 0 && task.substr(i, 2) == "::" && i + 2 < task.size() &&
+                       is_word_character(task[i - 1]) && is_word_character(task[i + 2]) &&
+                       !std::string_view(out).ends_with(".py");
+    out += joins ? '.' : task[i];
+    i += joins;
+  }
+  return out;
 }
 
 // A word that is code by its form: it has an underscore, a digit, a dot, or capitals inside.
@@ -154,13 +181,19 @@ void add_names(const Token& token, const Definitions& definitions,
 
 void find_mentions(std::string_view task, const Workspace& workspace, Evidence& evidence) {
   const std::vector<std::string> files = workspace.files();
+  const std::string dotted = with_dots(task.substr(0, kTaskBytesMax));
   Definitions definitions;
   for (const std::string& file : files) {
-    if (!file.ends_with(".py")) continue;
-    const ReadResult source = read_beneath(workspace.root(), file, kFileBytesMax);
-    if (source.outcome == ReadOutcome::ok) definitions.add_file(source.content);
+    if (!has_edits(file)) continue;
+    ReadResult source = read_beneath(workspace.root(), file, kFileBytesMax);
+    if (source.outcome != ReadOutcome::ok) continue;
+    if (file.ends_with(".py")) {
+      definitions.add_file(source.content);
+    } else if (source.content.find('\0') == std::string::npos) {
+      definitions.add_functions(file, std::move(source.content));
+    }
   }
-  for (const Token& token : tokens_of(task.substr(0, kTaskBytesMax))) {
+  for (const Token& token : tokens_of(dotted)) {
     std::string_view text = token.text;
     for (const std::filesystem::path* top : {&workspace.shown_as(), &workspace.root()}) {
       const std::string prefix = top->string() + "/";

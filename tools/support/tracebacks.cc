@@ -4,6 +4,7 @@
 #include <set>
 
 #include "runtime/base/text.h"
+#include "tools/edit_candidates.h"
 #include "tools/python_trace.h"
 
 namespace corvid::tools {
@@ -60,6 +61,33 @@ std::optional<PrintedFrame> pytest_frame(std::string_view line) {
   return frame;
 }
 
+// `PATH:N`, as compilers, assertions, sanitizers and test programs of C and C++ print it; the first
+// one of a line. Warnings are none.
+std::optional<PrintedFrame> c_frame(std::string_view line) {
+  if (line.find("warning: ") != line.npos || line.find("note: ") != line.npos) return std::nullopt;
+  const auto is_path = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("_./+-").find(c) != std::string_view::npos;
+  };
+  for (size_t colon = line.find(':'); colon != line.npos; colon = line.find(':', colon + 1)) {
+    size_t begin = colon;
+    while (begin > 0 && is_path(line[begin - 1])) --begin;
+    PrintedFrame frame{line.substr(begin, colon - begin), 0, {}};
+    std::string_view rest = line.substr(colon + 1);
+    const std::optional<int> number = parse_line_number(rest);
+    if (!number || !has_edits(frame.path) || frame.path.ends_with(".py")) continue;
+    frame.line = *number;
+    return frame;
+  }
+  return std::nullopt;
+}
+
+// Whether a line is a frame of a stack as sanitizers and debuggers print it, the innermost first.
+bool is_stack_frame(std::string_view line) {
+  line = trim(line);
+  return line.size() > 1 && line[0] == '#' && line[1] >= '0' && line[1] <= '9';
+}
+
 // Lines at which a new failure begins.
 bool is_separator(std::string_view line) {
   line = trim(line);
@@ -83,6 +111,12 @@ std::vector<std::vector<Frame>> find_tracebacks(std::string_view output,
     if (is_separator(line)) flush();
     std::optional<PrintedFrame> found = python_frame(line);
     if (!found) found = pytest_frame(line);
+    const bool is_python = found.has_value();
+    if (!is_python) found = c_frame(line);
+    const bool is_stack = !is_python && is_stack_frame(line);
+    // Each place that is printed is a failure of its own, but for those of one stack.
+    const bool begins = !is_stack || trim(line).starts_with("#0 ");
+    if (!is_python && found && begins) flush();
     if (!found || frames.size() == kFramesMax) continue;
     std::string_view path = found->path;
     for (const std::filesystem::path* top : {&workspace.shown_as(), &workspace.root()}) {
@@ -91,7 +125,9 @@ std::vector<std::vector<Frame>> find_tracebacks(std::string_view output,
     }
     while (path.starts_with("./")) path.remove_prefix(2);
     if (!known.contains(path)) continue;
-    frames.push_back({std::string(path), found->line, std::string(found->function)});
+    frames.insert(is_stack ? frames.begin() : frames.end(),
+                  {std::string(path), found->line, std::string(found->function)});
+    if (!is_python && !is_stack) flush();
   }
   flush();
   return tracebacks;

@@ -13,12 +13,13 @@ constexpr size_t kEverywhereMax = 16;  // others come first or last
 using Range = std::pair<int, int>;
 
 bool is_keyword_argument(const Source& source, const Range& argument) {
-  return argument.second > argument.first + 2 && source.is(argument.first + 1, "=") &&
-         source.is_plain_name(argument.first);
+  return source.language().names_arguments && argument.second > argument.first + 2 &&
+         source.is(argument.first + 1, "=") && source.is_plain_name(argument.first);
 }
 
 bool is_starred(const Source& source, const Range& argument) {
-  return source.is(argument.first, "*") || source.is(argument.first, "**");
+  return source.language().names_arguments &&
+         (source.is(argument.first, "*") || source.is(argument.first, "**"));
 }
 
 void swap(const Context& context, const std::vector<Range>& arguments) {
@@ -61,14 +62,15 @@ std::vector<std::string> extra_arguments(const Context& context, int open) {
     out.emplace_back(name);
   }
   const auto signature = context.file.signatures.find(callee);
-  if (signature != context.file.signatures.end()) {
+  const Language& language = context.source.language();
+  if (language.names_arguments && signature != context.file.signatures.end()) {
     for (const std::string_view parameter : signature->second.parameters) {
       if (!context.facts.words.has(parameter)) continue;
       out.push_back(std::string(parameter) + "=" + std::string(parameter));
     }
   }
   for (const std::string_view pair : choices(context.file.pairs, "", context.facts, 24)) {
-    const std::string_view base = pair.substr(0, pair.find('.'));
+    const std::string_view base = pair.substr(0, pair.find_first_of(".-:"));
     if (context.facts.locals.has(base) || base == "self") out.emplace_back(pair);
     if (out.size() > kNamesMax + kSeenMax + 10) break;
   }
@@ -78,10 +80,9 @@ std::vector<std::string> extra_arguments(const Context& context, int open) {
     if (is_class && ++classes <= 3) out.emplace_back(name);
   }
   for (const std::string_view name : choices(context.facts.locals, "", context.facts, 6)) {
-    out.push_back(std::string(name) + "=" + std::string(name));
+    if (language.names_arguments) out.push_back(std::string(name) + "=" + std::string(name));
   }
-  for (const std::string_view text :
-       {"None", "True", "False", "0", "1", "-1", "self", "*args", "**kwargs", "''", "[]", "{}"}) {
+  for (const std::string_view text : language.arguments) {
     const bool is_star = text[0] == '*';
     const std::string_view name = is_star ? text.substr(text.rfind('*') + 1) : text;
     if ((is_star || text == "self") && !context.facts.words.has(name)) continue;
@@ -104,7 +105,8 @@ void add(const Context& context, int open, const std::vector<Range>& arguments) 
   size_t number = 0;
   for (const std::string& text : extra_arguments(context, open)) {
     const bool is_likely = ++number <= kEverywhereMax;
-    const bool is_named = text.find('=') != std::string::npos || text[0] == '*';
+    const bool is_named = source.language().names_arguments &&
+                          (text.find('=') != std::string::npos || text[0] == '*');
     if (arguments.empty()) {
       context.out.replace(open + 1, open + 1, text, Kind::add_argument);
       continue;

@@ -6,22 +6,6 @@ namespace corvid::tools::edits {
 
 namespace {
 
-// f(x) becomes x, x.m() becomes x.
-void unwrap(const Context& context, int open) {
-  const Source& source = context.source;
-  const int close = source.match(open);
-  const int first = source.primary_begin(close);
-  if (first < 0) return;
-  const auto arguments = arguments_of(source, open);
-  if (arguments.size() == 1 && first == open - 1) {
-    context.out.replace(first, close + 1, text_of(source, open + 1, close), Kind::unwrap_call);
-  }
-  if (arguments.empty() && source.is(open - 2, ".")) {
-    context.out.replace(open - 2, close + 1, "", Kind::unwrap_call);
-    context.out.replace(open, close + 1, "", Kind::unwrap_call);
-  }
-}
-
 // Off by one in range() and after len().
 void change_bounds(const Context& context, int open) {
   const Source& source = context.source;
@@ -53,7 +37,23 @@ void change_bounds(const Context& context, int open) {
   }
 }
 
-// x + 1 and x - 1 become x.
+}  // namespace
+
+void unwrap_call(const Context& context, int open) {
+  const Source& source = context.source;
+  const int close = source.match(open);
+  const int first = source.primary_begin(close);
+  if (first < 0) return;
+  const auto arguments = arguments_of(source, open);
+  if (arguments.size() == 1 && first == open - 1) {
+    context.out.replace(first, close + 1, text_of(source, open + 1, close), Kind::unwrap_call);
+  }
+  if (arguments.empty() && source.is_member(open - 2)) {
+    context.out.replace(open - 2, close + 1, "", Kind::unwrap_call);
+    context.out.replace(open, close + 1, "", Kind::unwrap_call);
+  }
+}
+
 void drop_step(const Context& context, int i) {
   const Source& source = context.source;
   if (!source.is(i, "1") || !(source.is(i - 1, "+") || source.is(i - 1, "-"))) return;
@@ -62,12 +62,10 @@ void drop_step(const Context& context, int i) {
   context.out.replace(i - 1, i + 1, "", Kind::off_by_one);
 }
 
-}  // namespace
-
 void generate_calls(const Context& context) {
   each_token(context, [&](int i) {
     if (is_call(context.source, i)) {
-      unwrap(context, i);
+      unwrap_call(context, i);
       change_bounds(context, i);
     }
     drop_step(context, i);

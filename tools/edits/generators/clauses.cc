@@ -11,24 +11,6 @@ constexpr size_t kNamesMax = 4;
 constexpr size_t kSeenMax = 8;
 constexpr size_t kWholeMax = 8;
 
-// Whether all the plain names of an expression of the file mean something in the unit.
-bool is_known(const Context& context, std::string_view text) {
-  const Language& language = context.source.language();
-  const Lexed lexed = language.lex(text, 0);
-  for (size_t i = 0; i < lexed.tokens.size(); ++i) {
-    const Token& token = lexed.tokens[i];
-    if (token.kind != TokenKind::name) continue;
-    const bool is_member = i > 0 && text[lexed.tokens[i - 1].begin] == '.';
-    const std::string_view name = text.substr(token.begin, token.end - token.begin);
-    const bool is_function = i + 1 < lexed.tokens.size() &&
-                             lexed.tokens[i + 1].begin < text.size() &&
-                             text[lexed.tokens[i + 1].begin] == '(';
-    if (is_member || language.is_keyword(name) || is_function) continue;
-    if (!is_known_head(name, context.facts)) return false;
-  }
-  return true;
-}
-
 struct Spot {
   int first = 0;
   int last = 0;

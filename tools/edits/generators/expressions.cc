@@ -13,7 +13,7 @@ constexpr size_t kMembersMax = 8;
 constexpr size_t kBytesMax = 80;
 
 std::string_view head_of(std::string_view text) {
-  return text.substr(0, text.find_first_of(".[("));
+  return text.substr(0, text.find_first_of(".[(-:"));
 }
 
 // Any one trailer, or all from one on, or the name before the first dot, is taken away.
@@ -23,7 +23,7 @@ void shorten(const Context& context, int first, const std::vector<int>& steps) {
     context.out.replace(steps[n], steps[n + 1], "", Kind::truncate);
     if (n + 2 < steps.size()) context.out.replace(steps[n], steps.back(), "", Kind::truncate);
   }
-  if (steps.size() < 2 || !source.is(first + 1, ".")) return;
+  if (steps.size() < 2 || !source.is_member(first + 1)) return;
   const std::string_view next = source.str(first + 2);
   const bool is_known = (context.facts.words.has(next) || context.file.assigned.has(next)) &&
                         !source.is(first, "self");
@@ -51,7 +51,7 @@ void lengthen(const Context& context, int first, const std::vector<int>& steps, 
     }
     const bool ends = n + 1 == steps.size();
     if (!ends || !is_value) continue;
-    for (const std::string_view trailer : {"[0]", "[-1]", "()"}) put(trailer);
+    for (const std::string_view trailer : source.language().trailers) put(trailer);
   }
 }
 
@@ -60,7 +60,7 @@ void exchange(const Context& context, int first, const std::vector<int>& steps) 
   const Source& source = context.source;
   size_t n = 0;  // of the last step that ends with a name
   for (size_t k = 0; k < steps.size(); ++k) {
-    const bool is_name = k == 0 || source.is(steps[k - 1], ".");
+    const bool is_name = k == 0 || source.is_member(steps[k - 1]);
     if (!is_name) continue;
     n = k;
     const std::string_view now = text_of(source, first, steps[k]);
@@ -117,7 +117,7 @@ void generate_expressions(const Context& context) {
   each_token(context, [&](int i) {
     if (!source.is_plain_name(i)) return;
     const std::string_view before = source.str(i - 1);
-    const bool is_name = before == "." || before == "def" || before == "class" ||
+    const bool is_name = source.is_member(i - 1) || source.role(i) != Role::value ||
                          before == "import" || before == "from" || before == "as" ||
                          before == "global" || before == "nonlocal";
     const bool is_keyword = source.is(i + 1, "=") && source.opener(i) >= 0;

@@ -7,12 +7,6 @@ namespace corvid::tools::edits {
 
 namespace {
 
-struct Change {
-  std::string_view from;
-  std::array<std::string_view, 5> to;
-  Kind kind;
-};
-
 constexpr std::array<Change, 26> kChanges = {{
     {"<", {"<=", ">", ">=", "==", "!="}, Kind::compare},
     {"<=", {"<", ">=", ">", "==", ""}, Kind::compare},
@@ -59,16 +53,9 @@ bool is_binary(const Source& source, int i) {
   return source.primary_begin(i - 1) >= 0 && !source.is(i + 1, ")") && !source.is(i + 1, ",");
 }
 
-void change_operator(const Context& context, int i) {
-  const Source& source = context.source;
-  const std::string_view text = source.str(i);
-  for (const Change& change : kChanges) {
-    if (change.from != text) continue;
-    if (change.kind == Kind::arithmetic && !is_binary(source, i)) return;
-    for (const std::string_view to : change.to) {
-      if (!to.empty()) context.out.replace(i, i + 1, to, kind_of(text, to, change.kind));
-    }
-  }
+// What a comparison of values can be, besides another one.
+void change_equality(const Context& context, int i) {
+  const std::string_view text = context.source.str(i);
   if (text == "==") context.out.replace(i, i + 1, "is", Kind::identity);
   if (text == "!=") context.out.replace(i, i + 1, "is not", Kind::identity);
   if (text == "==") context.out.replace(i, i + 1, "in", Kind::membership);
@@ -98,27 +85,6 @@ void change_word(const Context& context, int i) {
   }
   out.replace(i, i + 1, "not in", Kind::membership);
   out.replace(i, i + 1, "==", Kind::membership);
-}
-
-// a - b becomes b - a, likewise a < b, a in b.
-void swap_operands(const Context& context, int i) {
-  const Source& source = context.source;
-  const std::string_view text = source.str(i);
-  const int level = source.precedence(text);
-  if (level < 5 || source.is(i - 1, "not") || !is_binary(source, i)) return;
-  const bool commutes = text == "+" || text == "*" || text == "==" || text == "!=" ||
-                        text == "is" || text == "&" || text == "|" || text == "^";
-  if (commutes) return;
-  const int first = source.left_operand(i), last = source.right_operand(i, i + 1);
-  if (first < context.unit.first_token || last < 0) return;
-  const std::string_view left = text_of(source, first, i), right = text_of(source, i + 1, last);
-  if (left.empty() || right.empty() || left == right || text_of(source, first, last).empty())
-    return;
-  if (source.token(first).kind == TokenKind::string) return;
-  if (text == "in" && source.is(first - 1, "for")) return;
-  const std::string swapped =
-      std::string(right) + " " + std::string(text) + " " + std::string(left);
-  context.out.replace(first, last, swapped, Kind::swap_operands);
 }
 
 void swap_branches(const Context& context, int i) {
@@ -159,11 +125,46 @@ void swap_branches(const Context& context, int i) {
 
 }  // namespace
 
+void change_operator(const Context& context, int i, std::span<const Change> changes) {
+  const Source& source = context.source;
+  const std::string_view text = source.str(i);
+  for (const Change& change : changes) {
+    if (change.from != text) continue;
+    if (change.kind == Kind::arithmetic && !is_binary(source, i)) return;
+    for (const std::string_view to : change.to) {
+      if (!to.empty()) context.out.replace(i, i + 1, to, kind_of(text, to, change.kind));
+    }
+  }
+}
+
+void swap_operands(const Context& context, int i) {
+  const Source& source = context.source;
+  const std::string_view text = source.str(i);
+  const int level = source.precedence(text);
+  if (level < 5 || source.is(i - 1, "not") || !is_binary(source, i)) return;
+  const bool commutes = text == "+" || text == "*" || text == "==" || text == "!=" ||
+                        text == "is" || text == "&" || text == "|" || text == "^";
+  if (commutes) return;
+  const int first = source.left_operand(i), last = source.right_operand(i, i + 1);
+  if (first < context.unit.first_token || last < 0) return;
+  const std::string_view left = text_of(source, first, i), right = text_of(source, i + 1, last);
+  if (left.empty() || right.empty() || left == right || text_of(source, first, last).empty())
+    return;
+  if (source.token(first).kind == TokenKind::string) return;
+  if (text == "in" && source.is(first - 1, "for")) return;
+  const std::string swapped =
+      std::string(right) + " " + std::string(text) + " " + std::string(left);
+  context.out.replace(first, last, swapped, Kind::swap_operands);
+}
+
 void generate_operators(const Context& context) {
   const Source& source = context.source;
   each_token(context, [&](int i) {
     const bool is_word = source.token(i).kind == TokenKind::name;
-    if (source.token(i).kind == TokenKind::op) change_operator(context, i);
+    if (source.token(i).kind == TokenKind::op) {
+      change_operator(context, i, kChanges);
+      change_equality(context, i);
+    }
     if (is_word) change_word(context, i);
     swap_operands(context, i);
     const bool inside = is_word && source.is(i, "if") && source.primary_begin(i - 1) >= 0;

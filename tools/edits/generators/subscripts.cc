@@ -4,9 +4,6 @@
 
 namespace corvid::tools::edits {
 
-namespace {
-
-// An offset added to, or taken from, an expression in brackets.
 void change_offset(const Context& context, int first, int last, Kind kind) {
   const Source& source = context.source;
   const std::string text(text_of(source, first, last));
@@ -33,6 +30,8 @@ void change_offset(const Context& context, int first, int last, Kind kind) {
   context.out.replace(first, last, text + " - 1", kind);
   if (source.is_plain_name(first)) context.out.replace(first, first, "-", kind);
 }
+
+namespace {
 
 void change_slice(const Context& context, int open, int colon) {
   const Source& source = context.source;

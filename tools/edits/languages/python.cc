@@ -269,6 +269,10 @@ std::vector<Role> find_roles(const Source& source) {
   return roles;
 }
 
+constexpr std::array<std::string_view, 12> kArguments = {
+    "None", "True", "False", "0", "1", "-1", "self", "*args", "**kwargs", "''", "[]", "{}"};
+constexpr std::array<std::string_view, 3> kTrailers = {"[0]", "[-1]", "()"};
+
 constexpr std::array kGenerators = {
     &generate_operators,  &generate_conditions, &generate_constants,  &generate_variables,
     &generate_calls,      &generate_arguments,  &generate_subscripts, &generate_returns,
@@ -288,6 +292,9 @@ const Language& python_language() {
                                        .is_value = is_value,
                                        .is_member = is_member,
                                        .is_prefix = is_prefix,
+                                       .names_arguments = true,
+                                       .arguments = kArguments,
+                                       .trailers = kTrailers,
                                        .negation = "not",
                                        .precedence = precedence,
                                        .find_units = find_units,
