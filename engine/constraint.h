@@ -60,6 +60,7 @@ class Constraint {
   void mask(std::span<float> logits) const;
   // The only token allowed now, or -1 when there is a choice: it needs no sampling.
   Token forced() const;
+  bool allows(Token token) const;  // as mask() and forced() have it
   // Throws invalid for a token that cannot stand here.
   void accept(Token token);
   bool inside_call() const;  // or inside of the value that is asked for

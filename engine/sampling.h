@@ -31,7 +31,7 @@ struct SamplingParams {
   uint64_t seed = 0;
   int tokens_max = 1024;
   std::vector<std::string> stop;  // generation ends before any of these strings
-  Drafts drafts = Drafts::none;   // not used where a constraint is given
+  Drafts drafts = Drafts::none;
   int drafts_max = 4;             // tokens guessed at a time; fewer while guesses are wrong
 };
 

@@ -88,6 +88,12 @@ Token Constraint::forced() const {
   return impl_->ended ? impl_->shared->masker.end_token() : -1;
 }
 
+bool Constraint::allows(Token token) const {
+  if (const Token only = forced(); only >= 0) return token == only;
+  const TokenSet& allowed = impl_->mask->allowed;
+  return token >= 0 && token < static_cast<Token>(allowed.size()) && allowed.has(token);
+}
+
 void Constraint::accept(Token token) {
   Impl& impl = *impl_;
   const Tokenizer& tokenizer = impl.shared->tokenizer;

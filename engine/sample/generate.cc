@@ -30,7 +30,7 @@ class Loop {
       if (stop.stop_requested()) return finish(output, FinishReason::cancelled);
       const auto room = static_cast<size_t>(params_.tokens_max) - made_.tokens.size();
       if (params_.tokens_max <= 0 || room == 0) return close(output);
-      if (params_.drafts != Drafts::none && !constraint_) {
+      if (params_.drafts != Drafts::none && !forced()) {
         const std::optional<FinishReason> end = speculate(output, room);
         if (end) return finish(output, *end);
         continue;
@@ -47,6 +47,19 @@ class Loop {
   }
 
  private:
+  bool forced() const { return constraint_ && constraint_->forced() >= 0; }
+
+  Token draw(std::span<float> logits, std::span<const Token> recent) const {
+    forbid_unused(logits);
+    if (constraint_) constraint_->mask(logits);
+    return sample(logits, params_, recent, made_.tokens.size());
+  }
+
+  Token accepted(Token token) {
+    if (constraint_) constraint_->accept(token);
+    return token;
+  }
+
   // One sampled token, or all that are forced (up to `room`).
   std::vector<Token> choose(size_t room) {
     std::vector<Token> next;
@@ -57,29 +70,38 @@ class Loop {
       constraint_->accept(token);
       if (engine_.tokenizer().is_end(token)) return next;
     }
-    if (!next.empty()) return next;
-    forbid_unused(logits_);
-    if (constraint_) constraint_->mask(logits_);
-    const Token token = sample(logits_, params_, sequence_.tokens(), made_.tokens.size());
-    if (constraint_) constraint_->accept(token);
-    return {token};
+    if (next.empty()) next.push_back(accepted(draw(logits_, sequence_.tokens())));
+    return next;
   }
 
   std::vector<Token> guess(Token next, size_t room) {
     const int count = static_cast<int>(std::min(room - 1, static_cast<size_t>(draft_size_)));
     if (count <= 0 || engine_.tokenizer().is_end(next)) return {};
-    if (params_.drafts == Drafts::lookup) return look_up(sequence_.tokens(), next, count);
-    return engine_.draft(sequence_, next, count, {});
+    std::vector<Token> guesses = params_.drafts == Drafts::lookup
+                                     ? look_up(sequence_.tokens(), next, count)
+                                     : engine_.draft(sequence_, next, count, {});
+    if (constraint_) guesses.resize(count_allowed(guesses));
+    return guesses;
   }
 
-  // One sampled token and, of the guesses behind it, those that sampling gives as well.
+  // Those in front that the constraint allows and leaves a choice about.
+  size_t count_allowed(std::span<const Token> guesses) const {
+    Constraint ahead = *constraint_;
+    for (size_t i = 0; i < guesses.size(); ++i) {
+      if (ahead.forced() >= 0 || !ahead.allows(guesses[i])) return i;
+      ahead.accept(guesses[i]);
+    }
+    return guesses.size();
+  }
+
+  // One sampled token and, of the guesses behind it, those that sampling gives as well. What is
+  // forced is left to choose(), which evaluates it as one piece.
   std::optional<FinishReason> speculate(TextOutput& output, size_t room) {
     const auto window = static_cast<size_t>(std::max(params_.penalty_window, 0));
     const auto log = sequence_.tokens();
     std::vector<Token> recent(log.end() - static_cast<std::ptrdiff_t>(std::min(window, log.size())),
                               log.end());
-    forbid_unused(logits_);
-    std::vector<Token> tokens{sample(logits_, params_, recent, made_.tokens.size())};
+    std::vector<Token> tokens{accepted(draw(logits_, recent))};
     const std::vector<Token> guesses = guess(tokens[0], room);
     tokens.insert(tokens.end(), guesses.begin(), guesses.end());
     const size_t width = logits_.size();
@@ -91,13 +113,14 @@ class Loop {
         const Token token = tokens[kept++];
         made_.tokens.push_back(token);
         recent.push_back(token);
+        const bool watch = !constraint_ || !constraint_->inside_call();
         if (engine_.tokenizer().is_end(token)) end = FinishReason::end;
-        else if (output.push(token, true)) end = FinishReason::stop_string;
-        if (end || kept == tokens.size()) return kept;
+        else if (output.push(token, watch)) end = FinishReason::stop_string;
+        if (end || kept == tokens.size() || forced()) return kept;
         std::copy_n(rows.begin() + static_cast<std::ptrdiff_t>((kept - 1) * width), width,
                     row.begin());
-        forbid_unused(row);
-        if (sample(row, params_, recent, made_.tokens.size()) != tokens[kept]) return kept;
+        if (draw(row, recent) != tokens[kept]) return kept;
+        accepted(tokens[kept]);
       }
     });
     std::copy_n(rows.begin() + static_cast<std::ptrdiff_t>((kept - 1) * width), width,

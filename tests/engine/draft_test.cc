@@ -2,8 +2,10 @@
 // by one, to the bit, and a draft head is as far as its trunk however that got there.
 #include <algorithm>
 
+#include "engine/constraint.h"
 #include "engine/sampling.h"
 #include "engine/speculate/lookup.h"
+#include "engine/tokenizer.h"
 #include "runtime/base/error.h"
 #include "tests/engine/random_model.h"
 #include "tests/engine/support.h"
@@ -142,7 +144,8 @@ void check_verify(const fs::path& path, const EngineOptions& options) {
 }
 
 engine::Generation made(Engine& model, engine::Drafts drafts, float temperature,
-                        std::span<const Token> prompt) {
+                        std::span<const Token> prompt,
+                        const engine::ConstraintSpec* constraint = nullptr) {
   const auto sequence = model.open();
   std::vector<float> row = append(model, *sequence, prompt);
   engine::SamplingParams params;
@@ -151,7 +154,11 @@ engine::Generation made(Engine& model, engine::Drafts drafts, float temperature,
   params.top_k = 8;
   params.repetition_penalty = temperature > 0 ? 1.05f : 1.0f;
   params.drafts = drafts;
-  return engine::generate(model, *sequence, row, params, nullptr, {}, {});
+  if (constraint == nullptr) {
+    return engine::generate(model, *sequence, row, params, nullptr, {}, {});
+  }
+  engine::Constraint allowed(*constraint, model.tokenizer());
+  return engine::generate(model, *sequence, row, params, &allowed, {}, {});
 }
 
 }  // namespace
@@ -258,6 +265,37 @@ TEST_CASE("generation with drafts gives what it gives without them") {
       CHECK(head.drafted_count > 0);
     }
   }
+}
+
+TEST_CASE("generation with drafts under a constraint gives what it gives without them") {
+  const fs::path shared = fixtures();
+  if (shared.empty()) return;
+  engine::ConstraintSpec value, call;
+  value.value_schema = R"({"type": "array", "minItems": 6, "items": {"type": "string",
+      "maxLength": 5}})";
+  call.tools = {{"note", R"({"type": "object", "properties": {"text": {"type": "string"},
+      "at": {"type": "integer"}}, "required": ["text"]})", {}}};
+  int drafted = 0, accepted = 0;
+  for (const char* name : {"llama", "nemotron_h"}) {
+    const auto model = Engine::load(shared / "models" / (std::string(name) + ".gguf"), kPlain);
+    std::string text;
+    for (int i = 0; i < 30; ++i) text += R"(["ab", "ba", "aaaa", "b"] {"text": "a b a b a b c")";
+    const std::vector<Token> prompt = model->tokenizer().encode(text, false);
+    for (const engine::ConstraintSpec* spec : {&value, &call}) {
+      for (const float temperature : {0.0f, 0.9f}) {
+        INFO(name << " " << temperature);
+        const auto plain = made(*model, engine::Drafts::none, temperature, prompt, spec);
+        const auto lookup = made(*model, engine::Drafts::lookup, temperature, prompt, spec);
+        CHECK(plain.tokens == lookup.tokens);
+        CHECK(plain.text == lookup.text);
+        CHECK(plain.finish == lookup.finish);
+        drafted += lookup.drafted_count;
+        accepted += lookup.accepted_count;
+      }
+    }
+  }
+  CHECK(drafted > 0);
+  CHECK(accepted > 0);
 }
 
 TEST_CASE("a look-up takes what followed the longest match, and the latest of these") {

@@ -67,8 +67,10 @@ std::shared_ptr<PackedMatrix> make_packed(const Matrix& w, PackedMemory& memory)
 // Panels [begin, end); different ones may be packed by different threads.
 void pack_panels(const Matrix& w, PackedMatrix& packed, int64_t begin, int64_t end);
 
-// Rows of activations that a kernel takes at once: 12, then 4, then 1.
-constexpr int64_t tile_rows(int64_t left) { return left >= 12 ? 12 : left >= 4 ? 4 : 1; }
+// Rows of activations that a kernel takes at once: 12, then 8, then 4, then 1.
+constexpr int64_t tile_rows(int64_t left) {
+  return left >= 12 ? 12 : left >= 8 ? 8 : left >= 4 ? 4 : 1;
+}
 
 // Activations rounded to 8 bits as in RoundedRows, tile after tile. In a tile of n rows group g of
 // row r is at index g * n + r.

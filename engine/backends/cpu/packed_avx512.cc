@@ -132,6 +132,7 @@ void matmul_as(const PackedArgs& args, int64_t begin, int64_t end) {
     for (int64_t row = 0; row < args.rows;) {
       const int64_t rows = tile_rows(args.rows - row);
       if (rows == 12) multiply_tile<kType, 12>(tile);
+      else if (rows == 8) multiply_tile<kType, 8>(tile);
       else if (rows == 4) multiply_tile<kType, 4>(tile);
       else multiply_tile<kType, 1>(tile);
       row += rows;
