@@ -7,7 +7,8 @@
 
 Models (names: `models.py`) are made in FOLDER (a temporary one that is removed, if none is given).
 PYTHON is an interpreter with llama_cpp (`pip install llama-cpp-python` builds it for this machine);
-its runs alternate with ours, `rounds` times, and the best of each counts. `--turn ''`, `--batch 0`,
+its runs alternate with ours, `rounds` times, and the best of each counts. Its threads wait passively,
+unless OMP_WAIT_POLICY says otherwise. `--turn ''`, `--batch 0`,
 `--decode 0` and `--depths 0` leave rows out: with everything a model takes a quarter of an hour.
 
 `tokens/s` is by the clock. `free` is what the processor time alone would allow, were all threads
@@ -52,7 +53,9 @@ def ours(args, path):
 
 
 def peers(args, path):
-    return lines_of([args.peer, os.path.join(HERE, "peer.py"), path] + rows_wanted(args))
+    # Where others use the machine, threads that wait actively take the time from each other.
+    policy = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "passive")}
+    return lines_of([args.peer, os.path.join(HERE, "peer.py"), path] + rows_wanted(args), policy)
 
 
 class Best:
