@@ -4,10 +4,11 @@ setting.
     python3 run.py --tasks DIR --out RESULTS.jsonl [--corvid PROGRAM] [--model M]
                    [--attempts K] [--limit N] [--jobs N] [--report]
                    [--rows random tables model] [--settings function repository]
-                   [--sources synthetic real]
+                   [--sources synthetic real] [--languages python c c++]
 
 DIR is what prepare.py wrote. RESULTS.jsonl gets one line per run; runs that are already there are
-not repeated, so an interrupted run goes on where it stopped. The tables are printed to stdout as
+not repeated, so an interrupted run goes on where it stopped. A task that cannot be run here ends the
+program after what is in progress; what there is by then is kept. The tables are printed to stdout as
 Markdown; --report prints them only. A claimed success is checked again here: the check must pass in
 the workspace that corvid left, with the test files put back. Whatever corvid says, only that counts
 as solved.
@@ -19,6 +20,7 @@ import json
 import math
 import os
 import pathlib
+import random
 import shutil
 import signal
 import subprocess
@@ -29,6 +31,8 @@ import time
 import prepare
 
 CUTS = [1, 4, 16, 64]
+LANGUAGES = ["python", "c", "c++"]
+SAMPLES = 2000  # bootstrap samples of an interval
 SETTINGS = {
     "function": "The tests fail. The bug is in `{function}` in `{file}`. Repair it.",
     "repository": "The tests fail. Find the bug and repair it.",
@@ -98,14 +102,34 @@ def parse(output):
 def confirmed(task, prepared, workspace):
     """Whether the check passes in the workspace once its test files are as they were prepared."""
     for test in [*task["tests"], *(p.relative_to(prepared) for p in prepared.rglob("conftest.py"))]:
-        shutil.copyfile(prepared / test, workspace / test)
+        if (prepared / test).is_dir():
+            shutil.rmtree(workspace / test, ignore_errors=True)
+            shutil.copytree(prepared / test, workspace / test)
+        else:
+            shutil.copyfile(prepared / test, workspace / test)
     return prepare.run_check(workspace, task["check"], 120)[0] == 0
 
 
-def exact(task, workspace):
-    """Whether the broken line is again as it was, whatever its spacing."""
-    lines = (workspace / task["file"]).read_text().split("\n")
-    return len(lines) >= task["line"] and lines[task["line"] - 1].split() == task["correct"].split()
+def exact(task, prepared, workspace):
+    """Whether the broken file is again as it was, whatever its spacing."""
+    with tempfile.TemporaryDirectory() as temporary:
+        file = pathlib.Path(temporary) / task["file"]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(prepared / task["file"], file)
+        prepare.repair_it(pathlib.Path(temporary), task)
+        want = file.read_bytes()
+    have = (workspace / task["file"]).read_bytes()
+    lines = ([line.split() for line in text.split(b"\n")] for text in (want, have))
+    want, have = ([line for line in text if line] for text in lines)
+    return want == have
+
+
+def language_of(task):
+    """python, c or c++, by the ending of the broken file; a header of C++ has .h too."""
+    if task["file"].endswith(".py"):
+        return "python"
+    ending = pathlib.PurePath(task["file"]).suffix
+    return "c" if ending == ".c" else "c++"
 
 
 def run_one(options, task, row, setting):
@@ -142,6 +166,7 @@ def run_one(options, task, row, setting):
         return {
             "id": task["id"],
             "source": task["source"],
+            "language": language_of(task),
             "kind": task["kind"],
             "row": row,
             "setting": setting,
@@ -153,7 +178,7 @@ def run_one(options, task, row, setting):
             "winner": attempts.get("winner") if solved else None,
             "tried": attempts.get("tried"),
             "checks_run": checks_of(result),
-            "exact": solved and exact(task, workspace),
+            "exact": solved and exact(task, prepared, workspace),
             "tokens": (result or {}).get("tokens"),
             "seconds": round(seconds, 2),
             "bad_lines": bad,
@@ -228,10 +253,24 @@ def rates(group, rows, cuts):
     return lines
 
 
+def interval(gained, lost, n):
+    """The 95 % percentile-bootstrap interval, in points, of the mean of n paired differences of
+    which `gained` are 1, `lost` are -1 and the rest 0. The same counts give the same interval.
+    """
+    if n == 0:
+        return -100.0, 100.0
+    source = random.Random(f"{gained} {lost} {n}")
+    weights = [gained, lost, n - gained - lost]
+    means = sorted(
+        100 * sum(source.choices((1, -1, 0), weights, k=n)) / n for _ in range(SAMPLES)
+    )
+    return means[round(0.025 * (SAMPLES - 1))], means[round(0.975 * (SAMPLES - 1))]
+
+
 def differences(group, rows, cuts):
     """The Markdown table of paired differences on the tasks that both rows of a pair have run."""
     head = ["second less first", "n"]
-    head += [f"@{k}: points, only second / only first, McNemar p" for k in cuts]
+    head += [f"@{k}: points (95 %), only second / only first, McNemar p" for k in cuts]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for i, second in enumerate(rows):
         for first in rows[:i]:
@@ -242,43 +281,83 @@ def differences(group, rows, cuts):
                 pairs = list(zip(old, new))
                 gained, lost = pairs.count((False, True)), pairs.count((True, False))
                 points = 100 * (gained - lost) / max(1, len(both))
-                cells.append(f"{points:+.1f}, {gained} / {lost}, {mcnemar(gained, lost):.3f}")
+                low, high = interval(gained, lost, len(both))
+                cells.append(
+                    f"{points:+.1f} ({low:+.1f} to {high:+.1f}), {gained} / {lost}, "
+                    f"{mcnemar(gained, lost):.3f}"
+                )
             if both:
                 lines.append("| " + " | ".join(cells) + " |")
     return lines if len(lines) > 2 else []
 
 
 def report(results, rows, attempts):
-    """The Markdown tables of every setting and source."""
+    """The Markdown tables of every language, setting and source."""
     cuts = [k for k in CUTS if k <= attempts]
-    lines = []
-    for setting, source in sorted({(r["setting"], r["source"]) for r in results}):
-        here = [r for r in results if (r["setting"], r["source"]) == (setting, source)]
+    lines, parts = [], {}
+    for r in results:
+        # Results from before there were languages are of Python.
+        parts.setdefault((r.get("language", "python"), r["setting"], r["source"]), []).append(r)
+    for (language, setting, source), here in sorted(parts.items()):
         group = {row: {r["id"]: r for r in here if r["row"] == row} for row in rows}
-        lines += [f"### {source} bugs, setting: {setting}", "", *rates(group, rows, cuts), ""]
-        lines += [*differences(group, rows, cuts), ""]
+        lines += [f"### {language}, {source} bugs, setting: {setting}", ""]
+        lines += [*rates(group, rows, cuts), "", *differences(group, rows, cuts), ""]
     return "\n".join(lines)
 
 
 def chosen_tasks(options):
-    """The prepared tasks of the wanted sources; --limit takes as many of each source, spread over
-    the list.
+    """The prepared tasks of the wanted sources and languages; --limit takes as many of each source
+    and language, spread over the list.
     """
     found = []
     for source in options.sources:
-        tasks = [
-            t
-            for t in prepare.tasks()
-            if t["source"] == source and (options.tasks / t["id"] / t["file"]).exists()
-        ]
-        if options.limit and options.limit < len(tasks):
-            tasks = [tasks[i * len(tasks) // options.limit] for i in range(options.limit)]
-        found += tasks
+        for language in options.languages:
+            tasks = [
+                t
+                for t in prepare.tasks()
+                if t["source"] == source
+                and language_of(t) == language
+                and (options.tasks / t["id"] / t["file"]).exists()
+            ]
+            if options.limit and options.limit < len(tasks):
+                tasks = [tasks[i * len(tasks) // options.limit] for i in range(options.limit)]
+            found += tasks
     return found
 
 
+def run_all(options, jobs, keep):
+    """Runs jobs, `options.jobs` at a time, and calls keep with each result as it comes. Returns
+    what could not be run: (task id, error). After the first such job no more are started.
+    """
+    failed, waiting = [], iter(jobs)
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        running = {}
+        while True:
+            while not failed and len(running) < options.jobs and (job := next(waiting, None)):
+                running[pool.submit(run_one, options, *job)] = job[0]["id"]
+            if not running:
+                return failed
+            done, _ = concurrent.futures.wait(
+                running, return_when=concurrent.futures.FIRST_COMPLETED
+            )
+            for future in done:
+                task = running.pop(future)
+                error = future.exception()
+                if error is None:
+                    keep(future.result())
+                else:
+                    failed.append((task, error))
+
+
 def read_results(path):
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    """The lines of the results; a last line that was cut off is taken out of the file."""
+    if not path.exists():
+        return []
+    data = path.read_bytes()
+    whole = data[: data.rfind(b"\n") + 1]
+    if whole != data:
+        path.write_bytes(whole)
+    return [json.loads(line) for line in whole.splitlines()]
 
 
 def main():
@@ -288,12 +367,13 @@ def main():
     arguments.add_argument("--corvid", default="corvid")
     arguments.add_argument("--model", help="handed to corvid; none: what corvid takes by itself")
     arguments.add_argument("--attempts", type=int, default=64)
-    arguments.add_argument("--limit", type=int, help="tasks of each source")
+    arguments.add_argument("--limit", type=int, help="tasks of each source and language")
     arguments.add_argument("--rows", nargs="+", default=["random", "tables", "model"])
     arguments.add_argument("--settings", nargs="+", default=list(SETTINGS), choices=list(SETTINGS))
     arguments.add_argument(
         "--sources", nargs="+", default=["synthetic", "real"], choices=["synthetic", "real"]
     )
+    arguments.add_argument("--languages", nargs="+", default=LANGUAGES, choices=LANGUAGES)
     arguments.add_argument("--jobs", type=int, default=1)
     arguments.add_argument(
         "--timeout", type=float, default=1800, help="seconds for one run of corvid"
@@ -320,12 +400,9 @@ def main():
             if (t["id"], row, setting, options.attempts) not in there
         ]
         print(f"{len(jobs)} runs to do, {len(results)} there", file=sys.stderr)
-        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool, open(
-            options.out, "a"
-        ) as out:
-            futures = [pool.submit(run_one, options, *job) for job in jobs]
-            for future in concurrent.futures.as_completed(futures):
-                result = future.result()
+        with open(options.out, "a") as out:
+
+            def keep(result):
                 results.append(result)
                 out.write(json.dumps(result) + "\n")
                 out.flush()
@@ -334,6 +411,12 @@ def main():
                     f"winner {result['winner']}, {result['seconds']} s",
                     file=sys.stderr,
                 )
+
+            failed = run_all(options, jobs, keep)
+        if failed:
+            for task, error in failed:
+                print(f"{task}: {type(error).__name__}: {error}", file=sys.stderr)
+            sys.exit(f"{options.out} has what was run; run this again to go on")
     print(
         report(
             [r for r in results if r["attempts"] == options.attempts],
