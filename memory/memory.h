@@ -111,6 +111,10 @@ class Memory {
   // event chain.
   VerifyReport verify() const;
 
+  // Makes the file from which a large store is opened at once, if it is due. It is made in the
+  // background of questions, too, and after imports; the answers do not depend on it.
+  void save_snapshot();
+
   // Makes index, facts and vectors anew from the turns. Answers stay the same.
   void rebuild();
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <span>
@@ -36,6 +37,9 @@ struct TermCount {
   TurnId turn = 0;
   int32_t count = 0;
 };
+
+// Begins the name of each file in Store::cache_folder().
+inline constexpr const char* kCachePrefix = "recall-";
 
 // The durable home of turns and of what is derived from them. Knows no ranking and no policy.
 // Thread-safe. Writes happen inside write(); reads see what was committed before, or inside write()
@@ -83,6 +87,17 @@ class Store {
   // Turns whose indexed text holds the words of `term` in a row after folding and stemming, by
   // rising id. `term` is data: no query syntax in it means anything.
   virtual std::vector<TermCount> match(std::string_view term) const = 0;
+
+  // For files that large stores are recalled from (recall/snapshot.h). A store may have none of it.
+  // The same as match(), only turns after `after`.
+  virtual std::vector<TermCount> match_after(std::string_view term, TurnId after) const;
+  // Where such files lie, beside what they were made from; "": nowhere. scrub() removes them.
+  virtual std::filesystem::path cache_folder() const { return {}; }
+  // The form in which the index holds a word; "" unless it is one.
+  virtual std::string folded(std::string_view) const { return {}; }
+  // Every form with its turns, by form (bytes), then by id.
+  virtual void for_each_posting(
+      const std::function<void(std::string_view form, TermCount hit)>&) const {}
 
   // Rises whenever something already readable was erased: caches start anew.
   virtual int64_t generation() const = 0;

@@ -65,6 +65,7 @@ ImportReport Memory::take(std::span<const NewTurn> turns,
     done += count;
     if (progress) progress(static_cast<int64_t>(done), report.line_count);
   }
+  save_snapshot();
   return report;
 }
 
@@ -129,6 +130,7 @@ ImportReport Memory::import_export(const std::filesystem::path& file) {
   const ImportReport report = memory::import_export(*state_->store, state_->ports, file);
   while (!state_->ingest.complete_vectors(kVectorsAtOnce, kVectorTimeAtOnce)) {
   }
+  save_snapshot();
   return report;
 }
 
@@ -190,6 +192,9 @@ void Memory::rebuild() {
   });
   while (!state_->ingest.complete_vectors(kVectorsAtOnce, kVectorTimeAtOnce)) {
   }
+  save_snapshot();
 }
+
+void Memory::save_snapshot() { state_->recaller.save({.scope = state_->config.scope}); }
 
 }  // namespace corvid::memory

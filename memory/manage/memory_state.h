@@ -25,7 +25,9 @@ struct Memory::State {
         ports(std::move(given_ports)),
         store(make_store(given.location, given.durability, given.scope.tenant)),
         ingest(*store, ports, given.scope),
-        recaller(*store, ports) {
+        recaller(*store, ports, [this] {
+          return make_store(config.location, config.durability, config.scope.tenant);
+        }) {
     if (store->lacks_facts()) store->write([this] { rebuild_facts(*store); });
     ingest.complete_vectors(kVectorsAtOpen, kVectorTimeAtOpen);
   }

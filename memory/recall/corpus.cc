@@ -1,6 +1,7 @@
 #include "memory/recall/corpus.h"
 
 #include "memory/recall/question.h"
+#include "runtime/base/text.h"
 
 namespace corvid::memory {
 
@@ -8,21 +9,33 @@ Corpus::Corpus(std::vector<ScopeId> scopes) : scopes_(std::move(scopes)) {}
 
 void Corpus::clear() {
   rows_.clear();
+  places_.clear();
   sessions_.clear();
   speakers_.clear();
   session_of_key_.clear();
   speaker_of_name_.clear();
-  words_at_.fill(0);
-  words_ = 0;
+  sums_ = {};
   has_user_ = has_assistant_ = has_tools_ = false;
 }
 
 void Corpus::refresh(const Store& store) {
   const int64_t generation = store.generation();
-  if (generation != generation_) clear();
-  generation_ = generation;
+  if (generation != sums_.generation) clear();
+  sums_.generation = generation;
   const TurnId after = rows_.empty() ? 0 : rows_.back().id;
   store.for_each_turn(scopes_, after, [this](const TurnSummary& turn) { add(turn); });
+}
+
+int32_t Corpus::speaker_of(std::string_view name, std::string_view role) {
+  const auto [speaker, is_new] = speaker_of_name_.try_emplace(
+      {std::string(name), std::string(role)}, static_cast<int32_t>(speakers_.size()));
+  if (is_new) {
+    speakers_.push_back({speaker->first.first, speaker->first.second});
+    has_user_ |= role == "user";
+    has_assistant_ |= role == "assistant";
+    has_tools_ |= role == "tool";
+  }
+  return speaker->second;
 }
 
 void Corpus::add(const TurnSummary& turn) {
@@ -30,33 +43,26 @@ void Corpus::add(const TurnSummary& turn) {
   const auto [session, is_new_session] =
       session_of_key_.try_emplace(turn.session_key, static_cast<int32_t>(sessions_.size()));
   if (is_new_session) sessions_.push_back({.key = turn.session_key});
-  const auto [speaker, is_new_speaker] =
-      speaker_of_name_.try_emplace({lower_case(turn.speaker), std::string(turn.role)},
-                                   static_cast<int32_t>(speakers_.size()));
-  if (is_new_speaker) speakers_.push_back({speaker->first.first, speaker->first.second});
-  has_user_ |= turn.role == "user";
-  has_assistant_ |= turn.role == "assistant";
-  has_tools_ |= turn.role == "tool";
 
   Session& in = sessions_[static_cast<size_t>(session->second)];
   Row row{.id = turn.id,
           .session = session->second,
-          .previous = in.last,
-          .speaker = speaker->second,
+          .speaker = speaker_of(lower_case(turn.speaker), turn.role),
           .words = turn.words,
           .features = turn.features,
           .tier = turn.tier,
           .said_at = turn.said_at};
-  if (in.last >= 0) rows_[static_cast<size_t>(in.last)].next = index;
+  if (in.last >= 0) places_[static_cast<size_t>(in.last)].next = index;
+  places_.push_back({.previous = in.last});
   int32_t near = in.last;
   for (size_t distance = 1; distance <= 3 && near >= 0; ++distance) {
     const Row& before = rows_[static_cast<size_t>(near)];
-    words_at_[3 + distance] += row.words;
-    words_at_[3 - distance] += before.words;
-    near = before.previous;
+    sums_.words_at[3 + distance] += row.words;
+    sums_.words_at[3 - distance] += before.words;
+    near = previous(near);
   }
-  words_at_[3] += row.words;
-  words_ += row.words;
+  sums_.words_at[3] += row.words;
+  sums_.words += row.words;
   in.words += row.words;
   if (turn.role == "user") in.user_words += row.words;
   if (in.first < 0) in.first = index;
@@ -64,9 +70,47 @@ void Corpus::add(const TurnSummary& turn) {
   rows_.push_back(row);
 }
 
+void Corpus::save(SectionWriter& out) const {
+  std::string names;
+  for (const Speaker& speaker : speakers_) names += speaker.name + '\n' + speaker.role + '\n';
+  out.put(sums_);
+  out.put(std::span<const Row>(rows_));
+  out.put(std::span<const Place>(places_));
+  out.put(std::span<const Session>(sessions_));
+  out.put(std::span<const char>(names));
+}
+
+void Corpus::load(SectionReader& in) {
+  clear();
+  sums_ = in.take_one<Sums>();
+  rows_ = in.take<Row>();
+  places_ = in.take<Place>();
+  sessions_ = in.take<Session>();
+  const Column<char> names = in.take<char>();
+  const std::vector<std::string_view> lines = split_lines({names.data(), names.size()});
+  for (size_t i = 0; i + 1 < lines.size(); i += 2) speaker_of(lines[i], lines[i + 1]);
+  for (size_t i = 0; i < sessions_.size(); ++i) {
+    session_of_key_.emplace(sessions_[i].key, static_cast<int32_t>(i));
+  }
+  const auto is_row = [this](int32_t row) { return row < static_cast<int32_t>(rows_.size()); };
+  bool is_sound = rows_.size() == places_.size();
+  for (size_t i = 0; is_sound && i < rows_.size(); ++i) {
+    const Row& row = rows_[i];
+    is_sound = (i == 0 || row.id > rows_[i - 1].id) && row.session >= 0 && row.speaker >= 0 &&
+               static_cast<size_t>(row.session) < sessions_.size() &&
+               static_cast<size_t>(row.speaker) < speakers_.size() &&
+               places_[i].previous < static_cast<int32_t>(i) && is_row(places_[i].next) &&
+               (places_[i].next < 0 || places_[i].next > static_cast<int32_t>(i));
+  }
+  for (const Session& session : std::span<const Session>(sessions_)) {
+    is_sound = is_sound && is_row(session.first) && is_row(session.last);
+  }
+  in.require(is_sound);
+}
+
 int32_t Corpus::neighbour(int32_t row, int offset) const {
-  for (; offset > 0 && row >= 0; --offset) row = rows_[static_cast<size_t>(row)].next;
-  for (; offset < 0 && row >= 0; ++offset) row = rows_[static_cast<size_t>(row)].previous;
+  for (; offset > 0 && row >= 0; --offset) row = next(row);
+  for (; offset < 0 && row >= 0; ++offset) row = previous(row);
   return row;
 }
 

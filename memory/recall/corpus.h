@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "memory/recall/column.h"
+#include "memory/recall/sections.h"
 #include "memory/store.h"
 #include "memory/types.h"
 
@@ -20,16 +22,23 @@ class Corpus {
 
   void refresh(const Store& store);
 
+  // As sections of a file, and from them in place of what is there. load() throws corrupt.
+  void save(SectionWriter& out) const;
+  void load(SectionReader& in);
+
   struct Row {
     TurnId id = 0;
     int32_t session = 0;      // index into sessions
-    int32_t previous = -1;    // row of the turn before in the session; -1: none
-    int32_t next = -1;
     int32_t speaker = 0;      // index into speakers
     int32_t words = 0;
     uint32_t features = 0;
     Tier tier = Tier::user;
     Time said_at{};
+  };
+  // Rows of the turns before and after in the session; -1: none.
+  struct Place {
+    int32_t previous = -1;
+    int32_t next = -1;
   };
   struct Session {
     int64_t key = 0;
@@ -47,30 +56,38 @@ class Corpus {
   std::span<const Row> rows() const { return rows_; }
   std::span<const Session> sessions() const { return sessions_; }
   std::span<const Speaker> speakers() const { return speakers_; }
-  int64_t words() const { return words_; }
+  int64_t words() const { return sums_.words; }
   bool has_both_roles() const { return has_user_ && has_assistant_; }
   bool has_tools() const { return has_tools_; }
 
-  int64_t generation() const { return generation_; }  // of the store; see Store
+  int64_t generation() const { return sums_.generation; }  // of the store; see Store
   // Words of the neighbours at `offset` (-3..3), summed over the rows.
-  int64_t words_at(int offset) const { return words_at_[static_cast<size_t>(offset + 3)]; }
+  int64_t words_at(int offset) const { return sums_.words_at[static_cast<size_t>(offset + 3)]; }
 
   // The neighbour of `row` at `offset` (-3..3) in its session, or -1.
   int32_t neighbour(int32_t row, int offset) const;
+  int32_t previous(int32_t row) const { return places_[static_cast<size_t>(row)].previous; }
+  int32_t next(int32_t row) const { return places_[static_cast<size_t>(row)].next; }
 
  private:
   void add(const TurnSummary& turn);
+  int32_t speaker_of(std::string_view name, std::string_view role);
   void clear();
 
   std::vector<ScopeId> scopes_;
-  int64_t generation_ = 0;
-  std::vector<Row> rows_;
-  std::vector<Session> sessions_;
+  Column<Row> rows_;
+  Column<Place> places_;  // of the rows
+  Column<Session> sessions_;
   std::vector<Speaker> speakers_;
   std::map<int64_t, int32_t> session_of_key_;
   std::map<std::pair<std::string, std::string>, int32_t> speaker_of_name_;
-  std::array<int64_t, 7> words_at_{};
-  int64_t words_ = 0;
+  // Plain data.
+  struct Sums {
+    int64_t generation = 0;
+    std::array<int64_t, 7> words_at{};
+    int64_t words = 0;
+  };
+  Sums sums_;
   bool has_user_ = false;
   bool has_assistant_ = false;
   bool has_tools_ = false;

@@ -1,16 +1,20 @@
 #include "memory/recall/rank.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 #include "memory/ingest/annotate.h"
+#include "memory/recall/kernels.h"
 #include "memory/recall/signals.h"
 
 namespace corvid::memory {
 namespace {
 
 constexpr double kShortWords = 20;        // a turn of no more is short
+constexpr float kMargin = 1e-4f;          // more than single precision may err
 constexpr double kQuestionPenalty = 0.5;  // in the support: asking about a thing is not telling it
 
 // What kind of talk a store holds decides how much each signal is worth.
@@ -37,6 +41,7 @@ constexpr Weights kAssistantVectors = {.own = 0.2, .near = 0.2, .session = 0.05,
                                        .speaker = 0.8, .date = 0.3, .first = 0.05,
                                        .own_vector = 0.5, .session_vector = 0.1};
 
+double largest(const std::vector<float>& values) { return std::max(0.0f, range_of(values).high); }
 double largest(const std::vector<double>& values) {
   return values.empty() ? 0.0 : std::max(0.0, *std::ranges::max_element(values));
 }
@@ -46,11 +51,12 @@ class Scaled {
  public:
   explicit Scaled(const std::vector<float>& values) : values_(values) {
     if (values.empty()) return;
-    const auto [low, high] = std::ranges::minmax_element(values);
-    low_ = *low;
-    if (*high > *low) by_ = 1.0 / (*high - *low);
+    const Range range = range_of(values);
+    low_ = range.low;
+    if (range.high > range.low) by_ = 1.0 / (range.high - range.low);
   }
   double operator[](size_t i) const { return values_.empty() ? 0.0 : (values_[i] - low_) * by_; }
+  double range() const { return by_ > 0 ? 1.0 / by_ : 0.0; }
 
  private:
   const std::vector<float>& values_;
@@ -58,26 +64,42 @@ class Scaled {
   double by_ = 0;
 };
 
+// A signal's share of the score, less what is the same for all turns.
+class Part {
+ public:
+  Part(const std::vector<float>& values, double weight, double most)
+      : values_(values.data()), by_(most > 0 ? static_cast<float>(weight / most) : 0.0f) {}
+  float operator[](size_t i) const { return by_ * values_[i]; }
+
+ private:
+  const float* values_;
+  float by_;
+};
+
 class Ranker {
  public:
-  Ranker(const Store& store, const Corpus& corpus, const RankRequest& request)
+  Ranker(const Corpus& corpus, Signals& signals, const RankRequest& request)
       : corpus_(corpus),
         request_(request),
         talk_(talk_of(corpus)),
         weights_(weights_of(talk_, request.similarity)),
-        signals_(corpus, talk_ == Talk::assistant ? kNearAnswer : kNear, kWide),
+        signals_(signals),
         own_(request.similarity.own),
         near_(request.similarity.near),
-        wide_(request.similarity.wide) {
-    for (const std::string& term : request.question.terms) {
-      term_weights_.push_back(signals_.add_term(store.match(term)));
-    }
+        wide_(request.similarity.wide),
+        asks_date_(!request.question.months.empty() || !request.question.years.empty() ||
+                   !request.question.ranges.empty()) {
+    signals.begin(corpus, {talk_ == Talk::assistant ? kNearAnswer : kNear, kWide});
+    for (const auto& hits : request.hits) term_weights_.push_back(signals.add_term(hits));
     own_max_ = largest(signals_.own());
     near_max_ = largest(signals_.near());
     wide_max_ = largest(signals_.wide());
     session_max_ = largest(signals_.session());
     user_max_ = largest(signals_.user());
     if (weights_.session_vector > 0) find_session_vectors();
+    for (size_t i = 0; i < corpus.speakers().size(); ++i) {
+      speaker_matches_.push_back(match_of(static_cast<int32_t>(i)));
+    }
   }
 
   Ranking run() const;
@@ -104,11 +126,25 @@ class Ranker {
   std::string_view role_of(const Corpus::Row& row) const {
     return corpus_.speakers()[static_cast<size_t>(row.speaker)].role;
   }
-  double speaker_match(const Corpus::Row& row) const;
+  double match_of(int32_t speaker) const;
+  double speaker_match(const Corpus::Row& row) const {
+    return speaker_matches_[static_cast<size_t>(row.speaker)];
+  }
   double answer_match(uint32_t features) const;
+  double question_cost(uint32_t features) const {
+    return (features & kAsks) != 0 ? weights_.question : 0.0;
+  }
+  double length_cost(int32_t words) const {
+    return words > kShortWords ? weights_.length * std::log2(words / kShortWords) : 0.0;
+  }
+  double date_part(Time said_at) const {
+    return asks_date_ ? weights_.date * date_match(request_.question, said_at) : 0.0;
+  }
   double support() const;
+  std::vector<int32_t> candidates(bool takes_all, size_t keep) const;
   std::optional<Ranked> rank(size_t row, bool takes_all) const;
-  static double part(const std::vector<double>& scores, size_t i, double max) {
+  template <typename T>
+  static double part(const std::vector<T>& scores, size_t i, double max) {
     return max > 0 ? scores[i] / max : 0.0;
   }
 
@@ -116,10 +152,12 @@ class Ranker {
   const RankRequest& request_;
   Talk talk_;
   Weights weights_;
-  Signals signals_;
+  const Signals& signals_;
   Scaled own_, near_, wide_;
+  bool asks_date_;
   double own_max_ = 0, near_max_ = 0, wide_max_ = 0, session_max_ = 0, user_max_ = 0;
-  std::vector<double> session_vector_;  // by session
+  std::vector<double> session_vector_;   // by session
+  std::vector<double> speaker_matches_;  // by speaker
   std::vector<double> term_weights_;
 };
 
@@ -133,14 +171,14 @@ void Ranker::find_session_vectors() {
   }
 }
 
-double Ranker::speaker_match(const Corpus::Row& row) const {
+double Ranker::match_of(int32_t speaker) const {
   const Question& question = request_.question;
   if (question.asked_names.size() == 1) {
-    return std::ranges::find(question.asked, row.speaker) != question.asked.end() ? 1.0 : 0.0;
+    return std::ranges::find(question.asked, speaker) != question.asked.end() ? 1.0 : 0.0;
   }
   if (talk_ == Talk::people) return 0.5;
   // Facts about the user are said by the user; what tools print is said by nobody.
-  const std::string_view role = role_of(row);
+  const std::string_view role = corpus_.speakers()[static_cast<size_t>(speaker)].role;
   if (talk_ == Talk::assistant) {
     return !question.wants_assistant && role == "user" ? 1.0 : 0.0;
   }
@@ -181,7 +219,7 @@ std::optional<Ranked> Ranker::rank(size_t i, bool takes_all) const {
   const auto session = static_cast<size_t>(row.session);
   if (corpus_.sessions()[session].key == request_.excluded_session) return std::nullopt;
   Ranked ranked{.row = static_cast<int32_t>(i)};
-  ranked.date = weights_.date * date_match(request_.question, row.said_at);
+  ranked.date = date_part(row.said_at);
   ranked.lexical = weights_.own * part(signals_.own(), i, own_max_) +
                    weights_.near * part(signals_.near(), i, near_max_) +
                    weights_.wide * part(signals_.wide(), i, wide_max_);
@@ -197,11 +235,101 @@ std::optional<Ranked> Ranker::rank(size_t i, bool takes_all) const {
   ranked.speaker = weights_.speaker * speaker_match(row);
   ranked.answer = answer_match(row.features);
   if (corpus_.sessions()[session].first == ranked.row) ranked.session += weights_.first;
-  ranked.question = (row.features & kAsks) != 0 ? weights_.question : 0.0;
-  if (row.words > kShortWords) ranked.length = weights_.length * std::log2(row.words / kShortWords);
+  ranked.question = question_cost(row.features);
+  ranked.length = length_cost(row.words);
   ranked.score = ranked.lexical + ranked.session + ranked.vector + ranked.speaker + ranked.date +
                  ranked.answer + ranked.question + ranked.length;
   return ranked;
+}
+
+// The rows of the best `keep` scores given, and those within kMargin of the last of them.
+class Best {
+ public:
+  explicit Best(size_t keep) : keep_(std::max<size_t>(keep, 1)) {}
+
+  void add(int32_t row, float score) {
+    if (score < least_) return;
+    found_.push_back({score, row});
+    if (found_.size() >= 4 * keep_ + 1'000) cut();
+  }
+
+  std::vector<int32_t> rows() {
+    cut();
+    std::vector<int32_t> rows;
+    for (const auto& [score, row] : found_) rows.push_back(row);
+    return rows;
+  }
+
+ private:
+  void cut() {
+    if (found_.size() <= keep_) return;
+    const auto last = found_.begin() + static_cast<std::ptrdiff_t>(keep_) - 1;
+    std::ranges::nth_element(found_, last, std::greater());
+    least_ = last->first - kMargin;
+    std::erase_if(found_, [this](const auto& each) { return each.first < least_; });
+  }
+
+  size_t keep_;
+  float least_ = -std::numeric_limits<float>::infinity();
+  std::vector<std::pair<float, int32_t>> found_;
+};
+
+// Rows that may be among the best: the sum of rank() in single precision, most of it out of tables.
+std::vector<int32_t> Ranker::candidates(bool takes_all, size_t keep) const {
+  const auto rows = corpus_.rows();
+  const auto sessions = corpus_.sessions();
+  std::vector<float> session_evidence(sessions.size());
+  std::vector<float> session_vector(sessions.size());
+  for (size_t i = 0; i < sessions.size(); ++i) {
+    session_evidence[i] =
+        static_cast<float>(weights_.session * part(signals_.session(), i, session_max_) +
+                           weights_.user * part(signals_.user(), i, user_max_));
+    if (!session_vector_.empty()) {
+      session_vector[i] = static_cast<float>(weights_.session_vector * session_vector_[i]);
+    }
+    if (sessions[i].key == request_.excluded_session) {
+      session_vector[i] = -std::numeric_limits<float>::infinity();
+    }
+  }
+  std::vector<float> said_by;
+  for (const double match : speaker_matches_) {
+    said_by.push_back(static_cast<float>(weights_.speaker * match));
+  }
+  std::array<float, 16> marked{};
+  for (uint32_t marks = 0; marks < marked.size(); ++marks) {
+    marked[marks] = static_cast<float>(answer_match(marks) + question_cost(marks));
+  }
+  std::array<float, 1024> lengths{};
+  for (size_t i = 0; i < lengths.size(); ++i) {
+    lengths[i] = static_cast<float>(length_cost(static_cast<int32_t>(i)));
+  }
+  const Part lexical[] = {{signals_.own(), weights_.own, own_max_},
+                          {signals_.near(), weights_.near, near_max_},
+                          {signals_.wide(), weights_.wide, wide_max_}};
+  const bool has_vectors = !request_.similarity.own.empty();
+  const std::vector<float>& none = signals_.own();  // of the right size, times 0
+  const Part vector[] = {
+      {has_vectors ? request_.similarity.own : none, weights_.own_vector, own_.range()},
+      {has_vectors ? request_.similarity.near : none, weights_.near_vector, near_.range()},
+      {has_vectors ? request_.similarity.wide : none, weights_.wide_vector, wide_.range()}};
+  const auto first = static_cast<float>(weights_.first);
+  Best best(keep);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const Corpus::Row& row = rows[i];
+    const auto session = static_cast<size_t>(row.session);
+    const auto date = static_cast<float>(date_part(row.said_at));
+    const float evidence = lexical[0][i] + lexical[1][i] + lexical[2][i] +
+                           session_evidence[session] + std::max(date, 0.0f);
+    if (evidence <= 0 && !takes_all) continue;
+    const auto words = static_cast<size_t>(std::max(row.words, 0));
+    float score = evidence + std::min(date, 0.0f) + vector[0][i] + vector[1][i] + vector[2][i] +
+                  session_vector[session] + said_by[static_cast<size_t>(row.speaker)] +
+                  marked[row.features % marked.size()];
+    score += words < lengths.size() ? lengths[words] : static_cast<float>(length_cost(row.words));
+    if (first != 0 && sessions[session].first == static_cast<int32_t>(i)) score += first;
+    best.add(static_cast<int32_t>(i), score);
+  }
+  return best.rows();
 }
 
 Ranking Ranker::run() const {
@@ -210,23 +338,22 @@ Ranking Ranker::run() const {
   const bool has_vectors = !request_.similarity.own.empty();
   const bool takes_all =
       near_max_ > 0 && (request_.question.asked_names.size() == 1 || has_vectors);
+  const auto keep = static_cast<size_t>(std::max(request_.limit, 0));
   std::vector<Ranked> all;
-  for (size_t i = 0; i < corpus_.rows().size(); ++i) {
-    if (const auto ranked = rank(i, takes_all)) all.push_back(*ranked);
+  for (const int32_t row : candidates(takes_all, keep)) {
+    if (const auto ranked = rank(static_cast<size_t>(row), takes_all)) all.push_back(*ranked);
   }
-  const auto better = [](const Ranked& a, const Ranked& b) {
+  std::ranges::sort(all, [](const Ranked& a, const Ranked& b) {
     return a.score != b.score ? a.score > b.score : a.row < b.row;
-  };
-  const size_t keep = std::min(all.size(), static_cast<size_t>(std::max(request_.limit, 0)));
-  std::ranges::partial_sort(all, all.begin() + static_cast<std::ptrdiff_t>(keep), better);
-  all.resize(keep);
+  });
+  all.resize(std::min(all.size(), keep));
   return {std::move(all), support(), term_weights_};
 }
 
 }  // namespace
 
-Ranking rank_turns(const Store& store, const Corpus& corpus, const RankRequest& request) {
-  return Ranker(store, corpus, request).run();
+Ranking rank_turns(const Corpus& corpus, Signals& signals, const RankRequest& request) {
+  return Ranker(corpus, signals, request).run();
 }
 
 }  // namespace corvid::memory

@@ -1,13 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include "memory/recall/corpus.h"
 #include "memory/recall/question.h"
+#include "memory/recall/signals.h"
 #include "memory/recall/vectors.h"
-#include "memory/store.h"
 
 namespace corvid::memory {
 
@@ -47,13 +48,15 @@ struct Ranking {
 
 struct RankRequest {
   const Question& question;
+  std::span<const std::vector<RowCount>> hits;  // of each of its terms
   const Similarity& similarity;    // empty: without vectors
   int limit = 0;
   int64_t excluded_session = 0;  // a session key; 0: none
 };
 
 // BM25 (k1 1.2, b 0.75) over windows that are summed from the counts of single turns of one
-// session. Statistics come from `corpus` alone, so that other scopes have no influence.
-Ranking rank_turns(const Store& store, const Corpus& corpus, const RankRequest& request);
+// session. Statistics come from `corpus` alone, so that other scopes have no influence. `signals`
+// is written over.
+Ranking rank_turns(const Corpus& corpus, Signals& signals, const RankRequest& request);
 
 }  // namespace corvid::memory

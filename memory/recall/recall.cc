@@ -48,6 +48,11 @@ Hit make_hit(const Ranked& ranked, const Turn& turn) {
   return hit;
 }
 
+// Is a file of `saved` rows, or none, too old for so many?
+bool is_due(int64_t rows, int64_t saved) {
+  return rows - saved >= std::max(kSnapshotTurnsMin, saved / 8);
+}
+
 std::string remark_of(const Link& link) {
   if (link.superseded_by != 0) return "superseded by " + turn_name(link.superseded_by);
   return link.disputed_by != 0 ? "disputed by " + turn_name(link.disputed_by) : "";
@@ -55,23 +60,75 @@ std::string remark_of(const Link& link) {
 
 }  // namespace
 
-Recaller::Recaller(const Store& store, const Ports& ports) : store_(store), ports_(ports) {}
+Recaller::Recaller(Store& store, const Ports& ports, OpenStore open_again)
+    : store_(store), ports_(ports), open_again_(std::move(open_again)) {}
 
-Recaller::View& Recaller::view_for(std::vector<ScopeId> scopes) {
-  const auto place = views_.find(scopes);
-  if (place != views_.end()) return place->second;
-  if (views_.size() >= kViewsMax) views_.clear();
-  View view{Corpus(scopes), Vectors()};
-  return views_.emplace(std::move(scopes), std::move(view)).first->second;
+Recaller::~Recaller() { stop_.request_stop(); }
+
+void Recaller::start_over(View& view, const SnapshotOf& what) {
+  view.kept = Kept{.corpus = Corpus(what.scopes)};
+  view.saved = 0;
+  if (auto loaded = load_snapshot(store_, what)) {
+    view.kept = std::move(*loaded);
+    view.saved = std::ssize(view.kept.corpus.rows());
+  }
+}
+
+Recaller::View& Recaller::view_for(const SnapshotOf& what) {
+  const auto place = views_.find(what.scopes);
+  const bool is_known = place != views_.end();
+  if (!is_known && views_.size() >= kViewsMax) views_.clear();
+  View& view = is_known ? place->second
+                        : views_.emplace(what.scopes, View{.kept = {.corpus = Corpus({})}})
+                              .first->second;
+  const auto refresh = [&] {
+    view.kept.corpus.refresh(store_);
+    if (ports_.embed) view.kept.vectors.refresh(store_, view.kept.corpus, ports_.embedder);
+  };
+  if (!is_known) start_over(view, what);
+  refresh();
+  // After an erasure, or when another process was faster to make a file.
+  const bool is_old = view.saved > 0 && !view.kept.postings.is_of(view.kept.corpus);
+  const bool is_behind = is_due(std::ssize(view.kept.corpus.rows()), view.saved) &&
+                         snapshot_rows(store_, what) > view.saved;
+  if (is_old || is_behind) {
+    start_over(view, what);
+    refresh();
+  }
+  return view;
+}
+
+void Recaller::keep_file_new(View& view, const SnapshotOf& what) {
+  const int64_t rows = std::ssize(view.kept.corpus.rows());
+  const bool is_busy =
+      saving_.valid() && saving_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
+  if (is_busy || !is_due(rows, std::max(view.saved, view.tried))) return;
+  if (store_.cache_folder().empty()) return;
+  view.tried = rows;
+  saving_ = std::async(std::launch::async,
+                       [open = open_again_, what, stop = stop_.get_token()] {
+    return save_snapshot(*open(), what, [&] { return !stop.stop_requested(); });
+  });
+}
+
+void Recaller::save(const ScopeFilter& filter) {
+  const SnapshotOf what = named(store_.find_scopes(filter));
+  const std::unique_lock lock(mutex_);
+  View& view = view_for(what);
+  if (is_due(std::ssize(view.kept.corpus.rows()), view.saved) &&
+      save_snapshot(store_, what, [] { return true; })) {
+    start_over(view, what);
+  }
 }
 
 Recall Recaller::recall(std::string_view text, const RecallOptions& options,
                         const ScopeFilter& filter) {
   const auto start = std::chrono::steady_clock::now();
   const std::unique_lock lock(mutex_);
-  View& view = view_for(store_.find_scopes(filter));
-  Corpus& corpus = view.corpus;
-  corpus.refresh(store_);
+  const SnapshotOf what = named(store_.find_scopes(filter));
+  View& view = view_for(what);
+  keep_file_new(view, what);
+  const Corpus& corpus = view.kept.corpus;
   int64_t excluded = 0;
   for (const ScopeId scope : corpus.scopes()) {
     if (options.exclude_session.empty()) break;
@@ -83,17 +140,19 @@ Recall Recaller::recall(std::string_view text, const RecallOptions& options,
   const Question question =
       analyse_question(to_utf8(truncate_utf8(text, kQuestionBytesMax)), corpus, at);
   const int limit = std::clamp(options.limit, 0, kLimitMax);
-  Similarity similarity;
   if (ports_.embed) {
-    view.vectors.refresh(store_, corpus, ports_.embedder);
     const std::string& asked = ports_.embeds_sentences ? question.in_first_person
                                                        : question.without_names;
-    similarity = view.vectors.compare(corpus, to_bytes(ports_.embed(asked)));
-    similarity.is_of_sentences = ports_.embeds_sentences;
+    view.kept.vectors.compare(corpus, to_bytes(ports_.embed(asked)), view.similarity);
+    view.similarity.is_of_sentences = ports_.embeds_sentences;
   }
-  Ranking ranking =
-      rank_turns(store_, corpus, {question, similarity, std::max(limit, kPackCandidatesMax),
-                                  excluded});
+  std::vector<std::vector<RowCount>> hits;
+  for (const std::string& term : question.terms) {
+    hits.push_back(view.kept.postings.find(store_, corpus, term));
+  }
+  Ranking ranking = rank_turns(corpus, view.signals,
+                               {question, hits, view.similarity,
+                                std::max(limit, kPackCandidatesMax), excluded});
   put_newest_first(store_, corpus, question, ranking.term_weights, ranking.best);
   const std::vector<Link> links =
       follow_links(store_, corpus, question.asks_past, ranking.best);

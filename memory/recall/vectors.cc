@@ -2,26 +2,30 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <thread>
+
+#include "memory/recall/kernels.h"
 
 namespace corvid::memory {
 namespace {
 
-constexpr size_t kLane = 16;
+constexpr size_t kThreadsMax = 8;
+constexpr size_t kRowsPerThread = 100'000;  // about two milliseconds
+constexpr uint64_t kDimMax = 1 << 16;
 constexpr std::array<float, 4> kNear = {1.0f, 0.5f, 0.0f, 0.0f};  // by distance
 constexpr std::array<float, 4> kWide = {1.0f, 0.5f, 0.25f, 0.15f};
 
-int32_t dot(const int8_t* a, const int8_t* b, size_t count) {
-  int32_t sum = 0;
-  size_t i = 0;
-  for (; i + kLane <= count; i += kLane) {
-    int32_t part = 0;
-    for (size_t k = 0; k < kLane; ++k) {
-      part += static_cast<int16_t>(a[i + k]) * static_cast<int16_t>(b[i + k]);
-    }
-    sum += part;
+// Calls part(from, to) for all of `count`, in several threads where that pays.
+void in_parts(size_t count, const std::function<void(size_t from, size_t to)>& part) {
+  const size_t cores = std::max(1u, std::thread::hardware_concurrency());
+  const size_t most = std::min(cores, kThreadsMax);
+  const size_t threads = std::clamp<size_t>(count / kRowsPerThread, 1, most);
+  std::vector<std::jthread> others;
+  for (size_t i = 1; i < threads; ++i) {
+    others.emplace_back(part, count * i / threads, count * (i + 1) / threads);
   }
-  for (; i < count; ++i) sum += static_cast<int16_t>(a[i]) * static_cast<int16_t>(b[i]);
-  return sum;
+  part(0, count / threads);
 }
 
 float inverse_length(std::span<const int8_t> v) {
@@ -31,15 +35,10 @@ float inverse_length(std::span<const int8_t> v) {
 
 }  // namespace
 
-std::span<const int8_t> Vectors::codes(int32_t row) const {
-  return std::span(codes_).subspan(static_cast<size_t>(row) * dim_, dim_);
-}
-
 void Vectors::refresh(const Store& store, const Corpus& corpus, const std::string& embedder) {
   if (corpus.generation() != generation_ || corpus.rows().size() < inverse_.size()) {
     codes_.clear();
     inverse_.clear();
-    before_.clear();
     near_inverse_.clear();
     wide_inverse_.clear();
     dim_ = 0;
@@ -48,9 +47,8 @@ void Vectors::refresh(const Store& store, const Corpus& corpus, const std::strin
   }
   const auto rows = corpus.rows();
   const auto first = static_cast<int32_t>(inverse_.size());
-  inverse_.resize(rows.size(), 0.0f);
-  before_.resize(rows.size());
-  codes_.resize(rows.size() * dim_, 0);
+  inverse_.resize(rows.size());
+  codes_.resize(rows.size() * dim_);
   size_t at = 0;
   store.for_each_vector(corpus.scopes(), embedder, last_,
                         [&](TurnId turn, std::span<const int8_t> vector) {
@@ -65,7 +63,6 @@ void Vectors::refresh(const Store& store, const Corpus& corpus, const std::strin
   near_inverse_.resize(rows.size());
   wide_inverse_.resize(rows.size());
   const auto count = static_cast<int32_t>(rows.size());
-  for (auto row = first; row < count; ++row) tie(corpus, row);
   for (auto row = first; row < count; ++row) {
     settle(corpus, row);
     for (int offset = 1; offset <= 3; ++offset) {
@@ -75,30 +72,37 @@ void Vectors::refresh(const Store& store, const Corpus& corpus, const std::strin
   }
 }
 
+void Vectors::save(SectionWriter& out) const {
+  out.put(uint64_t{dim_});
+  out.put(last_);
+  out.put(std::span<const int8_t>(codes_));
+  out.put(std::span<const float>(inverse_));
+  out.put(std::span<const float>(near_inverse_));
+  out.put(std::span<const float>(wide_inverse_));
+}
+
+void Vectors::load(SectionReader& in, const Corpus& corpus) {
+  dim_ = in.take_one<uint64_t>();
+  last_ = in.take_one<TurnId>();
+  codes_ = in.take<int8_t>();
+  inverse_ = in.take<float>();
+  near_inverse_ = in.take<float>();
+  wide_inverse_ = in.take<float>();
+  generation_ = corpus.generation();
+  const size_t count = inverse_.size();
+  in.require(count <= corpus.rows().size() && dim_ <= kDimMax && codes_.size() == count * dim_ &&
+             near_inverse_.size() == count && wide_inverse_.size() == count);
+}
+
 void Vectors::add(int32_t row, std::span<const int8_t> vector) {
   if (vector.empty()) return;
   if (dim_ == 0) {
     dim_ = vector.size();
-    codes_.resize(inverse_.size() * dim_, 0);
+    codes_.resize(inverse_.size() * dim_);
   }
   if (vector.size() != dim_) return;  // damaged: as if there were none
-  std::ranges::copy(vector, codes_.begin() +
-                                static_cast<std::ptrdiff_t>(static_cast<size_t>(row) * dim_));
+  std::ranges::copy(vector, codes_.data() + static_cast<size_t>(row) * dim_);
   inverse_[static_cast<size_t>(row)] = inverse_length(vector);
-}
-
-void Vectors::tie(const Corpus& corpus, int32_t row) {
-  std::array<float, kReach>& ties = before_[static_cast<size_t>(row)];
-  ties.fill(0.0f);
-  const float own = inverse_[static_cast<size_t>(row)];
-  int32_t near = row;
-  for (float& cosine : ties) {
-    near = corpus.rows()[static_cast<size_t>(near)].previous;
-    if (near < 0) return;
-    const float other = inverse_[static_cast<size_t>(near)];
-    if (own == 0.0f || other == 0.0f) continue;
-    cosine = own * other * static_cast<float>(dot(codes(row).data(), codes(near).data(), dim_));
-  }
 }
 
 void Vectors::settle(const Corpus& corpus, int32_t row) {
@@ -109,54 +113,61 @@ void Vectors::settle(const Corpus& corpus, int32_t row) {
     place = corpus.neighbour(row, offset);
     if (place >= 0 && inverse_[static_cast<size_t>(place)] == 0.0f) place = -1;
   }
-  const auto inverse = [&](const std::array<float, 4>& weights) {
-    float square = 0;
-    for (size_t a = 0; a < at.size(); ++a) {
-      if (at[a] < 0) continue;
-      const float weight = weights[a < 3 ? 3 - a : a - 3];
-      square += weight * weight;
-      for (size_t b = 0; b < a; ++b) {
-        if (at[b] < 0) continue;
-        square += 2 * weight * weights[b < 3 ? 3 - b : b - 3] *
-                  before_[static_cast<size_t>(at[a])][a - b - 1];
-      }
+  // The length of a sum is worked out of the cosines between its parts.
+  float near = 0;
+  float wide = 0;
+  for (size_t a = 0; a < at.size(); ++a) {
+    if (at[a] < 0) continue;
+    const size_t far = a < 3 ? 3 - a : a - 3;
+    near += kNear[far] * kNear[far];
+    wide += kWide[far] * kWide[far];
+    for (size_t b = 0; b < a; ++b) {
+      if (at[b] < 0) continue;
+      const size_t other = b < 3 ? 3 - b : b - 3;
+      const float cosine = inverse_[static_cast<size_t>(at[a])] *
+                           inverse_[static_cast<size_t>(at[b])] *
+                           static_cast<float>(dot(codes(at[a]), codes(at[b]), dim_));
+      near += 2 * kNear[far] * kNear[other] * cosine;
+      wide += 2 * kWide[far] * kWide[other] * cosine;
     }
-    return square > 0 ? 1.0f / std::sqrt(square) : 0.0f;
-  };
-  near_inverse_[static_cast<size_t>(row)] = inverse(kNear);
-  wide_inverse_[static_cast<size_t>(row)] = inverse(kWide);
+  }
+  near_inverse_[static_cast<size_t>(row)] = near > 0 ? 1.0f / std::sqrt(near) : 0.0f;
+  wide_inverse_[static_cast<size_t>(row)] = wide > 0 ? 1.0f / std::sqrt(wide) : 0.0f;
 }
 
-Similarity Vectors::compare(const Corpus& corpus, std::span<const int8_t> question) const {
-  Similarity similarity;
-  if (question.empty() || question.size() != dim_) return similarity;
-  const size_t count = inverse_.size();
+void Vectors::compare(const Corpus& corpus, std::span<const int8_t> question,
+                      Similarity& found) const {
+  const bool fits = !question.empty() && question.size() == dim_;
+  const size_t count = fits ? inverse_.size() : 0;
+  found.own.resize(count);
+  found.near.resize(count);
+  found.wide.resize(count);
   const float asked = inverse_length(question);
-  similarity.own.resize(count);
-  for (size_t i = 0; i < count; ++i) {
-    similarity.own[i] = asked * inverse_[i] *
-                        static_cast<float>(dot(codes_.data() + i * dim_, question.data(), dim_));
-  }
-  similarity.near.resize(count);
-  similarity.wide.resize(count);
-  for (size_t i = 0; i < count; ++i) {
-    float near = similarity.own[i];
+  in_parts(count, [&](size_t from, size_t to) {
+    dots({codes_.data() + from * dim_, inverse_.data() + from}, question, asked,
+         std::span(found.own).subspan(from, to - from));
+  });
+  in_parts(count, [&](size_t from, size_t to) { add_neighbours(corpus, {from, to}, found); });
+}
+
+void Vectors::add_neighbours(const Corpus& corpus, std::pair<size_t, size_t> rows,
+                             Similarity& found) const {
+  const float* const own = found.own.data();
+  for (size_t i = rows.first; i < rows.second; ++i) {
+    auto back = static_cast<int32_t>(i);
+    auto forth = back;
+    float near = own[i];
     float wide = near;
-    int32_t back = static_cast<int32_t>(i);
-    int32_t forth = back;
     for (size_t distance = 1; distance <= 3; ++distance) {
-      float both = 0;
-      back = corpus.neighbour(back, -1);
-      forth = corpus.neighbour(forth, 1);
-      if (back >= 0) both += similarity.own[static_cast<size_t>(back)];
-      if (forth >= 0) both += similarity.own[static_cast<size_t>(forth)];
+      if (back >= 0) back = corpus.previous(back);
+      if (forth >= 0) forth = corpus.next(forth);
+      const float both = (back >= 0 ? own[back] : 0.0f) + (forth >= 0 ? own[forth] : 0.0f);
       near += kNear[distance] * both;
       wide += kWide[distance] * both;
     }
-    similarity.near[i] = near * near_inverse_[i];
-    similarity.wide[i] = wide * wide_inverse_[i];
+    found.near[i] = near * near_inverse_[i];
+    found.wide[i] = wide * wide_inverse_[i];
   }
-  return similarity;
 }
 
 }  // namespace corvid::memory

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "memory/recall/column.h"
 #include "memory/recall/corpus.h"
 #include "memory/store.h"
 
@@ -25,26 +26,28 @@ class Vectors {
  public:
   void refresh(const Store& store, const Corpus& corpus, const std::string& embedder);
 
-  // `question` as bytes (ingest/vector.h); empty, or of another size: an empty answer.
-  Similarity compare(const Corpus& corpus, std::span<const int8_t> question) const;
+  // As sections of a file, and from them; see Corpus, which is loaded before.
+  void save(SectionWriter& out) const;
+  void load(SectionReader& in, const Corpus& corpus);
+
+  // `question` as bytes (ingest/vector.h); empty, or of another size: an empty answer. `found` is
+  // written over, so that its memory serves again.
+  void compare(const Corpus& corpus, std::span<const int8_t> question, Similarity& found) const;
 
  private:
-  static constexpr int kReach = 6;  // neighbours of a mean are at most so far apart
-
   void add(int32_t row, std::span<const int8_t> vector);
-  void tie(const Corpus& corpus, int32_t row);
   void settle(const Corpus& corpus, int32_t row);
-  std::span<const int8_t> codes(int32_t row) const;
+  void add_neighbours(const Corpus& corpus, std::pair<size_t, size_t> rows,
+                      Similarity& found) const;
+  const int8_t* codes(int32_t row) const { return codes_.data() + static_cast<size_t>(row) * dim_; }
 
   size_t dim_ = 0;
   int64_t generation_ = 0;
-  TurnId last_ = 0;
-  std::vector<int8_t> codes_;    // dim_ for each row; zeros where there is no vector
-  std::vector<float> inverse_;   // 1 / length, 0 where there is no vector
-  std::vector<float> near_inverse_;  // 1 / length of the means
-  std::vector<float> wide_inverse_;
-  // Cosines to the turns 1..kReach before in the session.
-  std::vector<std::array<float, kReach>> before_;
+  TurnId last_ = 0;  // that was asked for
+  Column<int8_t> codes_;    // dim_ for each row; zeros where there is no vector
+  Column<float> inverse_;   // 1 / length, 0 where there is no vector
+  Column<float> near_inverse_;  // 1 / length of the means
+  Column<float> wide_inverse_;
 };
 
 }  // namespace corvid::memory

@@ -28,4 +28,10 @@ std::unique_ptr<Store> make_store(std::string_view location, Durability durabili
   return find_maker<MakeStore>(kStores, "store", kind)(location, durability, tenant);
 }
 
+std::vector<TermCount> Store::match_after(std::string_view term, TurnId after) const {
+  std::vector<TermCount> hits = match(term);
+  std::erase_if(hits, [after](const TermCount& hit) { return hit.turn <= after; });
+  return hits;
+}
+
 }  // namespace corvid::memory

@@ -6,8 +6,10 @@
 
 #include "memory/ingest/annotate.h"
 #include "memory/stores/support/maintenance.h"
+#include "memory/stores/support/postings.h"
 #include "memory/stores/support/schema.h"
 #include "memory/stores/support/sql_store.h"
+#include "memory/stores/support/tokens.h"
 #include "runtime/base/error.h"
 
 namespace corvid::memory {
@@ -21,7 +23,23 @@ class SqliteStore final : public SqlStore {
 
   TurnId add_turn(Turn& turn) override;
   void erase_turn(const Turn& turn) override;
-  std::vector<TermCount> match(std::string_view term) const override;
+  std::vector<TermCount> match(std::string_view term) const override {
+    return match_after(term, 0);
+  }
+  std::vector<TermCount> match_after(std::string_view term, TurnId after) const override {
+    const Access use = connection();
+    return find_term(use.db, term, after);
+  }
+  std::filesystem::path cache_folder() const override { return file_.parent_path(); }
+  std::string folded(std::string_view word) const override {
+    const std::vector<std::string> words = tokens_.of(word);
+    return words.size() == 1 ? words[0] : std::string();
+  }
+  void for_each_posting(
+      const std::function<void(std::string_view, TermCount)>& visit) const override {
+    const Whole use = both();  // a temporary table is needed
+    memory::for_each_posting(use.db, visit);
+  }
   void make_index_anew() override {
     const Access use = connection();
     memory::make_index_anew(use.db);
@@ -35,6 +53,7 @@ class SqliteStore final : public SqlStore {
   std::string location_;
   Durability durability_;
   std::filesystem::path file_;  // "" in memory
+  Tokens tokens_;
 };
 
 SqliteStore::SqliteStore(std::string_view location, Durability durability)
@@ -86,19 +105,6 @@ void SqliteStore::erase_turn(const Turn& turn) {
   delete_turn(use.db, turn.id);
 }
 
-std::vector<TermCount> SqliteStore::match(std::string_view term) const {
-  std::string query = "\"";
-  for (const char c : term) query += c == '"' || c == '\0' ? ' ' : c;
-  query += '"';
-  const Access use = connection();
-  Statement find(use.db,
-                 "SELECT rowid, corvid_count(fts_turn) FROM fts_turn WHERE fts_turn MATCH ?");
-  find.bind(1, query);
-  std::vector<TermCount> hits;
-  while (find.step()) hits.push_back({find.integer(0), static_cast<int32_t>(find.integer(1))});
-  return hits;
-}
-
 bool SqliteStore::scrub() {
   const Whole use = both();
   {
@@ -112,6 +118,7 @@ bool SqliteStore::scrub() {
     }
     transaction.commit();
   }
+  remove_caches(file_.parent_path());
   // Pages may keep stale copies of cells in their slack; a new file does not.
   if (!use.db.sqlite().try_execute("VACUUM") || !use.db.sqlite().try_empty_wal()) return false;
   use.db.execute("UPDATE meta SET value = 0 WHERE key = 'scrub_pending'");

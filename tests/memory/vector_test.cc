@@ -109,7 +109,8 @@ TEST_CASE("Similarities of turns and of means of neighbours are what plain sums 
   for (const int count : {1, 2, 1, 40, 3}) add(count);
   std::vector<int8_t> question;
   for (size_t k = 0; k < kDim; ++k) question.push_back(static_cast<int8_t>(k * 7) - 80);
-  const Similarity found = live.compare(corpus, question);
+  Similarity found;
+  live.compare(corpus, question, found);
   REQUIRE(found.own.size() == 47);
   const double at_distance[2][4] = {{1, 0.5, 0, 0}, {1, 0.5, 0.25, 0.15}};
   for (size_t row = 0; row < 47; ++row) {
@@ -135,8 +136,11 @@ TEST_CASE("Similarities of turns and of means of neighbours are what plain sums 
   }
   Vectors anew;
   anew.refresh(*store, corpus, "e");
-  CHECK(anew.compare(corpus, question).wide == found.wide);
-  CHECK(live.compare(corpus, std::vector<int8_t>{1, 2}).own.empty());
+  Similarity other;
+  anew.compare(corpus, question, other);
+  CHECK(other.wide == found.wide);
+  live.compare(corpus, std::vector<int8_t>{1, 2}, other);
+  CHECK(other.own.empty());
 }
 
 TEST_CASE("A turn that means what was asked is found without its words") {
