@@ -2,7 +2,7 @@
 # later release, as root or with sudo.
 
 # No ccache: it makes the first build a tenth longer. Where it is installed, it is used.
-packages=(g++ cmake ninja-build mold pkg-config git python3 ca-certificates
+packages=(g++ make cmake ninja-build mold pkg-config git python3 ca-certificates
   nlohmann-json3-dev catch2 libcli11-dev libspdlog-dev libfmt-dev libpcre2-dev
   libcurl4-openssl-dev libtomlplusplus-dev libvalijson-dev libgit2-dev libseccomp-dev libzstd-dev libsqlite3-dev libedit-dev
   libpq-dev)

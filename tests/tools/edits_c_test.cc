@@ -137,8 +137,7 @@ TEST_CASE("lines of the preprocessor are statements and its branches do not unba
   CHECK(c_texts("#define MAX(a) \\\n ((a) + 1) // one\nint x;\n") ==
         Words{"#", "define", "MAX", "(", "a", ")", "(", "(", "a", ")", "+", "1", ")", "NL", "int",
               "x", "NL"});
-  CHECK(c_texts("#error don't\n#include <a.h>\n") ==
-        Words{"#", "include", "<a.h>", "NL"});
+  CHECK(c_texts("#error don't\n#include <a.h>\n") == Words{"#", "include", "<a.h>", "NL"});
   CHECK(functions_in("int f(int a) {\n#ifdef A\n  if (a) {\n#else\n  if (!a) {\n#endif\n    a++;\n"
                      "  }\n  return a;\n}\nint g(void) { return 1; }\n") ==
         Words{"f 1-10", "g 11-11"});
@@ -229,6 +228,21 @@ TEST_CASE("the generators undo the common one-line bugs of C") {
     INFO(slip.right << " <- " << slip.wrong);
     CHECK(std::any_of(all.begin(), all.end(),
                       [&](const EditCandidate& c) { return applied(wrong, c) == kRing; }));
+  }
+}
+
+TEST_CASE("lost lines of C come back where a block is empty, and before labels") {
+  const std::string right =
+      "int next(int kind, char *text)\n{\n    int code = 0;\n\n    if (kind == 2) {\n"
+      "        return 0;\n    }\n    switch (kind) {\n    case 0:\n        code = 1;\n"
+      "        break;\n    default:\n        return 0;\n    }\n    if (text == NULL)\n"
+      "        goto out;\n    code = 2;\n    goto out;\nout:\n    return code;\n}\n";
+  for (const std::string line : {"        return 0;\n", "        break;\n", "    goto out;\n"}) {
+    const std::string wrong = replaced(right, "\n" + line, "\n");
+    const auto all = rank_c(wrong);
+    INFO(line);
+    CHECK(std::any_of(all.begin(), all.end(),
+                      [&](const EditCandidate& c) { return applied(wrong, c) == right; }));
   }
 }
 

@@ -90,10 +90,12 @@ bool leaves(const Source& source, const Statement& s) {
          head == "throw";
 }
 
+bool is_label(const Source& source, const Statement& s) { return source.is(s.last_token - 1, ":"); }
+
 class GapFinder {
  public:
   GapFinder(const Source& source, const Unit& unit, UnitFacts& out)
-      : source_(source), unit_(unit), out_(out) {}
+      : source_(source), unit_(unit), out_(out), step_(find_step()) {}
 
   void run() {
     const auto& all = source_.statements();
@@ -115,17 +117,11 @@ class GapFinder {
   struct Block {
     bool in_loop = false;
     bool is_bare = false;
-    int first = 0;  // statement
+    int header = 0;  // statement, or -1
   };
 
-  void enter(int token, int header) {
-    const std::string_view head =
-        header < 0 ? ""
-                   : source_.str(source_.statements()[static_cast<size_t>(header)].first_token);
-    const bool is_loop = head == "for" || head == "while" || head == "do" ||
-                         (!blocks_.empty() && blocks_.back().in_loop);
-    const Token& t = source_.token(token);
-    blocks_.push_back({is_loop, t.begin == t.end, header + 1});
+  const Statement& at(int statement) const {
+    return source_.statements()[static_cast<size_t>(statement)];
   }
 
   std::string_view margin_of(int line) const {
@@ -133,50 +129,82 @@ class GapFinder {
     return text.substr(0, std::min(text.find_first_not_of(" \t"), text.size()));
   }
 
+  // By how much the file's first block is set in.
+  std::string find_step() const {
+    const auto& all = source_.statements();
+    for (size_t i = 0; i + 1 < all.size(); ++i) {
+      if (!opens_c_block(source_, all[i]) || all[i + 1].first_line == all[i].first_line) continue;
+      const std::string_view outer = margin_of(all[i].first_line);
+      const std::string_view inner = margin_of(all[i + 1].first_line);
+      const bool is_deeper =
+          inner.size() > outer.size() && inner.starts_with(outer) && !is_label(source_, all[i + 1]);
+      if (is_deeper) return std::string(inner.substr(outer.size()));
+    }
+    return "    ";
+  }
+
+  void enter(int token, int header) {
+    const std::string_view head = header < 0 ? "" : source_.str(at(header).first_token);
+    const bool is_loop = head == "for" || head == "while" || head == "do" ||
+                         (!blocks_.empty() && blocks_.back().in_loop);
+    const Token& t = source_.token(token);
+    blocks_.push_back({is_loop, t.begin == t.end, header});
+  }
+
   bool is_first_on_line(int token) const {
     const Token& t = source_.token(token);
     return t.begin - source_.line_begin(t.line) == margin_of(t.line).size();
   }
 
-  void before_statement(int index, int previous) {
-    const Statement& s = source_.statements()[static_cast<size_t>(index)];
-    const std::string_view head = source_.str(s.first_token);
-    if (head == "else" || head == "catch" || head == "#" || !is_first_on_line(s.first_token))
-      return;
-    if (blocks_.empty() || blocks_.back().is_bare) return;
-    Gap gap{s.first_line, s.column, s.first_token,          previous,
-            index,        false,    blocks_.back().in_loop, margin_of(s.first_line)};
-    const bool is_arm = head == "case" || head == "default";
-    if (is_arm && previous >= blocks_.back().first) {
-      const Statement& before = source_.statements()[static_cast<size_t>(previous)];
-      if (leaves(source_, before) || source_.is(before.last_token - 1, ":")) return;
-      gap.column = before.column;
-      gap.margin = margin_of(before.first_line);
-      gap.next = -1;
-      gap.ends_block = true;
-      gap.ends_arm = true;
-    } else if (is_arm) {
-      return;
+  // The white space of a plain statement in the innermost block, of which `previous` is the last
+  // one; of its header, one step deeper, where it has none.
+  std::string margin_in_block(int previous) const {
+    const int header = blocks_.back().header;
+    for (int k = header + 1; k <= previous; ++k) {
+      const bool is_plain = !is_label(source_, at(k)) && !source_.is(at(k).first_token, "#");
+      if (is_plain) return std::string(margin_of(at(k).first_line));
     }
-    out_.gaps.push_back(gap);
+    const int outer = previous > header && is_label(source_, at(previous)) ? previous : header;
+    return (outer < 0 ? "" : std::string(margin_of(at(outer).first_line))) + step_;
+  }
+
+  void add(int token, int previous, int next, bool ends_arm) {
+    Gap gap;
+    gap.line = source_.token(token).line;
+    gap.margin = next < 0 ? margin_in_block(previous) : std::string(margin_of(gap.line));
+    gap.column = static_cast<int>(gap.margin.size());
+    gap.token = token;
+    gap.previous = previous;
+    gap.next = next;
+    gap.ends_block = next < 0;
+    gap.ends_arm = ends_arm;
+    gap.in_loop = blocks_.back().in_loop;
+    out_.gaps.push_back(std::move(gap));
+  }
+
+  void before_statement(int index, int previous) {
+    const Statement& s = at(index);
+    const std::string_view head = source_.str(s.first_token);
+    if (head == "else" || head == "catch" || !is_first_on_line(s.first_token)) return;
+    if (blocks_.empty() || blocks_.back().is_bare) return;
+    const bool is_inner = previous > blocks_.back().header;
+    // What stands before a label ends what is above it.
+    const bool ends = is_label(source_, s);
+    const bool is_arm = head == "case" || head == "default";
+    if (!is_inner && is_arm) return;
+    if (head == "#" || (ends && is_inner && leaves(source_, at(previous)))) return;
+    add(s.first_token, previous, ends ? -1 : index, is_arm);
   }
 
   void before_end(int token, int previous) {
     if (blocks_.back().is_bare || !is_first_on_line(token)) return;
-    const Statement& last =
-        source_.statements()[static_cast<size_t>(std::max(previous, out_.first_statement))];
-    const bool is_inner = previous >= blocks_.back().first;
-    const int model = is_inner ? std::max(blocks_.back().first, out_.first_statement) : previous;
-    const Statement& s = source_.statements()[static_cast<size_t>(model)];
-    const int line = is_inner && source_.is(s.last_token - 1, ":") ? last.first_line : s.first_line;
-    std::string_view margin = margin_of(line);
-    out_.gaps.push_back({source_.token(token).line, static_cast<int>(margin.size()), token,
-                         previous, -1, true, blocks_.back().in_loop, margin});
+    add(token, previous, -1, false);
   }
 
   const Source& source_;
   const Unit& unit_;
   UnitFacts& out_;
+  std::string step_;
   std::vector<Block> blocks_;
 };
 

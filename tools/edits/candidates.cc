@@ -123,7 +123,7 @@ void Candidates::insert(const Gap& gap, std::string_view text, Kind kind) {
   if (!add_tokens(text, true)) return;
   c.new_last = static_cast<int>(new_ids_.size());
   c.text = gap.margin.empty() ? std::string(static_cast<size_t>(gap.column), ' ')
-                              : std::string(gap.margin);
+                              : gap.margin;
   c.text += text;
   add(std::move(c));
 }

@@ -92,7 +92,7 @@ struct Gap {
   int next = -1;      // only when it stands in the same block
   bool ends_block = false;
   bool in_loop = false;
-  std::string_view margin = {};  // white space before the line; empty: as many spaces as `column`
+  std::string margin = {};  // white space before the line; empty: as many spaces as `column`
   bool ends_arm = false;    // of a `switch`
 };
 

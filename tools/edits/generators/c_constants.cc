@@ -84,11 +84,9 @@ void change_value(const Context& context, int first, int last) {
       context.out.replace(first, last, value, Kind::initial_value);
     }
   };
-  if (text == "0") offer({"1", "-1", "NULL", "nullptr"});
+  if (text == "0") offer({"1", "-1"});
   if (text == "1") offer({"0", "2", "-1"});
   if (text == "-1") offer({"0", "1"});
-  if (text == "NULL" || text == "nullptr") offer({"0"});
-  if (text == "true" || text == "false") offer({"0", "1"});
 }
 
 void change_sign(const Context& context, int i) {

@@ -43,6 +43,19 @@ void insert_ends(const Context& context, const Gap& gap) {
   out.insert(gap, "return;", Kind::insert_return);
 }
 
+// Jumps to the labels of the function.
+void insert_jumps(const Context& context, const Gap& gap) {
+  size_t offered = 0;
+  each_statement(context, [&](int, const Statement& s) {
+    const Source& source = context.source;
+    const bool is_target = s.last_token == s.first_token + 2 && source.is(s.first_token + 1, ":") &&
+                           source.is_plain_name(s.first_token);
+    if (!is_target || s.first_line < gap.line || ++offered > 3) return;
+    context.out.insert(gap, "goto " + std::string(source.str(s.first_token)) + ";",
+                       Kind::insert_exit);
+  });
+}
+
 void insert_steps(const Context& context, const Gap& gap) {
   if (!gap.in_loop) return;
   for (const std::string_view name : choices(context.facts.locals, "", context.facts, 8)) {
@@ -129,7 +142,10 @@ void insert_known(const Context& context, const Gap& gap) {
 void generate_c_insertions(const Context& context) {
   for (const Gap& gap : context.facts.gaps) {
     if (is_unreachable(context, gap)) continue;
-    if (gap.ends_block) insert_ends(context, gap);
+    if (gap.ends_block) {
+      insert_ends(context, gap);
+      insert_jumps(context, gap);
+    }
     insert_steps(context, gap);
     insert_assignments(context, gap);
     insert_guards(context, gap);

@@ -11,7 +11,7 @@ namespace {
 constexpr size_t kVariablesMax = 24;
 constexpr size_t kMembersMax = 40;
 constexpr size_t kFunctionsMax = 30;
-constexpr size_t kConstantsMax = 16;
+constexpr size_t kConstantsMax = 32;
 
 // Opposites and near relations, offered for each other although the file may have only one.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 48> kOpposites = {{

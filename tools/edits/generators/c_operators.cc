@@ -41,9 +41,14 @@ constexpr std::array<Change, 31> kChanges = {{
     {"==", {"=", "", "", "", ""}, Kind::assignment},
 }};
 
-// i++ and ++i.
+// i++ and ++i, where their value is used.
 void turn_step(const Context& context, int i) {
   const Source& source = context.source;
+  const int statement = source.statement_of(i);
+  if (statement < 0) return;
+  const Statement& s = source.statements()[static_cast<size_t>(statement)];
+  if (i == s.first_token || i == s.last_token - 1) return;
+  if (source.opener(i) >= 0 && source.is(source.opener(i) - 1, "for")) return;
   const std::string sign(source.str(i));
   const int end = source.primary_end(i + 1), begin = source.primary_begin(i - 1);
   if (begin < 0 && end > i + 1) {

@@ -9,7 +9,7 @@ namespace {
 
 constexpr size_t kNamesMax = 12;
 constexpr size_t kFileReturnsMax = 20;
-constexpr size_t kWrapsMax = 4;
+constexpr size_t kWrapsMax = 8;
 
 void change_return(const Context& context, const Statement& s) {
   const Source& source = context.source;

@@ -69,10 +69,9 @@ bool has_file(std::string_view path) {
 bool is_test_name(std::string_view name) {
   if (!has_file(name)) return false;
   const std::string_view stem = name.substr(0, name.rfind('.'));
-  return stem == "test" || stem == "tests" || stem.starts_with("test_") ||
-         stem.starts_with("test-") || stem.ends_with("_test") || stem.ends_with("-test") ||
-         stem.ends_with("_tests") || stem.ends_with("_unittest") || stem.ends_with("Test") ||
-         stem.ends_with("Tests");
+  return stem.starts_with("test") || stem.starts_with("unittest") || stem.ends_with("_test") ||
+         stem.ends_with("-test") || stem.ends_with("_tests") || stem.ends_with("_unittest") ||
+         stem.ends_with("Test") || stem.ends_with("Tests");
 }
 
 // The name of a function: what stands before its parameters, with its classes.
