@@ -3,12 +3,14 @@ of their releases.
 
     python3 make_tasks.py synthetic [--per-package N] [--packages NAME ...]
     python3 make_tasks.py real CHAINS      CHAINS: a JSON file {package: [versions, newest first]}
+    python3 make_c_tasks.py                [--per-package N] [--packages NAME ...]
     python3 make_tasks.py join [--withdraw ID ...]
 
-`synthetic` and `real` append to WORK/candidates-*.jsonl and skip packages and versions they have
-been through; `join` writes tasks.jsonl from both. A synthetic task is a mutation
-(examples/fledgling/mutate.py) that makes the package's tests fail. A real one is a release with one
-line put back to what it was in the release before, which makes the newer release's own tests fail.
+`synthetic`, `real` and make_c_tasks.py, for C and C++, append to WORK/bench/candidates-*.jsonl;
+they skip what they have been through. `join` adds those candidates to tasks.jsonl; tasks that are
+there keep their ids. A synthetic task is a mutation (examples/fledgling/mutate.py, mutate_c.py)
+that makes the package's tests fail. A real one is a release with one line put back to what it was
+in the release before, which makes the newer release's own tests fail.
 Tests run with the `python3` that PATH finds first; it needs pytest.
 """
 
@@ -33,7 +35,8 @@ import extract
 import mutate
 
 TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_test|tests?)\.py$")
-SUITE_SECONDS, FILE_SECONDS, FILES, TRIED_FIXES = 5.0, 3.5, 30, 15
+SUITE_SECONDS, FILE_SECONDS, FILES = 5.0, 3.5, 30
+TRIED_FIXES, TRIED_BUGS = 15, 40
 PYTEST = "python3 -m pytest -q -x -p no:cacheprovider"
 UNITTEST = "python3 -m unittest -q -f"
 
@@ -135,13 +138,16 @@ def killed(folder, task):
     return status == 1, output
 
 
-def synthetic(work, entry, per_package, seed):
-    """The synthetic tasks of one package."""
-    source = work / "src" / "heldout" / f"{entry['name']}-{entry['version']}"
+def synthetic(cache, entry, per_package, seed, before):
+    """Synthetic tasks of one package beside `before`, those that it has, up to per_package in all.
+
+    Each has a line and a kind of its own.
+    """
+    source = prepare.sdist(entry["name"], entry["version"], cache)
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary) / "task"
         prepare.lay_out(source, folder)
-        suite = suite_of(folder)
+        suite = (before[0]["check"], before[0]["tests"]) if before else suite_of(folder)
         if suite is None:
             print(f"{entry['name']}: no suite", file=sys.stderr)
             return
@@ -149,26 +155,30 @@ def synthetic(work, entry, per_package, seed):
         records = [r for r in records if (folder / prepare.path_in_task(r["path"])).exists()]
         source_of_chance = random.Random(f"{seed} {entry['name']}")
         source_of_chance.shuffle(records)
-        found, kinds, functions, started = 0, set(), set(), time.monotonic()
-        for record in records[:40]:
-            if found == per_package or time.monotonic() - started > 40:
+        lines, kinds = {(t["file"], t["line"]) for t in before}, {t["kind"] for t in before}
+        found, tried = len(before), 0
+        for record in records:
+            if found >= per_package or tried == TRIED_BUGS:
                 break
+            file = prepare.path_in_task(record["path"])
             for bug in mutate.bugs_of(source.parent, [record], seed, 3):
-                if bug["kind"] in kinds or bug["kind"] == "identity":
+                if bug["kind"] in kinds | {"identity"} or (file, bug["line"]) in lines:
                     continue
                 task = task_of(
                     "synthetic",
                     entry["name"],
                     entry["version"],
                     entry["licence"],
-                    prepare.path_in_task(record["path"]),
+                    file,
                     suite,
                     record["qualname"],
                     bug,
                 )
+                tried += 1
                 if killed(folder, task)[0]:
                     found += 1
                     kinds.add(bug["kind"])
+                    lines.add((file, bug["line"]))
                     yield task
                 break
         print(f"{entry['name']}: {found} tasks, {len(suite[1])} test files", file=sys.stderr)
@@ -288,6 +298,11 @@ def real(older, newer, package, version, licence):
                 yield task
 
 
+def line_of(row):
+    """What makes a task itself, whatever its id."""
+    return tuple(row[k] for k in ("source", "package", "version", "file", "line", "buggy"))
+
+
 def append(path, rows):
     with open(path, "a") as out:
         for row in rows:
@@ -303,20 +318,24 @@ def heldout():
 
 
 def join(work, withdrawn):
-    """Writes tasks.jsonl with ids SOURCE-PACKAGE-N, less the withdrawn ones."""
-    rows = []
+    """Adds the candidates to tasks.jsonl with ids SOURCE-PACKAGE-N; tasks that are there stay as
+    they are, the withdrawn ones go.
+    """
+    rows = prepare.tasks()
+    there = {line_of(r) for r in rows}
     for kind in ("synthetic", "real"):
-        counts = {}
-        for row in sorted(
-            read(work / f"candidates-{kind}.jsonl"), key=lambda r: r.get("package", "")
-        ):
-            if "file" not in row:
+        for row in read(work / f"candidates-{kind}.jsonl"):
+            if "file" not in row or line_of(row) in there:
                 continue
-            number = counts[row["package"]] = counts.get(row["package"], 0) + 1
+            there.add(line_of(row))
             row.pop("output", None)
-            row["id"] = f"{kind}-{row['package']}-{number}"
-            if row["id"] not in withdrawn:
-                rows.append(row)
+            prefix = f"{kind}-{row['package']}-"
+            used = [r["id"] for r in rows if r["id"].startswith(prefix)]
+            used = [int(i) for i in (u[len(prefix) :] for u in used) if i.isdigit()]
+            row["id"] = f"{prefix}{max(used, default=0) + 1}"
+            rows.append(row)
+    rows = [r for r in rows if r["id"] not in withdrawn]
+    rows.sort(key=lambda r: (r["source"] != "synthetic", r["package"]))
     (prepare.HERE / "tasks.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
     print(f"{len(rows)} tasks", file=sys.stderr)
 
@@ -341,9 +360,22 @@ def main():
     done = {(r["package"], r["version"]) for r in read(candidates)}
     if options.what == "synthetic":
         for entry in heldout():
+            if options.packages and entry["name"] not in options.packages:
+                continue
+            there = [t for t in prepare.tasks() + read(candidates) if t.get("file")]
+            before = {line_of(t): t for t in there if t["source"] == "synthetic"}.values()
+            before = [t for t in before if t["package"] == entry["name"]]
             key = entry["name"], entry["version"]
-            if key not in done and (not options.packages or entry["name"] in options.packages):
-                rows = list(synthetic(work, entry, options.per_package, options.seed))
+            if len(before) < options.per_package and (before or key not in done):
+                try:
+                    rows = list(
+                        synthetic(
+                            bench / "sdists", entry, options.per_package, options.seed, before
+                        )
+                    )
+                except (OSError, subprocess.SubprocessError, StopIteration) as error:
+                    print(f"{key}: {error}", file=sys.stderr)
+                    continue
                 append(candidates, rows or [{"package": key[0], "version": key[1]}])
         return
     licences = {e["name"]: e["licence"] for e in heldout()}

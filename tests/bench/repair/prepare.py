@@ -1,12 +1,14 @@
 """Lays out the tasks of tasks.jsonl as git repositories: OUT/ID, one commit, with the bug in place.
 
-Sources come from PyPI, by exact version; nothing of them is kept in this repository but the changed
-lines. Each task is verified: its check must pass with the correct line and fail with the wrong one.
+Sources come from PyPI, by exact version, and for C and C++ from Debian's source packages, by hash
+(c_packages.toml); nothing of them is kept in this repository but the changed lines. Each task is
+verified: its check must pass with the correct line and fail with the wrong one.
 
     python3 prepare.py --out DIR [--only ID ...] [--work DIR]
 """
 
 import argparse
+import hashlib
 import json
 import os
 import pathlib
@@ -16,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import tomllib
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[2] / "examples" / "fledgling"))
@@ -34,6 +37,31 @@ LEFT_OUT = re.compile(
     re.I,
 )
 SRC_FOLDER = re.compile(r"^src/")
+
+CHECK_HEAD = """#!/bin/sh
+# Builds the sources and runs the tests.
+set -e
+ulimit -t 20
+mkdir -p build
+
+compile() {  # FLAGS FILE...: build/NAME.o of each
+  flags=$1
+  shift
+  for file; do
+    case $file in *.c) compiler=${CC:-cc} ;; *) compiler=${CXX:-c++} ;; esac
+    name=${file##*/}
+    $compiler -g ${WARNINGS:--w} $flags $CFLAGS -c "$file" -o "build/${name%.*}.o"
+  done
+}
+
+link() {  # PROGRAM NAME...: build/PROGRAM
+  program=$1
+  shift
+  linked=
+  for name; do linked="$linked build/$name.o"; done
+  ${CXX:-c++} $CFLAGS $linked -o "build/$program" -lm
+}
+"""
 
 
 def tasks():
@@ -54,6 +82,67 @@ def sdist(name, version, cache):
             fetch.unpack(archive, temporary / "out")
             (temporary / "out").rename(target)
     return target
+
+
+def c_packages():
+    """The entries of c_packages.toml by name, each with its version."""
+    found = tomllib.loads((HERE / "c_packages.toml").read_text())
+    for entry in found.values():
+        entry["version"] = re.match(r"[^_]*_(.*?)(\.orig)?\.tar\.", entry["archive"])[1]
+    return found
+
+
+def apt_source(name, archive, cache):
+    """Has apt fetch a source package's upstream archive into cache, with lists of its own."""
+    lists = cache / "apt" / "lists"
+    (lists / "partial").mkdir(parents=True, exist_ok=True)
+    key = "/usr/share/keyrings/debian-archive-keyring.gpg"
+    (cache / "apt" / "sources.list").write_text(
+        f"deb-src [signed-by={key}] http://deb.debian.org/debian bookworm main\n"
+    )
+    (cache / "apt" / "apt.conf").write_text(
+        f'Dir::Etc::SourceList "{cache}/apt/sources.list";\nDir::Etc::SourceParts "/dev/null";\n'
+        f'Dir::State::Lists "{lists}";\nDir::Cache "{cache}/apt";\nAPT::Sandbox::User "root";\n'
+    )
+    environment = os.environ | {"APT_CONFIG": str(cache / "apt" / "apt.conf")}
+    commands = [["apt-get", "-qq", "source", "--download-only", "--tar-only", name]]
+    if not list(lists.glob("*_Sources*")):
+        commands.insert(0, ["apt-get", "-qq", "update"])
+    for command in commands:
+        subprocess.run(command, cwd=cache, env=environment, check=True, timeout=600)
+    return cache / archive
+
+
+def c_source(name, entry, cache):
+    """The unpacked archive of a package of c_packages.toml, downloaded on first use. Raises
+    CalledProcessError when it cannot be had, ValueError when it is another.
+    """
+    target = cache / f"c-{name}-{entry['version']}"
+    if not target.is_dir():
+        cache.mkdir(parents=True, exist_ok=True)
+        archive = cache / entry["archive"]
+        if not archive.exists():
+            apt_source(name, entry["archive"], cache)
+        if hashlib.sha256(archive.read_bytes()).hexdigest() != entry["sha256"]:
+            raise ValueError(f"{archive.name} is not the pinned archive")
+        with tempfile.TemporaryDirectory(dir=cache) as temporary:
+            out = pathlib.Path(temporary) / "out"
+            fetch.unpack(archive, out)
+            out.rename(target)
+    return target
+
+
+def lay_out_c(source, entry, target):
+    """Copies what an entry of c_packages.toml keeps, and writes check.sh."""
+    target.mkdir(parents=True)
+    for pattern in entry["keep"]:
+        for path in sorted(source.glob(pattern)):
+            if path.is_dir():
+                shutil.copytree(path, target / path.name)
+            elif not path.is_symlink():
+                shutil.copyfile(path, target / path.name)
+    (target / "check.sh").write_text(CHECK_HEAD + entry["check"])
+    (target / ".gitignore").write_text("build/\n")
 
 
 def lay_out(source, target):
@@ -112,7 +201,7 @@ def put_line(file, line, text, expected=None, insert=False, delete=False):
     """Replaces, inserts (before) or deletes line `line` of a file, keeping line ends; a replaced
     line must be `expected`.
     """
-    lines = file.read_bytes().decode().split("\n")
+    lines = file.read_bytes().decode(errors="surrogateescape").split("\n")
     carriage = "\r" if lines[line - 1].endswith("\r") else ""
     if expected is not None and lines[line - 1].rstrip("\r") != expected:
         raise ValueError(f"{file.name}:{line} is {lines[line - 1]!r}, not {expected!r}")
@@ -122,26 +211,28 @@ def put_line(file, line, text, expected=None, insert=False, delete=False):
         del lines[line - 1]
     else:
         lines[line - 1] = text + carriage
-    file.write_bytes("\n".join(lines).encode())
+    file.write_bytes("\n".join(lines).encode(errors="surrogateescape"))
 
 
 def break_it(folder, task):
     """Puts the bug into a task folder that holds the correct source."""
-    put_line(
-        folder / task["file"],
-        task["line"],
-        task["buggy"],
-        expected=task["correct"],
-        delete=task["deleted"],
-    )
+    file = folder / task["file"]
+    if task.get("extra"):
+        put_line(file, task["line"], task["buggy"], insert=True)
+    else:
+        put_line(
+            file, task["line"], task["buggy"], expected=task["correct"], delete=task["deleted"]
+        )
 
 
 def repair_it(folder, task):
     """The inverse of break_it."""
+    file = folder / task["file"]
     if task["deleted"]:
-        put_line(folder / task["file"], task["line"], task["correct"], insert=True)
+        put_line(file, task["line"], task["correct"], insert=True)
     else:
-        put_line(folder / task["file"], task["line"], task["correct"], expected=task["buggy"])
+        extra = task.get("extra", False)
+        put_line(file, task["line"], task["correct"], expected=task["buggy"], delete=extra)
 
 
 def commit(folder):
@@ -164,7 +255,11 @@ def prepare(task, out, cache):
     target = out / task["id"]
     shutil.rmtree(target, ignore_errors=True)
     try:
-        lay_out(sdist(task["package"], task["version"], cache), target)
+        if task["package"] in (entries := c_packages()):
+            entry = entries[task["package"]]
+            lay_out_c(c_source(task["package"], entry, cache), entry, target)
+        else:
+            lay_out(sdist(task["package"], task["version"], cache), target)
         status, _ = run_check(target, task["check"], 120)
         if status != 0:
             return f"the check gives {status} on the correct source"
@@ -172,7 +267,8 @@ def prepare(task, out, cache):
         status, _ = run_check(target, task["check"], 120)
         if status in (0, None):
             return f"the check gives {status} on the broken source"
-        for leftover in [*target.rglob("__pycache__"), target / ".pytest_cache"]:
+        leftovers = [*target.rglob("__pycache__"), target / ".pytest_cache", target / "build"]
+        for leftover in leftovers:
             shutil.rmtree(leftover, ignore_errors=True)
         commit(target)
     except (OSError, ValueError, IndexError, StopIteration, subprocess.SubprocessError) as error:

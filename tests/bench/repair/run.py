@@ -7,11 +7,11 @@ setting.
                    [--sources synthetic real] [--languages python c c++]
 
 DIR is what prepare.py wrote. RESULTS.jsonl gets one line per run; runs that are already there are
-not repeated, so an interrupted run goes on where it stopped. A task that cannot be run here ends the
-program after what is in progress; what there is by then is kept. The tables are printed to stdout as
-Markdown; --report prints them only. A claimed success is checked again here: the check must pass in
-the workspace that corvid left, with the test files put back. Whatever corvid says, only that counts
-as solved.
+not repeated, so an interrupted run goes on where it stopped. A task that cannot be run here ends
+the program after what is in progress; what there is by then is kept. The tables are printed to
+stdout as Markdown; --report prints them only. A claimed success is checked again here: the check
+must pass in the workspace that corvid left, with the test files put back. Whatever corvid says,
+only that counts as solved.
 """
 
 import argparse
