@@ -307,10 +307,12 @@ void PostgresDb::disconnect() noexcept {
 
 void PostgresDb::connect() {
   disconnect();
-  // What stands before the URL is a default, what stands behind it holds in any case.
-  const char* keywords[] = {"connect_timeout", "fallback_application_name", "dbname",
-                            "client_encoding", nullptr};
-  const char* values[] = {"10", "corvid", url_.c_str(), "UTF8", nullptr};
+  // What stands before the URL is a default, what stands behind it holds in any case. A server that
+  // vanished without a word is noticed after two minutes; only tcp_user_timeout is in milliseconds.
+  const char* keywords[] = {"connect_timeout", "tcp_user_timeout", "keepalives_idle",
+                            "keepalives_interval", "keepalives_count",
+                            "fallback_application_name", "dbname", "client_encoding", nullptr};
+  const char* values[] = {"10", "120000", "60", "10", "6", "corvid", url_.c_str(), "UTF8", nullptr};
   raw_ = pq().connect(keywords, values, 1);
   if (raw_ == nullptr || pq().status(raw_) != CONNECTION_OK) {
     const std::string why = raw_ == nullptr ? "out of memory" : pq().error_message(raw_);

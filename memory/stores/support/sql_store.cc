@@ -162,7 +162,7 @@ void SqlStore::delete_turn(SqlDb& db, TurnId id) {
 }
 
 void SqlStore::for_each_turn(std::span<const ScopeId> scopes, TurnId after,
-                                const std::function<void(const TurnSummary&)>& visit) const {
+                             const std::function<void(const TurnSummary&)>& visit) const {
   if (scopes.empty()) return;
   const Access use = connection();
   Statement find(use.db,
@@ -183,7 +183,7 @@ void SqlStore::for_each_turn(std::span<const ScopeId> scopes, TurnId after,
 }
 
 void SqlStore::for_each_text(std::span<const ScopeId> scopes,
-                                const std::function<void(const Turn&)>& visit) const {
+                             const std::function<void(const Turn&)>& visit) const {
   const Access use = connection();
   Statement find(use.db, std::string("SELECT ") + kTurnColumns + "WHERE " +
                              use.db.among("t.scope_id", 1) + " ORDER BY t.id");
@@ -307,7 +307,8 @@ std::string SqlStore::mac_key() const {
 
 void SqlStore::add_tombstone(ScopeId scope, std::string_view mac, Time at) {
   const Access use = connection();
-  Statement add(use.db, "INSERT INTO tombstone(scope_id, content_mac, at, reason)"
+  Statement add(use.db,
+                "INSERT INTO tombstone(scope_id, content_mac, at, reason)"
                 " VALUES(?, ?, ?, 'forget') ON CONFLICT DO NOTHING");
   add.bind(1, scope).bind(2, mac).bind(3, to_ms(at)).run();
 }
@@ -319,14 +320,14 @@ bool SqlStore::has_tombstone(ScopeId scope, std::string_view mac) const {
 }
 
 void SqlStore::put_vector(TurnId turn, std::string_view embedder,
-        std::span<const int8_t> vector) {
+                          std::span<const int8_t> vector) {
   const Access use = connection();
   memory::put_vector(use.db, turn, embedder, vector);
 }
 
 void SqlStore::for_each_vector(
-        std::span<const ScopeId> scopes, std::string_view embedder, TurnId after,
-        const std::function<void(TurnId, std::span<const int8_t>)>& visit) const {
+    std::span<const ScopeId> scopes, std::string_view embedder, TurnId after,
+    const std::function<void(TurnId, std::span<const int8_t>)>& visit) const {
   const Access use = connection();
   memory::for_each_vector(use.db, {scopes, embedder, after}, visit);
 }
