@@ -1,7 +1,7 @@
 // How long writes, questions and openings take in a large store, what a turn costs on disk and in
 // memory, and the same for a plain FTS5 table of the same turns in the same run. The turns are made
 // up: sessions of a coding agent and its user, content words by Zipf's law, names, paths and code.
-// A question holds four to six words of one turn. speed.py runs this and mem0 beside it. TABLE is a
+// A question holds four to six words of one turn. mem0_speed.py prints mem0's rows. TABLE is a
 // table of token vectors; without it, words only. With --dump FILE the turns and questions are
 // written there and nothing is measured. Build the target memory_speed by name.
 //
@@ -239,7 +239,6 @@ void measure_memory(const std::filesystem::path& folder, int count, const memory
   }
   config.durability = memory::Durability::full;
   const std::vector<std::string> questions = questions_for(count);
-  const int64_t before = memory_bytes();
   std::unique_ptr<memory::Memory> memory;
   const auto open = [&] { memory = std::make_unique<memory::Memory>(config, ports); };
   line("open", single(time_of(open)));
@@ -250,7 +249,7 @@ void measure_memory(const std::filesystem::path& folder, int count, const memory
   }
   line("question", percentiles(times));
   line("private memory, MB",
-       fmt::format("{:.0f}", static_cast<double>(memory_bytes() - before) / 1e6));
+       fmt::format("{:.0f}", static_cast<double>(memory_bytes()) / 1e6));
   line("write with fsync", single_writes(*memory));
   memory.reset();
   config.durability = memory::Durability::normal;
