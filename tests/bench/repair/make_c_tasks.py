@@ -3,7 +3,7 @@ WORK/bench/candidates-synthetic.jsonl, which `make_tasks.py join` takes into tas
 
     python3 make_c_tasks.py [--per-package N] [--packages NAME ...] [--work DIR] [--seed N]
 
-A task is a mutation (mutate_c.py) of a line that the tests execute (gcov says which), that builds
+A task is a mutation (c_bugs.py) of a line that the tests execute (gcov says which), that builds
 without mixing up pointers and makes the check fail twice, in processor time not far from what the
 whole check takes. Each task of a package has a line of its own, and as far as there are enough, a
 kind of its own. What is found depends on the seed alone. CC and CXX may name ccache.
@@ -23,8 +23,8 @@ import tempfile
 import prepare
 from prepare import fetch
 
+import c_bugs
 import make_tasks
-import mutate_c
 
 TRIED, SLOWER, WALL_SECONDS = 60, 4.0, 300
 
@@ -70,12 +70,13 @@ def bugs_of(folder, entry, seed):
     found = []
     for file in sources:
         text = (folder / file).read_bytes().decode(errors="surrogateescape")
-        lines, tokens = text.split("\n"), mutate_c.lexed(text)
-        for function in mutate_c.functions_of(tokens):
+        text = text.replace("\r\n", "\n")  # put_line puts line ends back
+        lines, tokens = text.split("\n"), c_bugs.lexed(text)
+        for function in c_bugs.functions_of(tokens):
             name = f"{seed} {file} {function[0]} {tokens[function[2]].line}"
-            sites = mutate_c.Sites(tokens, lines, function).found
+            sites = c_bugs.Sites(tokens, lines, function).found
             source = random.Random(name)
-            for bug in mutate_c.mutations(sites, lines, source, 4, lines_run[file]):
+            for bug in c_bugs.mutations(sites, lines, source, 4, lines_run[file]):
                 found.append((file, function[0], bug))
     return found
 

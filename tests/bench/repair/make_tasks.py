@@ -8,7 +8,7 @@ of their releases.
 
 `synthetic`, `real` and make_c_tasks.py, for C and C++, append to WORK/bench/candidates-*.jsonl;
 they skip what they have been through. `join` adds those candidates to tasks.jsonl; tasks that are
-there keep their ids. A synthetic task is a mutation (examples/fledgling/mutate.py, mutate_c.py)
+there keep their ids. A synthetic task is a mutation (examples/fledgling/mutate.py, c_bugs.py)
 that makes the package's tests fail. A real one is a release with one line put back to what it was
 in the release before, which makes the newer release's own tests fail.
 Tests run with the `python3` that PATH finds first; it needs pytest.
