@@ -337,6 +337,8 @@ void Checker::build_anew(const CleanCopy& copy) const {
   for (const std::string& path : copy.kept()) {
     const fs::path file = copy.root() / path;
     std::error_code error;
+    // What a link means may lie outside of the copy.
+    if (!fs::is_regular_file(fs::symlink_status(file, error))) continue;
     const bool is_made = !start_.files.contains(path) && file.filename() == "CMakeCache.txt";
     if (is_made) fs::remove(file, error);
     if (tools::has_edits(path)) {
