@@ -173,7 +173,8 @@ def nemotron(mix):
     layers = "M-M-M-A-M-M-M-"
     w = Writer("nemotron_h", mix)
     w.keys(context_length=65536, embedding_length=dim, block_count=len(layers),
-           attention__layer_norm_rms_epsilon=1e-5, vocab_size=vocab, attention__head_count=32,
+           attention__layer_norm_rms_epsilon=1e-5, attention__layer_norm_epsilon=1e-5,
+           vocab_size=vocab, attention__head_count=32,
            attention__head_count_kv=[2 if kind == "A" else 0 for kind in layers],
            attention__key_length=128, attention__value_length=128, rope__dimension_count=128,
            ssm__conv_kernel=4, ssm__state_size=state, ssm__group_count=groups,
