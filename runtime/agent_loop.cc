@@ -94,7 +94,8 @@ StopReason AgentLoop::go_on(StartPoint from, std::stop_token stop) {
     }
     ++turns_;
     tokens_ += reply.tokens;
-    parts_.session.append(TurnEnded{turns_, reply.tokens, provider_->lineage()}, options_.attempt);
+    parts_.session.append_unsynced(TurnEnded{turns_, reply.tokens, provider_->lineage()},
+                                   options_.attempt);
     Message message = reply.message;
     for (size_t i = 0; i < message.calls.size(); ++i) {
       const std::string lineage =
@@ -102,7 +103,7 @@ StopReason AgentLoop::go_on(StartPoint from, std::stop_token stop) {
       message.calls[i].id =
           "call_" + lineage + std::to_string(turns_) + "_" + std::to_string(i + 1);
     }
-    parts_.session.append(MessageAdded{message}, options_.attempt);
+    parts_.session.append_unsynced(MessageAdded{message}, options_.attempt);
     if (!message.content.empty()) last_text_ = message.content;
     std::optional<Nudge> nudge;
     if (message.calls.empty()) {
@@ -127,7 +128,7 @@ StopReason AgentLoop::go_on(StartPoint from, std::stop_token stop) {
 
 void AgentLoop::record(Message message) {
   before_.has_untrusted = before_.has_untrusted || message.is_untrusted;
-  parts_.session.append(MessageAdded{message}, options_.attempt);
+  parts_.session.append_unsynced(MessageAdded{message}, options_.attempt);
   added_.push_back(std::move(message));
 }
 
@@ -135,6 +136,7 @@ void AgentLoop::note(std::string text) { record({Role::user, std::move(text), {}
 
 // Not for a model that knows calls only: it can neither summarise nor read what was left out.
 bool AgentLoop::make_room(std::stop_token stop, bool is_asked) {
+  parts_.session.sync();  // what the model is about to see
   if (is_narrow() || pending_.has_value()) return true;
   Room room;
   try {
@@ -243,9 +245,10 @@ std::optional<Nudge> AgentLoop::finish_step(const Step& step) {
   const ToolCall& call = step.call;
   const tools::ToolResult& result = step.result;
   seen_.has_suggestions = seen_.has_suggestions || call.name == "suggest_edits";
-  parts_.session.append(ToolFinished{call.id, call.name, result.is_error, result.exit_code,
-                                     result.diff, step.ms, tool_state_to_json(state_, seen_)},
-                        options_.attempt);
+  parts_.session.append_unsynced(
+      ToolFinished{call.id, call.name, result.is_error, result.exit_code, result.diff, step.ms,
+                   tool_state_to_json(state_, seen_)},
+      options_.attempt);
   const std::string text = shown_output(call, to_utf8(result.text));
   record({Role::tool, text, {}, call.id, false, result.is_untrusted});
   if (result.finished) return std::nullopt;  // the check answers it
@@ -313,9 +316,11 @@ void AgentLoop::decide(Step& step) try {
     is_allowed = parts_.approve(step.action, reason);
     reason = (is_allowed ? "a person allowed it: " : "a person refused it: ") + reason;
   }
-  parts_.session.append(ActionDecided{call.id, call.name, action_json(step.action),
-                                      is_allowed ? "allow" : "deny", reason},
-                        options_.attempt);
+  parts_.session.append_unsynced(ActionDecided{call.id, call.name, action_json(step.action),
+                                               is_allowed ? "allow" : "deny", reason},
+                                 options_.attempt);
+  // Reading in the workspace leaves no trace.
+  if (!tool->spec().is_reading || !step.action.hosts.empty()) parts_.session.sync();
   if (!is_allowed) {
     was_denied_ = true;
     step.result = error_result("denied: " + reason);
@@ -390,6 +395,7 @@ void AgentLoop::execute(Step& step, tools::ToolState& state, std::stop_token sto
 std::optional<StopReason> AgentLoop::check(std::stop_token stop) {
   end_commands();
   if (parts_.checker == nullptr) return StopReason::done;
+  parts_.session.sync();
   last_check_ = parts_.checker->verify(parts_.workspace, stop, options_.check_time_max);
   seen_.edit_is_unchecked = false;
   seen_.check_is_known = true;

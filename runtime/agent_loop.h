@@ -59,11 +59,11 @@ struct LoopParts {
   const tools::Toolbox& toolbox;
   const policies::Policy& policy;
   sandbox::Sandbox& sandbox;
-  memory::Memory* memory = nullptr;
+  std::function<memory::Memory&()> memory;  // with all that was said; may be empty
   const tools::Workspace& workspace;
   const ModelProfile& profile;
   const Checker* checker = nullptr;  // null: no check was asked for
-  const tools::EditRanker* edit_ranker = nullptr;
+  std::function<const tools::EditRanker&()> edit_ranker;  // may be empty
   tools::RankEdits rank_edits;
   tools::EditRanking edit_ranking = tools::EditRanking::model;
   std::string check_command;

@@ -4,7 +4,16 @@
 
 #include "runtime/base/error.h"
 
+// libgit2 reads all certificates of the system when it starts, a fifth of a run's start and a
+// megabyte, for servers that are never asked here. The linker takes this for mbed TLS's function of
+// the name; where libgit2 was built with another library, nobody calls it.
+extern "C" int mbedtls_x509_crt_parse_file(void*, const char*);
+extern "C" int mbedtls_x509_crt_parse_file(void*, const char*) { return 0; }
+
 namespace corvid::runtime {
+
+GitLibrary::GitLibrary() { git_libgit2_init(); }
+GitLibrary::~GitLibrary() { git_libgit2_shutdown(); }
 
 void check_git(int result, const std::string& what) {
   if (result >= 0) return;

@@ -8,6 +8,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
+#include "runtime/git_objects.h"
 
 namespace corvid::runtime {
 namespace {
@@ -22,7 +23,6 @@ constexpr int64_t kExcludeBytesMax = 1 << 20;
 class Repository {
  public:
   Repository(const fs::path& folder, unsigned flags) {
-    git_libgit2_init();
     if (git_repository_open_ext(&repository_, folder.c_str(), flags, nullptr) != 0) return;
     const char* work = git_repository_workdir(repository_);
     if (work == nullptr) return;
@@ -32,10 +32,7 @@ class Repository {
     prefix_ = place == "." ? "" : place.string() + "/";
     is_open_ = true;
   }
-  ~Repository() {
-    git_repository_free(repository_);
-    git_libgit2_shutdown();
-  }
+  ~Repository() { git_repository_free(repository_); }
   Repository(const Repository&) = delete;
   Repository& operator=(const Repository&) = delete;
 
@@ -62,6 +59,7 @@ class Repository {
   }
 
  private:
+  GitLibrary library_;
   git_repository* repository_ = nullptr;
   std::string prefix_;  // of the folder in the work tree: "" or "a/b/"
   bool is_open_ = false;

@@ -1,5 +1,9 @@
 #include "runtime/recollect.h"
 
+#include <utility>
+
+#include "runtime/base/error.h"
+#include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/embedder.h"
 #include "runtime/memory_settings.h"
@@ -16,6 +20,11 @@ std::string spoken(const Message& message) {
     text += call.name + " " + call.arguments;
   }
   return text;
+}
+
+bool is_remembered(const Event& event) {
+  const auto* added = std::get_if<MessageAdded>(&event.body);
+  return added != nullptr && event.attempt < 0 && !added->message.is_note;
 }
 
 }  // namespace
@@ -50,9 +59,8 @@ Recalled recall_for(const memory::Memory& memory, const RunOptions& options,
 }
 
 void remember_event(memory::Memory& memory, const std::string& session, const Event& event) {
-  const auto* added = std::get_if<MessageAdded>(&event.body);
-  if (added == nullptr || event.attempt >= 0 || added->message.is_note) return;
-  const Message& message = added->message;
+  if (!is_remembered(event)) return;
+  const Message& message = std::get<MessageAdded>(event.body).message;
   memory::NewTurn turn;
   turn.session = session;
   turn.external_id = session + "/" + std::to_string(event.sequence);
@@ -64,6 +72,59 @@ void remember_event(memory::Memory& memory, const std::string& session, const Ev
   turn.text = spoken(message);
   turn.kind = memory::SessionKind::agent;
   memory.remember(turn);
+}
+
+MemoryWriter::MemoryWriter(memory::Memory& memory, std::string session)
+    : memory_(memory), session_(std::move(session)), thread_([this] { work(); }) {}
+
+MemoryWriter::~MemoryWriter() {
+  {
+    const std::scoped_lock guard(mutex_);
+    is_over_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void MemoryWriter::add(const Event& event) {
+  if (!is_remembered(event)) return;
+  {
+    const std::scoped_lock guard(mutex_);
+    if (is_behind_) return;
+    waiting_.push_back(event);
+  }
+  changed_.notify_all();
+}
+
+bool MemoryWriter::settle() {
+  std::unique_lock guard(mutex_);
+  changed_.wait(guard, [&] { return waiting_.empty() && !is_writing_; });
+  return !is_behind_;
+}
+
+void MemoryWriter::work() {
+  std::unique_lock guard(mutex_);
+  for (;;) {
+    changed_.wait(guard, [&] { return is_over_ || !waiting_.empty(); });
+    if (waiting_.empty()) return;
+    const std::vector<Event> events = std::exchange(waiting_, {});
+    is_writing_ = true;
+    guard.unlock();
+    std::string refusal;
+    try {
+      for (const Event& event : events) remember_event(memory_, session_, event);
+    } catch (const Error& error) {  // the run goes on; its end writes what is missing
+      refusal = error.what();
+    }
+    guard.lock();
+    is_writing_ = false;
+    if (!refusal.empty()) {
+      is_behind_ = true;
+      waiting_.clear();
+      log::warning("run", "memory takes nothing now; once more at the end", {{"reason", refusal}});
+    }
+    changed_.notify_all();
+  }
 }
 
 void remember_result(memory::Memory& memory, const RunResult& result, std::string_view said,

@@ -1,9 +1,13 @@
 #pragma once
 // The session's side of memory: what of a run is remembered, and what is recalled at its start.
 
+#include <condition_variable>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
+#include <vector>
 
 #include "memory/memory.h"
 #include "runtime/event.h"
@@ -29,6 +33,34 @@ Recalled recall_for(const memory::Memory& memory, const RunOptions& options,
 // Writes an event's message as a turn; other events are not remembered, nor are attempts: the
 // result carries what the winner did. Idempotent per event.
 void remember_event(memory::Memory& memory, const std::string& session, const Event& event);
+
+// Writes the events of a session to memory, in order, on a thread of its own: the model is asked
+// meanwhile. The log is the truth; what memory cannot take is written from there at the end.
+class MemoryWriter {
+ public:
+  MemoryWriter(memory::Memory& memory, std::string session);
+  ~MemoryWriter();  // what was added is written first
+  MemoryWriter(const MemoryWriter&) = delete;
+  MemoryWriter& operator=(const MemoryWriter&) = delete;
+
+  void add(const Event& event);
+  // Waits until all that was added is written. False: memory refused some of it, and what came
+  // later was left out.
+  bool settle();
+
+ private:
+  void work();
+
+  memory::Memory& memory_;
+  const std::string session_;
+  std::mutex mutex_;  // protects what follows
+  std::condition_variable changed_;
+  std::vector<Event> waiting_;
+  bool is_writing_ = false;
+  bool is_behind_ = false;
+  bool is_over_ = false;
+  std::thread thread_;
+};
 
 // Writes how a run ended, with its diff and, unless the last reply `said` it, its message. An
 // answer that was not checked and changed nothing has no more to it than was said: no turn.

@@ -100,11 +100,23 @@ std::unique_ptr<Session> Session::open(const fs::path& sessions_folder, const st
   return session;
 }
 
-void Session::append(EventBody body, int attempt) {
+void Session::append(EventBody body, int attempt) { write(std::move(body), attempt, true); }
+
+void Session::append_unsynced(EventBody body, int attempt) {
+  write(std::move(body), attempt, false);
+}
+
+void Session::sync() {
+  const std::scoped_lock guard(mutex_);
+  log_->sync();
+}
+
+void Session::write(EventBody body, int attempt, bool is_synced) {
   mask_secrets(body);
   const std::scoped_lock guard(mutex_);
   Event event{int64_t(events_.size()), clock_(), attempt, std::move(body)};
   log_->append(event_to_line(event) + "\n");
+  if (is_synced) log_->sync();
   events_.push_back(std::move(event));
   if (after_append_) after_append_(events_.back());
 }
@@ -122,6 +134,7 @@ void Session::append_tokens(const EvaluatedTokens& evaluated) {
                      {"segments", evaluated.segments}};
   const std::scoped_lock guard(mutex_);
   token_log_->append(dump_json(json) + "\n");
+  token_log_->sync();
 }
 
 std::vector<EvaluatedTokens> Session::token_log() const { return read_token_log(folder_); }

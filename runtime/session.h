@@ -21,10 +21,11 @@ inline constexpr const char* kOutputsFolder = "outputs";
 
 // One run or conversation: an append-only list of events on disk (ID/events.jsonl) and the exact
 // tokens that a local model evaluated (ID/tokens.jsonl). append() returns after fsync, so whatever
-// is acted on afterwards survives kill -9. Appending is thread-safe; attempts share one log.
+// is acted on afterwards survives kill -9 and a power cut. Appending is thread-safe; attempts share
+// one log.
 class Session {
  public:
-  // Called after each event is on disk; tests use it to stop the process at event borders.
+  // Called after each event is written; tests use it to stop the process at event borders.
   using AfterAppend = std::function<void(const Event&)>;
 
   static std::unique_ptr<Session> create(const std::filesystem::path& sessions_folder, Clock clock,
@@ -39,6 +40,10 @@ class Session {
   std::filesystem::path log_path() const { return folder_ / "events.jsonl"; }
 
   void append(EventBody body, int attempt = -1);
+  // For what nothing outside of the log is done about yet: it outlives the process, and a power cut
+  // from the next append() or sync() on.
+  void append_unsynced(EventBody body, int attempt = -1);
+  void sync();
   std::vector<Event> events() const;  // a snapshot
 
   // One evaluation of a local model, before its result is acted on.
@@ -47,6 +52,7 @@ class Session {
 
  private:
   Session(std::filesystem::path folder, std::string id, Clock clock, AfterAppend after_append);
+  void write(EventBody body, int attempt, bool is_synced);
 
   std::filesystem::path folder_;
   std::string id_;

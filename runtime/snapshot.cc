@@ -166,6 +166,7 @@ git_oid write_tree_object(git_odb* odb, const std::map<std::string, TreeItem>& i
 }  // namespace
 
 struct SnapshotStore::Impl {
+  GitLibrary library;
   fs::path workspace;
   SnapshotLimits limits;
   git_repository* repository = nullptr;
@@ -176,7 +177,6 @@ struct SnapshotStore::Impl {
   ~Impl() {
     git_odb_free(odb);
     git_repository_free(repository);
-    git_libgit2_shutdown();
   }
 
   std::string store(const std::string& content, const std::string& what) {
@@ -378,7 +378,6 @@ struct SnapshotStore::Impl {
 
 SnapshotStore::SnapshotStore(const fs::path& folder, fs::path workspace, SnapshotLimits limits)
     : impl_(std::make_unique<Impl>()) {
-  git_libgit2_init();
   impl_->workspace = std::move(workspace);
   impl_->limits = limits;
   fs::create_directories(folder);

@@ -15,14 +15,10 @@ namespace fs = std::filesystem;
 class Repository {
  public:
   explicit Repository(const fs::path& folder) : folder_(folder) {
-    git_libgit2_init();
     check_git(git_repository_open_bare(&repository_, folder.c_str()),
               "cannot open " + folder.string());
   }
-  ~Repository() {
-    git_repository_free(repository_);
-    git_libgit2_shutdown();
-  }
+  ~Repository() { git_repository_free(repository_); }
   Repository(const Repository&) = delete;
   Repository& operator=(const Repository&) = delete;
 
@@ -82,6 +78,7 @@ class Repository {
   }
 
   fs::path folder_;
+  GitLibrary library_;
   git_repository* repository_ = nullptr;
   std::set<std::string> reached_;
 };

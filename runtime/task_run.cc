@@ -16,6 +16,7 @@
 #include "runtime/cut_off.h"
 #include "runtime/deadline.h"
 #include "runtime/early_check.h"
+#include "runtime/git_objects.h"
 #include "runtime/instructions.h"
 #include "runtime/kept_files.h"
 #include "runtime/left_behind.h"
@@ -63,9 +64,8 @@ class TaskRun {
     });
     policy_ = make_policy();
     if (toolbox_->find("suggest_edits") != nullptr) {
-      edit_ranker_ = own_part(Code::unsupported, [&] {
-        return tools::EditRanker::load(find_edit_tables(environment_.paths));
-      });
+      edit_tables_ = own_part(Code::unsupported,
+                              [&] { return find_edit_tables(environment_.paths); });
     }
     if (options_.use_memory) memory_ = open_memory(environment_.paths, workspace_.root());
   }
@@ -116,23 +116,13 @@ class TaskRun {
     });
   }
 
-  // The log is the truth: what memory cannot take now it gets from there at the end of the run.
   void remember(const Event& event) {
-    if (!memory_ || memory_is_behind_) return;
-    if (std::optional<std::string> reply = reply_of(event)) said_ = std::move(*reply);
-    try {
-      remember_event(*memory_, session_->id(), event);
-    } catch (const Error& error) {
-      memory_is_behind_ = true;
-      log::warning("run", "memory takes nothing now; once more at the end",
-                   {{"reason", error.what()}});
-    }
-  }
-
-  void remember_all(const std::vector<Event>& events) {
     if (!memory_) return;
-    memory_is_behind_ = false;
-    for (const Event& event : events) remember(event);
+    if (!memory_writer_) {
+      memory_writer_ = std::make_unique<MemoryWriter>(*memory_, session_->id());
+    }
+    if (std::optional<std::string> reply = reply_of(event)) said_ = std::move(*reply);
+    memory_writer_->add(event);
   }
 
   std::unique_ptr<FileLock> take_lock() const {
@@ -206,6 +196,7 @@ class TaskRun {
   StartPoint pick_up(const ResumeOptions& resume, TokenCounts& rebuilt);
   void make_checker();
   const tools::Evidence& evidence();
+  const tools::EditRanker& edit_ranker();
   void apply(const Winner& winner);
   void drive(RunResult& result, StartPoint from, std::stop_token stop);
   bool check_decides(RunResult& result, std::stop_token stop);
@@ -214,6 +205,7 @@ class TaskRun {
 
   RunOptions options_;
   const RunEnvironment& environment_;
+  GitLibrary git_;  // once for all that use it
   tools::Workspace workspace_;
   std::unique_ptr<FileLock> lock_;
   LeftBehind left_behind_;
@@ -221,7 +213,7 @@ class TaskRun {
   std::unique_ptr<sandbox::Sandbox> sandbox_;
   SnapshotStore store_;
   std::unique_ptr<memory::Memory> memory_;
-  bool memory_is_behind_ = false;
+  std::unique_ptr<MemoryWriter> memory_writer_;
   std::string said_;  // the last reply, as remembered
   std::unique_ptr<Session> session_;
   std::unique_ptr<Provider> provider_;
@@ -230,6 +222,8 @@ class TaskRun {
   EditOpinion opinion_;
   std::unique_ptr<tools::Toolbox> toolbox_;
   std::unique_ptr<policies::Policy> policy_;
+  std::map<std::string, fs::path> edit_tables_;  // empty: suggest_edits is not offered
+  std::mutex edit_ranker_mutex_;
   std::unique_ptr<tools::EditRanker> edit_ranker_;
   std::unique_ptr<Checker> checker_;
   Snapshot start_snapshot_;
@@ -251,11 +245,11 @@ LoopParts TaskRun::parts() {
                   .toolbox = *toolbox_,
                   .policy = *policy_,
                   .sandbox = *sandbox_,
-                  .memory = memory_.get(),
+                  .memory = {},
                   .workspace = workspace_,
                   .profile = profile_,
                   .checker = options_.verify.empty() ? nullptr : checker_.get(),
-                  .edit_ranker = edit_ranker_.get(),
+                  .edit_ranker = {},
                   .rank_edits = opinion_.rank,
                   .edit_ranking = options_.edit_ranking,
                   .check_command = options_.verify,
@@ -264,6 +258,15 @@ LoopParts TaskRun::parts() {
                   .before_change = {}, .after_change = {},
                   .approve = environment_.approve,
                   .ask = environment_.ask};
+  if (memory_) {
+    parts.memory = [this]() -> memory::Memory& {
+      if (memory_writer_) memory_writer_->settle();
+      return *memory_;
+    };
+  }
+  if (!edit_tables_.empty()) {
+    parts.edit_ranker = [this]() -> const tools::EditRanker& { return edit_ranker(); };
+  }
   return parts;
 }
 
@@ -308,6 +311,16 @@ const tools::Evidence& TaskRun::evidence() {
     if (!run.command.empty()) session_->append(run);
   }
   return *evidence_;
+}
+
+// Loaded when the first edit is to be suggested; attempts share it.
+const tools::EditRanker& TaskRun::edit_ranker() {
+  const std::scoped_lock guard(edit_ranker_mutex_);
+  if (!edit_ranker_) {
+    edit_ranker_ =
+        own_part(Code::unsupported, [&] { return tools::EditRanker::load(edit_tables_); });
+  }
+  return *edit_ranker_;
 }
 
 // From here on every failure is a result.
@@ -462,9 +475,14 @@ void TaskRun::finish(RunResult& result) {
   for (const ChangedPath& change : changes) result.changed_files.push_back(change.path);
   result.diff = changes_diff(store_, changes);
   session_->append(RunEnded{dump_json(result_to_json(result))});
-  if (memory_is_behind_) remember_all(session_->events());
   try {
-    if (memory_) remember_result(*memory_, result, said_, environment_.clock());
+    if (!memory_) return;
+    if (memory_writer_ && !memory_writer_->settle()) {
+      for (const Event& event : session_->events()) {
+        remember_event(*memory_, session_->id(), event);
+      }
+    }
+    remember_result(*memory_, result, said_, environment_.clock());
   } catch (const Error& error) {  // the run itself is over and recorded
     log::warning("run", "the outcome was not remembered", {{"reason", error.what()}});
   }
@@ -483,7 +501,8 @@ RunResult TaskRun::resume(const ResumeOptions& resume, std::unique_ptr<Session> 
 StartPoint TaskRun::pick_up(const ResumeOptions& resume, TokenCounts& rebuilt) {
   const std::vector<Event> events = session_->events();
   if (!events.empty()) begin_event_ = events.back().sequence + 1;
-  remember_all(events);  // what was logged, and not remembered before the end; again is no harm
+  // What was logged, and not remembered before the end; again is no harm.
+  for (const Event& event : events) remember(event);
   const std::vector<Event> standing = standing_events(events);
   CutOff end = find_cut_off(standing);
   end.from.turns_done = find_cut_off(events).from.turns_done;  // no number is given twice

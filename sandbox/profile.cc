@@ -1,11 +1,23 @@
 #include "sandbox/profile.h"
 
 #include <algorithm>
+#include <string_view>
 
 namespace corvid::sandbox {
 namespace {
 
 using Path = std::filesystem::path;
+
+// As text: comparing paths part by part takes many times as long, and policies do it all the time.
+bool is_same(const Path& a, const Path& b) { return a.native() == b.native(); }
+bool is_same(const std::string& a, const std::string& b) { return a == b; }
+bool is_same(const Mount& a, const Mount& b) { return a == b; }
+
+template <typename T>
+bool contains(const std::vector<T>& items, const T& item) {
+  return std::any_of(items.begin(), items.end(),
+                     [&](const T& other) { return is_same(item, other); });
+}
 
 bool is_beneath_any(const Path& path, const std::vector<Path>& roots) {
   return std::any_of(roots.begin(), roots.end(),
@@ -19,8 +31,7 @@ std::vector<Path> common_roots(const std::vector<Path>& a, const std::vector<Pat
     if (is_beneath_any(root, b)) common.push_back(root);
   }
   for (const Path& root : b) {
-    const bool is_known = std::find(common.begin(), common.end(), root) != common.end();
-    if (!is_known && is_beneath_any(root, a)) common.push_back(root);
+    if (!contains(common, root) && is_beneath_any(root, a)) common.push_back(root);
   }
   return common;
 }
@@ -29,14 +40,14 @@ template <typename T>
 std::vector<T> in_both(const std::vector<T>& a, const std::vector<T>& b) {
   std::vector<T> both;
   std::copy_if(a.begin(), a.end(), std::back_inserter(both),
-               [&](const T& item) { return std::find(b.begin(), b.end(), item) != b.end(); });
+               [&](const T& item) { return contains(b, item); });
   return both;
 }
 
 template <typename T>
 std::vector<T> in_either(std::vector<T> a, const std::vector<T>& b) {
   for (const T& item : b) {
-    if (std::find(a.begin(), a.end(), item) == a.end()) a.push_back(item);
+    if (!contains(a, item)) a.push_back(item);
   }
   return a;
 }
@@ -44,10 +55,10 @@ std::vector<T> in_either(std::vector<T> a, const std::vector<T>& b) {
 }  // namespace
 
 bool is_beneath(const Path& path, const Path& root) {
-  const auto [root_end, path_end] =
-      std::mismatch(root.begin(), root.end(), path.begin(), path.end());
-  // A root that ends with a slash has an empty last component.
-  return root_end == root.end() || (root_end->empty() && std::next(root_end) == root.end());
+  std::string_view above = root.native();
+  if (above.ends_with('/')) above.remove_suffix(1);
+  const std::string_view text = path.native();
+  return text.starts_with(above) && (text.size() == above.size() || text[above.size()] == '/');
 }
 
 Profile intersect(const Profile& a, const Profile& b) {
@@ -57,10 +68,7 @@ Profile intersect(const Profile& a, const Profile& b) {
   const std::vector<Path> b_readable = in_either(b.read_roots, b.write_roots);
   both.write_roots = common_roots(a.write_roots, b.write_roots);
   for (const Path& root : common_roots(a_readable, b_readable)) {
-    const auto& writable = both.write_roots;
-    if (std::find(writable.begin(), writable.end(), root) == writable.end()) {
-      both.read_roots.push_back(root);
-    }
+    if (!contains(both.write_roots, root)) both.read_roots.push_back(root);
   }
   both.protected_paths = in_either(a.protected_paths, b.protected_paths);
   both.hidden_paths = in_either(a.hidden_paths, b.hidden_paths);

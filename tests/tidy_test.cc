@@ -77,6 +77,7 @@ const std::set<std::string> kMayCatch = {
     "runtime/main.cc",              // turns errors into exit codes
     "runtime/agent_loop.cc",        // a tool's exception becomes an answer for the model
     "runtime/attempts.cc",          // one attempt's failure is its outcome; worker threads
+    "runtime/recollect.cc",         // a run goes on without its memory
     "runtime/task_run.cc",          // a run's failure is its result
     "runtime/session.cc",           // names the damaged line
     "runtime/cli/arguments.cc",     // CLI11's exceptions become exit codes

@@ -77,10 +77,10 @@ struct ToolContext {
   const Workspace& workspace;  // each attempt has its own
   sandbox::Sandbox& sandbox;
   const sandbox::Profile& profile;  // as the policy decided it for this call
-  memory::Memory* memory = nullptr;  // none: memory_search says so
+  std::function<memory::Memory&()> memory;  // empty: memory_search says so
   ToolState& state;
   std::function<const Evidence&()> evidence;  // runs the check when nothing is known yet
-  const EditRanker* edit_ranker = nullptr;    // none: suggest_edits says so
+  std::function<const EditRanker&()> edit_ranker;  // loads it; empty: suggest_edits says so
   RankEdits rank_edits;
   EditRanking edit_ranking = EditRanking::model;
   uint64_t seed = 0;

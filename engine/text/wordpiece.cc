@@ -1,9 +1,11 @@
 #include "engine/wordpiece.h"
 
 #include <algorithm>
+#include <bit>
+#include <functional>
 #include <span>
 #include <string>
-#include <unordered_map>
+#include <utility>
 
 namespace corvid::engine {
 namespace {
@@ -127,10 +129,26 @@ char32_t next_character(std::string_view text, size_t& at) {
 
 }  // namespace
 
+// A hash table in one block, without a copy of the pieces: it is made at the start of most runs.
 struct WordPiece::Impl {
-  std::unordered_map<std::string_view, int32_t> starts;
-  std::unordered_map<std::string_view, int32_t> inner;  // without "##"
+  std::vector<std::string_view> pieces;
+  std::vector<int32_t> slots;  // ids; -1: empty. A power of two, at least twice as many as pieces.
   size_t bytes_max = 0;
+
+  static bool is_inner(std::string_view piece) {
+    return piece.size() > 2 && piece.starts_with("##");
+  }
+
+  // The slot of a piece without its "##", or the empty one where it belongs.
+  size_t slot_of(std::string_view word, bool inner) const {
+    const size_t mask = slots.size() - 1;
+    size_t slot = (std::hash<std::string_view>()(word) + inner) & mask;
+    for (; slots[slot] >= 0; slot = (slot + 1) & mask) {
+      const std::string_view piece = pieces[static_cast<size_t>(slots[slot])];
+      if (is_inner(piece) == inner && piece.substr(inner ? 2 : 0) == word) break;
+    }
+    return slot;
+  }
 
   // False: not a sequence of known pieces; `ids` is then as it was.
   bool add_word(std::string_view word, std::vector<int32_t>& ids) const;
@@ -143,28 +161,29 @@ bool WordPiece::Impl::add_word(std::string_view word, std::vector<int32_t>& ids)
     return false;
   }
   for (size_t at = 0; at < word.size();) {
-    const auto& known = at == 0 ? starts : inner;
     size_t length = std::min(bytes_max, word.size() - at);
-    auto found = known.end();
-    for (; length > 0 && found == known.end(); --length) {
-      found = known.find(word.substr(at, length));
+    int32_t found = -1;
+    for (; length > 0 && found < 0; --length) {
+      found = slots[slot_of(word.substr(at, length), at != 0)];
     }
-    if (found == known.end()) {
+    if (found < 0) {
       ids.resize(before);
       return false;
     }
-    ids.push_back(found->second);
+    ids.push_back(found);
     at += length + 1;
   }
   return true;
 }
 
 WordPiece::WordPiece(std::vector<std::string_view> pieces) : impl_(std::make_unique<Impl>()) {
-  impl_->starts.reserve(pieces.size());
-  for (size_t i = 0; i < pieces.size(); ++i) {
-    const bool is_inner = pieces[i].size() > 2 && pieces[i].starts_with("##");
-    const std::string_view piece = is_inner ? pieces[i].substr(2) : pieces[i];
-    (is_inner ? impl_->inner : impl_->starts).emplace(piece, static_cast<int32_t>(i));
+  impl_->slots.resize(std::bit_ceil(2 * pieces.size() + 1), -1);
+  impl_->pieces = std::move(pieces);
+  for (size_t i = 0; i < impl_->pieces.size(); ++i) {
+    const bool is_inner = Impl::is_inner(impl_->pieces[i]);
+    const std::string_view piece = impl_->pieces[i].substr(is_inner ? 2 : 0);
+    int32_t& slot = impl_->slots[impl_->slot_of(piece, is_inner)];
+    if (slot < 0) slot = static_cast<int32_t>(i);  // the first of equal ones
     impl_->bytes_max = std::max(impl_->bytes_max, piece.size());
   }
 }

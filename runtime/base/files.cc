@@ -97,8 +97,14 @@ AppendFile::~AppendFile() {
 }
 
 void AppendFile::append(std::string_view bytes) {
+  is_synced_ = false;
   write_all(fd_, bytes, path_);
+}
+
+void AppendFile::sync() {
+  if (is_synced_) return;
   if (::fdatasync(fd_) != 0) fail_errno("cannot sync " + path_);
+  is_synced_ = true;
 }
 
 FileLock::FileLock(const std::filesystem::path& path, const std::string& busy) {

@@ -13,7 +13,8 @@ std::string read_file(const std::filesystem::path& path, int64_t bytes_max = int
 // new content stands, never a mixture.
 void write_file_atomic(const std::filesystem::path& path, std::string_view content);
 
-// A file that only grows. append() returns after the bytes are on stable storage.
+// A file that only grows. What append() wrote outlives the process; sync() returns after all of it
+// is on stable storage.
 class AppendFile {
  public:
   explicit AppendFile(const std::filesystem::path& path);
@@ -21,9 +22,11 @@ class AppendFile {
   AppendFile(const AppendFile&) = delete;
   AppendFile& operator=(const AppendFile&) = delete;
   void append(std::string_view bytes);
+  void sync();
 
  private:
   int fd_ = -1;
+  bool is_synced_ = true;
   std::string path_;
 };
 

@@ -49,3 +49,23 @@ TEST_CASE("a change and a check are remembered, without the words of the last re
   result.check.emplace();
   CHECK(ending_of(result, "The port is 8080.").front() == "Outcome of the run: verified.");
 }
+
+TEST_CASE("what a session says is in memory once the writer has settled, in order") {
+  memory::Memory memory(in_this_process());
+  {
+    runtime::MemoryWriter writer(memory, "s");
+    for (int i = 0; i < 20; ++i) {
+      runtime::Message message;
+      message.content = "step " + std::to_string(i);
+      message.is_note = i % 2 == 1;  // the harness's own words are not remembered
+      writer.add({i, parse_time("2026-03-04T05:06:07Z"), -1, runtime::MessageAdded{message}});
+    }
+    CHECK(writer.settle());
+    CHECK(memory.turn(10)->text == "step 18");
+    CHECK_FALSE(memory.turn(11).has_value());
+    runtime::Message last;
+    last.content = "last";
+    writer.add({20, parse_time("2026-03-04T05:06:08Z"), -1, runtime::MessageAdded{last}});
+  }
+  CHECK(memory.turn(11)->text == "last");
+}

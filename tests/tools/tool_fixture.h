@@ -47,13 +47,17 @@ struct ToolFixture {
   std::string get(const std::string& path) const { return workspace.read(path).value_or("(none)"); }
 
   ToolContext context() {
+    std::function<const EditRanker&()> given_ranker;
+    if (ranker) given_ranker = [this]() -> const EditRanker& { return *ranker; };
+    std::function<memory::Memory&()> given_memory;
+    if (memory != nullptr) given_memory = [this]() -> memory::Memory& { return *memory; };
     return {.workspace = workspace,
             .sandbox = *box,
             .profile = profile,
-            .memory = memory,
+            .memory = given_memory,
             .state = state,
             .evidence = [this]() -> const Evidence& { return evidence; },
-            .edit_ranker = ranker.get(),
+            .edit_ranker = given_ranker,
             .rank_edits = rank_edits,
             .edit_ranking = EditRanking::tables,
             .seed = 0,

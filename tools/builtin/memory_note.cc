@@ -15,7 +15,7 @@ class MemoryNote final : public Tool {
 
   // The agent's own word: it never stands above what a person said.
   ToolResult run(const Json& args, const ToolContext& context) const override {
-    if (context.memory == nullptr) return error_result("this session has no memory");
+    if (!context.memory) return error_result("this session has no memory");
     memory::NewTurn turn;
     turn.session = context.session;
     if (!context.call_id.empty()) turn.external_id = context.session + "/note/" + context.call_id;
@@ -26,7 +26,7 @@ class MemoryNote final : public Tool {
     turn.said_at = system_now();
     turn.text = json_string(args, "text");
     turn.kind = memory::SessionKind::agent;
-    const memory::WriteResult written = context.memory->remember(turn);
+    const memory::WriteResult written = context.memory().remember(turn);
     if (written.outcome == memory::Written::forgotten) {
       return error_result("not noted: the person has had this forgotten");
     }

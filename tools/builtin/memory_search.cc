@@ -16,10 +16,10 @@ class MemorySearch final : public Tool {
   }
 
   ToolResult run(const Json& args, const ToolContext& context) const override {
-    if (context.memory == nullptr) return error_result("this session has no memory");
+    if (!context.memory) return error_result("this session has no memory");
     memory::RecallOptions options;
     options.budget_tokens = kBudgetTokens;
-    const memory::Recall recall = context.memory->recall(json_string(args, "question"), options);
+    const memory::Recall recall = context.memory().recall(json_string(args, "question"), options);
     if (recall.context.empty()) return {.text = "nothing found"};
     return {.text = recall.context, .is_untrusted = memory::holds_web_text(recall)};
   }

@@ -91,7 +91,7 @@ class SuggestEdits final : public Tool {
   }
 
   ToolResult run(const Json& args, const ToolContext& context) const override {
-    if (context.edit_ranker == nullptr) {
+    if (!context.edit_ranker) {
       return error_result("no tables for suggestions are installed");
     }
     ToolState& state = context.state;
@@ -114,7 +114,7 @@ class SuggestEdits final : public Tool {
     options.seed = context.seed;
     static const Evidence kNothingKnown;
     const Evidence& evidence = context.evidence ? context.evidence() : kNothingKnown;
-    offer(context.edit_ranker->rank(sources, evidence, options, context.rank_edits), state);
+    offer(context.edit_ranker().rank(sources, evidence, options, context.rank_edits), state);
     return {.text = describe(state, json_int_or(args, "limit", kShownDefault))};
   }
 
