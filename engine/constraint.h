@@ -2,6 +2,7 @@
 // Which tokens may come next so that a tool call always parses and only names what exists.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -26,6 +27,17 @@ struct ToolShape {
   // choices that were offered), for strings, integers and lists of these. An empty list forbids the
   // argument, or the tool when it is required.
   std::map<std::string, std::vector<std::string>> offered;
+  // Arguments (strings that are not required) that copy: name -> the argument that names a source.
+  // Only a passage of that source can be written; of any source as long as none is named; any text
+  // when the name is no source's, or the source cannot be read.
+  std::map<std::string, std::string> copied = {};
+};
+
+// What arguments may copy a passage from.
+struct CopySource {
+  std::vector<std::string> names;
+  // UTF-8; nullopt: it cannot be read. Called when it is first needed, by any thread.
+  std::function<std::optional<std::string>()> read;
 };
 
 struct ConstraintSpec {
@@ -34,6 +46,7 @@ struct ConstraintSpec {
   std::optional<std::string> value_schema;
   CallSyntax syntax = CallSyntax::hermes_json;
   std::vector<ToolShape> tools;
+  std::vector<CopySource> sources;  // of ToolShape::copied
   bool call_required = false;   // the turn must be a call: no free text before it
   bool allow_text = true;       // free text may precede a call, or be the whole turn
   int calls_max = 1;            // llama3_json: never more than one

@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "tools/edit_candidates.h"
+#include "tools/edit_text.h"
 
 namespace corvid::runtime {
 namespace {
@@ -25,6 +26,22 @@ void withhold_known(const OfferBasis& basis, const tools::ToolState& state, cons
     if (paths->second.empty()) request.withheld.insert("read_file");
   }
   if (read_count >= basis.profile.reads_max || has_choice) request.withheld.insert("read_file");
+}
+
+// The files of which edit_file may replace a passage.
+CopiedText passages_to_edit(const tools::Workspace& workspace, const tools::ToolState& state) {
+  CopiedText copied{"edit_file", "old_text", "path", {}, {}};
+  tools::ToolState known;
+  known.read_hashes = state.read_hashes;
+  for (const auto& [path, hash] : known.read_hashes) copied.paths.push_back(path);
+  copied.read = [workspace, known](const std::string& path) -> std::optional<std::string> {
+    try {
+      return tools::text_to_edit(workspace, known, path);
+    } catch (const Error&) {  // edge: what is wrong with the file is the tool's to tell
+      return std::nullopt;
+    }
+  };
+  return copied;
 }
 
 std::vector<std::string> offered_values(const OfferBasis& basis, const LoopOptions& options,
@@ -64,6 +81,9 @@ Request make_request(const OfferBasis& basis, const LoopOptions& options,
   };
   for (const auto& [name, source] : basis.profile.offered) offer(name, source);
   if (basis.toolbox.find("edit_file") != nullptr) offer("edit_file.choice", "choices");
+  if (basis.toolbox.find("edit_file") != nullptr && !state.read_hashes.empty()) {
+    request.copied = passages_to_edit(basis.workspace, state);
+  }
   if (basis.profile.reads_max > 0) withhold_known(basis, state, seen, request);
   return request;
 }

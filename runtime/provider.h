@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <stop_token>
@@ -45,10 +46,19 @@ struct ModelProfile {
 // Throws corrupt, naming the key, for a profile that is not well-formed.
 ModelProfile parse_profile(std::string_view json);
 
+// Arguments of a tool that are passages of a file: `text` copies from the file that `path` names.
+struct CopiedText {
+  std::string tool, text, path;
+  std::vector<std::string> paths;  // of the files that may be copied from
+  // As the model saw it; nullopt: there is nothing to copy from after all. Thread-safe.
+  std::function<std::optional<std::string>(const std::string& path)> read;
+};
+
 // What the next reply is drawn from.
 struct Request {
   // Values allowed per "tool.argument" in this reply; absent: any that fits the schema.
   std::map<std::string, std::vector<std::string>> offered;
+  std::optional<CopiedText> copied = {};  // for models that write under constraint
   std::set<std::string> withheld;  // tools that this reply cannot call
   float temperature = -1;  // < 0: the model's own default; 0: greedy
   uint64_t seed = 0;

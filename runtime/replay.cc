@@ -227,6 +227,7 @@ class Replay {
   Request request_of(const Line& line) {
     const auto is_of_files = [](const auto& entry) { return entry.second.ends_with("files"); };
     const bool needs_files =
+        !line.state.read_hashes.empty() ||
         std::any_of(profile_.offered.begin(), profile_.offered.end(), is_of_files);
     const fs::path folder = scratch_.path() / "replay";
     if (!needs_files || tree_.empty()) fs::create_directories(folder);

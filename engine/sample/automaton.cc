@@ -11,15 +11,17 @@ namespace corvid::engine {
 Automaton::Automaton(const ConstraintSpec& spec)
     : form_(spec.value_schema ? value_form() : call_form(spec.syntax)),
       grammar_(spec.value_schema ? std::vector<ToolShape>{} : spec.tools, form_),
+      sources_(std::make_shared<const PassageSources>(spec.sources, !form_.xml)),
       call_required_(spec.call_required),
       allow_text_(spec.allow_text),
       calls_possible_(spec.calls_max > 0 && !grammar_.tools().empty()),
       calls_max_(form_.next.empty() ? std::min(spec.calls_max, 1) : spec.calls_max),
       calls_before_(spec.calls_before) {
   if (spec.value_schema) {
-    value_ = compile_value(grammar_, {"", *spec.value_schema, {}}, form_);
+    value_ = compile_value(grammar_, {"", *spec.value_schema, {}, {}}, form_);
     if (value_ < 0) fail(Code::invalid, "the schema allows no value");
   }
+  grammar_.name_sources(sources_->sources(), form_);
   for (const CallForm::Trigger& trigger : form_.triggers) {
     triggers_.add(trigger.text, trigger.open_at);
     starts_.add(trigger.text, trigger.open_at);
@@ -168,6 +170,7 @@ bool Automaton::step_name(Position& p, uint8_t byte) const {
   p.phase = form_.numbered ? Phase::number : Phase::value;
   p.at = 0;
   p.frames[p.depth++] = {grammar_.tools()[tool].arguments, 0, 0};
+  p.source = PassageSources::kAny;
   return true;
 }
 
@@ -208,6 +211,11 @@ bool Automaton::step_value(Position& p, uint8_t byte) const {
 }
 
 Automaton::Taken Automaton::take(Position& p, uint8_t byte) const {
+  if (grammar_.node(p.top().node).names_source) follow_name(p, byte);
+  return take_kind(p, byte);
+}
+
+Automaton::Taken Automaton::take_kind(Position& p, uint8_t byte) const {
   Position::Frame& frame = p.top();
   const ValueNode& node = grammar_.node(frame.node);
   switch (node.kind) {
@@ -224,6 +232,7 @@ Automaton::Taken Automaton::take(Position& p, uint8_t byte) const {
     case ValueKind::map: return take_map(p, byte);
     case ValueKind::choice: return take_choice(p, byte);
     case ValueKind::variants: return take_variants(p, byte);
+    case ValueKind::copied: return take_copied(p, byte);
   }
   return Taken::no;
 }
@@ -256,6 +265,10 @@ std::string Automaton::key(const Position& p, int64_t room_max) const {
   add(std::min(calls_max_ - p.calls, 3));  // no token holds more than two calls' tags
   if (p.phase == Phase::name) add(p.name);
   if (form_.numbered && !is_text(p)) add(p.calls);
+  if (p.depth > 0 && !sources_->sources().empty()) {
+    add(p.source);
+    if (grammar_.node(p.top().node).names_source) add(p.named);
+  }
   for (size_t i = 0; i < p.depth; ++i) {
     const Position::Frame& frame = p.frames[i];
     const ValueNode& node = grammar_.node(frame.node);

@@ -4,12 +4,14 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "engine/constraint.h"
 #include "engine/sample/grammar.h"
+#include "engine/sample/passages.h"
 
 namespace corvid::engine {
 
@@ -29,6 +31,8 @@ struct Position {
   bool triggered = false;  // the opening began in text
   int32_t calls = 0;
   int32_t name = 0;     // node in Grammar::names()
+  int32_t named = -1;   // node in Grammar::source_names(); -1: the text is none of them
+  int16_t source = PassageSources::kAny;  // of which this call's arguments copy
   std::array<Frame, kNestingMax + 2> frames;
 
   Frame& top() { return frames[depth - 1u]; }
@@ -73,6 +77,7 @@ class Automaton {
   bool step_value(Position& position, uint8_t byte) const;
   void close_line(Position& position) const;
   Taken take(Position& position, uint8_t byte) const;
+  Taken take_kind(Position& position, uint8_t byte) const;
   Taken take_string(Position& position, uint8_t byte) const;
   Taken take_integer(Position& position, uint8_t byte) const;
   Taken take_number(Position& position, uint8_t byte) const;
@@ -87,19 +92,28 @@ class Automaton {
   Taken take_map(Position& position, uint8_t byte) const;
   Taken take_choice(Position& position, uint8_t byte) const;
   Taken take_variants(Position& position, uint8_t byte) const;
-  std::string finish(const Position::Frame& frame) const;
+  Taken take_copied(Position& position, uint8_t byte) const;
+  Taken take_copied_raw(Position& position, const Passages& passages, uint8_t byte) const;
+  void follow_name(Position& position, uint8_t byte) const;
+  std::string finish(const Position::Frame& frame, int16_t source) const;
+  std::string minimal(int32_t node, int16_t source) const;
   std::string finish_string(const ValueNode& node, const Position::Frame& frame) const;
   std::string finish_integer(const ValueNode& node, const Position::Frame& frame) const;
-  std::string finish_object(const ValueNode& node, const Position::Frame& frame) const;
+  std::string finish_object(const ValueNode& node, const Position::Frame& frame,
+                            int16_t source) const;
   std::string finish_array(const ValueNode& node, const Position::Frame& frame) const;
   std::string finish_raw(const ValueNode& node, const Position::Frame& frame) const;
-  std::string finish_tags(const ValueNode& node, const Position::Frame& frame) const;
+  std::string finish_tags(const ValueNode& node, const Position::Frame& frame,
+                          int16_t source) const;
+  std::string finish_copied(const ValueNode& node, const Position::Frame& frame,
+                            int16_t source) const;
   std::string finish_map(const ValueNode& node, const Position::Frame& frame) const;
   std::string finish_variants(const ValueNode& node, const Position::Frame& frame) const;
   std::string finish_name(const Position& position, int32_t at) const;
 
   const CallForm& form_;
   Grammar grammar_;
+  std::shared_ptr<const PassageSources> sources_;
   LiteralTrie triggers_, starts_;  // targets: where in `open` a call stands behind them
   LiteralTrie after_[2];           // what may follow a call; [1]: which is the last one
   int32_t value_ = -1;  // the node of the whole turn, where it is one value

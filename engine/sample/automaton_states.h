@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <string_view>
 
+#include "engine/sample/automaton.h"
 #include "engine/sample/grammar.h"
+#include "engine/sample/passages.h"
 
 namespace corvid::engine {
 
@@ -24,6 +26,25 @@ enum NumberState : int32_t { kNumber, kNumberMinus, kZero, kWhole, kPoint, kFrac
 enum ObjectState : int32_t { kBrace, kKeys };  // kKeys + node of the key trie
 enum MapState : int32_t { kMapBrace, kMapFirst, kMapColon, kMapSpace, kMapAfter, kMapComma };
 enum ArrayState : int32_t { kBracket, kFirst, kAfterItem, kAfterComma };
+
+// Copied text: kCopyStart, else one more than sixteen times the bytes written plus how much of
+// kParameterEnd was read; `value` is the part of the list of passages.
+enum CopyState : int32_t { kCopyStart };
+
+struct Copied {
+  Passages::Place place;
+  int32_t end_read = 0;
+};
+inline Copied copied_of(const Position::Frame& frame) {
+  const int32_t written = frame.state - 1;
+  return {{static_cast<int32_t>(frame.value >> 32), static_cast<int32_t>(frame.value),
+           written / 16},
+          written % 16};
+}
+inline void put_copied(Position::Frame& frame, const Copied& copied) {
+  frame.state = copied.place.depth * 16 + copied.end_read + 1;
+  frame.value = (int64_t{copied.place.low} << 32) | copied.place.high;
+}
 
 struct Range {
   int64_t low, high;

@@ -244,8 +244,8 @@ Automaton::Taken Automaton::take_object(Position& p, uint8_t byte) const {
   return Taken::yes;
 }
 
-// Of an array or a map, where it may end or an entry begin; `value` counts the entries. Gives nothing
-// when an entry may begin.
+// Of an array or a map, where it may end or an entry begin; `value` counts the entries. Nothing when
+// an entry may begin.
 std::optional<Automaton::Taken> Automaton::take_end(Position& p, uint8_t byte, char end) const {
   const Position::Frame& frame = p.top();
   const ValueNode& node = grammar_.node(frame.node);
@@ -343,6 +343,70 @@ Automaton::Taken Automaton::take_choice(Position& p, uint8_t byte) const {
     return taken;
   }
   return Taken::no;
+}
+
+// In step with the value itself: the text of a name and of its end.
+void Automaton::follow_name(Position& p, uint8_t byte) const {
+  const LiteralTrie& names = grammar_.source_names();
+  if (p.top().state == 0 && p.top().value == 0) {
+    p.named = 0;
+    p.source = PassageSources::kFree;
+  }
+  if (p.named < 0) return;
+  p.named = names.step(p.named, byte);
+  const int32_t name = p.named < 0 ? -1 : names.node(p.named).literal;
+  if (name < 0) return;
+  p.source = static_cast<int16_t>(names.target(name));
+  p.named = -1;
+}
+
+// `value` is the part of the list of passages, `state` what is written: see Copied.
+Automaton::Taken Automaton::take_copied(Position& p, uint8_t byte) const {
+  Position::Frame& frame = p.top();
+  const ValueNode& node = grammar_.node(frame.node);
+  const Passages* passages = sources_->passages(p.source);
+  if (passages == nullptr) {
+    frame = {node.item, 0, 0};
+    return take(p, byte);
+  }
+  const bool is_raw = node.closes;
+  if (frame.state == kCopyStart) {
+    put_copied(frame, {passages->begin(), 0});
+    if (!is_raw) return byte == '"' ? Taken::yes : Taken::no;
+  }
+  if (is_raw) return take_copied_raw(p, *passages, byte);
+  Copied copied = copied_of(frame);
+  // A quote within the text stands behind a backslash.
+  if (byte == '"' && copied.place.depth > 0 && passages->is_between(copied.place)) {
+    --p.depth;
+    return Taken::yes;
+  }
+  if (!passages->step(copied.place, byte)) return Taken::no;
+  put_copied(frame, copied);
+  return Taken::yes;
+}
+
+// A line's end may belong to the passage or to kParameterEnd: both are followed.
+Automaton::Taken Automaton::take_copied_raw(Position& p, const Passages& passages,
+                                            uint8_t byte) const {
+  Copied copied = copied_of(p.top());
+  Passages::Place& place = copied.place;
+  int32_t end_read = 0;
+  const auto at = static_cast<size_t>(copied.end_read);
+  if (at > 0 && byte == static_cast<uint8_t>(kParameterEnd[at])) {
+    end_read = copied.end_read + 1;
+  } else if (byte == '\n' && place.is_alive() && place.depth > 0 && passages.is_between(place)) {
+    end_read = 1;
+  }
+  const bool goes_on = passages.step(place, byte);
+  if (end_read == static_cast<int32_t>(kParameterEnd.size())) {
+    close_line(p);
+    return Taken::yes;
+  }
+  if (!goes_on && end_read == 0) return Taken::no;
+  copied.end_read = end_read;
+  put_copied(p.top(), copied);
+  return Taken::yes;
 }
 
 Automaton::Taken Automaton::take_variants(Position& p, uint8_t byte) const {

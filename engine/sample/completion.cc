@@ -37,7 +37,7 @@ std::string Automaton::completion(const Position& position) const {
   }
   size_t shared = 0;  // bytes that the frame above has written for this one
   for (size_t i = position.depth; i-- > 0;) {
-    text += finish(position.frames[i]).substr(shared);
+    text += finish(position.frames[i], position.source).substr(shared);
     shared = grammar_.node(position.frames[i].node).closes ? kParameterEnd.size() : 0;
   }
   return text + end;
@@ -57,7 +57,30 @@ std::string Automaton::finish_name(const Position& position, int32_t at) const {
   return best;
 }
 
-std::string Automaton::finish(const Position::Frame& frame) const {
+// The shortest value of a node, without the kParameterEnd that it may bring.
+std::string Automaton::minimal(int32_t index, int16_t source) const {
+  const ValueNode& node = grammar_.node(index);
+  if (node.kind != ValueKind::copied) return node.minimal;
+  std::string text = finish_copied(node, {index, kCopyStart, 0}, source);
+  if (node.closes) text.resize(text.size() - kParameterEnd.size());
+  return text;
+}
+
+std::string Automaton::finish_copied(const ValueNode& node, const Position::Frame& frame,
+                                     int16_t source) const {
+  const Passages* passages = sources_->passages(source);
+  const std::string end(node.closes ? kParameterEnd : std::string_view("\""));
+  if (passages == nullptr) {
+    const std::string& text = grammar_.node(node.item).minimal;
+    return node.closes ? text + end : text;
+  }
+  const bool is_start = frame.state == kCopyStart;
+  const Copied copied = is_start ? Copied{passages->begin(), 0} : copied_of(frame);
+  if (copied.end_read > 0) return end.substr(static_cast<size_t>(copied.end_read));
+  return (is_start && !node.closes ? "\"" : "") + passages->rest(copied.place) + end;
+}
+
+std::string Automaton::finish(const Position::Frame& frame, int16_t source) const {
   const ValueNode& node = grammar_.node(frame.node);
   switch (node.kind) {
     case ValueKind::literals: {
@@ -69,15 +92,16 @@ std::string Automaton::finish(const Position::Frame& frame) const {
     case ValueKind::number:
       return frame.state == kNumber || frame.state == kNumberMinus || frame.state == kPoint ? "0"
                                                                                             : "";
-    case ValueKind::object: return finish_object(node, frame);
+    case ValueKind::object: return finish_object(node, frame, source);
     case ValueKind::array: return finish_array(node, frame);
     case ValueKind::raw: return finish_raw(node, frame);
-    case ValueKind::tags: return finish_tags(node, frame);
+    case ValueKind::tags: return finish_tags(node, frame, source);
     case ValueKind::pattern: return node.dfa.shortest(frame.state);
     case ValueKind::decimal: return decimal_rest(node.bounds, {frame.state, frame.value});
     case ValueKind::map: return finish_map(node, frame);
     case ValueKind::choice: return node.minimal;
     case ValueKind::variants: return finish_variants(node, frame);
+    case ValueKind::copied: return finish_copied(node, frame, source);
   }
   return {};
 }
@@ -102,7 +126,8 @@ std::string Automaton::finish_raw(const ValueNode& node, const Position::Frame& 
   return text + std::string(kParameterEnd.substr(read));
 }
 
-std::string Automaton::finish_tags(const ValueNode& node, const Position::Frame& frame) const {
+std::string Automaton::finish_tags(const ValueNode& node, const Position::Frame& frame,
+                                   int16_t source) const {
   const auto used = static_cast<uint64_t>(frame.value);
   const LiteralTrie& keys = node.keys[used != 0];
   std::string best;
@@ -115,7 +140,7 @@ std::string Automaton::finish_tags(const ValueNode& node, const Position::Frame&
     } else {
       const uint64_t bit = uint64_t{1} << target;
       if ((used & bit) != 0) continue;
-      text += grammar_.node(node.properties[static_cast<size_t>(target)].value).minimal;
+      text += minimal(node.properties[static_cast<size_t>(target)].value, source);
       text += grammar_.tags_tail(node, used | bit);
     }
     if (best.empty() || text.size() < best.size()) best = text;
@@ -161,7 +186,8 @@ std::string Automaton::finish_integer(const ValueNode& node, const Position::Fra
   return std::to_string(value).substr(std::to_string(frame.value).size());
 }
 
-std::string Automaton::finish_object(const ValueNode& node, const Position::Frame& frame) const {
+std::string Automaton::finish_object(const ValueNode& node, const Position::Frame& frame,
+                                     int16_t source) const {
   if (frame.state == kBrace) return node.minimal;
   const LiteralTrie& keys = Grammar::keys(node, frame.value / 2, frame.value % 2);
   std::string best;
@@ -169,7 +195,7 @@ std::string Automaton::finish_object(const ValueNode& node, const Position::Fram
     if (!keys.passes(literal, frame.state - kKeys)) continue;
     std::string text = keys.rest(literal, frame.state - kKeys);
     if (const int32_t target = keys.target(literal); target != kCloseObject) {
-      text += grammar_.node(node.properties[static_cast<size_t>(target)].value).minimal;
+      text += minimal(node.properties[static_cast<size_t>(target)].value, source);
       text += grammar_.object_tail(node, int64_t{target} + 1, true);
     }
     if (best.empty() || text.size() < best.size()) best = text;

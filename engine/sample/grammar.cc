@@ -4,6 +4,7 @@
 
 #include "engine/sample/schema_compiler.h"
 #include "engine/sample/schema_reader.h"
+#include "engine/text/jinja/value.h"
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
@@ -46,6 +47,17 @@ bool LiteralTrie::passes(int32_t literal, int32_t at) const {
 
 std::string LiteralTrie::rest(int32_t literal, int32_t at) const {
   return text(literal).substr(static_cast<size_t>(node(at).depth));
+}
+
+void Grammar::name_sources(const std::vector<CopySource>& sources, const CallForm& form) {
+  for (size_t i = 0; i < sources.size(); ++i) {
+    for (const std::string& name : sources[i].names) {
+      if (!is_utf8(name)) continue;
+      const std::string written =
+          form.xml ? name + std::string(kParameterEnd) : jinja::to_json(jinja::Value(name), {});
+      source_names_.add(written, static_cast<int32_t>(i));
+    }
+  }
 }
 
 int32_t Grammar::add(ValueNode node) {

@@ -43,10 +43,11 @@ class LiteralTrie {
 
 // `raw` and `tags` are string and object of the XML syntax. pattern: a string by `dfa`; decimal: a
 // number within bounds; map: an object with keys of any name; choice: the part that takes the first
-// byte; variants: objects that their first property tells apart.
+// byte; variants: objects that their first property tells apart; copied: a passage of a source, or
+// a string of the node `item` where there is none.
 enum class ValueKind : uint8_t {
   literals, string, integer, number, object, array, raw, tags,
-  pattern, decimal, map, choice, variants
+  pattern, decimal, map, choice, variants, copied
 };
 
 struct Property {
@@ -72,6 +73,7 @@ struct ValueNode {
   std::vector<LiteralTrie> keys;
   std::string minimal;  // the shortest value, without the kParameterEnd that it may bring
   bool closes = false;  // ends with kParameterEnd, which is where its tags then stand
+  bool names_source = false;  // a string that names what `copied` ones copy from
   // Tags: sets of properties, bit by bit. Those that are required; and those to which a node of
   // keys[0] (nothing was written) or keys[1] leads, the end being kEndBit.
   uint64_t required = 0;
@@ -94,6 +96,10 @@ class Grammar {
   // Throws invalid for a schema outside the supported part, naming tool and keyword. Tools whose
   // arguments cannot be given (a required one has no allowed value) are left out.
   Grammar(const std::vector<ToolShape>& shapes, const CallForm& form);
+
+  // The names of sources as they are written, to their ends.
+  const LiteralTrie& source_names() const { return source_names_; }
+  void name_sources(const std::vector<CopySource>& sources, const CallForm& form);
 
   const ValueNode& node(int32_t index) const { return nodes_[static_cast<size_t>(index)]; }
   const std::vector<Tool>& tools() const { return tools_; }
@@ -124,6 +130,7 @@ class Grammar {
   std::vector<ValueNode> nodes_;
   std::vector<Tool> tools_;
   LiteralTrie names_;
+  LiteralTrie source_names_;
 };
 
 }  // namespace corvid::engine

@@ -35,6 +35,7 @@ class SchemaCompiler : private SchemaReader {
         error("has no argument '" + name + "' to offer values for");
       }
     }
+    for (const auto& [name, path] : shape_.copied) check_copied(top, name, path);
     if (!top.contains("type")) top["type"] = "object";
     const Leaves leaves = leaves_of(top);
     if (leaves.empty()) return kNone;
@@ -61,6 +62,35 @@ class SchemaCompiler : private SchemaReader {
     const int32_t node = choice(leaves_of(schema), depth);
     known_[key] = node;
     return node;
+  }
+
+  void check_copied(const OrderedJson& top, const std::string& name, const std::string& path) {
+    for (const std::string& each : {name, path}) {
+      if (!top.contains("properties") || !top["properties"].contains(each) ||
+          top["properties"][each].value("type", "") != "string") {
+        error("has no argument '" + each + "' that is a string, to copy");
+      }
+    }
+    if (required_of(top).contains(name)) error("requires '" + name + "', which is to be copied");
+  }
+
+  int32_t copied(int32_t plain) {
+    ValueNode node;
+    node.kind = ValueKind::copied;
+    node.item = plain;
+    node.closes = is_xml_;
+    return grammar_.add(std::move(node));
+  }
+
+  // The node of an argument that copies, or that names what others copy from.
+  int32_t with_sources(const std::string& name, int32_t index) {
+    if (shape_.copied.contains(name)) return copied(index);
+    const bool is_name = std::any_of(shape_.copied.begin(), shape_.copied.end(),
+                                     [&](const auto& entry) { return entry.second == name; });
+    if (!is_name) return index;
+    ValueNode node = grammar_.node(index);  // not the one that other arguments share
+    node.names_source = true;
+    return grammar_.add(std::move(node));
   }
 
   // A value that stands alone between tags, where strings are not quoted.
@@ -420,8 +450,8 @@ class SchemaCompiler : private SchemaReader {
     for (const auto& [name, part] : properties.items()) {
       const auto narrowed = shape_.offered.find(name);
       const bool narrow = top && narrowed != shape_.offered.end();
-      const int32_t index =
-          narrow ? offered(part, narrowed->second, is_xml_) : value(part, depth + 1);
+      int32_t index = narrow ? offered(part, narrowed->second, is_xml_) : value(part, depth + 1);
+      if (top && index >= 0) index = with_sources(name, index);
       const bool needed = required.contains(name);
       if (index < 0 && needed) return kNone;
       if (index < 0) continue;

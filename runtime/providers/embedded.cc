@@ -349,6 +349,12 @@ class Embedded final : public Provider {
     shared_->on_tokens(evaluated);
   }
 
+  static bool copies(const Request& request, const ToolDeclaration& tool) {
+    if (!request.copied || request.copied->tool != tool.name) return false;
+    const Json properties = parse_json(tool.schema, tool.name)["properties"];
+    return properties.contains(request.copied->text) && properties.contains(request.copied->path);
+  }
+
   engine::ConstraintSpec constraint_spec(const Request& request) const {
     engine::ConstraintSpec spec;
     spec.syntax = shared_->call_syntax;
@@ -362,7 +368,7 @@ class Embedded final : public Provider {
     }
     for (const ToolDeclaration& tool : tools_) {
       if (request.withheld.contains(tool.name)) continue;
-      engine::ToolShape shape{tool.name, tool.schema, {}};
+      engine::ToolShape shape{tool.name, tool.schema, {}, {}};
       for (const auto& [name, values] : request.offered) {
         if (!name.starts_with(tool.name + ".")) continue;
         const std::string argument = name.substr(tool.name.size() + 1);
@@ -370,7 +376,14 @@ class Embedded final : public Provider {
           shape.offered[argument] = values;
         }
       }
+      if (copies(request, tool)) shape.copied[request.copied->text] = request.copied->path;
       spec.tools.push_back(std::move(shape));
+    }
+    if (request.copied) {
+      for (const std::string& path : request.copied->paths) {
+        spec.sources.push_back(
+            {{path, "./" + path}, [read = request.copied->read, path] { return read(path); }});
+      }
     }
     return spec;
   }

@@ -46,7 +46,7 @@ Parsed parse(CallSyntax syntax, std::string_view text, size_t step,
 ConstraintSpec weather(CallSyntax syntax) {
   ConstraintSpec spec;
   spec.syntax = syntax;
-  spec.tools = {{"get_weather", kWeather, {}}};
+  spec.tools = {{"get_weather", kWeather, {}, {}}};
   spec.calls_max = 2;
   return spec;
 }

@@ -191,7 +191,7 @@ TEST_CASE("a call with one possible value is forced token by token, as encode cu
     test::TinyOptions options;
     options.tag_kind = kind;
     const auto tokenizer = tiny_tokenizer(options);
-    ToolShape tool{"read_file", kReadFile, {}};
+    ToolShape tool{"read_file", kReadFile, {}, {}};
     tool.schema = R"({"properties": {"path": {"type": "string"}}, "required": ["path"]})";
     tool.offered["path"] = {"the path/a.py"};
     Constraint constraint(required_call({tool}), *tokenizer);
@@ -210,7 +210,7 @@ TEST_CASE("a call with one possible value is forced token by token, as encode cu
 
 TEST_CASE("optional keys keep their order and may be left out") {
   const auto tokenizer = tiny_tokenizer();
-  const auto spec = required_call({{"read_file", kReadFile, {}}});
+  const auto spec = required_call({{"read_file", kReadFile, {}, {}}});
   for (const char* text : {R"({"path": "a.py"})", R"({"path": "", "offset": 3})",
                            R"({"path": "\"\\\n\u001f/日", "offset": 300})"}) {
     Constraint constraint(spec, *tokenizer);
@@ -237,7 +237,7 @@ TEST_CASE("optional keys keep their order and may be left out") {
 
 TEST_CASE("only what was offered can be named") {
   const auto tokenizer = tiny_tokenizer();
-  ToolShape tool{"read_file", kReadFile, {{"path", {"a.py", "a.pyi", "lib/b.py"}}}};
+  ToolShape tool{"read_file", kReadFile, {{"path", {"a.py", "a.pyi", "lib/b.py"}}}, {}};
   const auto spec = required_call({tool});
   for (const char* path : {"a.py", "a.pyi", "lib/b.py"}) {
     Constraint constraint(spec, *tokenizer);
@@ -255,16 +255,16 @@ TEST_CASE("only what was offered can be named") {
 
 TEST_CASE("an argument without offers is forbidden, a required one with its tool") {
   const auto tokenizer = tiny_tokenizer();
-  Constraint without_path(required_call({{"read_file", kReadFile, {{"path", {}}}},
-                                         {"finish", R"({"type": "object"})", {}}}),
+  Constraint without_path(required_call({{"read_file", kReadFile, {{"path", {}}}, {}},
+                                         {"finish", R"({"type": "object"})", {}, {}}}),
                           *tokenizer);
   CHECK(forced_text(without_path, *tokenizer) == call_text("finish", OrderedJson::object()));
 
   Constraint without_offset(required_call({{"read_file", R"({"properties": {"offset":
-      {"type": "integer"}}})", {{"offset", {}}}}}), *tokenizer);
+      {"type": "integer"}}})", {{"offset", {}}}, {}}}), *tokenizer);
   CHECK(forced_text(without_offset, *tokenizer) == call_text("read_file", OrderedJson::object()));
 
-  Constraint nothing(required_call({{"read_file", kReadFile, {{"path", {}}}}}), *tokenizer);
+  Constraint nothing(required_call({{"read_file", kReadFile, {{"path", {}}}, {}}}), *tokenizer);
   CHECK(nothing.may_end());
   CHECK(nothing.forced() == tokenizer->eos());
 }
@@ -272,7 +272,7 @@ TEST_CASE("an argument without offers is forbidden, a required one with its tool
 TEST_CASE("free text may precede a call or be the whole turn") {
   const auto tokenizer = tiny_tokenizer();
   ConstraintSpec spec;
-  spec.tools = {{"finish", R"({"type": "object"})", {}}};
+  spec.tools = {{"finish", R"({"type": "object"})", {}, {}}};
   spec.calls_max = 2;
   Constraint constraint(spec, *tokenizer);
   CHECK(constraint.may_end());
@@ -302,7 +302,7 @@ TEST_CASE("free text may precede a call or be the whole turn") {
 
 TEST_CASE("a copy goes its own way") {
   const auto tokenizer = tiny_tokenizer();
-  const auto spec = required_call({{"read_file", kReadFile, {}}});
+  const auto spec = required_call({{"read_file", kReadFile, {}, {}}});
   Constraint first(spec, *tokenizer);
   forced_text(first, *tokenizer);
   Constraint second(first);
@@ -318,7 +318,7 @@ TEST_CASE("a schema outside of the supported part names tool and keyword") {
   const auto tokenizer = tiny_tokenizer();
   const auto message = [&](const char* schema) -> std::string {
     try {
-      Constraint constraint(required_call({{"odd", schema, {}}}), *tokenizer);
+      Constraint constraint(required_call({{"odd", schema, {}, {}}}), *tokenizer);
     } catch (const Error& error) {
       CHECK(error.code() == Code::invalid);
       return error.what();
@@ -367,4 +367,130 @@ TEST_CASE("random walks in the other syntaxes make calls that parse and validate
   check_walks(*tokenizer, 4000, 60, CallSyntax::xml);
   check_walks(*tokenizer, 5000, 30, CallSyntax::llama3_json);
   check_walks(*tokenizer, 6000, 30, CallSyntax::kimi);
+}
+
+namespace {
+
+constexpr const char* kEditFile = R"({"type": "object", "properties": {
+  "path": {"type": "string"}, "old_text": {"type": "string"}, "new_text": {"type": "string"}},
+  "additionalProperties": false})";
+
+// Two files of which an edit may copy, one that cannot be read, and what was read of them.
+ConstraintSpec edits_of(CallSyntax syntax, const std::string& a, const std::string& b) {
+  ConstraintSpec spec = required_call({{"edit_file", kEditFile, {}, {{"old_text", "path"}}}});
+  spec.syntax = syntax;
+  spec.sources = {{{"a.py", "./a.py"}, [a] { return std::optional(a); }},
+                  {{"b.py"}, [b] { return std::optional(b); }},
+                  {{"gone"}, [] { return std::optional<std::string>(); }}};
+  return spec;
+}
+
+// The old_text of a call that is written at random, its path being given; closed on the way, too.
+std::vector<std::string> random_copies(const ConstraintSpec& spec, const Tokenizer& tokenizer,
+                                       const std::string& begin, std::mt19937& random) {
+  std::vector<std::string> copies;
+  const auto take = [&](const std::string& text) {
+    CallParser parser(spec.syntax, {.schemas = {{"edit_file", kEditFile}}});
+    parser.push(text);
+    parser.finish();
+    REQUIRE(parser.calls().size() == 1);
+    const auto arguments = OrderedJson::parse(parser.calls()[0].arguments);
+    if (arguments.contains("old_text")) copies.push_back(arguments["old_text"]);
+  };
+  Constraint constraint(spec, tokenizer);
+  REQUIRE(feed(constraint, tokenizer, begin) == "");
+  std::string text = begin;
+  for (int step = 0; step < 60 && constraint.inside_call(); ++step) {
+    take(text + tokenizer.decode(constraint.closing()));
+    const std::vector<Token> tokens = allowed(constraint, tokenizer);
+    REQUIRE_FALSE(tokens.empty());
+    const Token token = tokens[random() % tokens.size()];
+    if (tokenizer.is_end(token)) break;
+    constraint.accept(token);
+    text += tokenizer.bytes(token);
+  }
+  return copies;
+}
+
+const std::string kA = "def add(a, b):\n\t\"\"\"Sum \\ \u00e4\u20ac\"\"\"\n    return a - b\n";
+const std::string kB = "</parameter\n</parameter x\nreturn 1\n\n\nreturn 1\n";
+
+}  // namespace
+
+TEST_CASE("an argument that copies is a passage of the source that is named") {
+  const auto tokenizer = tiny_tokenizer();
+  std::mt19937 random(7);
+  for (const CallSyntax syntax : {CallSyntax::hermes_json, CallSyntax::xml}) {
+    const bool is_xml = syntax == CallSyntax::xml;
+    const ConstraintSpec spec = edits_of(syntax, kA, kB);
+    const auto begin = [&](const std::string& path) {
+      return is_xml ? "<tool_call>\n<function=edit_file>\n<parameter=path>\n" + path +
+                          "\n</parameter>\n<parameter=old_text>\n"
+                    : "<tool_call>\n{\"name\": \"edit_file\", \"arguments\": {\"path\": \"" + path +
+                          "\", \"old_text\": \"";
+    };
+    for (int round = 0; round < 20; ++round) {
+      for (const auto& [path, source] : {std::pair{"a.py", kA}, {"./a.py", kA}, {"b.py", kB}}) {
+        for (const std::string& copy : random_copies(spec, *tokenizer, begin(path), random)) {
+          INFO(path << ": " << copy);
+          CHECK_FALSE(copy.empty());
+          CHECK(source.find(copy) != std::string::npos);
+        }
+      }
+    }
+    // A name that is no source's, and one that cannot be read: the tool will say so.
+    for (const std::string path : {"c.py", "gone", "a.pyc"}) {
+      Constraint constraint(spec, *tokenizer);
+      CHECK(feed(constraint, *tokenizer, begin(path) + "anything") == "");
+    }
+    if (!is_xml) continue;
+    // Old before path: of any source, as long as all are known.
+    const std::string first = "<tool_call>\n<function=edit_file>\n<parameter=old_text>\n";
+    ConstraintSpec known = spec;
+    known.sources.pop_back();
+    Constraint constraint(known, *tokenizer);
+    CHECK(feed(constraint, *tokenizer, first + "return 1\n</parameter>\n") == "");
+    for (const std::string& copy : random_copies(known, *tokenizer, first, random)) {
+      CHECK((kA.find(copy) != std::string::npos || kB.find(copy) != std::string::npos));
+    }
+  }
+}
+
+TEST_CASE("a passage can be written whole, and nothing else") {
+  const auto tokenizer = tiny_tokenizer();
+  const ConstraintSpec spec = edits_of(CallSyntax::hermes_json, kA, kB);
+  const auto call = [&](const std::string& old_text) {
+    const OrderedJson arguments = {{"path", "a.py"}, {"old_text", old_text}, {"new_text", "x"}};
+    Constraint constraint(spec, *tokenizer);
+    return feed(constraint, *tokenizer, call_text("edit_file", arguments)).empty();
+  };
+  for (size_t at = 0; at < kA.size(); ++at) {
+    if ((kA[at] & 0xc0) != 0x80) CHECK(call(kA.substr(at)));
+  }
+  CHECK(call("return a - b"));
+  CHECK_FALSE(call("return a + b"));
+  CHECK_FALSE(call("return a - b "));
+  CHECK_FALSE(call("12|    return a - b"));
+  CHECK_FALSE(call(""));
+  // Passages longer than what is sorted: the first of those that begin alike goes on.
+  const std::string stripe(3000, 'x');
+  const ConstraintSpec striped = edits_of(CallSyntax::hermes_json, stripe + "1\n", "b\n");
+  for (const size_t count : {3, 1000, 2900}) {
+    const OrderedJson arguments = {{"path", "a.py"}, {"old_text", std::string(count, 'x')}};
+    Constraint constraint(striped, *tokenizer);
+    CHECK(feed(constraint, *tokenizer, call_text("edit_file", arguments)) == "");
+  }
+}
+
+TEST_CASE("what is to be copied has to be an optional string") {
+  const auto tokenizer = tiny_tokenizer();
+  const auto refuses = [&](const std::string& schema) {
+    CHECK_THROWS_AS(Constraint(required_call({{"t", schema, {}, {{"old", "path"}}}}), *tokenizer),
+                    Error);
+  };
+  refuses(R"({"properties": {"path": {"type": "string"}}})");
+  refuses(R"({"properties": {"old": {"type": "string"}}})");
+  refuses(R"({"properties": {"path": {"type": "string"}, "old": {"type": "integer"}}})");
+  refuses(R"({"properties": {"path": {"type": "string"}, "old": {"type": "string"}},
+              "required": ["old"]})");
 }

@@ -274,7 +274,7 @@ TEST_CASE("generation with drafts under a constraint gives what it gives without
   value.value_schema = R"({"type": "array", "minItems": 6, "items": {"type": "string",
       "maxLength": 5}})";
   call.tools = {{"note", R"({"type": "object", "properties": {"text": {"type": "string"},
-      "at": {"type": "integer"}}, "required": ["text"]})", {}}};
+      "at": {"type": "integer"}}, "required": ["text"]})", {}, {}}};
   int drafted = 0, accepted = 0;
   for (const char* name : {"llama", "nemotron_h"}) {
     const auto model = Engine::load(shared / "models" / (std::string(name) + ".gguf"), kPlain);

@@ -25,7 +25,7 @@ ConstraintSpec call_spec() {
   ConstraintSpec spec;
   spec.tools = {{"read", R"({"properties": {"path": {"type": "string", "maxLength": 20},
                              "line": {"type": "integer", "minimum": 1, "maximum": 99}},
-                             "required": ["path"]})", {}}};
+                             "required": ["path"]})", {}, {}}};
   spec.call_required = true;
   spec.allow_text = false;
   return spec;
@@ -130,11 +130,11 @@ TEST_CASE("the default model's calls are allowed as it was taught to write them"
       "integer"}, "lines": {"type": "string"}, "offset": {"type": "integer"},
       "limit": {"type": "integer"}}})";
   ConstraintSpec spec;
-  spec.tools = {{"shell", R"({"properties": {"command": {"type": "string"}}})", {}},
-                {"read_file", file, {}},
-                {"suggest_edits", file, {}},
-                {"edit_file", R"({"properties": {"choice": {"type": "string"}}})", {}},
-                {"finish", R"({"properties": {"summary": {"type": "string"}}})", {}}};
+  spec.tools = {{"shell", R"({"properties": {"command": {"type": "string"}}})", {}, {}},
+                {"read_file", file, {}, {}},
+                {"suggest_edits", file, {}, {}},
+                {"edit_file", R"({"properties": {"choice": {"type": "string"}}})", {}, {}},
+                {"finish", R"({"properties": {"summary": {"type": "string"}}})", {}, {}}};
   int calls = 0;
   for (size_t at = 0; at < lines.size(); at = lines.find('\n', at) + 1) {
     const Json sample = Json::parse(lines.substr(at, lines.find('\n', at) - at));

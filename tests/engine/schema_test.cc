@@ -261,7 +261,7 @@ class Validator {
 ConstraintSpec spec_of(const std::string& schema, CallSyntax syntax = CallSyntax::hermes_json) {
   ConstraintSpec spec;
   spec.syntax = syntax;
-  spec.tools = {{"t", schema, {}}};
+  spec.tools = {{"t", schema, {}, {}}};
   spec.call_required = true;
   spec.allow_text = false;
   return spec;

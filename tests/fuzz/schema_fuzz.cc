@@ -58,7 +58,7 @@ std::vector<std::string> fuzz_seeds() {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   engine::ConstraintSpec spec;
-  spec.tools = {{"t", std::string(fuzz::text_of(data, size)), {}}};
+  spec.tools = {{"t", std::string(fuzz::text_of(data, size)), {}, {}}};
   spec.call_required = true;
   spec.allow_text = false;
   spec.syntax = size % 2 ? engine::CallSyntax::hermes_json : engine::CallSyntax::xml;

@@ -3,6 +3,10 @@
 #include <catch2/catch.hpp>
 
 #include "runtime/base/files.h"
+#include "runtime/base/json.h"
+#include "runtime/base/text.h"
+#include "runtime/loop_request.h"
+#include "runtime/prompt.h"
 #include "runtime/provider.h"
 #include "tests/engine/random_model.h"
 #include "tests/engine/tiny_tokenizer.h"
@@ -13,7 +17,7 @@ namespace {
 
 // A model whose output matrix has more rows than its vocabulary has tokens, one of which is empty,
 // and whose template writes no BOS.
-void write_model(const std::filesystem::path& path) {
+void write_model(const std::filesystem::path& path, const std::string& profile = "") {
   test::write_qwen3(path, {.vocab_size = 280, .blocks = "A"});
   const auto file = engine::GgufFile::open(path);
   engine::GgufWriter writer;
@@ -39,6 +43,7 @@ void write_model(const std::filesystem::path& path) {
   writer.set_integer("tokenizer.ggml.bos_token_id", 258);
   writer.set_integer("tokenizer.ggml.eos_token_id", 257);
   writer.set_boolean("tokenizer.ggml.add_bos_token", true);
+  if (!profile.empty()) writer.set_string("corvid.profile", profile);
   writer.write(path);
 }
 
@@ -126,4 +131,53 @@ TEST_CASE("after a restart the model stands where a fresh one would, and counts 
   CHECK(log == cut_log);
   CHECK(fresh->complete(request, {}).message.content ==
         provider->complete(request, {}).message.content);
+}
+
+TEST_CASE("what a local model edits stands in the file that it names") {
+  const TempDir folder, files;
+  const auto path = folder.path() / "m.gguf";
+  write_model(path, R"({"calls": "required", "tools": ["edit_file"],
+                        "omit": {"edit_file": ["choice", "new_text"]}})");
+  const std::string content = "\xef\xbb\xbfint add(int a, int b) {\r\n\treturn a - b;\r\n}";
+  write_file_atomic(files.path() / "add.c", content);
+  const auto provider = runtime::make_provider(path.string(), {});
+  const runtime::ModelProfile profile = provider->profile();
+  const tools::Toolbox toolbox(profile.tools);
+  const tools::Workspace workspace(std::filesystem::canonical(files.path()));
+  tools::ToolState state;
+  const auto request_of = [&] {
+    runtime::LoopOptions options;
+    options.temperature = 2;
+    options.tokens_max = 300;
+    runtime::Request request =
+        make_request({profile, toolbox, workspace, "", false}, options, state, {});
+    request.offered["edit_file.path"] = {"add.c"};
+    return request;
+  };
+  CHECK_FALSE(request_of().copied.has_value());
+  state.read_hashes["add.c"] = sha256_hex(content);
+  const auto declared = declare_tools(toolbox, profile);
+  const std::string shown = "int add(int a, int b) {\n\treturn a - b;\n}\n";
+  int copied_count = 0;
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    const auto one = provider->fork("s" + std::to_string(seed));
+    one->start("You edit.", declared);
+    one->read(std::vector<runtime::Message>{{runtime::Role::user, "Mend add.c", {}, {}}}, {});
+    runtime::Request request = request_of();
+    request.seed = seed;
+    const runtime::Reply reply = one->complete(request, {});
+    INFO(reply.message.content);
+    REQUIRE(reply.message.calls.size() == 1);
+    const Json arguments = parse_json(reply.message.calls[0].arguments, "arguments");
+    if (!arguments.contains("path") || !arguments.contains("old_text")) continue;
+    const std::string old_text = arguments.at("old_text");
+    INFO(old_text);
+    CHECK_FALSE(old_text.empty());
+    CHECK(shown.find(old_text) != std::string::npos);
+    ++copied_count;
+  }
+  CHECK(copied_count > 0);
+  // What has changed since it was read is no longer known.
+  write_file_atomic(files.path() / "add.c", "other\n");
+  CHECK_FALSE(request_of().copied->read("add.c").has_value());
 }

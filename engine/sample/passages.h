@@ -1,0 +1,76 @@
+#pragma once
+// Passages of texts, walked byte by byte: what may be written where an argument has to copy.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/constraint.h"
+
+namespace corvid::engine {
+
+// All passages of some texts, by a sorted list of the places where one may begin: those that begin
+// as what is written so far are neighbours in it. Const and thread-safe after construction.
+class Passages {
+ public:
+  // Where a passage stands: the part [low, high) of the list, and how many bytes are written.
+  struct Place {
+    int32_t low = 0, high = 0;
+    int32_t depth = 0;
+    bool is_alive() const { return low < high; }
+  };
+
+  // UTF-8 texts. `is_json`: passages are written as in a JSON string, else as they are.
+  Passages(std::span<const std::string> texts, bool is_json);
+
+  bool empty() const { return starts_.empty(); }
+  Place begin() const { return {0, static_cast<int32_t>(starts_.size()), 0}; }
+  // False: no passage goes on so; `place` is then dead. Of passages that are alike for
+  // kSortedBytes, the first alone goes on.
+  bool step(Place& place, uint8_t byte) const;
+  // Between two characters, that is neither inside of one nor of an escape.
+  bool is_between(const Place& place) const;
+  // What is missing up to there; a whole character where nothing is written.
+  std::string rest(const Place& place) const;
+
+ private:
+  static constexpr int32_t kSortedBytes = 1024;
+
+  int byte_at(int32_t start, int32_t depth) const;  // -1: its text ends there
+
+  std::string text_;  // all of them, each ended by kTextEnd
+  std::vector<bool> is_start_;  // by place in `text_`: a character begins there, or the text ends
+  std::vector<int32_t> starts_;
+};
+
+// What arguments may be copied from (ConstraintSpec::sources), each read when it is first needed.
+// Thread-safe.
+class PassageSources {
+ public:
+  static constexpr int16_t kAny = -1;   // no source is named
+  static constexpr int16_t kFree = -2;  // something else is
+
+  PassageSources(std::vector<CopySource> sources, bool is_json);
+
+  // nullptr: there is nothing to copy from, and any text may be written.
+  const Passages* passages(int16_t source) const;
+  const std::vector<CopySource>& sources() const { return sources_; }
+
+ private:
+  struct Entry {
+    std::once_flag once;
+    std::optional<Passages> passages;
+  };
+
+  std::vector<CopySource> sources_;
+  bool is_json_;
+  mutable std::vector<std::unique_ptr<Entry>> entries_;  // the last one is of all sources together
+};
+
+}  // namespace corvid::engine
