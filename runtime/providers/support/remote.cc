@@ -78,7 +78,9 @@ std::string one_try(const Endpoint& endpoint, const std::string& body, const Ans
   answer.begin();
   std::string whole;
   std::optional<bool> is_stream;  // known with the first byte
+  bool is_empty = true;
   SseReader reader([&](std::string_view, std::string_view data) {
+    is_empty = false;
     if (data != "[DONE]") answer.take_event(data);
   });
   try {
@@ -111,7 +113,10 @@ std::string one_try(const Endpoint& endpoint, const std::string& body, const Ans
     return "HTTP " + std::to_string(response.status) + ": " + error_text(response.body);
   }
   if (!response.problem.empty()) return "the stream broke off: " + response.problem;
-  return answer.is_complete() ? "" : "the stream ended before the answer did";
+  if (answer.is_complete()) return "";
+  if (!is_empty || !whole.empty()) return "the stream ended before the answer did";
+  return "the answer was empty, as some servers' is when the conversation is longer than their "
+         "model's window (--context-tokens N keeps it shorter)";
 }
 
 void give_id(std::vector<Message>& messages, const std::string& call_id) {
