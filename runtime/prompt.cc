@@ -25,8 +25,12 @@ std::string task_message(const std::string& task, const std::string& check_comma
   return text;
 }
 
-std::string network_note(const ModelProfile& model, const sandbox::Profile& commands) {
+std::string network_note(const ModelProfile& model, const sandbox::Profile& commands,
+                         const std::string& layers) {
   if (!model.system.empty()) return "";
+  if (layers.ends_with("no namespaces")) {
+    return "\n\nCommands have no sockets here: not even tests that talk to localhost work.";
+  }
   if (commands.allow_network) return "\n\nCommands have the network of this machine.";
   if (commands.allowed_hosts.empty()) return "";
   return "\n\nCommands reach these hosts and no others, through the proxy in HTTPS_PROXY: " +

@@ -178,7 +178,7 @@ class TaskRun {
         memory_ ? recall_for(*memory_, options_, session_->id()) : Recalled();
     Message message;
     message.content = task_message(options_.task, options_.verify, recalled.text) +
-                      network_note(profile_, policy_->decide({}).profile);
+                      network_note(profile_, policy_->decide({}).profile, sandbox_->describe());
     message.is_untrusted = recalled.is_untrusted;
     return message;
   }

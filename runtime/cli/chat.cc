@@ -95,10 +95,11 @@ class Chat {
     environment.paths = paths_;
     environment.clock = system_now;
     environment.on_event = [this](const Event& event) { show(event); };
-    environment.approve = [this, stop](const policies::Action& action, const std::string& reason) {
-      return approve(action, reason, stop);
-    };
     if (reader_.is_terminal()) {  // a line of a pipe is the next message, not an answer
+      environment.approve = [this, stop](const policies::Action& action,
+                                         const std::string& reason) {
+        return approve(action, reason, stop);
+      };
       environment.ask = [this, stop](const std::string& question,
                                      const std::vector<std::string>& choices) {
         return ask(question, choices, stop);
@@ -315,7 +316,8 @@ void add_chat(Command& app, RenewStop renew_stop) {
   chat.flag("--no-memory", arguments->no_memory, "Neither recall nor remember");
   chat.footer(std::string("Commands while talking:\n") + kHelp +
               "Answers go to stdout, what the agent does to stderr; each line of a pipe is a\n"
-              "message.\nExamples:\n  corvid chat --model openai:NAME\n"
+              "message, and what the policy would ask about is denied then.\n"
+              "Examples:\n  corvid chat --model openai:NAME\n"
               "  echo \"what does main.cc do?\" | corvid chat -m model.gguf --mode read-only");
   chat.callback([arguments, renew_stop] { Chat(*arguments, renew_stop).converse(); });
 }

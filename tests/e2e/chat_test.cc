@@ -89,22 +89,35 @@ TEST_CASE("messages of a chat are one conversation; undo takes the last one and 
   CHECK(said == "write a|again|");
 }
 
-TEST_CASE("a step that the policy asks about is asked at the terminal, and denied by silence") {
+TEST_CASE("a step that the policy asks about is asked at a terminal, and denied without one") {
   if (!sandbox_works()) return;
   const Json push = call("shell", {{"command", "git push origin main"}});
-  for (const auto& [answer, verdict] :
-       {std::pair{"y\n", "allow"}, {"n\n", "deny"}, {"", "deny"}}) {
-    const Scene scene;
-    const ProcessResult process = chat(scene, std::string("publish\n") + answer, {push});
-    INFO(process.err);
-    CHECK(has(process.err, "publishing is a person's decision"));
-    std::string found;
+  const auto verdict_of = [](const Scene& scene) {
+    std::string verdict;
     for (const runtime::Event& event : only_session(scene)) {
       const auto* decided = std::get_if<runtime::ActionDecided>(&event.body);
-      if (decided != nullptr) found = decided->verdict;
+      if (decided != nullptr) verdict = decided->verdict;
     }
-    CHECK(found == verdict);
+    return verdict;
+  };
+  for (const auto& [answer, verdict] : {std::pair{"y", "allow"}, {"n", "deny"}, {"", "deny"}}) {
+    const Scene scene;
+    const ProcessResult process =
+        chat_at_terminal(scene, {"-m", scene.script({push, {{"text", "tried"}}})},
+                         "for prompt, line in [(b'> ', b'publish'), (b'n(o) ', b'" +
+                             std::string(answer) + "'), (b'> ', b'/quit')]:\n"
+                             "    until(prompt)\n"
+                             "    os.write(leader, line + b'\\r')\n");
+    INFO(process.err);
+    CHECK(process.exit_code == 0);
+    CHECK(verdict_of(scene) == verdict);
   }
+  // A line of a pipe is a message and allows nothing.
+  const Scene scene;
+  const ProcessResult process = chat(scene, "publish\ny\n", {push, {{"text", "tried"}}});
+  INFO(process.err);
+  CHECK(has(process.err, "publishing is a person's decision"));
+  CHECK(verdict_of(scene) == "deny");
 }
 
 TEST_CASE("a chat goes on with a session and with another model") {

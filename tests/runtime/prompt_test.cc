@@ -33,10 +33,14 @@ TEST_CASE("what asks a person is offered only where one is there, and a profile'
 }
 
 TEST_CASE("the first message says what commands reach") {
+  const std::string full = "namespaces, Landlock ABI 7, seccomp";
+  const std::string copies = "copies, Landlock ABI 7, seccomp; no namespaces";
   sandbox::Profile profile;
-  CHECK(network_note({}, profile).empty());
+  CHECK(network_note({}, profile, full).empty());
+  CHECK(network_note({}, profile, copies).find("no sockets") != std::string::npos);
   profile.allowed_hosts = {"pypi.org", "*.example.org"};
-  CHECK(network_note({}, profile).ends_with("pypi.org, *.example.org"));
+  CHECK(network_note({}, profile, full).ends_with("pypi.org, *.example.org"));
+  CHECK(network_note({}, profile, copies).find("no sockets") != std::string::npos);
   profile.allow_network = true;
-  CHECK(network_note({}, profile).ends_with("the network of this machine."));
+  CHECK(network_note({}, profile, full).ends_with("the network of this machine."));
 }

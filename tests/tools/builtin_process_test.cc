@@ -118,3 +118,26 @@ TEST_CASE("output beyond the limit is kept in a file that the model reads") {
   CHECK(fixture.call("read_file", {{"path", "output:../../x"}}).is_error);
   CHECK(fixture.call("read_file", {{"path", "output:call_9_9"}}).is_error);
 }
+
+TEST_CASE("a command can have a terminal of its own") {
+  RunningFixture fixture;
+  const std::string program = "tty; stty size >/dev/null && echo sized; read line; echo got $line";
+  const Json args = {{"command", program}, {"tty", true}, {"wait_s", 20}};
+  Json waiting = args;
+  waiting["wait_s"] = 1;
+  const ToolResult first = fixture.call("process", waiting);
+  if (has(first, "script: ")) {
+    WARN("SKIP: no pseudo-terminals here: " + first.text);
+    return;
+  }
+  CHECK(has(first, "/dev/pts/"));
+  CHECK(has(first, "sized"));
+  const ToolResult end =
+      fixture.call("process", {{"id", "p1"}, {"stdin", "yes\n"}, {"wait_s", 20}});
+  CHECK(has(end, "got yes"));
+  CHECK(has(end, "exit code 0"));
+  CHECK(has(fixture.call("process", {{"command", "tty"}, {"wait_s", 20}}), "not a tty"));
+  CHECK(has(fixture.call("process", {{"id", "p9"}, {"tty", true}}), "tty belongs to command"));
+  CHECK(has(fixture.call("process", {{"command", "exit 3"}, {"tty", true}, {"wait_s", 20}}),
+            "exit code 3"));
+}

@@ -30,12 +30,14 @@ class Process final : public Tool {
     if (context.commands == nullptr) return error_result("no command may run on here");
     Commands& commands = *context.commands;
     const bool is_start = args.contains("command");
+    if (!is_start && args.contains("tty")) return error_result("tty belongs to command");
     const std::chrono::seconds wait(
         json_int_or(args, "wait_s", is_start ? kFirstLookSeconds : kWaitSeconds));
     const std::string input = json_string_or(args, "stdin", "");
     if (is_start) {
-      return run_shell_command(
-          {json_string(args, "command"), context.profile.time_max, wait, true}, context, commands);
+      return run_shell_command({json_string(args, "command"), context.profile.time_max, wait, true,
+                                json_bool_or(args, "tty", false)},
+                               context, commands);
     }
     const std::string id = json_string(args, "id");
     if (!input.empty()) commands.type(id, input);
@@ -49,7 +51,7 @@ class Process final : public Tool {
       "Start a command that runs on; with id: see what it wrote since, type stdin, kill it. Its "
       "network is its own: reach a server from within one command.",
       R"({"type":"object","properties":{"command":{"type":"string"},"id":{"type":"string"},)"
-      R"("stdin":{"type":"string"},"kill":{"type":"boolean"},)"
+      R"("stdin":{"type":"string"},"kill":{"type":"boolean"},"tty":{"type":"boolean"},)"
       R"("wait_s":{"type":"integer","minimum":0,"maximum":600}},"additionalProperties":false})"};
 };
 

@@ -61,6 +61,7 @@ ToolResult run_shell_command(const ShellCommand& command, const ToolContext& con
   CommandStart start;
   start.id = "p" + std::to_string(++context.state.command_count);
   start.argv = {"/bin/sh", "-c", command.text};
+  if (command.has_terminal) start.argv = {"script", "-qefc", command.text, "/dev/null"};
   start.cwd = context.workspace.shown_as();
   start.shown_bytes_max = std::max<int64_t>(context.output_bytes_max - kRoomForNotes, 400);
   start.has_input = command.has_input;

@@ -19,6 +19,7 @@ struct ShellCommand {
   std::chrono::milliseconds time_max;  // never later than the profile's
   std::chrono::milliseconds wait;      // for its end, before it is told of
   bool has_input = false;
+  bool has_terminal = false;  // a pseudo-terminal, which script(1) makes
 };
 
 // Starts it among `commands` and waits.
