@@ -71,6 +71,14 @@ TEST_CASE("Sockets of other families cannot be made") {
                   .tools = {"python3"}});
 }
 
+TEST_CASE("Sockets to the machine that hosts this one cannot be made") {
+  expect_blocked({.script = "python3 -c 'import socket\n"
+                            "socket.socket(40, socket.SOCK_STREAM)\n"  // AF_VSOCK
+                            "print(\"ESCAPED\")' || echo no vsock here",
+                  .tools = {"python3"},
+                  .skip_when = "no vsock here"});
+}
+
 TEST_CASE("Packets of the host's network cannot be captured") {
   expect_blocked({.script = "python3 -c 'import socket\n"
                             "socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 3)\n"

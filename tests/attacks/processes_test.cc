@@ -131,6 +131,47 @@ TEST_CASE("No process survives a harness that is killed") {
   }
 }
 
+TEST_CASE("A program in memory is as confined as one in a file") {
+  expect_blocked({.script = "python3 -c 'import os, sys\n"
+                            "fd = os.memfd_create(\"x\", 0)\n"
+                            "os.write(fd, open(\"/bin/sh\", \"rb\").read())\n"
+                            "evil = \"mkdir -p $OUTSIDE; echo evil > $OUTSIDE/new\"\n"
+                            "os.execve(fd, [\"sh\", \"-c\", evil], dict(os.environ))'",
+                  .tools = {"python3"},
+                  .has_escaped = [](Arena& arena) { return fs::exists(arena.outside() / "new"); }});
+}
+
+TEST_CASE("A library of the workspace that programs are made to load is as confined as they are") {
+  expect_blocked({.script = "printf '#include <stdio.h>\\n#include <stdlib.h>\\n"
+                            "__attribute__((constructor)) static void f(void) {\\n"
+                            "FILE* file = fopen(getenv(\"TARGET\"), \"w\");\\n"
+                            "if (file) fputs(\"evil\", file), fclose(file); }\\n' > evil.c; "
+                            "cc -shared -fPIC -o evil.so evil.c; "
+                            "TARGET=\"$OUTSIDE/new\" LD_PRELOAD=\"$PWD/evil.so\" ls",
+                  .tools = {"cc"},
+                  .has_escaped = [](Arena& arena) { return fs::exists(arena.outside() / "new"); }});
+}
+
+TEST_CASE("A library named in the harness's environment is not loaded into commands") {
+  expect_blocked({.script = "env | grep -q '^LD_' && echo ESCAPED",
+                  .prepare = [](Arena&) { setenv("LD_BIND_NOW", "1", 1); }});
+  unsetenv("LD_BIND_NOW");
+}
+
+TEST_CASE("Files that the harness has open are not open in the command") {
+  static int secret = -1;
+  expect_blocked({.script = "for fd in 3 4 5 6 7 8 9; do "
+                            "grep -q outer <&$fd && echo ESCAPED; done 2>/dev/null",
+                  .prepare =
+                      [](Arena& arena) {
+                        if (secret >= 0) close(secret);
+                        secret = open((arena.outside() / "secret").c_str(), O_RDONLY);
+                        dup2(secret, 8);  // inheritable
+                      }});
+  close(secret);
+  close(8);
+}
+
 TEST_CASE("A set-user-id program gives no privileges") {
   expect_blocked({.script = "cp /usr/bin/id own; chmod 4755 own; "
                             "grep -q 'NoNewPrivs:.*1' /proc/self/status || echo ESCAPED"});

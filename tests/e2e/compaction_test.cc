@@ -132,3 +132,73 @@ TEST_CASE("when no summary comes three times, the run ends and says that the win
   CHECK(message.find("no longer fits the model's window") != std::string::npos);
   CHECK(compactions(process).empty());
 }
+
+namespace {
+
+// The same answer as Anthropic's messages are streamed.
+std::string anthropic_answer(const std::string& text, const Json& call, int input_tokens) {
+  std::vector<std::string> events = {dump_json(
+      {{"type", "message_start"}, {"message", {{"usage", {{"input_tokens", input_tokens}}}}}})};
+  const auto block = [&](const Json& start, const Json& delta) {
+    events.push_back(
+        dump_json({{"type", "content_block_start"}, {"index", 0}, {"content_block", start}}));
+    events.push_back(dump_json({{"type", "content_block_delta"}, {"index", 0}, {"delta", delta}}));
+  };
+  if (call.is_null()) {
+    block({{"type", "text"}, {"text", ""}}, {{"type", "text_delta"}, {"text", text}});
+  } else {
+    const std::string arguments = dump_json(call.at("arguments"));
+    block({{"type", "tool_use"}, {"id", "t"}, {"name", call.at("name")}, {"input", Json::object()}},
+          {{"type", "input_json_delta"}, {"partial_json", arguments}});
+  }
+  const char* reason = call.is_null() ? "end_turn" : "tool_use";
+  events.push_back(dump_json({{"type", "message_delta"},
+                              {"delta", {{"stop_reason", reason}}},
+                              {"usage", {{"output_tokens", 5}}}}));
+  events.push_back(R"({"type":"message_stop"})");
+  return sse_answer(events);
+}
+
+}  // namespace
+
+TEST_CASE("anthropic: a summary stands for what was, and turns still alternate") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  const Json edit = {{"path", "calc.py"}, {"old_text", "a - b"}, {"new_text", "a + b"}};
+  HttpServer server(
+      {anthropic_answer("", one_of("list_files", Json::object()), 900),
+       anthropic_answer("", one_of("read_file", {{"path", "calc.py"}}), 3900),
+       anthropic_answer("Goal: add. Found: calc.py subtracts.", nullptr, 3950),
+       anthropic_answer("", one_of("edit_file", edit), 1200),
+       anthropic_answer("", one_of("finish", {{"summary", "add adds"}}), 1300)});
+  const ProcessResult process = scene.corvid(
+      {"run", kTask, "--workspace", scene.workspace().string(), "--model", "anthropic:large",
+       "--json", "--context-tokens", "4096", "--verify", "python3 -m unittest -q"},
+      {{"ANTHROPIC_BASE_URL", server.url()}});
+  INFO(process.err);
+  CHECK(result_of(process).at("status") == "verified");
+  const std::vector<Json> cuts = compactions(process);
+  REQUIRE(cuts.size() == 1);
+  CHECK(cuts[0].at("step") == "summary");
+  const auto requests = server.requests();
+  REQUIRE(requests.size() == 5);
+  CHECK(parse_json(requests[2].body, "side").at("tool_choice").at("type") == "none");
+  const Json next = parse_json(requests[3].body, "next");
+  CHECK_FALSE(next.contains("tool_choice"));
+  CHECK(next.at("system") == parse_json(requests[0].body, "first").at("system"));
+  CHECK(next.at("tools") == parse_json(requests[0].body, "first").at("tools"));
+  const Json& messages = next.at("messages");
+  const std::string text = dump_json(messages);
+  CHECK(text.find("Found: calc.py subtracts.") != std::string::npos);
+  CHECK(text.find("zebra.txt") != std::string::npos);
+  for (size_t i = 0; i < messages.size(); ++i) {
+    CHECK(messages.at(i).at("role") == (i % 2 == 0 ? "user" : "assistant"));
+    for (const Json& part : messages.at(i).at("content")) {  // each result behind its call
+      if (part.at("type") != "tool_result") continue;
+      const Json& before = messages.at(i - 1).at("content");
+      CHECK(std::any_of(before.begin(), before.end(), [&](const Json& other) {
+        return other.at("type") == "tool_use" && other.at("id") == part.at("tool_use_id");
+      }));
+    }
+  }
+}
