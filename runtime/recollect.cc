@@ -1,8 +1,8 @@
 #include "runtime/recollect.h"
 
+#include <exception>
 #include <utility>
 
-#include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/embedder.h"
@@ -113,7 +113,7 @@ void MemoryWriter::work() {
     std::string refusal;
     try {
       for (const Event& event : events) remember_event(memory_, session_, event);
-    } catch (const Error& error) {  // the run goes on; its end writes what is missing
+    } catch (const std::exception& error) {  // the run goes on; its end writes what is missing
       refusal = error.what();
     }
     guard.lock();

@@ -37,7 +37,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kChecksAlone = 4;
-constexpr int64_t kToolOutputBytes = 16 << 10;
+constexpr int64_t kToolOutputBytes = 30'000;
 
 class TaskRun {
  public:
