@@ -57,6 +57,7 @@ class Chat {
   }
 
   void converse() {
+    write_text(stderr, first_run_text(paths_, options_.model));
     note("/help lists commands, /quit ends");
     bool was_interrupted = false;
     for (;;) {
@@ -75,6 +76,7 @@ class Chat {
       try {
         text.starts_with('/') ? command(text) : say(text);
       } catch (const Error& error) {  // edge: a command's failure does not end the chat
+        view_.hush();
         note(palette_.red(printable(error.what())));
       }
     }
@@ -110,6 +112,7 @@ class Chat {
     const ResumeOptions next{session_, text, false, compacts_next_, options_.model};
     const RunResult result = is_first ? run_task(options, environment, stop)
                                       : resume_task(next, environment, stop);
+    view_.hush();
     compacts_next_ = false;
     session_ = result.session;
     result_ = result;
@@ -125,6 +128,12 @@ class Chat {
   // What the agent says goes to stdout, what it does to stderr.
   void show(const Event& event) {
     const std::scoped_lock guard(mutex_);
+    view_.hush();
+    show_quietly(event);
+    view_.go_on();
+  }
+
+  void show_quietly(const Event& event) {
     if (const auto* resumed = std::get_if<Resumed>(&event.body)) {
       if (!resumed->changed_files.empty()) view_.show(event);
       return;
@@ -153,6 +162,7 @@ class Chat {
 
   bool approve(const policies::Action& action, const std::string& reason,
                const std::stop_token& stop) {
+    view_.hush();
     std::string what = action.tool;
     for (const std::string& word : action.argv) what += " " + word;
     for (const std::string& host : action.hosts) what += " " + host;
@@ -172,6 +182,7 @@ class Chat {
   std::optional<std::string> ask(const std::string& question,
                                  const std::vector<std::string>& choices,
                                  const std::stop_token& stop) {
+    view_.hush();
     note(palette_.bold(printable(question)));
     for (size_t i = 0; i < choices.size(); ++i) {
       note(fmt::format("  {}  {}", i + 1, printable(choices[i])));

@@ -141,6 +141,7 @@ void execute(RunArguments& arguments, CommandContext& context) {
   RunOptions& options = arguments.options;
   options.edit_ranking = parse_ranking(arguments.ranking);
   options.use_memory = !arguments.no_memory;
+  if (!arguments.json) write_text(stderr, first_run_text(environment.paths, options.model));
   RunResult result;
   try {
     result = dispatch(arguments, environment, output.stop());
@@ -156,6 +157,7 @@ void execute(RunArguments& arguments, CommandContext& context) {
   if (arguments.json) {
     output.write(dump_json(result_to_json(result)) + "\n");
   } else {
+    view.hush();
     output.write(answer_of(result));
     view.show_result(result);
   }

@@ -79,6 +79,20 @@ std::string coloured_diff(const Palette& palette, std::string_view diff) {
   return out;
 }
 
+std::string first_run_text(const Paths& paths, const std::string& model) {
+  if (std::filesystem::exists(paths.sessions())) return {};
+  const bool is_remote = model.starts_with("openai:") || model.starts_with("anthropic:");
+  return fmt::format(
+      "The first run here: Corvid works in this folder alone, its commands are confined, and what "
+      "it changes can be undone.\n"
+      "Sessions, snapshots and memory are kept in {}, model states in {}; settings are read from "
+      "{}.\n{}\n",
+      paths.data.string(), paths.cache.string(), paths.config.string(),
+      is_remote ? "What the model is to see goes to its server (" + printable(model) +
+                      "); nothing else leaves this machine."
+                : "The model runs here; nothing leaves this machine.");
+}
+
 void RunView::line(const std::string& text) { write_text(stream_, text + "\n"); }
 
 void RunView::show_message(const Message& message) {
@@ -117,7 +131,25 @@ void RunView::show_attempt(const AttemptEnded& ended, int attempt) {
   line(fmt::format("attempt {:>3}  {}  {}", attempt, status, change));
 }
 
+void RunView::go_on() {
+  asked_at_ = std::chrono::steady_clock::now();
+  spinner_.start(rate_);
+}
+
 void RunView::show(const Event& event) {
+  if (const auto* turn = std::get_if<TurnEnded>(&event.body)) {
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - asked_at_;
+    rate_.clear();
+    if (turn->tokens.generated > 0 && took.count() > 0) {
+      rate_ = fmt::format("{:.1f} tokens/s", double(turn->tokens.generated) / took.count());
+    }
+  }
+  spinner_.stop();
+  show_event(event);
+  go_on();
+}
+
+void RunView::show_event(const Event& event) {
   const int attempt = event.attempt;
   if (attempt >= 0) {
     if (std::holds_alternative<AttemptStarted>(event.body)) {
@@ -169,6 +201,7 @@ void RunView::show(const Event& event) {
 }
 
 void RunView::show_result(const RunResult& result) {
+  spinner_.stop();
   const bool is_good = result.exit_code == 0;
   if (result.status == "error") line(palette_.red(printable(result.message)));
   const bool can_go_on = result.status == "interrupted" || result.status == "limit" ||

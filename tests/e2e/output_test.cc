@@ -65,6 +65,39 @@ TEST_CASE("without --json the diff and the message are on stdout, the progress o
   CHECK(broken.err.find("no wires") != std::string::npos);
 }
 
+TEST_CASE("the first run says what is done and kept; on a terminal something turns meanwhile") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  const std::vector<std::string> arguments = {
+      "run", "wait", "--workspace", scene.workspace().string(), "--model",
+      scene.script({call("shell", {{"command", "sleep 2"}}), {{"text", "waited"}}})};
+  const std::string program =
+      "import os, pty, subprocess, sys\n"
+      "leader, follower = pty.openpty()\n"
+      "p = subprocess.Popen(sys.argv[1:], stdin=follower, stdout=follower, stderr=follower)\n"
+      "os.close(follower)\n"
+      "try:\n"
+      "    while True: os.write(1, os.read(leader, 4096))\n"
+      "except OSError: pass\n"
+      "sys.exit(p.wait())\n";
+  std::vector<std::string> words = {"env", "TERM=xterm", "python3", "-c", program,
+                                    std::string(CORVID_BINARY_DIR) + "/corvid"};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  const ProcessResult shown =
+      run_process(words, {{"XDG_DATA_HOME", (scene.root() / "data").string()},
+                          {"XDG_CACHE_HOME", (scene.root() / "cache").string()},
+                          {"XDG_CONFIG_HOME", (scene.root() / "config").string()}});
+  INFO(shown.out);
+  CHECK(shown.exit_code == 0);
+  CHECK(shown.out.find("The first run here") != std::string::npos);
+  CHECK(shown.out.find((scene.root() / "data").string()) != std::string::npos);
+  CHECK(shown.out.find("\r\x1b[K\x1b[2m") != std::string::npos);
+  CHECK(shown.out.find(" 1 s") != std::string::npos);
+  const ProcessResult again = scene.corvid(arguments);
+  CHECK(again.err.find("The first run here") == std::string::npos);
+  CHECK(again.err.find("\r\x1b[K") == std::string::npos);
+}
+
 TEST_CASE("a reader that goes away stops the run as Ctrl-C does, and it can be resumed") {
   if (!sandbox_works()) return;
   const Scene scene;
