@@ -120,7 +120,8 @@ void check_alike(Filled& filled, const Kept& fast, const Kept& slow) {
 
 }  // namespace
 
-TEST_CASE("What is recalled from a snapshot is what the store gives, also for later turns") {
+TEST_CASE("What is recalled from a snapshot is what the store gives, also for later turns",
+          "[sqlite]") {
   Filled filled;
   CHECK_FALSE(filled.load());
   REQUIRE(filled.save());
@@ -140,7 +141,7 @@ TEST_CASE("What is recalled from a snapshot is what the store gives, also for la
   check_alike(filled, *again, filled.plain());
 }
 
-TEST_CASE("A snapshot goes with what is erased, unfinished ones too") {
+TEST_CASE("A snapshot goes with what is erased, unfinished ones too", "[sqlite]") {
   Filled filled;
   REQUIRE(filled.save());
   const std::filesystem::path file = filled.file();
@@ -161,7 +162,7 @@ TEST_CASE("A snapshot goes with what is erased, unfinished ones too") {
   check_alike(filled, *kept, filled.plain());
 }
 
-TEST_CASE("A snapshot that was begun before something is erased is not taken") {
+TEST_CASE("A snapshot that was begun before something is erased is not taken", "[sqlite]") {
   Filled filled;
   const SnapshotOf what{filled.store().find_scopes({}), "letters"};
   int asked = 0;
@@ -177,7 +178,8 @@ TEST_CASE("A snapshot that was begun before something is erased is not taken") {
   CHECK(filled.file().empty());
 }
 
-TEST_CASE("A damaged snapshot, or one of another history of the store, is as good as none") {
+TEST_CASE("A damaged snapshot, or one of another history of the store, is as good as none",
+          "[sqlite]") {
   Filled filled;
   REQUIRE(filled.save());
   const std::filesystem::path file = filled.file();
@@ -209,7 +211,7 @@ TEST_CASE("A damaged snapshot, or one of another history of the store, is as goo
   CHECK_FALSE(filled.load());
 }
 
-TEST_CASE("A large store is recalled from its snapshot with the same answers") {
+TEST_CASE("A large store is recalled from its snapshot with the same answers", "[sqlite]") {
   const TempDir folder;
   std::vector<NewTurn> turns;
   for (int i = 0; i < 20'500; ++i) {
