@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "engine/embedder.h"
-#include "engine/gguf.h"
 #include "engine/wordpiece.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
@@ -39,8 +38,12 @@ TokenVectors::TokenVectors(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) 
 TokenVectors::~TokenVectors() = default;
 
 std::shared_ptr<const TokenVectors> TokenVectors::open(const std::filesystem::path& path) {
+  return from(engine::GgufFile::open(path));
+}
+
+std::shared_ptr<const TokenVectors> TokenVectors::from(std::unique_ptr<engine::GgufFile> file) {
   auto impl = std::make_unique<Impl>();
-  impl->file = engine::GgufFile::open(path);
+  impl->file = std::move(file);
   const engine::TensorView& rows =
       tensor_of(*impl->file, "token_embd.weight", engine::TensorType::i8);
   const engine::TensorView& scales =
@@ -50,7 +53,7 @@ std::shared_ptr<const TokenVectors> TokenVectors::open(const std::filesystem::pa
   const auto count = static_cast<int64_t>(pieces.size());
   if (rows.shape[0] < 1 || rows.shape[0] > kDimMax || rows.shape[1] != count ||
       scales.element_count() != count || rows.element_count() != rows.shape[0] * count) {
-    fail(Code::corrupt, "corrupt: " + path.string() + ": " + std::to_string(count) +
+    fail(Code::corrupt, "corrupt: " + impl->file->path() + ": " + std::to_string(count) +
                             " pieces do not fit a table of " + engine::shape_text(rows.shape));
   }
   impl->pieces = std::make_unique<engine::WordPiece>(pieces);
@@ -89,14 +92,15 @@ memory::Ports memory_ports(const Paths& paths, const std::string& choice) {
     if (!found.has_value()) return ports;
     file = *found;
   }
-  if (engine::is_embedding_model(*engine::GgufFile::open(file))) {
+  std::unique_ptr<engine::GgufFile> opened = engine::GgufFile::open(file);
+  if (engine::is_embedding_model(*opened)) {
     const std::shared_ptr<const engine::Embedder> model = engine::Embedder::load(file, {});
     ports.embed = [model](std::string_view text) { return model->embed({{text}}); };
     ports.embedder = model->name();
     ports.embeds_sentences = true;
     return ports;
   }
-  const std::shared_ptr<const TokenVectors> table = TokenVectors::open(file);
+  const std::shared_ptr<const TokenVectors> table = TokenVectors::from(std::move(opened));
   ports.embed = [table](std::string_view text) { return table->embed(text); };
   ports.embedder = table->name();
   return ports;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/gguf.h"
 #include "memory/ports.h"
 #include "runtime/paths.h"
 
@@ -21,6 +22,7 @@ class TokenVectors {
  public:
   // Maps the file. Throws not_found, io, corrupt, unsupported.
   static std::shared_ptr<const TokenVectors> open(const std::filesystem::path& path);
+  static std::shared_ptr<const TokenVectors> from(std::unique_ptr<engine::GgufFile> file);
   ~TokenVectors();
 
   // The mean of the rows of the text's first word pieces, of unit length; empty when the text has

@@ -311,6 +311,8 @@ std::string GgufFile::data_hash() const {
       sample.append(data + span / (kPieces - 1) * piece, kPieceBytes);
     }
   }
+  // The kernel maps every page that is read with those around it.
+  if (impl_->mapping != nullptr) impl_->mapping->release_pages();
   return sha256_hex(sample);
 }
 

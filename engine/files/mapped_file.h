@@ -14,6 +14,7 @@ class MappedFile {
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
   std::span<const std::byte> bytes() const { return {data_, size_}; }
+  void release_pages() const;  // from this process's memory; they come again when they are read
 
  private:
   const std::byte* data_ = nullptr;
