@@ -22,6 +22,14 @@ void check_git(int result, const std::string& what) {
        what + ": " + (error != nullptr ? error->message : "libgit2 error"));
 }
 
+int despite_stale_lock(const std::filesystem::path& file, const std::function<int()>& change) {
+  const int result = change();
+  if (result != GIT_ELOCKED) return result;
+  std::error_code ignored;
+  std::filesystem::remove(file.string() + ".lock", ignored);
+  return change();
+}
+
 std::string id_text(const git_oid& id) {
   char text[GIT_OID_HEXSZ + 1];
   git_oid_tostr(text, sizeof text, &id);

@@ -381,7 +381,8 @@ SnapshotStore::SnapshotStore(const fs::path& folder, fs::path workspace, Snapsho
   impl_->workspace = std::move(workspace);
   impl_->limits = limits;
   fs::create_directories(folder);
-  check_git(git_repository_init(&impl_->repository, folder.c_str(), 1),
+  const auto open = [&] { return git_repository_init(&impl_->repository, folder.c_str(), 1); };
+  check_git(despite_stale_lock(folder / "config", open),
             "cannot open the snapshot repository " + folder.string());
   check_git(git_repository_odb(&impl_->odb, impl_->repository), "cannot open " + folder.string());
 }
@@ -493,8 +494,12 @@ void SnapshotStore::pin(const std::string& tree, const std::string& name) {
   const std::scoped_lock guard(impl_->mutex);
   const git_oid id = parse_id(tree);
   Handle<git_reference, git_reference_free> reference;
-  check_git(git_reference_create(&reference.pointer, impl_->repository,
-                                 ("refs/corvid/" + name).c_str(), &id, 1, nullptr),
+  const std::string place = "refs/corvid/" + name;
+  const auto create = [&] {
+    return git_reference_create(&reference.pointer, impl_->repository, place.c_str(), &id, 1,
+                                nullptr);
+  };
+  check_git(despite_stale_lock(git_repository_path(impl_->repository) + place, create),
             "cannot pin " + tree);
 }
 

@@ -34,7 +34,8 @@ class Repository {
   }
 
   void unpin(const std::string& name) const {
-    check_git(git_reference_remove(repository_, name.c_str()), "cannot remove " + name);
+    const auto remove = [&] { return git_reference_remove(repository_, name.c_str()); };
+    check_git(despite_stale_lock(folder_ / name, remove), "cannot remove " + name);
   }
 
   void mark(const std::string& pin) {

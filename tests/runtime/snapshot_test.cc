@@ -18,6 +18,21 @@ using namespace corvid::runtime;
 using corvid::test::put;
 namespace fs = std::filesystem;
 
+TEST_CASE("locks that a killed process left in the snapshot repository are no hindrance") {
+  const TempDir dir, shadow;
+  put(dir.path() / "a.txt", "one\n");
+  const fs::path folder = shadow.path() / "s.git";
+  put(folder / "config.lock", "");
+  put(folder / "refs/corvid/session/first.lock", "");
+  SnapshotStore store(folder, dir.path());
+  const std::string tree = store.take().tree;
+  store.pin(tree, "session/first");
+  put(folder / "refs/corvid/session/first.lock", "");
+  store.pin(tree, "session/first");
+  CHECK(read_file(folder / "refs/corvid/session/first") == tree + "\n");
+  CHECK_FALSE(fs::exists(folder / "refs/corvid/session/first.lock"));
+}
+
 TEST_CASE("a restored snapshot equals the workspace that was taken") {
   const TempDir dir, shadow;
   const fs::path root = dir.path();
