@@ -43,14 +43,16 @@ Code code_of_opening(const std::filesystem::path& folder) {
   return Code::device;  // none of those asked for
 }
 
-void kill_writers(int rounds) {
+}  // namespace
+
+TEST_CASE("kill -9 at 200 points loses no acknowledged turn and leaves no half one") {
   const TempDir folder;
   const MemoryConfig config = in_folder(folder.path());
   const unsigned seed = std::random_device{}();
   INFO("seed " << seed);
   std::mt19937 random(seed);
   int written = 0;
-  for (int round = 0; round < rounds; ++round) {
+  for (int round = 0; round < 200; ++round) {
     int ends[2];
     REQUIRE(pipe(ends) == 0);
     const pid_t child = fork();
@@ -77,17 +79,11 @@ void kill_writers(int rounds) {
   }
 }
 
-struct Load {
-  int writers = 0, readers = 0;
-  int each = 0;  // turns of a writer; 0: as many as `seconds` allow
-  int seconds = 0;
-};
-
-void share_store(const Load& load) {
+TEST_CASE("8 writers and 8 readers share one store for a minute, also from two objects") {
   const TempDir folder;
   Memory first(in_folder(folder.path()));
   Memory second(in_folder(folder.path()));
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(load.seconds);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
   std::atomic<int> failures = 0;
   std::atomic<int> written = 0;
   std::atomic<bool> is_done = false;
@@ -99,12 +95,11 @@ void share_store(const Load& load) {
     }
   };
   std::vector<std::thread> writers;
-  for (int w = 0; w < load.writers; ++w) {
+  for (int w = 0; w < 8; ++w) {
     writers.emplace_back([&, w] {
       Memory& memory = w % 2 == 0 ? first : second;
       guarded([&] {
-        for (int i = 0; load.each > 0 ? i < load.each : std::chrono::steady_clock::now() < end;
-             ++i) {
+        for (int i = 0; std::chrono::steady_clock::now() < end; ++i) {
           const std::string name = "w" + std::to_string(w) + "n" + std::to_string(i);
           memory.remember(said("shared", "Ann", "parcel " + name));
           ++written;
@@ -114,7 +109,7 @@ void share_store(const Load& load) {
     });
   }
   std::vector<std::thread> readers;
-  for (int r = 0; r < load.readers; ++r) {
+  for (int r = 0; r < 8; ++r) {
     readers.emplace_back([&, r] {
       guarded([&] {
         while (!is_done) {
@@ -135,20 +130,6 @@ void share_store(const Load& load) {
     in_cells += static_cast<int64_t>(cell.turns.size());
   }
   CHECK(in_cells == written);
-}
-
-}  // namespace
-
-TEST_CASE("kill -9 loses no acknowledged turn and leaves no half one") { kill_writers(12); }
-
-TEST_CASE("kill -9 at 200 points loses no acknowledged turn", "[.long]") { kill_writers(200); }
-
-TEST_CASE("Readers and writers share one store, also from two objects") {
-  share_store({.writers = 4, .readers = 2, .each = 60});
-}
-
-TEST_CASE("8 writers and 8 readers share one store for a minute", "[.long]") {
-  share_store({.writers = 8, .readers = 8, .seconds = 60});
 }
 
 TEST_CASE("A store of a newer format is refused and left as it was", "[sqlite]") {
