@@ -16,11 +16,9 @@ import json
 import os
 import pathlib
 import shutil
-import socket
 import statistics
 import subprocess
 import tempfile
-import threading
 import time
 
 import server
@@ -29,50 +27,29 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 TARGETS = {"start_ms": 30, "memory_mb": 25, "turn_ms": 2, "sandbox_ms": 15}
 
 
-class Server:
-    """One connection after the other; keeps when requests were there and when answers were sent."""
+class Server(server.Listener):
+    """Keeps when requests were there and when answers were sent."""
 
     def __init__(self):
-        self.socket = socket.create_server(("127.0.0.1", 0))
         self.turns = 0
         self.process = None
         self.begin()
-        threading.Thread(target=self.serve, daemon=True).start()
+        super().__init__()
 
     def begin(self):
         self.asked, self.answered, self.first_memory = [], [], 0.0
         self.cpu = []  # of the process at each request, in ms
 
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.socket.getsockname()[1]}/v1"
-
-    def serve(self):
-        while True:
-            connection = self.socket.accept()[0]
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=self.talk, args=(connection,), daemon=True).start()
-
     def talk(self, connection):
         data = b""
         while True:
-            while b"\r\n\r\n" not in data:
-                piece = connection.recv(1 << 16)
-                if not piece:
-                    return connection.close()
-                data += piece
-            head, data = data.split(b"\r\n\r\n", 1)
-            if b"expect: 100-continue" in head.lower():
-                connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-            length = next(int(line.split(b":")[1]) for line in head.lower().split(b"\r\n")
-                          if line.startswith(b"content-length"))
-            while len(data) < length:
-                data += connection.recv(1 << 16)
+            head, _, data = server.read_request(connection, data)
+            if head is None:
+                return connection.close()
             self.asked.append(time.monotonic())
             self.cpu.append(cpu_time(self.process.pid))
             if len(self.asked) == 1:
                 self.first_memory = resident(self.process.pid, "VmRSS")
-            data = data[length:]
             number = len(self.asked)
             is_last = number >= self.turns
             call = ("finish", {"summary": "done"}) if is_last else (

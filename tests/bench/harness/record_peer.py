@@ -19,9 +19,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.request
+
+import server
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 GOLDEN = ROOT / "tests/golden/llama_cpp_server"
@@ -33,54 +34,27 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def read_request(connection):
-    data = b""
-    while b"\r\n\r\n" not in data:
-        piece = connection.recv(1 << 16)
-        if not piece:
-            return None, None
-        data += piece
-    head, body = data.split(b"\r\n\r\n", 1)
-    length = next(int(line.split(b":")[1]) for line in head.lower().split(b"\r\n")
-                  if line.startswith(b"content-length"))
-    if b"expect: 100-continue" in head.lower():
-        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-    while len(body) < length:
-        body += connection.recv(1 << 16)
-    return head, body
-
-
-class Recorder:
+class Recorder(server.Listener):
     """Hands requests on, each changed by `change`, and keeps the answers."""
 
     def __init__(self, upstream):
         self.upstream, self.change, self.answers = upstream, lambda body: None, []
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        threading.Thread(target=self.serve, daemon=True).start()
+        super().__init__()
 
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.socket.getsockname()[1]}/v1"
-
-    def serve(self):
-        while True:
-            connection = self.socket.accept()[0]
-            threading.Thread(target=self.hand_on, args=(connection,), daemon=True).start()
-
-    def hand_on(self, connection):
-        head, body = read_request(connection)
+    def talk(self, connection):
+        head, body, _ = server.read_request(connection)
         if head is None:
             return connection.close()
         request = json.loads(body)
         self.change(request)
         body = json.dumps(request).encode()
         line = head.split(b"\r\n")[0]
-        with socket.create_connection(("127.0.0.1", self.upstream)) as server:
-            server.sendall(line + b"\r\nHost: localhost\r\nConnection: close\r\n"
-                           b"Content-Type: application/json\r\n"
-                           b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        with socket.create_connection(("127.0.0.1", self.upstream)) as upstream:
+            upstream.sendall(line + b"\r\nHost: localhost\r\nConnection: close\r\n"
+                             b"Content-Type: application/json\r\n"
+                             b"Content-Length: %d\r\n\r\n" % len(body) + body)
             answer = b""
-            while piece := server.recv(1 << 16):
+            while piece := upstream.recv(1 << 16):
                 answer += piece
                 connection.sendall(piece)
         self.answers.append(answer)
@@ -191,7 +165,7 @@ def main():
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
     port = free_port()
-    server = subprocess.Popen(
+    peer = subprocess.Popen(
         [sys.executable, "-m", "llama_cpp.server", "--model", options.model, "--host", "127.0.0.1",
          "--port", str(port), "--n_ctx", str(WINDOW), "--n_threads", "1", "--model_alias",
          "fixture", "--chat_format", "chatml-function-calling"],
@@ -213,8 +187,8 @@ def main():
         if options.keep:
             (GOLDEN / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")
     finally:
-        server.terminate()
-        server.wait()
+        peer.terminate()
+        peer.wait()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ harness that asks, and counts the tokens of everything it is sent.
 import http.server
 import json
 import shlex
+import socket
 import threading
 
 
@@ -109,6 +110,45 @@ def as_stream(reply):
     lines = [json.dumps({**head, "choices": [{"index": 0, **piece}], "usage": None}) for piece in pieces]
     lines.append(json.dumps({**head, "choices": []}))
     return "".join(f"data: {line}\n\n" for line in lines) + "data: [DONE]\n\n"
+
+
+class Listener:
+    """Serves connections on 127.0.0.1, each in a thread of its own; a subclass has
+    talk(connection).
+    """
+
+    def __init__(self):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.socket.getsockname()[1]}/v1"
+
+    def serve(self):
+        while True:
+            connection = self.socket.accept()[0]
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self.talk, args=(connection,), daemon=True).start()
+
+
+def read_request(connection, data=b""):
+    """(head, body, what came behind it) of the next request; `data` is what was read of it before.
+    head is None where the other side has closed.
+    """
+    while b"\r\n\r\n" not in data:
+        piece = connection.recv(1 << 16)
+        if not piece:
+            return None, b"", b""
+        data += piece
+    head, data = data.split(b"\r\n\r\n", 1)
+    length = next(int(line.split(b":")[1]) for line in head.lower().split(b"\r\n")
+                  if line.startswith(b"content-length"))
+    if b"expect: 100-continue" in head.lower():
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+    while len(data) < length:
+        data += connection.recv(1 << 16)
+    return head, data[:length], data[length:]
 
 
 class Server:
