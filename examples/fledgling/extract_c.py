@@ -39,6 +39,12 @@ def is_taken(path):
             and not any(SKIPPED_FOLDERS.match(f) for f in folders[1:]))
 
 
+def listed(program, root, paths):
+    """What fledgling_functions says of the files `paths` below `root`."""
+    done = subprocess.run([program, "--src", root], input="\n".join(paths) + "\n", capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
 def functions_of(program, root, entry):
     """Records of one package, in the order of its files."""
     folder = root / entry["name"]
@@ -48,9 +54,7 @@ def functions_of(program, root, entry):
         if path.is_file() and is_taken(below) and path.stat().st_size < 400_000:
             if not GENERATED.search(path.read_text(errors="replace")[:600]):
                 paths.append(str(path.relative_to(root)))
-    done = subprocess.run([program, "--src", root], input="\n".join(paths) + "\n", capture_output=True, text=True, check=True)
-    for line in done.stdout.splitlines():
-        record = json.loads(line)
+    for record in listed(program, root, paths):
         source = record["source"]
         lines = record["last_line"] - record["first_line"] + 1
         if 4 <= lines <= 60 and len(source) <= 2400 and source.isascii() and ";" in source:

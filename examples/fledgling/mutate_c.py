@@ -2,6 +2,7 @@
 
 The records are those of mutate.py, and a kind is drawn likewise: with weight (places in the function)^0.3, the place
 evenly. Places are told from tokens alone, so that nothing needs to be built; that a bug compiles is likely, not sure.
+`extra` is true where a line stands twice: the buggy file has `buggy` before line `line`.
 
     python3 mutate_c.py ROLE [--count N] [--seed S] [--work DIR]
 
@@ -45,6 +46,7 @@ delete do double dynamic_cast else enum explicit extern false float for friend g
 noexcept nullptr operator private protected public register reinterpret_cast restrict return short signed sizeof static
 static_assert static_cast struct switch template this throw true try typedef typeid typename union unsigned using virtual void
 volatile wchar_t while NULL""".split())
+ADDED = "added line"
 VALUE_ENDS = {")", "]", "NULL", "nullptr", "true", "false", "this"}
 
 
@@ -72,7 +74,8 @@ def tokens_of(lines, first_line):
 
 
 class Sites:
-    """{kind: [(line, first column, last column, texts)]}; a place whose columns are None is a line that can be deleted."""
+    """{kind: [(line, first column, last column, texts)]}; a place whose columns are None is a line that can be deleted, or put in
+    twice where the kind is ADDED."""
 
     def __init__(self, lines, first_line, file_names):
         self.found, self.lines, self.first_line = {}, lines, first_line
@@ -359,6 +362,8 @@ class Sites:
             if depth == 0 and not is_declaration and here[0].text not in ("}", "else", "case", "default"):
                 kind = "missing break" if here[0].text == "break" else "deleted line"
                 self.found.setdefault(kind, []).append((line, None, None, [""]))
+                if any(t.kind == "op" and (t.text in AUGMENTED or t.text in ("++", "--")) for t in here):
+                    self.found.setdefault(ADDED, []).append((line, None, None, [""]))
 
 
 def file_names(text):
@@ -390,9 +395,13 @@ def file_names(text):
     return names
 
 
-def bugs_of(record, lines, names, source, count=1):
+def bugs_of(record, lines, names, source, count=1, allowed=None):
+    """Up to `count` bugs of a function, on lines that `allowed` holds."""
     first, last = record["first_line"], record["last_line"]
     sites = Sites(lines[first - 1:last], first, names).found
+    if allowed is not None:
+        sites = {kind: [p for p in places if p[0] in allowed] for kind, places in sites.items()}
+        sites = {kind: places for kind, places in sites.items() if places}
     made = []
     for _ in range(count * 8):
         if not sites or len(made) == count:
@@ -401,10 +410,15 @@ def bugs_of(record, lines, names, source, count=1):
         kind = source.choices(kinds, [len(sites[k]) ** 0.3 for k in kinds])[0]
         line, begin, end, texts = source.choice(sites[kind])
         correct = lines[line - 1]
-        deleted = begin is None
-        buggy = "" if deleted else correct[:begin] + source.choice(texts) + correct[end:]
-        if deleted or "".join(buggy.split()) != "".join(correct.split()):
-            made.append(record | {"kind": kind, "line": line, "correct": correct, "buggy": buggy, "deleted": deleted})
+        bug = record | {"kind": kind, "line": line, "correct": correct, "buggy": "", "deleted": begin is None}
+        if kind == ADDED:
+            bug |= {"correct": "", "buggy": correct, "deleted": False, "extra": True}
+        elif begin is not None:
+            bug["buggy"] = correct[:begin] + source.choice(texts) + correct[end:]
+            if "".join(bug["buggy"].split()) == "".join(correct.split()):
+                continue
+        if bug not in made:
+            made.append(bug)
     return made
 
 

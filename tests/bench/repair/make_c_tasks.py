@@ -2,10 +2,11 @@
 WORK/bench/candidates-synthetic.jsonl, which `make_tasks.py join` takes into tasks.jsonl.
 
     python3 make_c_tasks.py [--per-package N] [--packages NAME ...] [--work DIR] [--seed N]
+                            [--program PATH/fledgling_functions]
 
-A task is a mutation (c_bugs.py) of a line that the tests execute (gcov says which), that builds
-without mixing up pointers and makes the check fail twice, in processor time not far from what the
-whole check takes. Each task of a package has a line of its own, and as far as there are enough, a
+A task is a mutation (examples/fledgling/mutate_c.py) of a line that the tests execute (gcov says
+which), that builds without mixing up pointers and makes the check fail twice, in processor time not
+far from what the whole check takes. Each task of a package has a line of its own, and as far as there are enough, a
 kind of its own. What is found depends on the seed alone. CC and CXX may name ccache.
 """
 
@@ -23,10 +24,12 @@ import tempfile
 import prepare
 from prepare import fetch
 
-import c_bugs
+import extract_c
 import make_tasks
+import mutate_c
 
 TRIED, SLOWER, WALL_SECONDS = 60, 4.0, 300
+PROGRAM = prepare.HERE.parents[2] / "build/release/examples/fledgling_functions"
 
 
 def checked(folder):
@@ -36,7 +39,7 @@ def checked(folder):
         return usage.ru_utime + usage.ru_stime
 
     begin = used()
-    status, output = prepare.run_check(folder, "sh check.sh", WALL_SECONDS)
+    status, output = prepare.run_check(folder, make_tasks.C_CHECK, WALL_SECONDS)
     return status, output, used() - begin
 
 
@@ -59,7 +62,7 @@ def executed(folder, sources):
     return found
 
 
-def bugs_of(folder, entry, seed):
+def bugs_of(folder, entry, options):
     """(file, function, bug) of every function that the tests execute, in an order of the seed."""
     sources = sorted(
         p.relative_to(folder).as_posix()
@@ -67,17 +70,16 @@ def bugs_of(folder, entry, seed):
         for p in folder.glob(pattern)
     )
     lines_run = executed(folder, sources)
-    found = []
-    for file in sources:
-        text = (folder / file).read_bytes().decode(errors="surrogateescape")
-        text = text.replace("\r\n", "\n")  # put_line puts line ends back
-        lines, tokens = text.split("\n"), c_bugs.lexed(text)
-        for function in c_bugs.functions_of(tokens):
-            name = f"{seed} {file} {function[0]} {tokens[function[2]].line}"
-            sites = c_bugs.Sites(tokens, lines, function).found
-            source = random.Random(name)
-            for bug in c_bugs.mutations(sites, lines, source, 4, lines_run[file]):
-                found.append((file, function[0], bug))
+    found, texts = [], {}
+    for record in extract_c.listed(options.program, folder, sources):
+        file, function = record.pop("file"), record.pop("qualname")
+        if file not in texts:
+            text = (folder / file).read_bytes().decode(errors="surrogateescape")
+            text = text.replace("\r\n", "\n")  # put_line puts line ends back
+            texts[file] = text.split("\n"), mutate_c.file_names(text)
+        chance = random.Random(f"{options.seed} {file} {function} {record['first_line']}")
+        for bug in mutate_c.bugs_of(record, *texts[file], chance, 4, lines_run[file]):
+            found.append((file, function, bug))
     return found
 
 
@@ -86,7 +88,7 @@ def tasks_of(name, entry, cache, options, before):
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary).resolve() / "task"
         prepare.lay_out_c(prepare.c_source(name, entry, cache), entry, folder)
-        bugs = bugs_of(folder, entry, options.seed)
+        bugs = bugs_of(folder, entry, options)
         random.Random(f"{options.seed} {name}").shuffle(bugs)
         status, output, whole = checked(folder)
         status, output, whole = checked(folder)
@@ -95,6 +97,7 @@ def tasks_of(name, entry, cache, options, before):
             return
         places = {(t["file"], t["line"]) for t in before}
         kinds = [t["kind"] for t in before]
+        suite = make_tasks.C_CHECK, ["check.sh", *entry["tests"]]
         # A bug of a kind that the package has comes after those of other kinds.
         found, tried, later = len(before), 0, []
         for turn in (bugs, later):
@@ -107,7 +110,9 @@ def tasks_of(name, entry, cache, options, before):
                     later.append((file, function, bug))
                     continue
                 tried += 1
-                task = task_of(name, entry, file, function, bug)
+                task = make_tasks.task_of(
+                    "synthetic", name, entry["version"], entry["licence"], file, suite, function, bug
+                )
                 if is_failing(folder, task, whole):
                     found += 1
                     kinds.append(bug["kind"])
@@ -133,33 +138,13 @@ def is_failing(folder, task, whole):
         prepare.repair_it(folder, task)
 
 
-def task_of(name, entry, file, function, bug):
-    task = {
-        "id": None,
-        "package": name,
-        "version": entry["version"],
-        "licence": entry["licence"],
-        "source": "synthetic",
-        "file": file,
-        "line": bug["line"],
-        "buggy": bug["buggy"],
-        "correct": bug["correct"],
-        "deleted": bug["deleted"],
-        "kind": bug["kind"],
-        "function": function,
-        "check": "sh check.sh",
-        "tests": ["check.sh", *entry["tests"]],
-        "needs": ["c++"],
-    }
-    return task | ({"extra": True} if bug.get("extra") else {})
-
-
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     arguments.add_argument("--work", type=pathlib.Path, default=fetch.DEFAULT_WORK)
     arguments.add_argument("--per-package", type=int, default=10)
     arguments.add_argument("--packages", nargs="*")
     arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--program", type=pathlib.Path, default=PROGRAM)
     options = arguments.parse_args()
     bench = (options.work / "bench").resolve()
     bench.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ of their releases.
 
 `synthetic`, `real` and make_c_tasks.py, for C and C++, append to WORK/bench/candidates-*.jsonl;
 they skip what they have been through. `join` adds those candidates to tasks.jsonl; tasks that are
-there keep their ids. A synthetic task is a mutation (examples/fledgling/mutate.py, c_bugs.py)
+there keep their ids. A synthetic task is a mutation (examples/fledgling/mutate.py, mutate_c.py)
 that makes the package's tests fail. A real one is a release with one line put back to what it was
 in the release before, which makes the newer release's own tests fail.
 Tests run with the `python3` that PATH finds first; it needs pytest.
@@ -39,6 +39,8 @@ SUITE_SECONDS, FILE_SECONDS, FILES = 5.0, 3.5, 30
 TRIED_FIXES, TRIED_BUGS = 15, 40
 PYTEST = "python3 -m pytest -q -x -p no:cacheprovider"
 UNITTEST = "python3 -m unittest -q -f"
+C_CHECK = "sh check.sh"
+NEEDS = {PYTEST: "pytest", C_CHECK: "c++"}  # by how the check begins
 
 
 def processor_seconds():
@@ -109,7 +111,7 @@ def suite_of(folder, budget=45.0, files=None):
 def task_of(kind, package, version, licence, file, suite, function, bug):
     """One line of tasks.jsonl, but for its id."""
     check, tests = suite
-    return {
+    task = {
         "id": None,
         "package": package,
         "version": version,
@@ -124,8 +126,9 @@ def task_of(kind, package, version, licence, file, suite, function, bug):
         "function": function,
         "check": check,
         "tests": tests,
-        "needs": [] if check.startswith(UNITTEST) else ["pytest"],
+        "needs": [need for begin, need in NEEDS.items() if check.startswith(begin)],
     }
+    return task | ({"extra": True} if bug.get("extra") else {})
 
 
 def killed(folder, task):
