@@ -65,6 +65,8 @@ class Store {
   // indexed_text() (ingest/annotate.h) searchable; erase_turn takes both away.
   virtual TurnId add_turn(Turn& turn) = 0;
   virtual std::optional<Turn> turn(TurnId id) const = 0;
+  // In the order of `ids`; those that are gone are left out.
+  virtual std::vector<Turn> turns(std::span<const TurnId> ids) const = 0;
   virtual std::optional<Turn> find_external(int64_t session_key, std::string_view id) const = 0;
   virtual std::vector<TurnId> session_turns(int64_t session_key) const = 0;
   virtual std::optional<TurnId> last_turn(int64_t session_key) const = 0;
@@ -119,6 +121,8 @@ class Store {
   virtual std::vector<Fact> facts_of_turn(TurnId id) const = 0;
   // The same scope, subject and key, by the time they were said.
   virtual std::vector<Fact> rivals(const Fact& fact) const = 0;
+  // The facts of the turns with all rivals of each, by the time they were said; at least those.
+  virtual std::vector<Fact> facts_beside(std::span<const TurnId> turns) const = 0;
   virtual void erase_facts() = 0;  // all of them
   // Foresights, as facts.
   virtual void put_foresight(const Foresight& foresight) = 0;

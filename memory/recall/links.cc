@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <tuple>
 
 namespace corvid::memory {
 namespace {
@@ -9,36 +11,64 @@ namespace {
 constexpr size_t kFollowedMax = 100;
 constexpr int kChainMax = 32;
 
-// The turn whose statement holds now instead of that of `fact`; 0: none is known.
-TurnId latest(const Store& store, const Fact& fact) {
-  TurnId turn = 0;
-  FactId next = fact.superseded_by;
-  for (int i = 0; i < kChainMax && next != 0; ++i) {
-    const std::optional<Fact> newer = store.fact(next);
-    if (!newer) break;
-    turn = newer->turn;
-    next = newer->status == Fact::Status::superseded ? newer->superseded_by : 0;
-  }
-  return turn;
-}
+// Facts of turns with their rivals; those of many turns are read at once.
+class Facts {
+ public:
+  explicit Facts(const Store& store) : store_(store) {}
 
-Link link_of(const Store& store, TurnId turn) {
-  Link link;
-  for (const Fact& fact : store.facts_of_turn(turn)) {
-    if (fact.status == Fact::Status::superseded) {
-      link.superseded_by = latest(store, fact);
-    } else if (fact.status == Fact::Status::disputed) {
-      link.disputed_by = latest(store, fact);
-    } else {
-      for (const Fact& rival : store.rivals(fact)) {
-        if (rival.status == Fact::Status::disputed) link.disputed_by = rival.turn;
-      }
+  void read(std::span<const TurnId> turns) {
+    for (const TurnId turn : turns) of_turn_[turn].clear();
+    const std::set<TurnId> wanted(turns.begin(), turns.end());
+    for (Fact& fact : store_.facts_beside(turns)) {
+      if (fact.status == Fact::Status::disputed) disputed_[key_of(fact)] = fact.turn;
+      facts_.insert_or_assign(fact.id, std::move(fact));
+    }
+    for (const auto& [id, fact] : facts_) {
+      if (wanted.contains(fact.turn)) of_turn_[fact.turn].push_back(&fact);
     }
   }
-  if (link.superseded_by == turn) link.superseded_by = 0;
-  if (link.disputed_by == turn) link.disputed_by = 0;
-  return link;
-}
+
+  Link link_of(TurnId turn) {
+    if (!of_turn_.contains(turn)) read(std::span(&turn, 1));
+    Link link;
+    for (const Fact* fact : of_turn_[turn]) {
+      if (fact->status == Fact::Status::superseded) {
+        link.superseded_by = latest(*fact);
+      } else if (fact->status == Fact::Status::disputed) {
+        link.disputed_by = latest(*fact);
+      } else if (const auto rival = disputed_.find(key_of(*fact)); rival != disputed_.end()) {
+        link.disputed_by = rival->second;
+      }
+    }
+    if (link.superseded_by == turn) link.superseded_by = 0;
+    if (link.disputed_by == turn) link.disputed_by = 0;
+    return link;
+  }
+
+ private:
+  using Key = std::tuple<ScopeId, std::string, std::string>;
+  static Key key_of(const Fact& fact) { return {fact.scope, fact.subject, fact.key}; }
+
+  // The turn whose statement holds now instead of that of `fact`; 0: none is known.
+  TurnId latest(const Fact& fact) const {
+    TurnId turn = 0;
+    FactId next = fact.superseded_by;
+    for (int i = 0; i < kChainMax && next != 0; ++i) {
+      const auto known = facts_.find(next);
+      const std::optional<Fact> newer =
+          known != facts_.end() ? std::optional(known->second) : store_.fact(next);
+      if (!newer) break;
+      turn = newer->turn;
+      next = newer->status == Fact::Status::superseded ? newer->superseded_by : 0;
+    }
+    return turn;
+  }
+
+  const Store& store_;
+  std::map<FactId, Fact> facts_;
+  std::map<TurnId, std::vector<const Fact*>> of_turn_;  // those that were asked for
+  std::map<Key, TurnId> disputed_;                      // who disputes it, the latest one
+};
 
 int32_t row_of(const Corpus& corpus, TurnId turn) {
   const auto rows = corpus.rows();
@@ -63,11 +93,17 @@ bool bring(std::vector<Ranked>& best, size_t at, int32_t row, double score) {
 
 std::vector<Link> follow_links(const Store& store, const Corpus& corpus, bool asks_past,
                                std::vector<Ranked>& best) {
+  Facts facts(store);
+  std::vector<TurnId> first;
+  for (size_t i = 0; i < best.size() && i < kFollowedMax; ++i) {
+    first.push_back(corpus.rows()[static_cast<size_t>(best[i].row)].id);
+  }
+  facts.read(first);
   std::map<int32_t, Link> links;
   for (size_t i = 0; i < best.size() && i < kFollowedMax; ++i) {
     const int32_t row = best[i].row;
     if (links.contains(row)) continue;
-    const Link link = link_of(store, corpus.rows()[static_cast<size_t>(row)].id);
+    const Link link = facts.link_of(corpus.rows()[static_cast<size_t>(row)].id);
     links[row] = link;
     const int32_t newer = link.superseded_by != 0 ? row_of(corpus, link.superseded_by) : -1;
     if (newer >= 0 && bring(best, asks_past ? i + 1 : i, newer, best[i].score) && !asks_past) {

@@ -1,6 +1,7 @@
 #include "memory/recall/newer.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
 
@@ -57,12 +58,10 @@ class Versions {
     for (const std::string& term : question.terms) terms_.push_back(stem(term));
   }
 
-  void add(const Store& store, const Corpus& corpus, int32_t row) {
-    const Corpus::Row& place = corpus.rows()[static_cast<size_t>(row)];
+  // `turn`: what was said there, if by a user; else null.
+  void add(const Corpus::Row& place, const Turn* turn) {
     Candidate candidate{.session = place.session, .said_at = place.said_at};
-    const Corpus::Speaker& speaker = corpus.speakers()[static_cast<size_t>(place.speaker)];
-    const auto turn = speaker.role == "user" ? store.turn(place.id) : std::nullopt;
-    if (turn) {
+    if (turn != nullptr) {
       for (const std::string_view text : statements_of(turn->text)) keep(text, candidate.stated);
       candidate.any = candidate.stated;
       for (const std::string_view text : questions_of(turn->text)) keep(text, candidate.any);
@@ -129,7 +128,19 @@ void put_newest_first(const Store& store, const Corpus& corpus, const Question& 
   if (!is_wanted) return;
   Versions versions(question, weights);
   const size_t count = std::min(best.size(), kLookedAt);
-  for (size_t i = 0; i < count; ++i) versions.add(store, corpus, best[i].row);
+  std::vector<TurnId> by_users;
+  for (size_t i = 0; i < count; ++i) {
+    const Corpus::Row& place = corpus.rows()[static_cast<size_t>(best[i].row)];
+    const bool is_user = corpus.speakers()[static_cast<size_t>(place.speaker)].role == "user";
+    if (is_user) by_users.push_back(place.id);
+  }
+  std::map<TurnId, Turn> turns;
+  for (Turn& turn : store.turns(by_users)) turns.emplace(turn.id, std::move(turn));
+  for (size_t i = 0; i < count; ++i) {
+    const Corpus::Row& place = corpus.rows()[static_cast<size_t>(best[i].row)];
+    const auto turn = turns.find(place.id);
+    versions.add(place, turn != turns.end() ? &turn->second : nullptr);
+  }
   for (size_t i = 0; i < count; ++i) {
     const size_t newer = versions.replacement(i);
     if (newer == i) continue;

@@ -20,6 +20,7 @@ constexpr int kLimitMax = 10'000;
 constexpr int kPackCandidatesMax = 400;
 constexpr int64_t kBytesPerTokenMax = 8;     // no need to read more text than can fit
 constexpr size_t kItemBytesCounted = 400;    // long ones are cut, or left out for shorter ones
+constexpr size_t kReadAtOnce = 64;           // turns
 constexpr size_t kQuestionBytesMax = 16 * 1024;
 constexpr std::string_view kLowSupportNote =
     "Note: the memory may not hold the answer to this question.";
@@ -47,6 +48,39 @@ Hit make_hit(const Ranked& ranked, const Turn& turn) {
   hit.tier = turn.tier;
   return hit;
 }
+
+// The turns of a ranking in their order, of which some tens are read at once.
+class TurnReader {
+ public:
+  TurnReader(const Store& store, const Corpus& corpus, std::span<const Ranked> ranking)
+      : store_(store), corpus_(corpus), ranking_(ranking) {}
+
+  // Null: forgotten a moment ago. Valid until the next call; `i` rises from call to call.
+  const Turn* at(size_t i) {
+    if (i >= end_) read_from(i);
+    const auto found = turns_.find(id_of(i));
+    return found != turns_.end() ? &found->second : nullptr;
+  }
+
+ private:
+  TurnId id_of(size_t i) const {
+    return corpus_.rows()[static_cast<size_t>(ranking_[i].row)].id;
+  }
+
+  void read_from(size_t begin) {
+    end_ = std::min(begin + kReadAtOnce, ranking_.size());
+    std::vector<TurnId> ids;
+    for (size_t i = begin; i < end_; ++i) ids.push_back(id_of(i));
+    turns_.clear();
+    for (Turn& turn : store_.turns(ids)) turns_.emplace(turn.id, std::move(turn));
+  }
+
+  const Store& store_;
+  const Corpus& corpus_;
+  std::span<const Ranked> ranking_;
+  size_t end_ = 0;
+  std::map<TurnId, Turn> turns_;
+};
 
 // Is a file of `saved` rows, or none, too old for so many?
 bool is_due(int64_t rows, int64_t saved) {
@@ -160,14 +194,15 @@ Recall Recaller::recall(std::string_view text, const RecallOptions& options,
   result.support = ranking.support;
   std::vector<PackItem> items;
   int64_t item_bytes = 0;
+  TurnReader turns(store_, corpus, ranking.best);
   for (size_t i = 0; i < ranking.best.size(); ++i) {
     const Ranked& ranked = ranking.best[i];
     const bool wants_hit = static_cast<int>(result.hits.size()) < limit;
     const bool wants_item = items.size() < kPackCandidatesMax &&
                             item_bytes / kBytesPerTokenMax < options.budget_tokens;
     if (!wants_hit && !wants_item) break;
-    const std::optional<Turn> turn = store_.turn(corpus.rows()[static_cast<size_t>(ranked.row)].id);
-    if (!turn) continue;  // forgotten a moment ago
+    const Turn* const turn = turns.at(i);
+    if (turn == nullptr) continue;
     const auto name = [](TurnId id) { return id == 0 ? std::string() : turn_name(id); };
     if (wants_hit) {
       result.hits.push_back(make_hit(ranked, *turn));

@@ -11,7 +11,7 @@ namespace corvid::memory {
 namespace {
 
 constexpr size_t kThreadsMax = 8;
-constexpr size_t kRowsPerThread = 100'000;  // about two milliseconds
+constexpr size_t kRowsPerThread = 40'000;  // about one millisecond
 constexpr uint64_t kDimMax = 1 << 16;
 constexpr std::array<float, 4> kNear = {1.0f, 0.5f, 0.0f, 0.0f};  // by distance
 constexpr std::array<float, 4> kWide = {1.0f, 0.5f, 0.25f, 0.15f};

@@ -309,14 +309,21 @@ TEST_CASE("A role that row security does not bind is refused", "[postgres]") {
   CHECK(hosted.sql("SELECT count(*) FROM pg_namespace WHERE nspname = 'corvid'") == "0\n");
 }
 
-TEST_CASE("A newer layout and a foreign schema are refused and left as they were", "[postgres]") {
+TEST_CASE("An older layout is migrated, a newer one and a foreign schema are left as they were",
+          "[postgres]") {
   if (!Hosted::is_possible()) return;
   const Hosted hosted("layout");
-  { Memory(hosted.config()).remember(said("s", "Ann", "hello there")); }
+  { Memory(hosted.config()).remember(said("s", "Ann", "The port of our server is 8080.")); }
   hosted.sql("UPDATE layout SET version = 99");
   CHECK(error_of([&] { Memory memory(hosted.config()); }).code() == Code::unsupported);
-  hosted.sql("UPDATE layout SET version = 1");
-  CHECK(Memory(hosted.config()).stats().turns == 1);
+  hosted.sql("UPDATE layout SET version = 1; ALTER TABLE fact DROP COLUMN key_hash");
+  {
+    Memory memory(hosted.config());
+    memory.remember(said("s2", "Ann", "The port of our server is 9090.", "2026-04-01"));
+    const std::vector<Hit> hits = memory.recall("port of our server").hits;
+    REQUIRE(hits.size() == 2);
+    CHECK(hits[1].superseded_by == hits[0].id);
+  }
   hosted.sql("DROP SCHEMA corvid CASCADE; CREATE SCHEMA corvid; CREATE TABLE corvid.x(y int)");
   CHECK(error_of([&] { Memory memory(hosted.config()); }).code() == Code::corrupt);
 }

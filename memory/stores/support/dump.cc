@@ -31,14 +31,14 @@ constexpr Table kTables[] = {
     {"tombstone", "SELECT * FROM tombstone ORDER BY scope_id, content_mac"},
     {"sqlite_sequence", "SELECT name, seq FROM sqlite_sequence ORDER BY name"}};
 
-// Which tenant's a row is, is no part of it: a server's store adds the column by itself.
-constexpr std::string_view kOwnColumn = "tenant_id";
+// A server's store fills these by itself: they are no part of a row.
+bool is_own(std::string_view column) { return column == "tenant_id" || column == "key_hash"; }
 
 bool is_column(SqlDb& db, const std::string& table, std::string_view column) {
   Statement none(db, "SELECT * FROM " + table + " LIMIT 0");
   none.step();
   for (int i = 0; i < none.column_count(); ++i) {
-    if (none.column_name(i) == column) return column != kOwnColumn;
+    if (none.column_name(i) == column) return !is_own(column);
   }
   return false;
 }
@@ -64,7 +64,7 @@ void for_each_row(SqlDb& db, const std::function<void(const Json&)>& visit) {
     while (all.step()) {
       Json row = Json::object();
       for (int i = 0; i < all.column_count(); ++i) {
-        if (all.column_name(i) == kOwnColumn) continue;
+        if (is_own(all.column_name(i))) continue;
         Json& value = row[std::string(all.column_name(i))];
         if (all.is_integer(i)) {
           value = all.integer(i);

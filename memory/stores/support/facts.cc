@@ -10,6 +10,7 @@ constexpr const char* kFactColumns =
     " superseded_by, deriver";
 constexpr const char* kForesightColumns =
     "id, scope_id, turn_id, kind, subject, text, words, said_at, valid_from, valid_to, deriver";
+constexpr const char* kByTime = " ORDER BY valid_from, turn_id, id";
 
 Fact read_fact(const Statement& row) {
   Fact fact;
@@ -71,9 +72,19 @@ std::vector<Fact> facts_of_turn(SqlDb& db, TurnId id) {
 }
 
 std::vector<Fact> find_rivals(SqlDb& db, const Fact& fact) {
-  Statement find(db, query("WHERE scope_id = ? AND subject = ? AND key = ?"
-                           " ORDER BY valid_from, turn_id, id"));
+  const std::string hashed =
+      db.is_sqlite() ? "" : " AND key_hash = hashtextextended(?2 || '/' || ?3, 0)";
+  Statement find(db, query("WHERE scope_id = ?1 AND subject = ?2 AND key = ?3" + hashed + kByTime));
   find.bind(1, fact.scope).bind(2, fact.subject).bind(3, fact.key);
+  return read_all(find);
+}
+
+std::vector<Fact> facts_beside(SqlDb& db, std::span<const TurnId> turns) {
+  // On a server the hash alone: what it holds too much does no harm.
+  const std::string same = db.is_sqlite() ? "scope_id, subject, key" : "scope_id, key_hash";
+  Statement find(db, query("WHERE (" + same + ") IN (SELECT " + same + " FROM fact WHERE " +
+                           db.among("turn_id", 1) + ")" + kByTime));
+  find.bind_ids(1, turns);
   return read_all(find);
 }
 

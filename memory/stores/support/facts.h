@@ -15,6 +15,7 @@ std::optional<Fact> find_fact(SqlDb& db, FactId id);
 std::vector<Fact> find_facts(SqlDb& db, std::span<const ScopeId> scopes, int limit);
 std::vector<Fact> facts_of_turn(SqlDb& db, TurnId id);
 std::vector<Fact> find_rivals(SqlDb& db, const Fact& fact);
+std::vector<Fact> facts_beside(SqlDb& db, std::span<const TurnId> turns);
 
 void put_foresight(SqlDb& db, const Foresight& foresight);
 std::vector<Foresight> find_foresights(SqlDb& db, std::span<const ScopeId> scopes);

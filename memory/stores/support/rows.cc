@@ -1,5 +1,7 @@
 #include "memory/stores/support/rows.h"
 
+#include <map>
+
 #include "runtime/base/text.h"
 
 namespace corvid::memory {
@@ -60,7 +62,7 @@ Turn read_turn(const Statement& row) {
   return turn;
 }
 
-MemCell read_cell(const Statement& row, SqlDb& db) {
+MemCell read_cell(const Statement& row) {
   MemCell cell;
   cell.id = row.integer(0);
   cell.scope = row.integer(1);
@@ -74,12 +76,21 @@ MemCell read_cell(const Statement& row, SqlDb& db) {
   cell.episode = row.text(8);
   cell.deriver = row.text(9);
   cell.tokens = row.integer(10);
-  Statement sources(db,
-                    "SELECT turn_id FROM source WHERE derived_kind = 'cell' AND derived_id = ?"
-                    " ORDER BY turn_id");
-  sources.bind(1, cell.id);
-  while (sources.step()) cell.turns.push_back(sources.integer(0));
   return cell;
+}
+
+void add_sources(std::span<MemCell> cells, SqlDb& db) {
+  if (cells.empty()) return;
+  std::vector<CellId> ids;
+  std::map<CellId, MemCell*> by_id;
+  for (MemCell& cell : cells) {
+    ids.push_back(cell.id);
+    by_id[cell.id] = &cell;
+  }
+  Statement sources(db, "SELECT derived_id, turn_id FROM source WHERE derived_kind = 'cell' AND " +
+                            db.among("derived_id", 1) + " ORDER BY turn_id");
+  sources.bind_ids(1, ids);
+  while (sources.step()) by_id.at(sources.integer(0))->turns.push_back(sources.integer(1));
 }
 
 Event read_event(const Statement& row) {

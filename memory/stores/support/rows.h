@@ -17,11 +17,12 @@ inline constexpr const char* kTurnColumns =
     " t.features, t.redactions, t.injected_ids FROM turn t JOIN session s ON s.id = t.session_id ";
 Turn read_turn(const Statement& row);
 
-// The same for read_cell, on `c`.
+// The same for read_cell, on `c`. The cell's turns are left to add_sources.
 inline constexpr const char* kCellColumns =
     "SELECT c.id, c.scope_id, c.session_id, s.name, c.opened_at, c.closed_at, c.reason, c.title,"
     " c.episode, c.deriver, c.tokens FROM segment c JOIN session s ON s.id = c.session_id ";
-MemCell read_cell(const Statement& row, SqlDb& db);
+MemCell read_cell(const Statement& row);
+void add_sources(std::span<MemCell> cells, SqlDb& db);
 
 // id, at, actor, op, kind, first_id, last_id, reason.
 Event read_event(const Statement& row);

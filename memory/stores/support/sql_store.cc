@@ -1,5 +1,7 @@
 #include "memory/stores/support/sql_store.h"
 
+#include <map>
+
 #include "memory/stores/support/dump.h"
 #include "memory/stores/support/facts.h"
 #include "memory/stores/support/rows.h"
@@ -126,6 +128,20 @@ std::optional<Turn> SqlStore::turn(TurnId id) const {
   return read_turn(find);
 }
 
+std::vector<Turn> SqlStore::turns(std::span<const TurnId> ids) const {
+  const Access use = connection();
+  Statement find(use.db, std::string("SELECT ") + kTurnColumns + "WHERE " +
+                             use.db.among("t.id", 1));
+  find.bind_ids(1, ids);
+  std::map<TurnId, Turn> found;
+  while (find.step()) found.emplace(find.integer(0), read_turn(find));
+  std::vector<Turn> turns;
+  for (const TurnId id : ids) {
+    if (auto node = found.extract(id)) turns.push_back(std::move(node.mapped()));
+  }
+  return turns;
+}
+
 std::optional<Turn> SqlStore::find_external(int64_t session_key, std::string_view id) const {
   const Access use = connection();
   static const std::string kSql =
@@ -233,7 +249,9 @@ std::optional<MemCell> SqlStore::cell(CellId id) const {
   static const std::string kSql = std::string(kCellColumns) + "WHERE c.id = ?";
   Statement find(use.db, kSql);
   if (!find.bind(1, id).step()) return std::nullopt;
-  return read_cell(find, use.db);
+  MemCell cell = read_cell(find);
+  add_sources(std::span(&cell, 1), use.db);
+  return cell;
 }
 
 std::vector<MemCell> SqlStore::cells(std::span<const ScopeId> scopes, int limit) const {
@@ -242,7 +260,8 @@ std::vector<MemCell> SqlStore::cells(std::span<const ScopeId> scopes, int limit)
                              " ORDER BY c.id DESC LIMIT ?2");
   find.bind_ids(1, scopes).bind(2, limit);
   std::vector<MemCell> cells;
-  while (find.step()) cells.push_back(read_cell(find, use.db));
+  while (find.step()) cells.push_back(read_cell(find));
+  add_sources(cells, use.db);
   return cells;
 }
 
@@ -365,6 +384,11 @@ std::vector<Fact> SqlStore::facts_of_turn(TurnId id) const {
 std::vector<Fact> SqlStore::rivals(const Fact& fact) const {
   const Access use = connection();
   return memory::find_rivals(use.db, fact);
+}
+
+std::vector<Fact> SqlStore::facts_beside(std::span<const TurnId> turns) const {
+  const Access use = connection();
+  return memory::facts_beside(use.db, turns);
 }
 
 void SqlStore::erase_facts() {

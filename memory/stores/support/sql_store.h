@@ -22,6 +22,7 @@ class SqlStore : public Store {
   SessionRow put_session(ScopeId scope, const std::string& name, SessionKind kind) override;
   std::optional<SessionRow> find_session(ScopeId scope, std::string_view name) const override;
   std::optional<Turn> turn(TurnId id) const override;
+  std::vector<Turn> turns(std::span<const TurnId> ids) const override;
   std::optional<Turn> find_external(int64_t session_key, std::string_view id) const override;
   std::vector<TurnId> session_turns(int64_t session_key) const override;
   std::optional<TurnId> last_turn(int64_t session_key) const override;
@@ -50,6 +51,7 @@ class SqlStore : public Store {
   std::vector<Fact> facts(std::span<const ScopeId> scopes, int limit) const override;
   std::vector<Fact> facts_of_turn(TurnId id) const override;
   std::vector<Fact> rivals(const Fact& fact) const override;
+  std::vector<Fact> facts_beside(std::span<const TurnId> turns) const override;
   void erase_facts() override;
   void erase_facts_of(TurnId turn) override;
   void put_foresight(const Foresight& foresight) override;
