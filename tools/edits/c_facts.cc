@@ -83,13 +83,6 @@ void add_signature(const Source& source, int name, FileFacts& out) {
   if (is_better) out.signatures[source.str(name)] = signature;
 }
 
-// The words that end an arm of a `switch`, or lead to another place.
-bool leaves(const Source& source, const Statement& s) {
-  const std::string_view head = source.str(s.first_token);
-  return head == "break" || head == "return" || head == "continue" || head == "goto" ||
-         head == "throw";
-}
-
 bool is_label(const Source& source, const Statement& s) { return source.is(s.last_token - 1, ":"); }
 
 class GapFinder {
@@ -192,7 +185,9 @@ class GapFinder {
     const bool ends = is_label(source_, s);
     const bool is_arm = head == "case" || head == "default";
     if (!is_inner && is_arm) return;
-    if (head == "#" || (ends && is_inner && leaves(source_, at(previous)))) return;
+    const bool leaves =
+        is_inner && source_.language().leaves(source_.str(at(previous).first_token));
+    if (head == "#" || (ends && leaves)) return;
     add(s.first_token, previous, ends ? -1 : index, is_arm);
   }
 

@@ -231,6 +231,12 @@ std::string_view text_of(const Source& source, int first, int last) {
   return std::string_view(source.text()).substr(a.begin, source.token(last - 1).end - a.begin);
 }
 
+std::string_view statement_text(const Source& source, int statement) {
+  if (statement < 0) return {};
+  const Statement& s = source.statements()[static_cast<size_t>(statement)];
+  return text_of(source, s.first_token, s.last_token);
+}
+
 void generate(const Context& context) {
   for (const auto group : context.source.language().generators) group(context);
 }

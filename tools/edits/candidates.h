@@ -168,5 +168,7 @@ bool is_known_head(std::string_view head, const UnitFacts& facts);
 bool is_known(const Context& context, std::string_view text);
 // Text of tokens [first, last) when they stand on one line, else "".
 std::string_view text_of(const Source& source, int first, int last);
+// The same of a statement's tokens; "" where `statement` is -1.
+std::string_view statement_text(const Source& source, int statement);
 
 }  // namespace corvid::tools::edits

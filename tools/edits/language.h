@@ -28,6 +28,7 @@ struct Language {
   Lexed (*lex)(std::string_view text, int first_line);  // first_line: the number of the first line
   bool (*is_keyword)(std::string_view word);
   bool (*is_value)(std::string_view word);  // a keyword that is a value: "None", "nullptr"
+  bool (*leaves)(std::string_view word);    // a keyword whose statement leaves its block
   bool (*is_member)(std::string_view op);   // stands between an object and its member
   bool (*is_prefix)(std::string_view op);   // binds tighter than binary operators, before a value
   bool names_arguments = false;             // calls may have NAME=VALUE and *VALUES

@@ -9,7 +9,6 @@ namespace {
 
 constexpr size_t kNamesMax = 5;
 constexpr size_t kSeenMax = 10;
-constexpr size_t kWholeMax = 8;
 
 struct Spot {
   int first = 0;
@@ -72,35 +71,17 @@ void add_clauses(const Context& context, const Spot& spot) {
     join(context, spot, std::string(name));
     join(context, spot, "!" + std::string(name));
   }
-  size_t offered = 0;
-  for (const std::string_view other : choices(context.file.operands, spot.text, facts, 120)) {
-    if (other.empty() || other.size() > 48 || !is_known(context, other)) continue;
+  for (const std::string_view other : known_operands(context, spot.text, kSeenMax)) {
     join(context, spot, std::string(other));
-    if (++offered >= kSeenMax) break;
-  }
-}
-
-// The whole condition is replaced by one that the file has.
-void exchange(const Context& context, const Spot& spot) {
-  size_t offered = 0;
-  for (const std::string_view other :
-       choices(context.file.conditions, spot.text, context.facts, 200)) {
-    if (!is_known(context, other)) continue;
-    context.out.replace(spot.first, spot.last, other, Kind::change_condition);
-    if (++offered >= kWholeMax) break;
   }
 }
 
 // What `&&` and `||` join.
 void change_operands(const Context& context, int i) {
-  const Source& source = context.source;
-  Candidates& out = context.out;
-  const int first = source.left_operand(i), last = source.right_operand(i, i + 1);
-  if (first < context.unit.first_token || last < 0) return;
-  out.replace(first, last, text_of(source, first, i), Kind::drop_condition);
-  out.replace(first, last, text_of(source, i + 1, last), Kind::drop_condition);
-  negate(context, spot_of(source, first, i));
-  negate(context, spot_of(source, i + 1, last));
+  const auto [first, last] = drop_operand(context, i);
+  if (first == last) return;
+  negate(context, spot_of(context.source, first, i));
+  negate(context, spot_of(context.source, i + 1, last));
 }
 
 void change_words(const Context& context, const Statement& s) {
@@ -131,7 +112,7 @@ void generate_c_conditions(const Context& context) {
       negate(context, spot);
       if (spot.text.empty() || spot.text.size() > 100) return;
       add_clauses(context, spot);
-      exchange(context, spot);
+      exchange_condition(context, spot.first, spot.last);
     }
     if (t == "&&" || t == "||") change_operands(context, i);
     if (t == "!") context.out.replace(i, i + 1, "", Kind::drop_not);

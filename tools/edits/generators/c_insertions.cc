@@ -7,19 +7,6 @@ namespace corvid::tools::edits {
 
 namespace {
 
-bool leaves(const Source& source, int statement) {
-  if (statement < 0) return false;
-  const std::string_view head =
-      source.str(source.statements()[static_cast<size_t>(statement)].first_token);
-  return head == "return" || head == "throw" || head == "break" || head == "continue" ||
-         head == "goto";
-}
-
-bool is_unreachable(const Context& context, const Gap& gap) {
-  return leaves(context.source, gap.previous) &&
-         context.source.statements()[static_cast<size_t>(gap.previous)].column == gap.column;
-}
-
 void insert_ends(const Context& context, const Gap& gap) {
   const UnitFacts& facts = context.facts;
   Candidates& out = context.out;
@@ -107,33 +94,18 @@ void insert_guards(const Context& context, const Gap& gap) {
 
 // Lines that follow or lead the same neighbours elsewhere in the file, and its commonest lines.
 void insert_known(const Context& context, const Gap& gap) {
-  const Source& source = context.source;
-  const auto& all = source.statements();
-  const auto text = [&](int k) {
-    const Statement& s = all[static_cast<size_t>(k)];
-    return text_of(source, s.first_token, s.last_token);
-  };
-  const std::string_view next = gap.next >= 0 ? text(gap.next) : std::string_view{};
+  const std::string_view next = statement_text(context.source, gap.next);
   const auto put = [&](std::string_view line) {
-    if (line != next) context.out.insert(gap, std::string(line) + ";", Kind::insert_known);
+    context.out.insert(gap, std::string(line) + ";", Kind::insert_known);
   };
-  const auto offer = [&](const Names& names) {
-    for (const std::string_view line : choices(names, "", context.facts, 8)) put(line);
-  };
-  if (gap.previous >= 0) {
-    const auto found = context.file.followers.find(text(gap.previous));
-    if (found != context.file.followers.end()) offer(found->second);
-  }
-  if (!next.empty()) {
-    const auto found = context.file.leaders.find(next);
-    if (found != context.file.leaders.end()) offer(found->second);
-  }
+  const std::string_view before = statement_text(context.source, gap.previous);
+  for (const std::string_view line : lines_between(context, before, next)) put(line);
   if (!context.unit.is_function) return;
   size_t offered = 0;
   for (const std::string_view line : choices(context.file.statements, "", context.facts, 24)) {
     if (!is_known(context, line) || line.starts_with("return")) continue;
     if (++offered > 8) break;
-    put(line);
+    if (line != next) put(line);
   }
 }
 

@@ -1,6 +1,5 @@
 #include <array>
 #include <string>
-#include <utility>
 
 #include "tools/edits/generators/generators.h"
 
@@ -14,7 +13,7 @@ constexpr size_t kFunctionsMax = 30;
 constexpr size_t kConstantsMax = 32;
 
 // Opposites and near relations, offered for each other although the file may have only one.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 48> kOpposites = {{
+constexpr std::array<Opposite, 48> kOpposites = {{
     {"min", "max"},
     {"MIN", "MAX"},
     {"floor", "ceil"},
@@ -70,19 +69,11 @@ bool is_high(std::string_view name) {
   return at != std::string_view::npos && name[at] >= 'A' && name[at] <= 'Z';
 }
 
-void change_to_opposite(const Context& context, int i) {
-  const std::string_view name = context.source.str(i);
-  for (const auto& [a, b] : kOpposites) {
-    if (name == a) context.out.replace(i, i + 1, b, Kind::opposite);
-    if (name == b) context.out.replace(i, i + 1, a, Kind::opposite);
-  }
-}
-
 void change_name(const Context& context, int i) {
   const Source& source = context.source;
   const UnitFacts& facts = context.facts;
   const std::string_view name = source.str(i);
-  change_to_opposite(context, i);
+  change_to_opposite(context, i, kOpposites);
   if (is_call(source, i + 1)) {
     for (const std::string_view other :
          choices(context.file.functions, name, facts, kFunctionsMax)) {
@@ -113,7 +104,7 @@ void change_member(const Context& context, int i) {
   const Source& source = context.source;
   const std::string_view name = source.str(i), op = source.str(i - 1);
   const bool is_called = is_call(source, i + 1);
-  change_to_opposite(context, i);
+  change_to_opposite(context, i, kOpposites);
   const Names& offered = is_called ? context.file.methods : context.file.attributes;
   const Kind kind = is_called ? Kind::method : Kind::attribute;
   for (const std::string_view other : choices(offered, name, context.facts, kMembersMax)) {

@@ -24,14 +24,8 @@ void change_return(const Context& context, const Statement& s) {
   };
   const std::string text(text_of(source, first, s.last_token));
   if (first < s.last_token && text.empty()) return;
-  for (const std::string_view other :
-       choices(context.file.returns, text, context.facts, kFileReturnsMax)) {
+  for (const std::string& other : other_results(context, text, kFileReturnsMax, kNamesMax, "!")) {
     offer(other);
-  }
-  for (const std::string_view name :
-       choices(context.facts.locals, text, context.facts, kNamesMax)) {
-    offer(name);
-    offer("!" + std::string(name));
   }
   for (const std::string_view other :
        {"0", "1", "-1", "NULL", "nullptr", "true", "false", "*this"}) {

@@ -5,11 +5,32 @@
 
 namespace corvid::tools::edits {
 
+std::vector<std::string_view> known_operands(const Context& context, std::string_view text,
+                                             size_t limit) {
+  std::vector<std::string_view> out;
+  for (const std::string_view other : choices(context.file.operands, text, context.facts, 120)) {
+    if (out.size() == limit) break;
+    if (other.empty() || other.size() > 48 || !is_known(context, other)) continue;
+    out.push_back(other);
+  }
+  return out;
+}
+
+void exchange_condition(const Context& context, int first, int last) {
+  constexpr size_t kOfferedMax = 8;
+  const std::string_view text = text_of(context.source, first, last);
+  size_t offered = 0;
+  for (const std::string_view other : choices(context.file.conditions, text, context.facts, 200)) {
+    if (!is_known(context, other)) continue;
+    context.out.replace(first, last, other, Kind::change_condition);
+    if (++offered >= kOfferedMax) break;
+  }
+}
+
 namespace {
 
 constexpr size_t kNamesMax = 4;
 constexpr size_t kSeenMax = 8;
-constexpr size_t kWholeMax = 8;
 
 struct Spot {
   int first = 0;
@@ -74,22 +95,8 @@ void add_clauses(const Context& context, const Spot& spot) {
     join(context, spot, other);
     join(context, spot, "not " + other);
   }
-  size_t offered = 0;
-  for (const std::string_view other : choices(context.file.operands, spot.text, facts, 120)) {
-    if (other.empty() || other.size() > 48 || !is_known(context, other)) continue;
+  for (const std::string_view other : known_operands(context, spot.text, kSeenMax)) {
     join(context, spot, std::string(other));
-    if (++offered >= kSeenMax) break;
-  }
-}
-
-// The whole condition is replaced by one that the file has.
-void exchange(const Context& context, const Spot& spot) {
-  size_t offered = 0;
-  for (const std::string_view other :
-       choices(context.file.conditions, spot.text, context.facts, 200)) {
-    if (!is_known(context, other)) continue;
-    context.out.replace(spot.first, spot.last, other, Kind::change_condition);
-    if (++offered >= kWholeMax) break;
   }
 }
 
@@ -117,7 +124,7 @@ void generate_clauses(const Context& context) {
     }
     if (gives && (!compares || source.is(spot.last, ","))) return;
     add_clauses(context, spot);
-    if (tests) exchange(context, spot);
+    if (tests) exchange_condition(context, spot.first, spot.last);
   });
 }
 

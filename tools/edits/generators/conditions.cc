@@ -16,6 +16,15 @@ int condition_end(const Context& context, int head) {
   return -1;
 }
 
+std::pair<int, int> drop_operand(const Context& context, int i) {
+  const Source& source = context.source;
+  const int first = source.left_operand(i), last = source.right_operand(i, i + 1);
+  if (first < context.unit.first_token || last < 0) return {0, 0};
+  context.out.replace(first, last, text_of(source, first, i), Kind::drop_condition);
+  context.out.replace(first, last, text_of(source, i + 1, last), Kind::drop_condition);
+  return {first, last};
+}
+
 namespace {
 
 bool has_top(const Source& source, int first, int last, std::string_view word) {
@@ -44,14 +53,11 @@ void change_condition(const Context& context, int head) {
 }
 
 void change_operands(const Context& context, int i) {
-  const Source& source = context.source;
-  Candidates& out = context.out;
-  const int first = source.left_operand(i), last = source.right_operand(i, i + 1);
-  if (first < context.unit.first_token || last < 0) return;
-  out.replace(first, last, text_of(source, first, i), Kind::drop_condition);
-  out.replace(first, last, text_of(source, i + 1, last), Kind::drop_condition);
-  if (!source.is(first, "not")) out.replace(first, first, "not ", Kind::add_not);
-  if (!source.is(i + 1, "not")) out.replace(i + 1, i + 1, "not ", Kind::add_not);
+  const auto [first, last] = drop_operand(context, i);
+  if (first == last) return;
+  for (const int at : {first, i + 1}) {
+    if (!context.source.is(at, "not")) context.out.replace(at, at, "not ", Kind::add_not);
+  }
 }
 
 // `and COND` and `or COND` with what the file tests in the company of the same names.

@@ -3,7 +3,10 @@
 
 #include <array>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "tools/edits/candidates.h"
 
@@ -51,5 +54,33 @@ void change_offset(const Context& context, int first, int last, Kind kind);
 
 // The expression after `if`, `while` and so on at token `head`: one past its end, or -1.
 int condition_end(const Context& context, int head);
+
+// The operands of the `and` or `or` at token `i` each take the place of both. Gives the tokens
+// [first, last) of the whole; empty where there is none.
+std::pair<int, int> drop_operand(const Context& context, int i);
+
+// What the file joins with others by `and` and `or`, of names at hand: at most `limit`, not `text`.
+std::vector<std::string_view> known_operands(const Context& context, std::string_view text,
+                                             size_t limit);
+
+// The whole condition [first, last) becomes another one that the file has.
+void exchange_condition(const Context& context, int first, int last);
+
+// A name becomes what stands beside it in a pair.
+using Opposite = std::pair<std::string_view, std::string_view>;
+void change_to_opposite(const Context& context, int i, std::span<const Opposite> opposites);
+
+// What may stand in place of the result `text`: at most `file_max` of the file's other results,
+// then at most `names_max` locals, each followed by itself behind `negation`.
+std::vector<std::string> other_results(const Context& context, std::string_view text,
+                                       size_t file_max, size_t names_max,
+                                       std::string_view negation);
+
+// Whether the statement right before the gap stands in the gap's own block and leaves it.
+bool is_unreachable(const Context& context, const Gap& gap);
+
+// Statements that follow `before` or lead `next` elsewhere in the file, but for `next` itself.
+std::vector<std::string_view> lines_between(const Context& context, std::string_view before,
+                                            std::string_view next);
 
 }  // namespace corvid::tools::edits

@@ -4,24 +4,33 @@
 
 namespace corvid::tools::edits {
 
-namespace {
-
-bool leaves(const Source& source, int statement) {
-  if (statement < 0) return false;
-  const Statement& s = source.statements()[static_cast<size_t>(statement)];
-  const std::string_view head = source.str(s.first_token);
-  return head == "return" || head == "raise" || head == "break" || head == "continue";
+bool is_unreachable(const Context& context, const Gap& gap) {
+  if (gap.previous < 0) return false;
+  const Source& source = context.source;
+  const Statement& before = source.statements()[static_cast<size_t>(gap.previous)];
+  return before.column == gap.column && source.language().leaves(source.str(before.first_token));
 }
+
+std::vector<std::string_view> lines_between(const Context& context, std::string_view before,
+                                            std::string_view next) {
+  std::vector<std::string_view> out;
+  const auto add = [&](const auto& neighbours, std::string_view text) {
+    const auto found = neighbours.find(text);
+    if (found == neighbours.end()) return;
+    for (const std::string_view line : choices(found->second, "", context.facts, 8)) {
+      if (line != next) out.push_back(line);
+    }
+  };
+  add(context.file.followers, before);
+  add(context.file.leaders, next);
+  return out;
+}
+
+namespace {
 
 bool opens_block(const Source& source, int statement) {
   const Statement& s = source.statements()[static_cast<size_t>(statement)];
   return source.is(s.last_token - 1, ":");
-}
-
-// Whether the statement right before the gap stands in the gap's own block and leaves it.
-bool is_unreachable(const Context& context, const Gap& gap) {
-  return gap.previous >= 0 && leaves(context.source, gap.previous) &&
-         context.source.statements()[static_cast<size_t>(gap.previous)].column == gap.column;
 }
 
 void insert_ends(const Context& context, const Gap& gap) {
@@ -123,26 +132,12 @@ void insert_members(const Context& context, const Gap& gap) {
 // Lines that follow or lead the same neighbours elsewhere in the file, and its commonest lines.
 void insert_known(const Context& context, const Gap& gap) {
   const Source& source = context.source;
-  const auto& all = source.statements();
-  const auto text = [&](int k) {
-    const Statement& s = all[static_cast<size_t>(k)];
-    return text_of(source, s.first_token, s.last_token);
-  };
-  const std::string_view next = gap.next >= 0 ? text(gap.next) : std::string_view{};
-  const auto offer = [&](const Names& names, size_t limit) {
-    for (const std::string_view line : choices(names, "", context.facts, limit)) {
-      if (line != next) context.out.insert(gap, line, Kind::insert_known);
-    }
-  };
-  if (gap.previous >= 0) {
-    const std::string_view before = text(gap.previous);
-    const bool fits = before.ends_with(":") == opens_block(source, gap.previous);
-    const auto found = context.file.followers.find(before);
-    if (fits && found != context.file.followers.end()) offer(found->second, 8);
-  }
-  if (!next.empty()) {
-    const auto found = context.file.leaders.find(next);
-    if (found != context.file.leaders.end()) offer(found->second, 8);
+  const std::string_view next = statement_text(source, gap.next);
+  std::string_view before = statement_text(source, gap.previous);
+  // An open string may end like a header.
+  if (before.ends_with(":") && !opens_block(source, gap.previous)) before = {};
+  for (const std::string_view line : lines_between(context, before, next)) {
+    context.out.insert(gap, line, Kind::insert_known);
   }
   if (!context.unit.is_function) return;
   size_t offered = 0;

@@ -4,6 +4,22 @@
 
 namespace corvid::tools::edits {
 
+std::vector<std::string> other_results(const Context& context, std::string_view text,
+                                       size_t file_max, size_t names_max,
+                                       std::string_view negation) {
+  std::vector<std::string> out;
+  for (const std::string_view other :
+       choices(context.file.returns, text, context.facts, file_max)) {
+    out.emplace_back(other);
+  }
+  for (const std::string_view name :
+       choices(context.facts.locals, text, context.facts, names_max)) {
+    out.emplace_back(name);
+    out.push_back(std::string(negation) + std::string(name));
+  }
+  return out;
+}
+
 namespace {
 
 constexpr size_t kNamesMax = 16;
@@ -19,14 +35,9 @@ void change_value(const Context& context, const Statement& s) {
   const auto offer = [&](std::string_view other) {
     out.replace(first, s.last_token, other, Kind::return_value);
   };
-  for (const std::string_view other :
-       choices(context.file.returns, text, context.facts, kFileReturnsMax)) {
+  for (const std::string& other :
+       other_results(context, text, kFileReturnsMax, kNamesMax, "not ")) {
     offer(other);
-  }
-  for (const std::string_view name :
-       choices(context.facts.locals, text, context.facts, kNamesMax)) {
-    offer(name);
-    offer("not " + std::string(name));
   }
   for (const Names* names : {&context.facts.self_read, &context.facts.self_stored}) {
     for (const std::string_view name : choices(*names, "", context.facts, 8)) {

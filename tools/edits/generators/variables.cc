@@ -1,10 +1,17 @@
 #include <array>
 #include <string>
-#include <utility>
 
 #include "tools/edits/generators/generators.h"
 
 namespace corvid::tools::edits {
+
+void change_to_opposite(const Context& context, int i, std::span<const Opposite> opposites) {
+  const std::string_view name = context.source.str(i);
+  for (const auto& [a, b] : opposites) {
+    if (name == a) context.out.replace(i, i + 1, b, Kind::opposite);
+    if (name == b) context.out.replace(i, i + 1, a, Kind::opposite);
+  }
+}
 
 namespace {
 
@@ -23,7 +30,7 @@ constexpr std::array<std::string_view, 22> kMethods = {
     "replace", "format", "startswith", "endswith", "copy",  "insert"};
 
 // Opposites, offered for each other although the file may call only one of them.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 24> kOpposites = {{
+constexpr std::array<Opposite, 24> kOpposites = {{
     {"sorted", "reversed"},
     {"floor", "ceil"},
     {"append", "extend"},
@@ -50,14 +57,6 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 24> kOpposit
     {"items", "values"},
 }};
 
-void change_to_opposite(const Context& context, int i) {
-  const std::string_view name = context.source.str(i);
-  for (const auto& [a, b] : kOpposites) {
-    if (name == a) context.out.replace(i, i + 1, b, Kind::opposite);
-    if (name == b) context.out.replace(i, i + 1, a, Kind::opposite);
-  }
-}
-
 bool is_keyword_name(const Source& source, int i) {
   return source.is(i + 1, "=") && source.opener(i) >= 0 && source.is(source.opener(i), "(");
 }
@@ -72,7 +71,7 @@ void change_name(const Context& context, int i) {
   if (is_keyword_name(source, i) || (declares && before != "=")) return;
   const bool is_local = facts.locals.has(name);
   if (is_call(source, i + 1)) {
-    change_to_opposite(context, i);
+    change_to_opposite(context, i, kOpposites);
     for (const std::string_view other :
          choices(context.file.functions, name, facts, kFunctionsMax)) {
       context.out.replace(i, i + 1, other, Kind::function);
@@ -115,7 +114,7 @@ void change_attribute(const Context& context, int i) {
   const bool called = is_call(source, i + 1);
   const Names& offered = called ? context.file.methods : context.file.attributes;
   const Kind kind = called ? Kind::method : Kind::attribute;
-  if (called) change_to_opposite(context, i);
+  if (called) change_to_opposite(context, i, kOpposites);
   for (const std::string_view other : choices(offered, name, context.facts, kAttributesMax)) {
     context.out.replace(i, i + 1, other, kind);
   }

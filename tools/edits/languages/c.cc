@@ -46,6 +46,10 @@ bool is_value(std::string_view word) {
   return is_one_of(word, {"NULL", "nullptr", "true", "false", "this"});
 }
 
+bool leaves(std::string_view word) {
+  return is_one_of(word, {"return", "throw", "break", "continue", "goto"});
+}
+
 bool is_member(std::string_view op) { return op == "." || op == "->" || op == "::"; }
 
 bool is_prefix(std::string_view op) {
@@ -175,6 +179,7 @@ const Language& c_language() {
                                   .lex = lex_c,
                                   .is_keyword = is_keyword,
                                   .is_value = is_value,
+                                  .leaves = leaves,
                                   .is_member = is_member,
                                   .is_prefix = is_prefix,
                                   .names_arguments = false,

@@ -213,6 +213,10 @@ bool is_value(std::string_view word) {
   return word == "None" || word == "True" || word == "False" || word == "...";
 }
 
+bool leaves(std::string_view word) {
+  return word == "return" || word == "raise" || word == "break" || word == "continue";
+}
+
 bool is_member(std::string_view op) { return op == "."; }
 bool is_prefix(std::string_view op) { return op == "-" || op == "~" || op == "+"; }
 
@@ -290,6 +294,7 @@ const Language& python_language() {
                                        .lex = lex,
                                        .is_keyword = is_keyword,
                                        .is_value = is_value,
+                                       .leaves = leaves,
                                        .is_member = is_member,
                                        .is_prefix = is_prefix,
                                        .names_arguments = true,
