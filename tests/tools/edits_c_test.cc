@@ -180,6 +180,10 @@ TEST_CASE("functions of C and C++ are found with their classes and lines") {
                      "extern \"C\" {\nstatic void last(void) {}\n}\n") ==
         Words{"Stack.Stack 4-4", "Stack.size 5-7", "Stack.operator 8-8", "Stack.all 12-16",
               "last 22-22"});
+  CHECK(functions_in("API(int) is_raw(const item *i) {\n  return i->raw;\n}\n"
+                     "static API(const char *) text(void) {\n  return 0;\n}\n"
+                     "Stack(int n) : size_(n) {}\nCASE(first, test) {\n}\n") ==
+        Words{"is_raw 1-3", "text 4-6", "Stack 7-7", "CASE 8-9"});
 }
 
 TEST_CASE("C candidates lex, keep brackets balanced, change the file and are unique") {

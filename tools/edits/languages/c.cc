@@ -78,12 +78,25 @@ bool is_test_name(std::string_view name) {
          stem.ends_with("Test") || stem.ends_with("Tests");
 }
 
+// Whether the bracket behind the name at `name` is a macro's, around a type, as in
+// `API(int) f(void)`: nothing stands before it, and words up to another name with a bracket behind.
+bool wraps_type(const Source& source, const Statement& s, int name) {
+  for (int i = s.first_token; i < name; ++i) {
+    if (!is_one_of(source.str(i), {"static", "extern", "inline"})) return false;
+  }
+  for (int i = source.match(name + 1) + 1; i > 0 && i < s.last_token; ++i) {
+    if (source.is(i, "(")) return source.is_plain_name(i - 1);
+    if (source.token(i).kind != TokenKind::name && !source.is(i, "*")) return false;
+  }
+  return false;
+}
+
 // The name of a function: what stands before its parameters, with its classes.
 std::string function_name(const Source& source, const Statement& s) {
   for (int i = s.first_token + 1; i < s.last_token; ++i) {
     if (source.is(i, "operator")) break;
     if (!source.is(i, "(") || !source.is_plain_name(i - 1)) continue;
-    if (source.str(i - 1).starts_with("__")) continue;
+    if (source.str(i - 1).starts_with("__") || wraps_type(source, s, i - 1)) continue;
     std::string name(source.str(i - 1));
     for (int k = i - 2; k - 1 >= s.first_token && source.is(k, "::"); k -= 2) {
       name = std::string(source.str(k - 1)) + "." + name;
