@@ -19,7 +19,7 @@ import re
 from fetch import DEFAULT_WORK
 
 TOKEN = re.compile(r'''
-    (?P<space>\s+|//.*|/\*.*?\*/)
+    (?P<space>\s+|//[^\n]*|/\*.*?\*/)
   | (?P<string>(?:u8|[uUL])?"(?:\\.|[^"\\\n])*")
   | (?P<char>[uUL]?'(?:\\.|[^'\\\n])*')
   | (?P<number>\.?\d(?:[eEpP][+-]|[\w.]|'\d)*)
