@@ -156,13 +156,11 @@ void unpack_q3_k(const std::byte* block, WeightGroup* groups) {
   }
 }
 
-// The 6-bit scales and minima of Q4_K and Q5_K, from 12 bytes.
+// Of Q4_K and Q5_K.
 void k_scales(const std::byte* block, WeightGroup* groups) {
-  const uint8_t* b = bytes_of(block) + 4;
   const float d = half_at(block, 0), dmin = half_at(block, 2);
   for (int s = 0; s < 8; ++s) {
-    const int scale = s < 4 ? b[s] & 63 : (b[s + 4] & 15) | (b[s - 4] >> 6) << 4;
-    const int min = s < 4 ? b[s + 4] & 63 : b[s + 4] >> 4 | (b[s] >> 6) << 4;
+    const int scale = k_scale(block, s), min = k_min(block, s);
     set_scale(groups[s], d * static_cast<float>(scale), dmin * static_cast<float>(min));
   }
 }

@@ -25,6 +25,17 @@ UnpackBlock find_unpack(TensorType type);
 
 inline constexpr int64_t kGroupsMax = 8;  // of one block
 
+// The six bits of the scale and of the minimum of group `s` in a block of Q4_K or Q5_K. Static,
+// since code for several instruction sets must not share one copy.
+static inline int k_scale(const std::byte* block, int s) {
+  const auto* b = reinterpret_cast<const uint8_t*>(block) + 4;
+  return s < 4 ? b[s] & 63 : (b[s + 4] & 15) | (b[s - 4] >> 6) << 4;
+}
+static inline int k_min(const std::byte* block, int s) {
+  const auto* b = reinterpret_cast<const uint8_t*>(block) + 4;
+  return s < 4 ? b[s + 4] & 63 : b[s + 4] >> 4 | (b[s] >> 6) << 4;
+}
+
 // Activations rounded to 8 bits: per group of 32 x = d * q with d = max |x| / 127.
 struct RoundedRows {
   int64_t in = 0;            // values of a row

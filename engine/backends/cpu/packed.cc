@@ -84,18 +84,10 @@ struct Block<TensorType::q8_0> {
   }
 };
 
-// Scales and minima of six bits in 12 bytes behind the two floats.
 struct SixBits {
   static constexpr int kSuperAt = 0;
-  static uint8_t byte(const std::byte* block, int at) {
-    return std::to_integer<uint8_t>(block[4 + at]);
-  }
-  static int scale(const std::byte* b, int s, int) {
-    return s < 4 ? byte(b, s) & 63 : (byte(b, s + 4) & 15) | byte(b, s - 4) >> 6 << 4;
-  }
-  static int min(const std::byte* b, int s) {
-    return s < 4 ? byte(b, s + 4) & 63 : byte(b, s + 4) >> 4 | byte(b, s) >> 6 << 4;
-  }
+  static int scale(const std::byte* block, int s, int) { return k_scale(block, s); }
+  static int min(const std::byte* block, int s) { return k_min(block, s); }
 };
 template <>
 struct Block<TensorType::q4_k> : SixBits {

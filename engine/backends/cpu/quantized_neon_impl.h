@@ -56,10 +56,8 @@ struct Q4K {
   static constexpr bool kHasMin = true;
   static void load(const std::byte* block, Group* groups) {
     const float d = half_at(block), dmin = half_at(block + 2);
-    const auto* b = reinterpret_cast<const uint8_t*>(block) + 4;
     for (int s = 0; s < 8; ++s) {
-      const int scale = s < 4 ? b[s] & 63 : (b[s + 4] & 15) | (b[s - 4] >> 6) << 4;
-      const int min = s < 4 ? b[s + 4] & 63 : b[s + 4] >> 4 | (b[s] >> 6) << 4;
+      const int scale = k_scale(block, s), min = k_min(block, s);
       groups[s].scale[0] = groups[s].scale[1] = d * static_cast<float>(scale);
       groups[s].min[0] = groups[s].min[1] = dmin * static_cast<float>(min);
     }
