@@ -1,13 +1,15 @@
 """Makes candidates of C and C++ tasks from the packages of c_packages.toml:
-WORK/bench/candidates-synthetic.jsonl, which `make_tasks.py join` takes into tasks.jsonl.
+WORK/bench/candidates-*.jsonl, which `make_tasks.py join` takes into tasks.jsonl.
 
     python3 make_c_tasks.py [--per-package N] [--packages NAME ...] [--work DIR] [--seed N]
                             [--program PATH/fledgling_functions]
+    python3 make_c_tasks.py --older DIR --packages NAME ...    real ones; DIR: an unpacked release
 
 A task is a mutation (examples/fledgling/mutate_c.py) of a line that the tests execute (gcov says
 which), that builds without mixing up pointers and makes the check fail twice, in processor time not
-far from what the whole check takes. Each task of a package has a line of its own, and as far as there are enough, a
-kind of its own. What is found depends on the seed alone. CC and CXX may name ccache.
+far from what the whole check takes. Each task of a package has a line of its own, and as far as
+there are enough, a kind of its own. What is found depends on the seed alone. A real one has one
+line put back to what it was in the release in DIR. CC and CXX may name ccache.
 """
 
 import argparse
@@ -62,24 +64,64 @@ def executed(folder, sources):
     return found
 
 
+def source_of(options):
+    return "real" if options.older else "synthetic"
+
+
+def sources_of(folder, entry):
+    """The files that may be broken."""
+    found = (p for pattern in entry["sources"] for p in folder.glob(pattern))
+    return sorted(p.relative_to(folder).as_posix() for p in found)
+
+
+def text_of(file):
+    """The text of a file; put_line puts carriage returns back."""
+    return file.read_bytes().decode(errors="surrogateescape").replace("\r\n", "\n")
+
+
 def bugs_of(folder, entry, options):
     """(file, function, bug) of every function that the tests execute, in an order of the seed."""
-    sources = sorted(
-        p.relative_to(folder).as_posix()
-        for pattern in entry["sources"]
-        for p in folder.glob(pattern)
-    )
+    sources = sources_of(folder, entry)
     lines_run = executed(folder, sources)
     found, texts = [], {}
     for record in extract_c.listed(options.program, folder, sources):
         file, function = record.pop("file"), record.pop("qualname")
         if file not in texts:
-            text = (folder / file).read_bytes().decode(errors="surrogateescape")
-            text = text.replace("\r\n", "\n")  # put_line puts line ends back
+            text = text_of(folder / file)
             texts[file] = text.split("\n"), mutate_c.file_names(text)
         chance = random.Random(f"{options.seed} {file} {function} {record['first_line']}")
         for bug in mutate_c.bugs_of(record, *texts[file], chance, 4, lines_run[file]):
             found.append((file, function, bug))
+    return found
+
+
+def tokens_of(text):
+    """The tokens of a line or a file, each string as one that says nothing."""
+    tokens = mutate_c.tokens_of(text.split("\n"), 1)
+    return ['""' if t.kind == "string" else t.text for t in tokens]
+
+
+def changes_of(folder, entry, options):
+    """(file, function, bug) of the lines of functions that the release unpacked in options.older
+    had otherwise, without names that are no more.
+    """
+    sources, found = sources_of(folder, entry), []
+    lines_run = executed(folder, sources)
+    functions = extract_c.listed(options.program, folder, sources)
+    for file in sources:
+        if not (options.older / file).exists():
+            continue
+        old, new = text_of(options.older / file), text_of(folder / file)
+        known = set(tokens_of(new))
+        for line, was, now in make_tasks.changed_lines(old, new):
+            names = [
+                f["qualname"] for f in functions
+                if f["file"] == file and f["first_line"] < line <= f["last_line"]
+            ]
+            differs = tokens_of(was) != tokens_of(now) and set(tokens_of(was)) <= known
+            if names and differs and line in lines_run[file]:
+                bug = {"line": line, "buggy": was, "correct": now, "deleted": False}
+                found.append((file, names[0], bug | {"kind": "real"}))
     return found
 
 
@@ -88,7 +130,7 @@ def tasks_of(name, entry, cache, options, before):
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary).resolve() / "task"
         prepare.lay_out_c(prepare.c_source(name, entry, cache), entry, folder)
-        bugs = bugs_of(folder, entry, options)
+        bugs = (changes_of if options.older else bugs_of)(folder, entry, options)
         random.Random(f"{options.seed} {name}").shuffle(bugs)
         status, output, whole = checked(folder)
         status, output, whole = checked(folder)
@@ -111,7 +153,8 @@ def tasks_of(name, entry, cache, options, before):
                     continue
                 tried += 1
                 task = make_tasks.task_of(
-                    "synthetic", name, entry["version"], entry["licence"], file, suite, function, bug
+                    source_of(options), name, entry["version"], entry["licence"], file, suite,
+                    function, bug,
                 )
                 if is_failing(folder, task, whole):
                     found += 1
@@ -144,20 +187,23 @@ def main():
     arguments.add_argument("--per-package", type=int, default=10)
     arguments.add_argument("--packages", nargs="*")
     arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--older", type=pathlib.Path)
     arguments.add_argument("--program", type=pathlib.Path, default=PROGRAM)
     options = arguments.parse_args()
     bench = (options.work / "bench").resolve()
     bench.mkdir(parents=True, exist_ok=True)
-    candidates = bench / "candidates-synthetic.jsonl"
+    candidates = bench / f"candidates-{source_of(options)}.jsonl"
     # Strict where C is lax, so that no bug is one that the compiler would have named.
     os.environ["WARNINGS"] = "-Wno-all -Werror=int-conversion -Werror=incompatible-pointer-types"
     os.environ["CFLAGS"] = ""
-    for name, entry in prepare.c_packages().items():
-        if options.packages and name not in options.packages:
+    entries = prepare.c_packages()
+    for name, entry in entries.items():
+        if name not in (options.packages or [n for n in entries if "like" not in entries[n]]):
             continue
         there = {make_tasks.line_of(t): t for t in prepare.tasks()}
         there |= {make_tasks.line_of(t): t for t in make_tasks.read(candidates) if t.get("file")}
         before = [t for t in there.values() if t["package"] == name]
+        before = [t for t in before if t["source"] == source_of(options)]
         for task in tasks_of(name, entry, bench / "sdists", options, before):
             make_tasks.append(candidates, [task])
 

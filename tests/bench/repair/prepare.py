@@ -85,28 +85,38 @@ def sdist(name, version, cache):
 
 
 def c_packages():
-    """The entries of c_packages.toml by name, each with its version."""
-    found = tomllib.loads((HERE / "c_packages.toml").read_text())
-    for entry in found.values():
-        entry["version"] = re.match(r"[^_]*_(.*?)(\.orig)?\.tar\.", entry["archive"])[1]
+    """The entries of c_packages.toml by name, each with its version and what apt calls it."""
+    entries = tomllib.loads((HERE / "c_packages.toml").read_text())
+    found = {}
+    for name, entry in entries.items():
+        like = entry.get("like", name)
+        found[name] = {"suite": "bookworm"} | entries[like] | entry
+        found[name]["version"] = re.match(r"[^_]*_(.*?)(\.orig)?\.tar\.", entry["archive"])[1]
+        found[name]["apt"] = f"{like}/{found[name]['suite']}"
     return found
 
 
-def apt_source(name, archive, cache):
-    """Has apt fetch a source package's upstream archive into cache, with lists of its own."""
+def apt_source(apt_name, archive, cache):
+    """Has apt fetch the upstream archive of a source package, NAME/SUITE, into cache, with lists of
+    its own.
+    """
+    suites = sorted({entry["suite"] for entry in c_packages().values()})
     lists = cache / "apt" / "lists"
     (lists / "partial").mkdir(parents=True, exist_ok=True)
     key = "/usr/share/keyrings/debian-archive-keyring.gpg"
     (cache / "apt" / "sources.list").write_text(
-        f"deb-src [signed-by={key}] http://deb.debian.org/debian bookworm main\n"
+        "".join(
+            f"deb-src [signed-by={key}] http://deb.debian.org/debian {suite} main\n"
+            for suite in suites
+        )
     )
     (cache / "apt" / "apt.conf").write_text(
         f'Dir::Etc::SourceList "{cache}/apt/sources.list";\nDir::Etc::SourceParts "/dev/null";\n'
         f'Dir::State::Lists "{lists}";\nDir::Cache "{cache}/apt";\nAPT::Sandbox::User "root";\n'
     )
     environment = os.environ | {"APT_CONFIG": str(cache / "apt" / "apt.conf")}
-    commands = [["apt-get", "-qq", "source", "--download-only", "--tar-only", name]]
-    if not list(lists.glob("*_Sources*")):
+    commands = [["apt-get", "-qq", "source", "--download-only", "--tar-only", apt_name]]
+    if any(not list(lists.glob(f"*_{suite}_*_Sources*")) for suite in suites):
         commands.insert(0, ["apt-get", "-qq", "update"])
     for command in commands:
         subprocess.run(command, cwd=cache, env=environment, check=True, timeout=600)
@@ -122,7 +132,7 @@ def c_source(name, entry, cache):
         cache.mkdir(parents=True, exist_ok=True)
         archive = cache / entry["archive"]
         if not archive.exists():
-            apt_source(name, entry["archive"], cache)
+            apt_source(entry["apt"], entry["archive"], cache)
         if hashlib.sha256(archive.read_bytes()).hexdigest() != entry["sha256"]:
             raise ValueError(f"{archive.name} is not the pinned archive")
         with tempfile.TemporaryDirectory(dir=cache) as temporary:
