@@ -6,8 +6,6 @@ namespace corvid::tools::edits {
 
 namespace {
 
-constexpr size_t kExpressionBytesMax = 60;
-
 // Whether the value at `i` is changed where it stands.
 bool is_stored(const Source& source, int i) {
   const std::string_view before = source.str(i - 1), after = source.str(i + 1);
@@ -19,11 +17,6 @@ bool is_stored(const Source& source, int i) {
 bool is_upper(std::string_view name) {
   return name.size() > 1 &&
          std::none_of(name.begin(), name.end(), [](char c) { return c >= 'a' && c <= 'z'; });
-}
-
-std::string_view short_text(const Source& source, int first, int last) {
-  const std::string_view text = text_of(source, first, last);
-  return text.size() <= kExpressionBytesMax ? text : std::string_view{};
 }
 
 void add_conditions(const Source& source, const Statement& s, FileFacts& out) {
@@ -42,6 +35,8 @@ void add_conditions(const Source& source, const Statement& s, FileFacts& out) {
   }
 }
 
+bool is_label(const Source& source, const Statement& s) { return source.is(s.last_token - 1, ":"); }
+
 void add_statement(const Source& source, size_t index, FileFacts& out) {
   const Statement& s = source.statements()[index];
   if (source.is(s.first_token, "#")) return;
@@ -50,16 +45,7 @@ void add_statement(const Source& source, size_t index, FileFacts& out) {
     if (!text.empty()) out.returns.add(text);
   }
   add_conditions(source, s, out);
-  const std::string_view text = text_of(source, s.first_token, s.last_token);
-  const bool is_label = source.is(s.last_token - 1, ":");
-  if (text.empty() || opens_c_block(source, s) || is_label) return;
-  out.statements.add(text);
-  if (index == 0) return;
-  const Statement& before = source.statements()[index - 1];
-  const std::string_view lead = text_of(source, before.first_token, before.last_token);
-  if (lead.empty()) return;
-  out.followers[lead].add(text);
-  if (before.column == s.column && !opens_c_block(source, before)) out.leaders[text].add(lead);
+  if (!is_label(source, s)) out.add_line(source, index, opens_c_block);
 }
 
 // The parameters of a function whose name is at `name`.
@@ -82,8 +68,6 @@ void add_signature(const Source& source, int name, FileFacts& out) {
       !signature.parameters.empty() || !out.signatures.contains(source.str(name));
   if (is_better) out.signatures[source.str(name)] = signature;
 }
-
-bool is_label(const Source& source, const Statement& s) { return source.is(s.last_token - 1, ":"); }
 
 class GapFinder {
  public:

@@ -12,13 +12,9 @@ constexpr std::array<std::string_view, 26> kLong = {
     "<<=", ">>=", "...", "->*", "<=>", "->", "++", "--", "<<", ">>", "<=", ">=", "==",
     "!=",  "&&",  "||",  "+=",  "-=",  "*=", "/=", "%=", "&=", "|=", "^=", "::", "##"};
 
-bool is_digit(unsigned char c) { return c >= '0' && c <= '9'; }
-
-class Lexer {
+class Lexer : Scanner {
  public:
-  Lexer(std::string_view text, int first_line) : text_(text), line_(first_line) {
-    out_.tokens.reserve(text.size() / 4 + 4);
-  }
+  using Scanner::Scanner;
 
   Lexed run() {
     while (at_ < text_.size()) step();
@@ -44,9 +40,6 @@ class Lexer {
     int questions = 0;       // `?` without their `:`
   };
 
-  unsigned char peek(size_t ahead = 0) const {
-    return at_ + ahead < text_.size() ? static_cast<unsigned char>(text_[at_ + ahead]) : 0;
-  }
   std::string_view str(int index) const {
     if (index < 0 || index >= count()) return {};
     const Token& t = out_.tokens[static_cast<size_t>(index)];
@@ -55,10 +48,6 @@ class Lexer {
   int count() const { return static_cast<int>(out_.tokens.size()); }
   bool in_code() const { return !state_.blocks.empty() && state_.blocks.back().is_code; }
 
-  void add(TokenKind kind, size_t end) {
-    out_.tokens.push_back({kind, line_, static_cast<uint32_t>(at_), static_cast<uint32_t>(end)});
-    at_ = end;
-  }
   // An empty token right behind the last one.
   void mark(TokenKind kind) {
     const uint32_t end = out_.tokens.empty() ? 0 : out_.tokens.back().end;
@@ -272,11 +261,7 @@ class Lexer {
   // One token, whatever is around it.
   void raw(unsigned char c) {
     if (is_name_start(c)) {
-      size_t end = at_ + 1;
-      while (end < text_.size() && (is_name_start(static_cast<unsigned char>(text_[end])) ||
-                                    is_digit(static_cast<unsigned char>(text_[end])))) {
-        ++end;
-      }
+      const size_t end = name_end();
       const std::string_view prefix = text_.substr(at_, end - at_);
       const bool opens = end < text_.size() && (text_[end] == '"' || text_[end] == '\'');
       if (opens && is_one_of(prefix, {"L", "u", "U", "u8"})) return quoted(end);
@@ -287,16 +272,7 @@ class Lexer {
     }
     if (is_digit(c) || (c == '.' && is_digit(peek(1)))) return number();
     if (c == '"' || c == '\'') return quoted(at_);
-    for (const std::string_view candidate : kLong) {
-      if (text_.substr(at_, candidate.size()) == candidate) {
-        return add(TokenKind::op, at_ + candidate.size());
-      }
-    }
-    if (std::string_view("()[]{}<>=+-*/%&|^~!?:;,.#").find(static_cast<char>(c)) ==
-        std::string_view::npos) {
-      out_.is_clean = false;
-    }
-    add(TokenKind::op, at_ + 1);
+    add_op(kLong, "()[]{}<>=+-*/%&|^~!?:;,.#");
   }
 
   void number() {
@@ -343,13 +319,9 @@ class Lexer {
     line_ += static_cast<int>(lines);
   }
 
-  std::string_view text_;
-  int line_ = 0;
-  size_t at_ = 0;
   bool is_line_start_ = true;
   State state_;
   std::vector<State> saved_;  // at the open #if
-  Lexed out_;
 };
 
 }  // namespace

@@ -10,8 +10,8 @@ namespace corvid::tools::edits {
 namespace {
 
 bool is_word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         static_cast<unsigned char>(c) >= 0x80;
+  const auto byte = static_cast<unsigned char>(c);
+  return is_name_start(byte) || is_digit(byte);
 }
 
 bool is_alike(std::string_view a, std::string_view b) {
@@ -229,6 +229,12 @@ std::string_view text_of(const Source& source, int first, int last) {
   if (!source.on_one_line(first, last - 1)) return {};
   const Token& a = source.token(first);
   return std::string_view(source.text()).substr(a.begin, source.token(last - 1).end - a.begin);
+}
+
+std::string_view short_text(const Source& source, int first, int last) {
+  constexpr size_t kBytesMax = 60;
+  const std::string_view text = text_of(source, first, last);
+  return text.size() <= kBytesMax ? text : std::string_view{};
 }
 
 std::string_view statement_text(const Source& source, int statement) {

@@ -81,6 +81,10 @@ struct FileFacts {
   // Of names with `.NAME`, `[...]` and `(...)` after them: what follows a beginning, and the
   // whole ones by their last and first name.
   std::unordered_map<std::string_view, Names> trailers, by_tail, by_head;
+
+  // Adds a statement to `statements`, `followers` and `leaders` unless it `opens` a block.
+  void add_line(const Source& source, size_t index,
+                bool (*opens)(const Source& source, const Statement& s));
 };
 
 // A place where a line can be inserted.
@@ -168,7 +172,9 @@ bool is_known_head(std::string_view head, const UnitFacts& facts);
 bool is_known(const Context& context, std::string_view text);
 // Text of tokens [first, last) when they stand on one line, else "".
 std::string_view text_of(const Source& source, int first, int last);
-// The same of a statement's tokens; "" where `statement` is -1.
+// The same, but "" where it is longer than what is kept of expressions.
+std::string_view short_text(const Source& source, int first, int last);
+// Of a statement's tokens; "" where `statement` is -1.
 std::string_view statement_text(const Source& source, int statement);
 
 }  // namespace corvid::tools::edits

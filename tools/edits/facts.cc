@@ -5,7 +5,6 @@ namespace corvid::tools::edits {
 namespace {
 
 constexpr size_t kStringBytesMax = 32;
-constexpr size_t kExpressionBytesMax = 60;
 constexpr size_t kPrimaryBytesMax = 40;
 
 void add_name(const Source& source, int i, FileFacts& out) {
@@ -46,8 +45,8 @@ void add_primary(const Source& source, int first, FileFacts& out) {
 void add_call(const Source& source, int i, FileFacts& out) {
   const auto arguments = arguments_of(source, i + 1);
   for (const auto& [first, last] : arguments) {
-    const std::string_view text = text_of(source, first, last);
-    if (text.empty() || text.size() > kExpressionBytesMax) continue;
+    const std::string_view text = short_text(source, first, last);
+    if (text.empty()) continue;
     out.arguments[source.str(i)].add(text);
     if (source.is(first + 1, "=") && source.is_plain_name(first)) out.keywords.add(text);
   }
@@ -70,6 +69,20 @@ FileFacts::FileFacts(const Source& source) {
     }
   }
   source.language().read_file(source, *this);
+}
+
+void FileFacts::add_line(const Source& source, size_t index,
+                         bool (*opens)(const Source& source, const Statement& s)) {
+  const Statement& s = source.statements()[index];
+  const std::string_view text = statement_text(source, static_cast<int>(index));
+  if (text.empty() || opens(source, s)) return;
+  statements.add(text);
+  if (index == 0) return;
+  const Statement& before = source.statements()[index - 1];
+  const std::string_view lead = statement_text(source, static_cast<int>(index) - 1);
+  if (lead.empty()) return;
+  followers[lead].add(text);
+  if (before.column == s.column && !opens(source, before)) leaders[text].add(lead);
 }
 
 UnitFacts::UnitFacts(const Source& source, const Unit& unit, const FileFacts& file) {

@@ -7,8 +7,6 @@ namespace corvid::tools::edits {
 
 namespace {
 
-constexpr size_t kExpressionBytesMax = 60;
-
 constexpr std::array<std::string_view, 56> kBuiltins = {
     "abs",    "all",           "any",          "bool",       "bytes",      "callable",
     "chr",    "classmethod",   "dict",         "dir",        "enumerate",  "filter",
@@ -109,6 +107,11 @@ void add_types(const Source& source, int i, FileFacts& out) {
   }
 }
 
+// Whether it ends like a header, as an open string may, too.
+bool looks_open(const Source& source, const Statement& s) {
+  return text_of(source, s.first_token, s.last_token).ends_with(':');
+}
+
 void add_statement(const Source& source, size_t index, FileFacts& out) {
   const Statement& s = source.statements()[index];
   const std::string_view head = source.str(s.first_token);
@@ -119,34 +122,22 @@ void add_statement(const Source& source, size_t index, FileFacts& out) {
       out.assigned.add(source.str(i));
     }
   }
-  const auto expression = [&](int first, int last) {
-    const std::string_view text = text_of(source, first, last);
-    return text.size() <= kExpressionBytesMax ? text : std::string_view{};
-  };
   if (head == "return") {
-    const std::string_view text = expression(s.first_token + 1, s.last_token);
+    const std::string_view text = short_text(source, s.first_token + 1, s.last_token);
     if (!text.empty()) out.returns.add(text);
   }
   if ((head == "if" || head == "elif" || head == "while") && source.is(s.last_token - 1, ":")) {
-    const std::string_view text = expression(s.first_token + 1, s.last_token - 1);
+    const std::string_view text = short_text(source, s.first_token + 1, s.last_token - 1);
     if (!text.empty()) out.conditions.add(text);
     for (int i = s.first_token + 1; i < s.last_token; ++i) {
       if (source.opener(i) >= 0 || (!source.is(i, "and") && !source.is(i, "or"))) continue;
       const int first = source.left_operand(i), last = source.right_operand(i, i + 1);
-      if (first > s.first_token) out.operands.add(expression(first, i));
-      if (last > 0) out.operands.add(expression(i + 1, last));
+      if (first > s.first_token) out.operands.add(short_text(source, first, i));
+      if (last > 0) out.operands.add(short_text(source, i + 1, last));
     }
     out.operands.add(text);
   }
-  const std::string_view text = text_of(source, s.first_token, s.last_token);
-  if (text.empty() || text.back() == ':' || imports) return;
-  out.statements.add(text);
-  if (index == 0) return;
-  const Statement& before = source.statements()[index - 1];
-  const std::string_view lead = text_of(source, before.first_token, before.last_token);
-  if (lead.empty()) return;
-  out.followers[lead].add(text);
-  if (before.column == s.column && lead.back() != ':') out.leaders[text].add(lead);
+  if (!imports) out.add_line(source, index, looks_open);
 }
 
 }  // namespace

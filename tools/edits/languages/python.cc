@@ -24,17 +24,9 @@ constexpr std::array<std::string_view, 35> kKeywords = {
     "from",  "global",   "if",    "import", "in",   "is",     "lambda", "nonlocal", "not",
     "or",    "pass",     "raise", "return", "try",  "while",  "with",   "yield"};
 
-bool is_name_start(unsigned char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c >= 0x80;
-}
-
-bool is_digit(unsigned char c) { return c >= '0' && c <= '9'; }
-
-class Lexer {
+class Lexer : Scanner {
  public:
-  Lexer(std::string_view text, int first_line) : text_(text), line_(first_line) {
-    out_.tokens.reserve(text.size() / 4 + 4);
-  }
+  using Scanner::Scanner;
 
   Lexed run() {
     while (at_ < text_.size()) {
@@ -48,15 +40,6 @@ class Lexer {
   }
 
  private:
-  unsigned char peek(size_t ahead = 0) const {
-    return at_ + ahead < text_.size() ? static_cast<unsigned char>(text_[at_ + ahead]) : 0;
-  }
-
-  void add(TokenKind kind, size_t end) {
-    out_.tokens.push_back({kind, line_, static_cast<uint32_t>(at_), static_cast<uint32_t>(end)});
-    at_ = end;
-  }
-
   // Indentation of a logical line; blank and comment lines have none.
   void start_line() {
     at_line_start_ = false;
@@ -105,11 +88,7 @@ class Lexer {
 
   void token(unsigned char c) {
     if (is_name_start(c)) {
-      size_t end = at_ + 1;
-      while (end < text_.size() && (is_name_start(static_cast<unsigned char>(text_[end])) ||
-                                    is_digit(static_cast<unsigned char>(text_[end])))) {
-        ++end;
-      }
+      const size_t end = name_end();
       if (end < text_.size() && (text_[end] == '"' || text_[end] == '\'') && is_prefix(end)) {
         return string(end);
       }
@@ -170,37 +149,21 @@ class Lexer {
   }
 
   void op(unsigned char c) {
-    static constexpr std::array<std::string_view, 22> kLong = {
-        "**=", "//=", ">>=", "<<=", "...", "**", "//", ">>", "<<", "<=", ">=",
-        "==",  "!=",  "->",  "+=",  "-=",  "*=", "/=", "%=", "&=", "|=", "^="};
+    static constexpr std::array<std::string_view, 24> kLong = {
+        "**=", "//=", ">>=", "<<=", "...", "**", "//", ">>", "<<", "<=", ">=", "==",
+        "!=",  "->",  "+=",  "-=",  "*=",  "/=", "%=", "&=", "|=", "^=", ":=", "@="};
     if (c == '(' || c == '[' || c == '{') ++depth_;
     if (c == ')' || c == ']' || c == '}') {
       if (depth_ == 0) out_.is_clean = false;
       depth_ = std::max(0, depth_ - 1);
     }
-    for (const std::string_view candidate : kLong) {
-      if (text_.substr(at_, candidate.size()) == candidate) {
-        return add(TokenKind::op, at_ + candidate.size());
-      }
-    }
-    if (text_.substr(at_, 2) == ":=" || text_.substr(at_, 2) == "@=") {
-      return add(TokenKind::op, at_ + 2);
-    }
-    if (std::string_view("()[]{}<>=+-*/%&|^~@,:.;").find(static_cast<char>(c)) ==
-        std::string_view::npos) {
-      out_.is_clean = false;
-    }
-    add(TokenKind::op, at_ + 1);
+    add_op(kLong, "()[]{}<>=+-*/%&|^~@,:.;");
   }
 
-  std::string_view text_;
-  int line_ = 0;
-  size_t at_ = 0;
   int depth_ = 0;
   bool at_line_start_ = true;
   bool line_has_tokens_ = false;
   std::vector<int> indents_ = {0};
-  Lexed out_;
 };
 
 Lexed lex(std::string_view text, int first_line) { return Lexer(text, first_line).run(); }
