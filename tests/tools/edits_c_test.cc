@@ -7,7 +7,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
-#include "tools/edit_candidates.h"
+#include "tests/tools/edit_fixture.h"
 #include "tools/edits/candidates.h"
 #include "tools/edits/source.h"
 
@@ -88,19 +88,11 @@ std::vector<EditCandidate> rank_c(const std::string& text, const Evidence& evide
   return ranker->rank(files, evidence, options, {});
 }
 
-std::string applied(const std::string& text, const EditCandidate& c) {
-  std::string out;
-  int number = 0;
-  for (const std::string_view line : split_lines(text)) {
-    ++number;
-    if (number == c.line && c.old_text.empty()) out += c.new_text + "\n";
-    if (number == c.line && !c.old_text.empty()) {
-      if (!c.new_text.empty()) out += c.new_text + "\n";
-    } else {
-      out.append(line).append("\n");
-    }
-  }
-  return out;
+// Whether a candidate makes `right` of `wrong`.
+bool is_mended(const std::string& wrong, const std::string& right) {
+  const auto all = rank_c(wrong);
+  return std::any_of(all.begin(), all.end(),
+                     [&](const EditCandidate& c) { return applied(wrong, c) == right; });
 }
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
@@ -227,11 +219,8 @@ TEST_CASE("the generators undo the common one-line bugs of C") {
       {"found = 0;", "found = 1;"},
   };
   for (const Slip& slip : slips) {
-    const std::string wrong = replaced(kRing, slip.right, slip.wrong);
-    const auto all = rank_c(wrong);
     INFO(slip.right << " <- " << slip.wrong);
-    CHECK(std::any_of(all.begin(), all.end(),
-                      [&](const EditCandidate& c) { return applied(wrong, c) == kRing; }));
+    CHECK(is_mended(replaced(kRing, slip.right, slip.wrong), kRing));
   }
 }
 
@@ -242,23 +231,14 @@ TEST_CASE("lost lines of C come back where a block is empty, and before labels")
       "        break;\n    default:\n        return 0;\n    }\n    if (text == NULL)\n"
       "        goto out;\n    code = 2;\n    goto out;\nout:\n    return code;\n}\n";
   for (const std::string line : {"        return 0;\n", "        break;\n", "    goto out;\n"}) {
-    const std::string wrong = replaced(right, "\n" + line, "\n");
-    const auto all = rank_c(wrong);
     INFO(line);
-    CHECK(std::any_of(all.begin(), all.end(),
-                      [&](const EditCandidate& c) { return applied(wrong, c) == right; }));
+    CHECK(is_mended(replaced(right, "\n" + line, "\n"), right));
   }
 }
 
 TEST_CASE("a lost break of C is inserted and an extra line deleted") {
-  const std::string without = replaced(kRing, "\t\t\tbreak;\n", "");
-  const auto all = rank_c(without);
-  CHECK(std::any_of(all.begin(), all.end(),
-                    [&](const EditCandidate& c) { return applied(without, c) == kRing; }));
-  const std::string extra = replaced(kRing, "\tr->end", "\tvalue++;\n\tr->end");
-  const auto shorter = rank_c(extra);
-  CHECK(std::any_of(shorter.begin(), shorter.end(),
-                    [&](const EditCandidate& c) { return applied(extra, c) == kRing; }));
+  CHECK(is_mended(replaced(kRing, "\t\t\tbreak;\n", ""), kRing));
+  CHECK(is_mended(replaced(kRing, "\tr->end", "\tvalue++;\n\tr->end"), kRing));
 }
 
 TEST_CASE("C's likely repairs come early") {

@@ -9,7 +9,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
 #include "runtime/base/text.h"
-#include "tools/edit_candidates.h"
+#include "tests/tools/edit_fixture.h"
 #include "tools/edits/candidates.h"
 #include "tools/edits/lexer.h"
 #include "tools/edits/ngram_counts.h"
@@ -68,22 +68,6 @@ std::vector<EditCandidate> rank(const EditRanker& ranker, const std::string& tex
   return ranker.rank(files, evidence, options, {});
 }
 
-std::string apply(const std::string& text, const EditCandidate& c) {
-  std::string out;
-  int number = 0;
-  for (const std::string_view line : split_lines(text)) {
-    ++number;
-    if (number == c.line && c.old_text.empty()) out += c.new_text + "\n";
-    if (number == c.line && !c.old_text.empty()) {
-      if (!c.new_text.empty()) out += c.new_text + "\n";
-    } else {
-      out.append(line).append("\n");
-    }
-  }
-  if (c.line > number) out += c.new_text + "\n";
-  return out;
-}
-
 bool offers(const std::vector<EditCandidate>& all, int line, const std::string& text) {
   return std::any_of(all.begin(), all.end(), [&](const EditCandidate& c) {
     return c.line == line && trim(c.new_text) == text;
@@ -108,7 +92,7 @@ TEST_CASE("Every candidate lexes, keeps its brackets balanced, changes the file 
   REQUIRE(all.size() > 500);
   std::set<std::string> results;
   for (const EditCandidate& c : all) {
-    const std::string changed = apply(kShape, c);
+    const std::string changed = applied(kShape, c);
     INFO(c.line << " " << c.kind << ": " << c.new_text);
     CHECK(edits::python_language().lex(changed, 0).is_clean);
     CHECK(changed != kShape);
