@@ -34,12 +34,11 @@ TEST_CASE("calls that only read are answered together and in their order") {
       result_of(scene.run({{{"calls", calls}}, call("finish", {{"summary", "done"}})}));
   CHECK(result.at("status") == "unverified");
   CHECK(scene.get("calc.py").find("a + b") != std::string::npos);  // what was read may be edited
-  std::vector<std::string> decided, answers;
+  std::vector<std::string> decided;
   for (const Json& event : events_of(scene, result)) {
     if (event.at("type") == "action_decided") decided.push_back(event.at("tool"));
-    if (event.at("type") != "message_added" || event.at("message").at("role") != "tool") continue;
-    answers.push_back(event.at("message").at("content"));
   }
+  const std::vector<std::string> answers = scene.answers_of(result);
   REQUIRE(answers.size() == 6);
   CHECK(answers[0].find("1|def add") != std::string::npos);
   CHECK(answers[1].find("test_calc.py:7|") != std::string::npos);
@@ -61,9 +60,7 @@ TEST_CASE("calls that only read run side by side, and their answers keep the ord
   CHECK(result.at("status") == "unverified");
   CHECK(server.requests().size() == 3);  // each was answered only once all were there
   std::vector<std::string> order;
-  for (const Json& event : events_of(scene, result)) {
-    if (event.at("type") != "message_added" || event.at("message").at("role") != "tool") continue;
-    const std::string text = event.at("message").at("content");
+  for (const std::string& text : scene.answers_of(result)) {
     if (text.starts_with("untrusted text")) order.push_back(text.substr(text.find(" (") - 2, 2));
   }
   CHECK(order == std::vector<std::string>{"/c", "/a", "/b"});

@@ -28,6 +28,20 @@ std::vector<Json> compactions(const ProcessResult& process) {
   return found;
 }
 
+// A run that one summary keeps within a window of 4,096 tokens.
+ProcessResult run_summed(const Scene& scene, const HttpServer& server, const std::string& model) {
+  const ProcessResult process =
+      scene.corvid({"run", kTask, "--workspace", scene.workspace().string(), "--model", model,
+                    "--json", "--context-tokens", "4096", "--verify", kCheck},
+                   {{"OPENAI_BASE_URL", server.url()}, {"ANTHROPIC_BASE_URL", server.url()}});
+  INFO(process.err);
+  CHECK(result_of(process).at("status") == "verified");
+  const std::vector<Json> cuts = compactions(process);
+  REQUIRE(cuts.size() == 1);
+  CHECK(cuts[0].at("step") == "summary");
+  return process;
+}
+
 std::string answer(const std::string& text, const Json& call, int prompt_tokens) {
   Json delta = {{"content", text}};
   if (!call.is_null()) {
@@ -79,15 +93,7 @@ TEST_CASE("a summary stands for what was; task and plan stay to the letter") {
                      answer("Goal: add. Found: calc.py subtracts.", nullptr, 3950),
                      answer("", one_of("edit_file", edit), 1200),
                      answer("", one_of("finish", {{"summary", "add adds"}}), 1300)});
-  const ProcessResult process = scene.corvid(
-      {"run", kTask, "--workspace", scene.workspace().string(), "--model", "openai:small", "--json",
-       "--context-tokens", "4096", "--verify", "python3 -m unittest -q"},
-      {{"OPENAI_BASE_URL", server.url()}});
-  INFO(process.err);
-  CHECK(result_of(process).at("status") == "verified");
-  const std::vector<Json> cuts = compactions(process);
-  REQUIRE(cuts.size() == 1);
-  CHECK(cuts[0].at("step") == "summary");
+  const ProcessResult process = run_summed(scene, server, "openai:small");
   const auto requests = server.requests();
   REQUIRE(requests.size() == 5);
   const Json side = parse_json(requests[2].body, "side"), next = parse_json(requests[3].body, "");
@@ -171,15 +177,7 @@ TEST_CASE("anthropic: a summary stands for what was, and turns still alternate")
        anthropic_answer("Goal: add. Found: calc.py subtracts.", nullptr, 3950),
        anthropic_answer("", one_of("edit_file", edit), 1200),
        anthropic_answer("", one_of("finish", {{"summary", "add adds"}}), 1300)});
-  const ProcessResult process = scene.corvid(
-      {"run", kTask, "--workspace", scene.workspace().string(), "--model", "anthropic:large",
-       "--json", "--context-tokens", "4096", "--verify", "python3 -m unittest -q"},
-      {{"ANTHROPIC_BASE_URL", server.url()}});
-  INFO(process.err);
-  CHECK(result_of(process).at("status") == "verified");
-  const std::vector<Json> cuts = compactions(process);
-  REQUIRE(cuts.size() == 1);
-  CHECK(cuts[0].at("step") == "summary");
+  run_summed(scene, server, "anthropic:large");
   const auto requests = server.requests();
   REQUIRE(requests.size() == 5);
   CHECK(parse_json(requests[2].body, "side").at("tool_choice").at("type") == "none");

@@ -51,6 +51,15 @@ std::string Scene::shown(const Json& result) const {
   return corvid({"sessions", "show", result.at("session").get<std::string>(), "--json"}).out;
 }
 
+std::vector<std::string> Scene::answers_of(const Json& result) const {
+  std::vector<std::string> answers;
+  for (const Json& event : json_lines(shown(result))) {
+    if (event.at("type") != "message_added" || event.at("message").at("role") != "tool") continue;
+    answers.push_back(event.at("message").at("content"));
+  }
+  return answers;
+}
+
 std::vector<std::string> Scene::files_with(const std::string& text) const {
   std::vector<std::string> found;
   for (const char* folder : {"data", "cache"}) {

@@ -36,6 +36,8 @@ class Scene {
   ProcessResult run(const std::vector<Json>& replies, std::vector<std::string> more = {}) const;
   // What `corvid sessions show --json` prints of the run that gave `result`.
   std::string shown(const Json& result) const;
+  // What the tools answered in it, in order.
+  std::vector<std::string> answers_of(const Json& result) const;
 
   // Files beneath the data and cache folders that contain `text`, compressed ones opened.
   std::vector<std::string> files_with(const std::string& text) const;

@@ -22,16 +22,6 @@ Json edit(const std::string& path, const std::string& old_text, const std::strin
   return call("edit_file", {{"path", path}, {"old_text", old_text}, {"new_text", new_text}});
 }
 
-// What the tools answered, in order.
-std::vector<std::string> answers_of(const Scene& scene, const Json& result) {
-  std::vector<std::string> answers;
-  for (const Json& event : json_lines(scene.shown(result))) {
-    if (event.at("type") != "message_added" || event.at("message").at("role") != "tool") continue;
-    answers.push_back(event.at("message").at("content"));
-  }
-  return answers;
-}
-
 bool has(const std::string& text, const std::string& part) {
   INFO(text);
   return text.find(part) != std::string::npos;
@@ -41,7 +31,7 @@ bool has(const std::string& text, const std::string& part) {
 std::string answer_to(const Scene& scene, const Json& reply) {
   const Json result = result_of(scene.run({reply, kFinish}));
   CHECK(result.at("status") == "unverified");
-  const std::vector<std::string> answers = answers_of(scene, result);
+  const std::vector<std::string> answers = scene.answers_of(result);
   REQUIRE_FALSE(answers.empty());
   return answers.front();
 }
@@ -137,7 +127,7 @@ TEST_CASE("a server in the background serves its own command, and is polled and 
   const Json result = result_of(scene.run(
       {call("process", {{"command", serve}, {"wait_s", 1}}), shell(fetch),
        call("process", {{"id", "p1"}, {"kill", true}, {"wait_s", 20}}), kFinish}));
-  const std::vector<std::string> answers = answers_of(scene, result);
+  const std::vector<std::string> answers = scene.answers_of(result);
   REQUIRE(answers.size() == 4);
   CHECK(has(answers[0], "p1 runs since"));
   CHECK(has(answers[1], "return a - b"));
@@ -162,7 +152,7 @@ TEST_CASE("huge, binary and badly encoded files are read within bounds and kept 
   scene.put("latin.txt", "caf\xe9\nold line\n");
   const Json result = result_of(scene.run({read("huge.log"), read("tool.bin"), read("latin.txt"),
                                            edit("latin.txt", "old line", "new line"), kFinish}));
-  const std::vector<std::string> answers = answers_of(scene, result);
+  const std::vector<std::string> answers = scene.answers_of(result);
   REQUIRE(answers.size() == 5);
   CHECK(answers[0].size() < 40'000);
   CHECK(has(answers[1], "binary"));
@@ -179,7 +169,7 @@ TEST_CASE("a link that leaves the workspace is neither read nor written through"
   const Json write = call("write_file", {{"path", "notes.txt"}, {"content", "mine\n"}});
   const Json result =
       result_of(scene.run({read("notes.txt"), write, shell("cat notes.txt"), kFinish}));
-  for (const std::string& answer : answers_of(scene, result)) CHECK_FALSE(has(answer, "outer"));
+  for (const std::string& answer : scene.answers_of(result)) CHECK_FALSE(has(answer, "outer"));
   CHECK(read_file(scene.root() / "secret.txt") == "outer secret\n");
 }
 
@@ -193,7 +183,7 @@ TEST_CASE("a model that obeys what a file tells it gets neither out nor away wit
                  shell("curl -sS -m 5 http://203.0.113.1/ 2>&1 && echo REACHED"), kFinish}));
   CHECK(result.at("status") == "denied");
   CHECK(result.at("exit_code") == 3);
-  const std::vector<std::string> answers = answers_of(scene, result);
+  const std::vector<std::string> answers = scene.answers_of(result);
   CHECK(has(answers.at(1), "denied"));
   CHECK_FALSE(has(answers.at(2), "REACHED"));
 }
@@ -206,7 +196,7 @@ TEST_CASE("unknown tools and arguments of the wrong type are answered with what 
        call("read_file", Json::object()), {{"calls", {{{"name", "shell"}, {"arguments", "{oops"}}}}},
        kFinish}));
   CHECK(result.at("status") == "unverified");
-  const std::vector<std::string> answers = answers_of(scene, result);
+  const std::vector<std::string> answers = scene.answers_of(result);
   REQUIRE(answers.size() == 5);
   CHECK(has(answers[0], "no such tool: run_tests; there are:"));
   CHECK(has(answers[1], "path"));

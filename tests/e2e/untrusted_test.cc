@@ -12,16 +12,6 @@ namespace {
 
 Json fetch(const HttpServer& server) { return call("fetch_url", {{"url", server.url()}}); }
 
-// The answers of tools, in order.
-std::vector<std::string> answers_of(const Scene& scene, const Json& result) {
-  std::vector<std::string> answers;
-  for (const Json& event : json_lines(scene.shown(result))) {
-    if (event.at("type") != "message_added" || event.at("message").at("role") != "tool") continue;
-    answers.push_back(event.at("message").at("content"));
-  }
-  return answers;
-}
-
 bool holds(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
@@ -45,7 +35,7 @@ TEST_CASE("after a page was read the next request is denied without a person, an
   const Json result = result_of(process);
   CHECK(result.at("status") == "denied");
   CHECK(process.exit_code == 3);
-  const auto answers = answers_of(scene, result);
+  const auto answers = scene.answers_of(result);
   REQUIRE(answers.size() == 4);
   CHECK(holds(answers[0], "a page"));
   CHECK(holds(answers[1], "denied: this run has read text from the web"));
@@ -80,7 +70,7 @@ TEST_CASE("in mode full a command has no network once a page was read, and says 
                                               "u.urlopen('" + server.url() + "').read())\""}});
   const Json result = result_of(scene.run(
       {get, fetch(server), get, call("finish", {{"summary", "done"}})}, {"--mode", "full"}));
-  const auto answers = answers_of(scene, result);
+  const auto answers = scene.answers_of(result);
   REQUIRE(answers.size() == 4);
   CHECK(holds(answers[0], "a page"));
   CHECK_FALSE(holds(answers[2], "a page"));
@@ -110,7 +100,7 @@ TEST_CASE("a run's budget of commands is counted, and what is beyond is denied")
       {call("shell", {{"command", "echo one"}}), call("shell", {{"command", "echo two"}}),
        call("write_file", {{"path", "a.txt"}, {"content", "x\n"}}),
        call("finish", {{"summary", "done"}})}));
-  const auto answers = answers_of(scene, result);
+  const auto answers = scene.answers_of(result);
   REQUIRE(answers.size() == 4);
   CHECK(holds(answers[0], "one"));
   CHECK(holds(answers[1], "denied: the run's budget of 1 commands is used up"));
@@ -127,7 +117,7 @@ TEST_CASE("a secret that a command prints is masked in the session's log") {
   const Json result = result_of(
       scene.run({call("shell", {{"command", "python3 test_calc.py | tr a-z a-z"}}),
                  call("finish", {{"summary", "done"}})}));
-  const auto answers = answers_of(scene, result);
+  const auto answers = scene.answers_of(result);
   REQUIRE(answers.size() == 2);
   CHECK(holds(answers[0], "[redacted:"));
   for (const std::string& file : scene.files_with(secret)) {
