@@ -99,6 +99,12 @@ void Statement::run() {
   }
 }
 
+std::vector<int64_t> Statement::ids() {
+  std::vector<int64_t> all;
+  while (step()) all.push_back(integer(0));
+  return all;
+}
+
 int64_t Statement::integer(int column) const {
   return with([&](const auto& statement) { return statement.integer(column); });
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "memory/stores/support/postgres_db.h"
 #include "memory/stores/support/sqlite_db.h"
@@ -54,6 +55,7 @@ class Statement {
 
   bool step();  // true: there is a row
   void run();   // for statements without rows
+  std::vector<int64_t> ids();  // the first column of all rows
 
   int64_t integer(int column) const;        // 0 for none
   std::string_view text(int column) const;  // valid until the next step

@@ -63,10 +63,7 @@ ScopeId SqlStore::put_scope(const Scope& scope) {
 
 std::vector<ScopeId> SqlStore::all_scopes() const {
   const Access use = connection();
-  Statement find(use.db, "SELECT id FROM scope ORDER BY id");
-  std::vector<ScopeId> ids;
-  while (find.step()) ids.push_back(find.integer(0));
-  return ids;
+  return Statement(use.db, "SELECT id FROM scope ORDER BY id").ids();
 }
 
 std::vector<ScopeId> SqlStore::find_scopes(const ScopeFilter& filter) const {
@@ -76,10 +73,7 @@ std::vector<ScopeId> SqlStore::find_scopes(const ScopeFilter& filter) const {
                  " AND session_parent IN ('', ?4))) ORDER BY id");
   const Scope& scope = filter.scope;
   find.bind(1, scope.tenant).bind(2, scope.user).bind(3, scope.project).bind(4, scope.session);
-  find.bind(5, int64_t{filter.all_projects});
-  std::vector<ScopeId> ids;
-  while (find.step()) ids.push_back(find.integer(0));
-  return ids;
+  return find.bind(5, int64_t{filter.all_projects}).ids();
 }
 
 SessionRow SqlStore::put_session(ScopeId scope, const std::string& name, SessionKind kind) {
@@ -154,10 +148,7 @@ std::optional<Turn> SqlStore::find_external(int64_t session_key, std::string_vie
 std::vector<TurnId> SqlStore::session_turns(int64_t session_key) const {
   const Access use = connection();
   Statement find(use.db, "SELECT id FROM turn WHERE session_id = ? ORDER BY seq");
-  find.bind(1, session_key);
-  std::vector<TurnId> ids;
-  while (find.step()) ids.push_back(find.integer(0));
-  return ids;
+  return find.bind(1, session_key).ids();
 }
 
 std::optional<TurnId> SqlStore::last_turn(int64_t session_key) const {
@@ -277,10 +268,7 @@ std::vector<CellId> SqlStore::cells_of_turn(TurnId id) const {
   Statement find(use.db,
                  "SELECT derived_id FROM source WHERE turn_id = ? AND derived_kind = 'cell'"
                  " ORDER BY derived_id");
-  find.bind(1, id);
-  std::vector<CellId> ids;
-  while (find.step()) ids.push_back(find.integer(0));
-  return ids;
+  return find.bind(1, id).ids();
 }
 
 void SqlStore::erase_cell(CellId id) {

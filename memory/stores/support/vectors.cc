@@ -42,10 +42,7 @@ std::vector<TurnId> without_vector(SqlDb& db, std::string_view embedder, int lim
                  "SELECT id FROM turn WHERE NOT EXISTS (SELECT 1 FROM embedding e WHERE"
                  " e.turn_id = turn.id AND e.embedder_id ="
                  " (SELECT id FROM embedder WHERE name = ?1)) ORDER BY id LIMIT ?2");
-  find.bind(1, embedder).bind(2, limit);
-  std::vector<TurnId> ids;
-  while (find.step()) ids.push_back(find.integer(0));
-  return ids;
+  return find.bind(1, embedder).bind(2, limit).ids();
 }
 
 }  // namespace corvid::memory

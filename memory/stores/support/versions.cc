@@ -23,10 +23,7 @@ std::vector<TurnId> versions_of(SqlDb& db, TurnId turn) {
   Statement find(db,
                  "SELECT turn_id FROM amendment WHERE by_turn = ?1 UNION"
                  " SELECT by_turn FROM amendment WHERE turn_id = ?1 AND by_turn > 0 ORDER BY 1");
-  find.bind(1, turn);
-  std::vector<TurnId> ids;
-  while (find.step()) ids.push_back(find.integer(0));
-  return ids;
+  return find.bind(1, turn).ids();
 }
 
 void erase_amendments(SqlDb& db, TurnId turn) {
