@@ -19,9 +19,11 @@ struct ToolShape {
   std::string name;
   // JSON Schema (2020-12) of the arguments: objects (properties, required; other keys are written
   // only where there are no properties), strings (lengths, pattern, format), numbers (bounds,
-  // whole multipleOf), arrays (items, prefixItems, counts), enum, const, anyOf, oneOf, allOf, $ref
-  // within the schema (recursive values up to 12 deep). Alternatives have to differ in their type,
-  // objects in a fixed text of their first property. Keys are written in the schema's order.
+  // whole multipleOf), arrays (items, prefixItems, counts, what they contain first), enum, const,
+  // anyOf, oneOf, allOf, $ref within the schema (recursive values up to 12 deep),
+  // patternProperties, unevaluated..., and of conditions (not, if, dependent...) what can be said
+  // without a negation of lists. Keys are written in the schema's order. Keywords that JSON Schema
+  // does not know say nothing. Values may be fewer than the schema allows, never others.
   std::string schema;
   // Narrowing per argument name: the only values allowed in this generation (paths that exist,
   // choices that were offered), for strings, integers and lists of these. An empty list forbids the

@@ -7,6 +7,25 @@
 #include "runtime/base/error.h"
 
 namespace corvid::engine {
+namespace {
+
+constexpr size_t kWaysMax = 64;  // what else a text may be the beginning of is given up
+
+bool is_same(const Position& a, const Position& b) {
+  const auto same_frame = [](const Position::Frame& x, const Position::Frame& y) {
+    return x.node == y.node && x.state == y.state && x.value == y.value;
+  };
+  return a.phase == b.phase && a.depth == b.depth && a.at == b.at && a.triggered == b.triggered &&
+         a.calls == b.calls && a.name == b.name && a.named == b.named && a.source == b.source &&
+         std::equal(a.frames.begin(), a.frames.begin() + a.depth, b.frames.begin(), same_frame);
+}
+
+template <typename Predicate>
+bool any_way(const Position& position, const Predicate& holds) {
+  return holds(position) || std::any_of(position.others.begin(), position.others.end(), holds);
+}
+
+}  // namespace
 
 Automaton::Automaton(const ConstraintSpec& spec)
     : form_(spec.value_schema ? value_form() : call_form(spec.syntax)),
@@ -47,6 +66,14 @@ Position Automaton::start() const {
 }
 
 bool Automaton::may_end(const Position& position) const {
+  return any_way(position, [&](const Position& way) { return may_end_one(way); });
+}
+
+bool Automaton::inside_call(const Position& position) const {
+  return any_way(position, [&](const Position& way) { return inside_call_one(way); });
+}
+
+bool Automaton::may_end_one(const Position& position) const {
   switch (position.phase) {
     case Phase::start:
     case Phase::text:
@@ -54,12 +81,13 @@ bool Automaton::may_end(const Position& position) const {
     case Phase::open: return position.at == 0 && !call_required_ && !position.triggered;
     case Phase::after: return position.at == 0 && form_.last.empty();
     // A number ends only where nothing more of it comes.
-    case Phase::value: return value_ >= 0 && position.depth == 1 && completion(position).empty();
+    case Phase::value:
+      return value_ >= 0 && position.depth == 1 && completion_one(position).empty();
     default: return false;
   }
 }
 
-bool Automaton::inside_call(const Position& position) const {
+bool Automaton::inside_call_one(const Position& position) const {
   switch (position.phase) {
     case Phase::start:
     case Phase::text:
@@ -78,7 +106,11 @@ std::string Automaton::number(const Position& position) const {
   return std::to_string(calls_before_ + position.calls) + std::string(kArgumentsTag);
 }
 
-bool Automaton::may_tag(const Position& p, std::string_view tag) const {
+bool Automaton::may_tag(const Position& position, std::string_view tag) const {
+  return any_way(position, [&](const Position& way) { return may_tag_one(way, tag); });
+}
+
+bool Automaton::may_tag_one(const Position& p, std::string_view tag) const {
   const auto in = [&](std::string_view literal) {
     return literal.substr(static_cast<size_t>(p.at)).starts_with(tag);
   };
@@ -106,6 +138,31 @@ bool Automaton::step(Position& position, std::string_view bytes) const {
 }
 
 bool Automaton::step(Position& p, uint8_t byte) const {
+  if (p.others.empty()) return step_one(p, byte);
+  std::vector<Position> before = std::move(p.others);
+  p.others.clear();
+  before.insert(before.begin(), p);
+  std::vector<Position> after;
+  const auto add = [&](const Position& way) {
+    const bool is_known = std::any_of(after.begin(), after.end(), [&](const Position& known) {
+      return is_same(known, way);
+    });
+    if (!is_known && after.size() < kWaysMax) after.push_back(way);
+  };
+  for (Position& way : before) {
+    if (!step_one(way, byte)) continue;
+    const std::vector<Position> forks = std::move(way.others);
+    way.others.clear();
+    add(way);
+    for (const Position& fork : forks) add(fork);
+  }
+  if (after.empty()) return false;
+  p = after.front();
+  p.others.assign(after.begin() + 1, after.end());
+  return true;
+}
+
+bool Automaton::step_one(Position& p, uint8_t byte) const {
   const auto expect = [&](std::string_view literal) {
     return byte == static_cast<uint8_t>(literal[static_cast<size_t>(p.at)]);
   };
@@ -198,14 +255,17 @@ bool Automaton::step_after(Position& p, uint8_t byte) const {
 }
 
 bool Automaton::step_value(Position& p, uint8_t byte) const {
+  const auto leave = [&](Position& way) {
+    if (way.depth > 0) return;
+    way.phase = form_.close.empty() ? Phase::ended : Phase::close;
+    way.at = 0;
+  };
   for (;;) {
     const Taken taken = take(p, byte);
     if (taken == Taken::no) return false;
-    if (p.depth == 0) {
-      p.phase = form_.close.empty() ? Phase::ended : Phase::close;
-      p.at = 0;
-      return taken == Taken::yes;
-    }
+    leave(p);
+    for (Position& other : p.others) leave(other);
+    if (p.depth == 0) return taken == Taken::yes;
     if (taken == Taken::yes) return true;
   }
 }
@@ -247,7 +307,7 @@ void Automaton::close_line(Position& p) const {
 }
 
 std::optional<int64_t> Automaton::string_room(const Position& position) const {
-  if (position.phase != Phase::value) return std::nullopt;
+  if (position.phase != Phase::value || !position.others.empty()) return std::nullopt;
   const Position::Frame& frame = position.top();
   const ValueNode& node = grammar_.node(frame.node);
   const bool raw_start = node.kind == ValueKind::raw && frame.state == kRawStart;
@@ -256,7 +316,13 @@ std::optional<int64_t> Automaton::string_room(const Position& position) const {
   return node.max < 0 ? INT64_MAX : node.max - frame.value;
 }
 
-std::string Automaton::key(const Position& p, int64_t room_max) const {
+std::string Automaton::key(const Position& position, int64_t room_max) const {
+  std::string key = key_one(position, room_max);
+  for (const Position& other : position.others) key += '|' + key_one(other, room_max);
+  return key;
+}
+
+std::string Automaton::key_one(const Position& p, int64_t room_max) const {
   std::string key;
   const auto add = [&](int64_t value) { key += std::to_string(value) + ' '; };
   add(static_cast<int64_t>(p.phase));

@@ -1,5 +1,5 @@
 #pragma once
-// The canonical writing of a turn as a deterministic automaton over bytes (see CallForm):
+// The canonical writing of a turn as an automaton over bytes (see CallForm):
 //   [text] <tool_call>\n{"name": "N", "arguments": {"k": v, ...}}\n</tool_call> [\n<tool_call>...]
 
 #include <array>
@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/constraint.h"
 #include "engine/sample/grammar.h"
@@ -18,7 +19,7 @@ namespace corvid::engine {
 // start: text that may still be a call as its very first text; number: behind a name.
 enum class Phase : uint8_t { start, text, open, name, number, value, close, after, ended };
 
-// Where in the turn we are. Cheap to copy.
+// Where in the turn we are. Cheap to copy while there is one way to read what was written.
 struct Position {
   struct Frame {
     int32_t node = 0;
@@ -34,6 +35,8 @@ struct Position {
   int32_t named = -1;   // node in Grammar::source_names(); -1: the text is none of them
   int16_t source = PassageSources::kAny;  // of which this call's arguments copy
   std::array<Frame, kNestingMax + 2> frames;
+  // Other ways to read it, where alternatives of a schema begin alike; these have no others.
+  std::vector<Position> others;
 
   Frame& top() { return frames[depth - 1u]; }
   const Frame& top() const { return frames[depth - 1u]; }
@@ -66,6 +69,12 @@ class Automaton {
  private:
   enum class Taken { no, yes, before };  // before: the value had ended, the byte is its parent's
 
+  bool step_one(Position& position, uint8_t byte) const;  // of a position without others
+  bool may_end_one(const Position& position) const;
+  bool inside_call_one(const Position& position) const;
+  bool may_tag_one(const Position& position, std::string_view tag) const;
+  std::string completion_one(const Position& position) const;
+  std::string key_one(const Position& position, int64_t room_max) const;
   bool step_text(Position& position, uint8_t byte) const;
   bool step_name(Position& position, uint8_t byte) const;
   bool step_number(Position& position, uint8_t byte) const;

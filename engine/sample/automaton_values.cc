@@ -244,8 +244,8 @@ Automaton::Taken Automaton::take_object(Position& p, uint8_t byte) const {
   return Taken::yes;
 }
 
-// Of an array or a map, where it may end or an entry begin; `value` counts the entries. Nothing when
-// an entry may begin.
+// Of an array or a map, where it may end or an entry begin; `value` counts the entries. Nothing
+// when an entry may begin.
 std::optional<Automaton::Taken> Automaton::take_end(Position& p, uint8_t byte, char end) const {
   const Position::Frame& frame = p.top();
   const ValueNode& node = grammar_.node(frame.node);
@@ -332,17 +332,22 @@ Automaton::Taken Automaton::take_map(Position& p, uint8_t byte) const {
   return Taken::yes;
 }
 
-// No two parts begin with the same byte.
+// Parts that begin with the same byte are followed side by side.
 Automaton::Taken Automaton::take_choice(Position& p, uint8_t byte) const {
+  std::vector<Position> ways;
   for (const int32_t part : grammar_.node(p.top().node).parts) {
     Position next = p;
     next.top() = {part, 0, 0};
-    const Taken taken = take(next, byte);
-    if (taken == Taken::no) continue;
-    p = next;
-    return taken;
+    if (take(next, byte) != Taken::yes) continue;  // a value takes its first byte itself
+    const std::vector<Position> forks = std::move(next.others);
+    next.others.clear();
+    ways.push_back(std::move(next));
+    ways.insert(ways.end(), forks.begin(), forks.end());
   }
-  return Taken::no;
+  if (ways.empty()) return Taken::no;
+  p = ways.front();
+  p.others.assign(ways.begin() + 1, ways.end());
+  return Taken::yes;
 }
 
 // In step with the value itself: the text of a name and of its end.

@@ -21,7 +21,16 @@ std::string Automaton::tail(const Position& position) const {
 }
 
 std::string Automaton::completion(const Position& position) const {
-  if (!inside_call(position)) return {};
+  std::string best = completion_one(position);
+  for (const Position& other : position.others) {
+    std::string text = completion_one(other);
+    if (text.size() < best.size()) best = std::move(text);
+  }
+  return best;
+}
+
+std::string Automaton::completion_one(const Position& position) const {
+  if (!inside_call_one(position)) return {};
   const auto from = [&](std::string_view literal) {
     return std::string(literal.substr(static_cast<size_t>(position.at)));
   };

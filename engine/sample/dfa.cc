@@ -113,11 +113,14 @@ std::optional<Dfa> Dfa::combine(const Dfa& a, const Dfa& b, Combine how) {
     const auto next_x = table(a, x), next_y = table(b, y);
     State state;
     const bool in_a = x >= 0 && a.accepts(x), in_b = y >= 0 && b.accepts(y);
-    state.accepts = how == Combine::both ? in_a && in_b : in_a || in_b;
+    state.accepts = how == Combine::both  ? in_a && in_b
+                    : how == Combine::any ? in_a || in_b
+                                          : in_a && !in_b;
     for (size_t byte = 0; byte < 256; ++byte) {
       const std::pair pair{next_x[byte], next_y[byte]};
-      const bool dead = how == Combine::both ? pair.first < 0 || pair.second < 0
-                                             : pair.first < 0 && pair.second < 0;
+      const bool dead = how == Combine::both  ? pair.first < 0 || pair.second < 0
+                        : how == Combine::any ? pair.first < 0 && pair.second < 0
+                                              : pair.first < 0;
       if (dead) continue;
       const int32_t to = place_of(pair);
       const auto value = static_cast<uint8_t>(byte);

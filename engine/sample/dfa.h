@@ -19,7 +19,7 @@ class Dfa {
     std::vector<Edge> edges;  // ascending, apart from each other
     bool accepts = false;
   };
-  enum class Combine { both, any };
+  enum class Combine { both, any, without };
 
   Dfa() = default;
   explicit Dfa(std::vector<State> states);  // the first is the start; what leads nowhere is dropped
@@ -33,7 +33,7 @@ class Dfa {
   const State& at(int32_t state) const { return states_[static_cast<size_t>(state)]; }
   bool holds(std::string_view text) const;
 
-  // Texts of both, of at least one. nullopt: more than kStatesMax states.
+  // Texts of both, of at least one, of `a` alone. nullopt: more than kStatesMax states.
   static std::optional<Dfa> combine(const Dfa& a, const Dfa& b, Combine how);
   // Each text between `before` and `after`; `after` begins with no byte that a text may go on with.
   static Dfa framed(const Dfa& inner, std::string_view before, std::string_view after);

@@ -42,8 +42,8 @@ class LiteralTrie {
 };
 
 // `raw` and `tags` are string and object of the XML syntax. pattern: a string by `dfa`; decimal: a
-// number within bounds; map: an object with keys of any name; choice: the part that takes the first
-// byte; variants: objects that their first property tells apart; copied: a passage of a source, or
+// number within bounds; map: an object with keys of any name; choice: any of its parts; variants:
+// objects that their first property tells apart at once; copied: a passage of a source, or
 // a string of the node `item` where there is none.
 enum class ValueKind : uint8_t {
   literals, string, integer, number, object, array, raw, tags,

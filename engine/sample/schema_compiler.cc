@@ -7,6 +7,7 @@
 #include <set>
 
 #include "engine/sample/pattern.h"
+#include "engine/sample/schema_logic.h"
 #include "engine/sample/schema_reader.h"
 #include "engine/text/jinja/value.h"
 #include "runtime/base/error.h"
@@ -18,6 +19,7 @@ namespace {
 
 constexpr size_t kPropertiesMax = 256;
 constexpr double kBoundMax = 1e9, kGapMin = 1e-6;
+constexpr size_t kMinimalMax = 64 * 1024;
 constexpr int32_t kNone = -1;  // a value that cannot be given
 
 std::string json_quoted(std::string_view text) { return jinja::to_json(jinja::Value(text), {}); }
@@ -40,7 +42,7 @@ class SchemaCompiler : private SchemaReader {
     const Leaves leaves = leaves_of(top);
     if (leaves.empty()) return kNone;
     for (const OrderedJson& leaf : leaves) {
-      if (leaf.value("type", "") != "object") error("does not describe an object");
+      if (type_text(leaf) != "object") error("does not describe an object");
     }
     if (leaves.size() == 1) return object(leaves.front(), 0, true);
     if (is_xml_) error("has alternatives for all arguments together, which tags cannot tell apart");
@@ -50,6 +52,13 @@ class SchemaCompiler : private SchemaReader {
   int32_t run_value() { return value(root(), 0); }
 
  private:
+  int32_t add_node(ValueNode node) {
+    if (node.minimal.size() > kMinimalMax) {
+      error("has a value that is above 64 KiB at its shortest");
+    }
+    return grammar_.add(std::move(node));
+  }
+
   // --- values -----------------------------------------------------------------------------------
 
   int32_t value(const OrderedJson& schema, int depth) {
@@ -67,7 +76,8 @@ class SchemaCompiler : private SchemaReader {
   void check_copied(const OrderedJson& top, const std::string& name, const std::string& path) {
     for (const std::string& each : {name, path}) {
       if (!top.contains("properties") || !top["properties"].contains(each) ||
-          top["properties"][each].value("type", "") != "string") {
+          !top["properties"][each].is_object() ||
+          type_text(top["properties"][each]) != "string") {
         error("has no argument '" + each + "' that is a string, to copy");
       }
     }
@@ -79,7 +89,7 @@ class SchemaCompiler : private SchemaReader {
     node.kind = ValueKind::copied;
     node.item = plain;
     node.closes = is_xml_;
-    return grammar_.add(std::move(node));
+    return add_node(std::move(node));
   }
 
   // The node of an argument that copies, or that names what others copy from.
@@ -90,14 +100,14 @@ class SchemaCompiler : private SchemaReader {
     if (!is_name) return index;
     ValueNode node = grammar_.node(index);  // not the one that other arguments share
     node.names_source = true;
-    return grammar_.add(std::move(node));
+    return add_node(std::move(node));
   }
 
   // A value that stands alone between tags, where strings are not quoted.
   bool is_argument(int depth) const { return is_xml_ && depth == 1; }
 
   int32_t choice(const Leaves& leaves, int depth) {
-    if (leaves.size() == 1 && leaves[0].value("type", "").empty() && !leaves[0].contains("enum")) {
+    if (leaves.size() == 1 && type_text(leaves[0]).empty() && !leaves[0].contains("enum")) {
       check_keywords(leaves[0], {});
       return any(depth);
     }
@@ -113,9 +123,11 @@ class SchemaCompiler : private SchemaReader {
         if (matches(leaf, one)) values.push_back(one);
       }
     }
-    if (groups.contains("")) return any(depth);
-    if (groups.contains("boolean")) values.insert(values.end(), {true, false});
-    if (groups.contains("null")) values.push_back(nullptr);
+    for (const OrderedJson& leaf : groups[""]) check_keywords(leaf, {});
+    if (!groups[""].empty()) return any(depth);
+    groups.erase("");
+    for (const char* type : {"boolean", "null"}) add_values(groups[type], values);
+    std::erase_if(groups, [](const auto& entry) { return entry.second.empty(); });
     const bool alone = groups.empty() || (groups.size() == 1 && values.empty());
     // Tags hold text alone, or JSON alone.
     const bool text_first = is_argument(depth) && groups.contains("string");
@@ -126,10 +138,14 @@ class SchemaCompiler : private SchemaReader {
     };
     if (groups.contains("string")) add(strings(groups["string"], values, raw));
     if (text_first) return parts.empty() ? kNone : parts.front();
-    if (groups.contains("number")) add(numbers(groups["number"], values));
-    if (groups.contains("array")) add(single(groups["array"], values, depth));
-    if (groups.contains("object")) add(objects(groups["object"], depth, false));
+    for (const OrderedJson& leaf : without_narrower(groups["number"])) add(numeric(leaf));
+    for (const OrderedJson& leaf : groups["array"]) add(array(leaf, depth));
+    if (!groups["object"].empty()) add(objects(groups["object"], depth, false));
     add(literals(values, raw));
+    return choice_of(parts);
+  }
+
+  int32_t choice_of(const std::vector<int32_t>& parts) {
     if (parts.size() < 2) return parts.empty() ? kNone : parts.front();
     ValueNode node;
     node.kind = ValueKind::choice;
@@ -139,7 +155,19 @@ class SchemaCompiler : private SchemaReader {
       const std::string& text = grammar_.node(part).minimal;
       if (text.size() < node.minimal.size()) node.minimal = text;
     }
-    return grammar_.add(std::move(node));
+    return add_node(std::move(node));
+  }
+
+  // What boolean and null are allowed.
+  void add_values(const Leaves& leaves, OrderedJson& values) const {
+    for (const OrderedJson& leaf : leaves) {
+      check_keywords(leaf, {kNotEnum});
+      OrderedJson all = {true, false};
+      if (leaf["type"] == "null") all = OrderedJson::array({nullptr});
+      for (const OrderedJson& value : all) {
+        if (matches(leaf, value)) values.push_back(value);
+      }
+    }
   }
 
   static bool only_literals(const std::map<std::string, Leaves>& groups) {
@@ -162,6 +190,7 @@ class SchemaCompiler : private SchemaReader {
   }
 
   void add_text(ValueNode& node, const std::string& text, bool raw) const {
+    if (text.size() > kMinimalMax) error("has a text above 64 KiB to choose from");
     if (!is_utf8(text) || (raw && text.find("</parameter>") != std::string::npos)) return;
     node.literals.add(raw ? text + std::string(kParameterEnd) : json_quoted(text), 0);
   }
@@ -187,7 +216,7 @@ class SchemaCompiler : private SchemaReader {
     node.minimal = node.literals.text(0);
     node.closes = raw;
     if (raw) node.minimal.resize(node.minimal.size() - kParameterEnd.size());
-    return grammar_.add(std::move(node));
+    return add_node(std::move(node));
   }
 
   // --- strings ----------------------------------------------------------------------------------
@@ -195,14 +224,14 @@ class SchemaCompiler : private SchemaReader {
   // Takes over the strings among `values`.
   int32_t strings(const Leaves& leaves, OrderedJson& values, bool raw) {
     for (const OrderedJson& leaf : leaves) {
-      check_keywords(leaf, {"minLength", "maxLength", "pattern"});
+      check_keywords(leaf, {"minLength", "maxLength", "pattern", kNotEnum, kNotPattern});
     }
     const auto is_text = [](const OrderedJson& one) { return one.is_string(); };
     const bool beside = std::any_of(values.begin(), values.end(), is_text);
     const auto is_plain = [&](const OrderedJson& leaf) {
       return !leaf.contains("pattern") && !leaf.contains("minLength") &&
-             !leaf.contains("maxLength") &&
-             format_pattern(leaf.value("format", "")).empty();
+             !leaf.contains("maxLength") && !leaf.contains(kNotEnum) &&
+             !leaf.contains(kNotPattern) && !has_format(leaf);
     };
     const auto plain = std::find_if(leaves.begin(), leaves.end(), is_plain);
     OrderedJson rest = OrderedJson::array();
@@ -214,7 +243,8 @@ class SchemaCompiler : private SchemaReader {
       return string(*plain, raw);
     }
     const OrderedJson& first = leaves.front();
-    if (leaves.size() == 1 && !beside && !(first.contains("pattern") || first.contains("format"))) {
+    if (leaves.size() == 1 && !beside &&
+        !has_any(first, {"pattern", "format", kNotEnum, kNotPattern})) {
       return string(first, raw);
     }
     const Writing writing = raw ? Writing::plain : Writing::json;
@@ -239,7 +269,7 @@ class SchemaCompiler : private SchemaReader {
     node.minimal = node.dfa.shortest(0);
     node.closes = raw;
     if (raw) node.minimal.resize(node.minimal.size() - kParameterEnd.size());
-    return grammar_.add(std::move(node));
+    return add_node(std::move(node));
   }
 
   int32_t string(const OrderedJson& schema, bool raw) {
@@ -254,34 +284,15 @@ class SchemaCompiler : private SchemaReader {
     node.minimal = std::string(characters, 'x');
     if (!raw) node.minimal = '"' + node.minimal + '"';
     node.closes = raw;
-    return grammar_.add(std::move(node));
+    return add_node(std::move(node));
   }
 
   // --- numbers ----------------------------------------------------------------------------------
 
-  int32_t numbers(const Leaves& leaves, OrderedJson& values) {
-    for (const OrderedJson& leaf : leaves) {
-      check_keywords(leaf, {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
-                            "multipleOf"});
-    }
-    const OrderedJson& leaf = single_leaf(leaves);
-    for (size_t i = values.size(); i-- > 0;) {
-      if (!values[i].is_number()) continue;
-      if (!matches(leaf, values[i])) error("has numbers beside a range, which is not supported");
-      values.erase(i);
-    }
+  int32_t numeric(const OrderedJson& leaf) {
+    check_keywords(leaf, {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
+                          "multipleOf"});
     return leaf["type"] == "integer" || leaf.contains("multipleOf") ? integer(leaf) : number(leaf);
-  }
-
-  // The one that holds all others, if there is one.
-  const OrderedJson& single_leaf(const Leaves& leaves) const {
-    if (leaves.size() == 1) return leaves.front();
-    for (const OrderedJson& leaf : leaves) {
-      const bool open = !has_any(leaf, {"minimum", "maximum", "exclusiveMinimum",
-                                        "exclusiveMaximum", "multipleOf"});
-      if (open && leaf["type"] == "number") return leaf;
-    }
-    error("has several alternatives that are numbers, which is not supported");
   }
 
   int32_t integer(const OrderedJson& schema) {
@@ -308,7 +319,7 @@ class SchemaCompiler : private SchemaReader {
     if (node.min > node.max) return kNone;
     const int64_t nearest = std::clamp<int64_t>(0, node.min, node.max);
     node.minimal = std::to_string(nearest);
-    return grammar_.add(std::move(node));
+    return add_node(std::move(node));
   }
 
   int32_t number(const OrderedJson& schema) {
@@ -318,7 +329,7 @@ class SchemaCompiler : private SchemaReader {
     if (std::isinf(low) && std::isinf(high)) {
       node.kind = ValueKind::number;
       node.minimal = "0";
-      return grammar_.add(std::move(node));
+      return add_node(std::move(node));
     }
     if (low > high || (low == high && !node.bounds.holds(low))) return kNone;
     if (low == high) return literals(OrderedJson::array({low}), false);
@@ -330,22 +341,15 @@ class SchemaCompiler : private SchemaReader {
     }
     node.kind = ValueKind::decimal;
     node.minimal = decimal_rest(node.bounds, {});
-    return grammar_.add(std::move(node));
+    return add_node(std::move(node));
   }
 
   // --- lists and objects ------------------------------------------------------------------------
 
-  int32_t single(const Leaves& leaves, const OrderedJson& values, int depth) {
-    const bool beside = std::any_of(values.begin(), values.end(),
-                                    [](const OrderedJson& one) { return one.is_array(); });
-    if (leaves.size() > 1 || beside) {
-      error("has several alternatives that are lists, which is not supported");
-    }
-    return array(leaves.front(), depth);
-  }
-
   int32_t array(const OrderedJson& schema, int depth) {
-    check_keywords(schema, {"items", "prefixItems", "minItems", "maxItems", "uniqueItems"});
+    check_keywords(schema, {"items", "prefixItems", "minItems", "maxItems", "uniqueItems",
+                            "contains", "minContains", "maxContains"});
+    if (schema.contains("contains")) return array(with_contained_first(schema), depth);
     ValueNode node;
     node.kind = ValueKind::array;
     node.min = whole(schema, "minItems", 0);
@@ -380,9 +384,10 @@ class SchemaCompiler : private SchemaReader {
     for (int64_t i = 0; i < node.min; ++i) {
       if (i) node.minimal += ", ";
       node.minimal += grammar_.node(Grammar::item_of(node, i)).minimal;
+      if (node.minimal.size() > kMinimalMax) break;  // add() says so
     }
     node.minimal += ']';
-    return grammar_.add(std::move(node));
+    return add_node(std::move(node));
   }
 
   // An argument that is narrowed to what was offered.
@@ -423,7 +428,7 @@ class SchemaCompiler : private SchemaReader {
 
   int32_t object(OrderedJson schema, int depth, bool top) {
     check_keywords(schema, {"properties", "required", "additionalProperties", "propertyNames",
-                            "minProperties", "maxProperties"});
+                            "minProperties", "maxProperties", "patternProperties"});
     std::set<std::string> required = required_of(schema);
     OrderedJson properties = schema.value("properties", OrderedJson::object());
     if (!properties.is_object() || properties.size() > kPropertiesMax) {
@@ -431,14 +436,23 @@ class SchemaCompiler : private SchemaReader {
     }
     const bool tags = top && is_xml_;
     if (properties.empty() && required.empty() && !tags && !top &&
-        has_any(schema, {"additionalProperties", "propertyNames", "minProperties"}) &&
-        schema.value("additionalProperties", OrderedJson(true)) != false) {
+        has_any(schema, {"additionalProperties", "propertyNames", "minProperties",
+                         "patternProperties"}) &&
+        (schema.value("additionalProperties", OrderedJson(true)) != false ||
+         schema.contains("patternProperties"))) {
       return map(schema, depth);
     }
     for (const std::string& name : required) {
       if (properties.contains(name)) continue;
       if (top) error("requires '" + name + "', which it does not define");
-      properties[name] = schema.value("additionalProperties", OrderedJson(true));
+      if (!is_patterned(schema, name)) {
+        properties[name] = schema.value("additionalProperties", OrderedJson(true));
+      } else {
+        properties[name] = true;
+      }
+    }
+    for (auto& [name, part] : properties.items()) {
+      part = with_patterns(schema, name, part);
     }
     const auto count = static_cast<int64_t>(properties.size());
     if (whole(schema, "minProperties", 0) > static_cast<int64_t>(required.size()) ||
@@ -463,11 +477,12 @@ class SchemaCompiler : private SchemaReader {
     }
     if (tags && node.properties.size() > size_t{kTagsMax}) error("has more than 62 arguments");
     tags ? grammar_.finish_tags(node) : grammar_.finish_object(node);
-    return grammar_.add(std::move(node));
+    return add_node(std::move(node));
   }
 
   // Keys of any name: a reader keeps one of two that are the same.
   int32_t map(const OrderedJson& schema, int depth) {
+    if (schema.contains("patternProperties")) return map(without_patterns(schema), depth);
     ValueNode node;
     node.kind = ValueKind::map;
     node.min = whole(schema, "minProperties", 0);
@@ -484,10 +499,20 @@ class SchemaCompiler : private SchemaReader {
       node.minimal = "{" + grammar_.node(node.key).minimal + ": " +
                      grammar_.node(node.item).minimal + "}";
     }
-    return grammar_.add(std::move(node));
+    return add_node(std::move(node));
   }
 
-  // Several objects: each begins with the same property, whose fixed texts tell them apart.
+  // Any of them, as long as what is written fits.
+  int32_t either_object(const Leaves& leaves, int depth, bool top) {
+    std::vector<int32_t> parts;
+    for (const OrderedJson& leaf : leaves) {
+      const int32_t index = object(leaf, depth, top);
+      if (index >= 0) parts.push_back(index);
+    }
+    return choice_of(parts);
+  }
+
+  // Several objects: where each begins with the same property, its fixed texts tell them apart.
   int32_t objects(const Leaves& leaves, int depth, bool top) {
     if (leaves.size() == 1) return object(leaves.front(), depth, top);
     ValueNode node;
@@ -499,17 +524,14 @@ class SchemaCompiler : private SchemaReader {
       const bool fixed = part.kind == ValueKind::object && !part.properties.empty() &&
                          part.properties[0].required &&
                          grammar_.node(part.properties[0].value).kind == ValueKind::literals;
-      if (!fixed) {
-        error("has alternatives that are objects, which need a required 'enum' or 'const' as "
-              "their first property to be told apart");
-      }
+      if (!fixed) return either_object(leaves, depth, top);
       const LiteralTrie& texts = grammar_.node(part.properties[0].value).literals;
       for (int32_t i = 0; i < texts.size(); ++i) {
         const int32_t before = node.literals.size();
-        if (!texts.text(i).starts_with('"')) error("tells objects apart by what is no string");
+        if (!texts.text(i).starts_with('"')) return either_object(leaves, depth, top);
         node.literals.add("{" + part.properties[0].key + texts.text(i),
                           static_cast<int32_t>(node.parts.size()));
-        if (node.literals.size() == before) error("has two objects for " + texts.text(i));
+        if (node.literals.size() == before) return either_object(leaves, depth, top);
       }
       node.parts.push_back(index);
     }
@@ -520,7 +542,7 @@ class SchemaCompiler : private SchemaReader {
                                grammar_.object_tail(grammar_.node(node.parts[target]), 1, true);
       if (node.minimal.empty() || text.size() < node.minimal.size()) node.minimal = text;
     }
-    return grammar_.add(std::move(node));
+    return add_node(std::move(node));
   }
 
   Grammar& grammar_;

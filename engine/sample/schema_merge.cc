@@ -6,12 +6,16 @@
 #include <set>
 #include <string_view>
 
+#include "engine/sample/schema_logic.h"
 #include "runtime/base/json.h"
 
 namespace corvid::engine {
 namespace {
 
 constexpr int kHopsMax = 64;  // of references and allOf within one schema
+constexpr size_t kProductsMax = 256;
+constexpr const char* kResolved[] = {"$ref", "allOf", "const", "not", "if", "dependentRequired",
+                                     "dependentSchemas"};
 
 bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -63,7 +67,8 @@ OrderedJson joined(const OrderedJson& a, const OrderedJson& b) {
 }
 
 // Every choice of one beside every choice of the other.
-OrderedJson products(const OrderedJson& a, const OrderedJson& b) {
+OrderedJson products(const OrderedJson& a, const OrderedJson& b, const SchemaError& error) {
+  if (a.size() * b.size() > kProductsMax) error("has too many alternatives");
   OrderedJson list = OrderedJson::array();
   for (const OrderedJson& x : a) {
     for (const OrderedJson& y : b) list.push_back(all_of(x, y));
@@ -94,6 +99,57 @@ OrderedJson merged_properties(const OrderedJson& a, const OrderedJson& b) {
   return properties;
 }
 
+// What a schema says of item `index`.
+OrderedJson item_schema(const OrderedJson& schema, size_t index) {
+  const OrderedJson first = schema.value("prefixItems", OrderedJson::array());
+  return index < first.size() ? first[index] : schema.value("items", OrderedJson(true));
+}
+
+void merge_items(const OrderedJson& a, const OrderedJson& b, OrderedJson& merged) {
+  const auto count = [](const OrderedJson& x) {
+    return x.value("prefixItems", OrderedJson::array()).size();
+  };
+  const size_t first = std::max(count(a), count(b));
+  for (size_t i = 0; i < first; ++i) {
+    if (i == 0) merged["prefixItems"] = OrderedJson::array();
+    merged["prefixItems"].push_back(all_of(item_schema(a, i), item_schema(b, i)));
+  }
+  if (a.contains("items") || b.contains("items")) {
+    merged["items"] = all_of(item_schema(a, first), item_schema(b, first));
+  }
+}
+
+// Where patterns name properties, a closed schema forbids what only the other's patterns name.
+void check_patterns(const OrderedJson& a, const OrderedJson& b, const SchemaError& error) {
+  const auto patterns = [](const OrderedJson& x) {
+    return x.value("patternProperties", OrderedJson::object());
+  };
+  const auto is_closed = [](const OrderedJson& x) {
+    return x.value("additionalProperties", OrderedJson(true)) != true;
+  };
+  if (patterns(a) != patterns(b) && (is_closed(a) || is_closed(b))) {
+    error("has 'patternProperties' beside the 'additionalProperties' of another part, which is not "
+          "supported");
+  }
+}
+
+void check_contains(const OrderedJson& a, const OrderedJson& b, const SchemaError& error) {
+  if (!a.contains("contains") || !b.contains("contains")) return;
+  for (const char* keyword : {"contains", "minContains", "maxContains"}) {
+    if (a.value(keyword, OrderedJson()) != b.value(keyword, OrderedJson())) {
+      error("says 'contains' twice, which is not supported");
+    }
+  }
+}
+
+OrderedJson merged_patterns(const OrderedJson& a, const OrderedJson& b) {
+  OrderedJson merged = a;
+  for (const auto& [pattern, part] : b.items()) {
+    merged[pattern] = merged.contains(pattern) ? all_of(merged[pattern], part) : part;
+  }
+  return merged;
+}
+
 bool is_number(const OrderedJson& a, const OrderedJson& b) {
   return a.is_number() && b.is_number();
 }
@@ -103,11 +159,12 @@ OrderedJson merged_keyword(const std::string& name, const OrderedJson& a, const 
   if (a == b) return a;
   if (name == "type") return merged_types(a, b);
   if (name == "enum") return common_values(a, b);
-  if (name == "items" || name == "additionalProperties" || name == "propertyNames") {
-    return all_of(a, b);
+  if (name == "additionalProperties" || name == "propertyNames") return all_of(a, b);
+  if (is_one_of(name, {"pattern", "format", "required", kNotEnum, kNotPattern})) {
+    return joined(a, b);
   }
-  if (name == "pattern" || name == "format" || name == "required") return joined(a, b);
-  if (name == "anyOf") return products(a, b);
+  if (name == "patternProperties") return merged_patterns(a, b);
+  if (name == "anyOf") return products(a, b, error);
   if (name == "uniqueItems") return true;
   const bool low = is_one_of(name, {"minimum", "exclusiveMinimum", "minLength", "minItems",
                                     "minProperties"});
@@ -120,9 +177,7 @@ OrderedJson merged_keyword(const std::string& name, const OrderedJson& a, const 
       a.get<int64_t>() < (1 << 24) && b.get<int64_t>() < (1 << 24)) {
     return std::lcm(a.get<int64_t>(), b.get<int64_t>());
   }
-  if (is_one_of(name, {"title", "description", "default", "examples", "$comment", "$schema"})) {
-    return a;
-  }
+  if (!is_assertion(name)) return a;
   error("says '" + name + "' twice, which is not supported");
   return a;
 }
@@ -147,8 +202,25 @@ std::string plain_name(std::string_view token) {
   return name;
 }
 
+// The part with this $anchor; null as well where parts have an $id, and so anchors of their own.
+const OrderedJson* anchored(const OrderedJson& part, std::string_view name, bool is_root) {
+  if (!part.is_structured()) return nullptr;
+  if (part.is_object()) {
+    if (!is_root && part.contains("$id")) return nullptr;
+    for (const char* keyword : {"$anchor", "$dynamicAnchor"}) {
+      if (part.contains(keyword) && part[keyword] == std::string(name)) return &part;
+    }
+  }
+  for (const auto& [key, inner] : part.items()) {
+    if (key == "enum" || key == "const") continue;
+    if (const OrderedJson* found = anchored(inner, name, false)) return found;
+  }
+  return nullptr;
+}
+
 const OrderedJson* seek(const OrderedJson& root, std::string_view reference) {
   if (!reference.starts_with('#')) return nullptr;
+  if (reference.size() > 1 && reference[1] != '/') return anchored(root, reference.substr(1), true);
   const OrderedJson* at = &root;
   for (reference.remove_prefix(1); !reference.empty();) {
     if (reference[0] != '/') return nullptr;
@@ -169,10 +241,15 @@ const OrderedJson* seek(const OrderedJson& root, std::string_view reference) {
 }
 
 OrderedJson flat(OrderedJson schema, const OrderedJson& root, const SchemaError& error, int& hops) {
-  while (schema.is_object() && (schema.contains("$ref") || schema.contains("allOf") ||
-                                schema.contains("const"))) {
+  const auto is_open = [](const OrderedJson& x) {
+    return std::any_of(std::begin(kResolved), std::end(kResolved),
+                       [&](const char* keyword) { return x.contains(keyword); });
+  };
+  const auto resolve = [&](const OrderedJson& part) { return flat(part, root, error, hops); };
+  while (schema.is_object() && is_open(schema)) {
     if (++hops > kHopsMax) error("refers to itself without end");
     OrderedJson rest = schema, more = true;
+    OrderedJson unevaluated = take_unevaluated(rest);
     if (schema.contains("$ref")) {
       const OrderedJson reference = schema["$ref"];
       const OrderedJson* found =
@@ -183,6 +260,11 @@ OrderedJson flat(OrderedJson schema, const OrderedJson& root, const SchemaError&
     } else if (schema.contains("const")) {
       more = {{"enum", OrderedJson::array({schema["const"]})}};
       rest.erase("const");
+    } else if (take_condition(rest, more, resolve, error)) {
+      // What a condition names is not evaluated by it in every case: the rest is closed without.
+      put_unevaluated(unevaluated, rest);
+      unevaluated.clear();
+      rest = resolve(rest);
     } else {
       const OrderedJson parts = schema["allOf"];
       if (!parts.is_array()) error("needs a list for 'allOf'");
@@ -194,7 +276,14 @@ OrderedJson flat(OrderedJson schema, const OrderedJson& root, const SchemaError&
     rest.erase("$defs");
     rest.erase("definitions");
     schema = merge_schemas(rest, flat(more, root, error, hops), error);
+    if (!unevaluated.empty() && has_unevaluated(schema)) {
+      error("has 'unevaluatedProperties' or 'unevaluatedItems' twice, which is not supported");
+    }
+    put_unevaluated(unevaluated, schema);
   }
+  if (!schema.is_object() || schema.contains("anyOf") || schema.contains("oneOf")) return schema;
+  const OrderedJson unevaluated = take_unevaluated(schema);
+  close_unevaluated(unevaluated, schema);
   return schema;
 }
 
@@ -208,9 +297,15 @@ OrderedJson merge_schemas(const OrderedJson& a, const OrderedJson& b, const Sche
   if (is_open(b)) return a;
   if (a == false || b == false) return false;
   if (!a.is_object() || !b.is_object()) error("has a part that is not an object");
+  if (has_unevaluated(a) || has_unevaluated(b)) {
+    error("has 'unevaluatedProperties' or 'unevaluatedItems' with alternatives in a part of "
+          "another schema, which is not supported");
+  }
+  check_patterns(a, b, error);
+  check_contains(a, b, error);
   OrderedJson merged = a;
   for (const auto& [name, value] : b.items()) {
-    if (name == "properties") continue;
+    if (name == "properties" || name == "items" || name == "prefixItems") continue;
     if (name == "oneOf" && merged.contains(name)) {
       error("has two 'oneOf' together, which is not supported");
     }
@@ -219,6 +314,7 @@ OrderedJson merge_schemas(const OrderedJson& a, const OrderedJson& b, const Sche
   if (a.contains("properties") || b.contains("properties")) {
     merged["properties"] = merged_properties(a, b);
   }
+  merge_items(a, b, merged);
   return merged;
 }
 

@@ -15,7 +15,8 @@ using SchemaError = std::function<void(const std::string& what)>;
 // count as schemas. Calls `error` for keywords that contradict each other undecidably.
 OrderedJson merge_schemas(const OrderedJson& a, const OrderedJson& b, const SchemaError& error);
 
-// `schema` without its $ref and allOf, the references followed in `root`.
+// `schema` without its $ref, allOf, const and conditions (see schema_logic.h), the references
+// followed in `root`. `unevaluated...` is left where there are alternatives.
 OrderedJson flat_schema(const OrderedJson& schema, const OrderedJson& root,
                         const SchemaError& error);
 

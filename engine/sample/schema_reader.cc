@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "engine/sample/schema_logic.h"
 #include "engine/sample/schema_merge.h"
 #include "engine/text/jinja/value.h"
 #include "runtime/base/error.h"
@@ -15,6 +16,8 @@ namespace corvid::engine {
 namespace {
 
 constexpr size_t kLeavesMax = 256;
+constexpr int kComparedMax = 4;
+constexpr int64_t kContainedMax = 16;
 
 std::string json_quoted(std::string_view text) { return jinja::to_json(jinja::Value(text), {}); }
 
@@ -25,10 +28,11 @@ bool is_one_of(std::string_view name, std::initializer_list<std::string_view> na
 // Of a schema that names none, by its keywords; empty: any.
 std::string implied_type(const OrderedJson& schema) {
   if (has_any(schema, {"properties", "required", "additionalProperties", "propertyNames",
-                       "minProperties", "maxProperties"})) {
+                       "minProperties", "maxProperties", "patternProperties"})) {
     return "object";
   }
-  if (has_any(schema, {"items", "prefixItems", "minItems", "maxItems", "uniqueItems"})) {
+  if (has_any(schema, {"items", "prefixItems", "minItems", "maxItems", "uniqueItems",
+                       "contains"})) {
     return "array";
   }
   if (has_any(schema, {"pattern", "minLength", "maxLength"})) return "string";
@@ -37,13 +41,22 @@ std::string implied_type(const OrderedJson& schema) {
   return number ? "number" : "";
 }
 
+std::string type_of(const OrderedJson& value) {
+  if (value.is_string()) return "string";
+  if (value.is_boolean()) return "boolean";
+  if (value.is_null()) return "null";
+  if (value.is_array()) return "array";
+  return value.is_object() ? "object" : "number";
+}
+
 // The schema for values of one type: keywords of other types say nothing then.
 OrderedJson only_for(const OrderedJson& schema, const std::string& type) {
   static const std::pair<const char*, std::vector<const char*>> kOwn[] = {
       {"object", {"properties", "required", "additionalProperties", "propertyNames",
                   "minProperties", "maxProperties", "patternProperties", "dependentRequired"}},
-      {"array", {"items", "prefixItems", "minItems", "maxItems", "uniqueItems", "contains"}},
-      {"string", {"pattern", "format", "minLength", "maxLength"}},
+      {"array", {"items", "prefixItems", "minItems", "maxItems", "uniqueItems", "contains",
+                 "minContains", "maxContains"}},
+      {"string", {"pattern", "format", "minLength", "maxLength", kNotPattern}},
       {"number", {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}}};
   OrderedJson leaf = schema;
   leaf["type"] = type;
@@ -51,15 +64,15 @@ OrderedJson only_for(const OrderedJson& schema, const std::string& type) {
     if (owner == type || (type == "integer" && std::string_view(owner) == "number")) continue;
     for (const char* keyword : keywords) leaf.erase(keyword);
   }
+  if (!leaf.contains(kNotEnum)) return leaf;
+  OrderedJson forbidden = OrderedJson::array();
+  for (const OrderedJson& value : leaf[kNotEnum]) {
+    const bool is_number = type == "integer" && value.is_number();
+    if (type_of(value) == type || is_number) forbidden.push_back(value);
+  }
+  leaf.erase(kNotEnum);
+  if (!forbidden.empty()) leaf[kNotEnum] = forbidden;
   return leaf;
-}
-
-std::string type_of(const OrderedJson& value) {
-  if (value.is_string()) return "string";
-  if (value.is_boolean()) return "boolean";
-  if (value.is_null()) return "null";
-  if (value.is_array()) return "array";
-  return value.is_object() ? "object" : "number";
 }
 
 bool is_whole(const OrderedJson& value) {
@@ -78,6 +91,7 @@ SchemaReader::SchemaReader(const ToolShape& shape)
     : shape_(shape),
       root_(std::make_shared<OrderedJson>(parse_ordered(shape.schema))) {
   if (!root_->is_object()) error("is not a JSON object");
+  check_form(*root_, [this](const std::string& what) { error(what); });
 }
 
 void SchemaReader::error(const std::string& what) const {
@@ -97,13 +111,12 @@ OrderedJson SchemaReader::merge(const OrderedJson& a, const OrderedJson& b) {
 void SchemaReader::check_keywords(const OrderedJson& schema,
                                   std::initializer_list<std::string_view> known) const {
   for (const auto& [keyword, value] : schema.items()) {
-    const bool annotation = is_one_of(
-        keyword, {"type", "title", "description", "default", "examples", "format", "$schema",
-                  "$id", "$comment", "$defs", "definitions", "enum", "deprecated", "readOnly",
-                  "writeOnly"});
-    if (!annotation && !is_one_of(keyword, known)) {
-      error("has the keyword '" + keyword + "', which is not supported here");
+    const bool asserts = is_assertion(keyword) && !is_one_of(keyword, {"type", "enum"});
+    if (!asserts || is_one_of(keyword, known)) continue;
+    if (keyword == kNotEnum) {
+      error("has a 'not' of values that are no text, which is not supported");
     }
+    error("has the keyword '" + keyword + "', which is not supported here");
   }
 }
 
@@ -113,11 +126,13 @@ int64_t SchemaReader::whole(const OrderedJson& schema, const char* keyword,
   if (found == schema.end()) return otherwise;
   if (!found->is_number()) error(std::string("needs a number for '") + keyword + "'");
   const double value = found->get<double>();
-  const bool large = std::fabs(value) > static_cast<double>(kWholeMax);
-  if (large) return value < 0 ? -kWholeMax : kWholeMax;
-  // Bounds between two whole numbers: inwards.
   const std::string_view name = keyword;
   const bool lower = name.starts_with("min") || name.starts_with("exclusiveMin");
+  // Out of reach: one that all whole numbers keep, or that none does.
+  constexpr double kMost = static_cast<double>(kWholeMax);
+  if (value > kMost) return lower ? kWholeMax + 1 : kWholeMax;
+  if (value < -kMost) return lower ? -kWholeMax : -kWholeMax - 1;
+  // Bounds between two whole numbers: inwards.
   return static_cast<int64_t>(lower ? std::ceil(value) : std::floor(value));
 }
 
@@ -142,10 +157,22 @@ void SchemaReader::add_leaves(const OrderedJson& schema, Leaves& leaves) {
     }
     OrderedJson rest = schema;
     rest.erase(keyword);
-    const size_t before = leaves.size();
-    for (const OrderedJson& part : parts) add_leaves(merge(rest, flat(part)), leaves);
-    if (std::string_view(keyword) == "oneOf") {
-      check_apart({leaves.begin() + static_cast<std::ptrdiff_t>(before), leaves.end()});
+    const OrderedJson unevaluated = take_unevaluated(rest);
+    std::vector<Leaves> all;
+    for (const OrderedJson& part : parts) {
+      add_leaves(merge(rest, flat(part)), all.emplace_back());
+    }
+    if (std::string_view(keyword) == "oneOf") exclude_others(rest, parts, all);
+    for (Leaves& some : all) {
+      for (OrderedJson& leaf : some) {
+        if (leaf.contains("type") && leaf["type"].is_string()) {
+          close_unevaluated(unevaluated, leaf);
+          leaf = only_for(leaf, leaf["type"]);
+        } else {
+          put_unevaluated(unevaluated, leaf);
+        }
+        leaves.push_back(std::move(leaf));
+      }
     }
     return;
   }
@@ -166,44 +193,100 @@ void SchemaReader::add_leaves(const OrderedJson& schema, Leaves& leaves) {
   }
 }
 
+std::string SchemaReader::type_text(const OrderedJson& leaf) {
+  const auto found = leaf.find("type");
+  return found != leaf.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
 std::string SchemaReader::group(const OrderedJson& leaf) {
-  const std::string type = leaf.value("type", "");
+  const std::string type = type_text(leaf);
   return type == "integer" ? "number" : type;
 }
 
-// For oneOf: a value that two alternatives allow is not allowed, so that they have to differ in
-// type (objects: in their first property, which objects() checks).
-void SchemaReader::check_apart(const Leaves& leaves) const {
-  std::map<std::string, int> counts;
-  std::set<std::string> values;
-  for (const OrderedJson& leaf : leaves) {
-    if (!leaf.contains("enum")) {
-      ++counts[group(leaf)];
-      continue;
+// For oneOf, what `parts` allow beside `rest` being in `all`: a value that two of them allow is not
+// allowed.
+void SchemaReader::exclude_others(const OrderedJson& rest, const OrderedJson& parts,
+                                  std::vector<Leaves>& all) {
+  const std::vector<Leaves> plain = all;
+  for (size_t i = 0; i < all.size(); ++i) {
+    OrderedJson narrowed = merge(rest, flat(parts[i]));
+    bool overlaps = false;
+    for (size_t j = 0; j < all.size(); ++j) {
+      if (i == j || are_apart(plain[i], plain[j])) continue;
+      narrowed = merge(narrowed, flat({{"not", parts[j]}}));
+      overlaps = true;
     }
-    for (const OrderedJson& value : leaf["enum"]) {
-      if (!values.insert(json_text(value)).second) error("has a value twice in 'oneOf'");
-    }
+    if (!overlaps) continue;
+    all[i].clear();
+    add_leaves(narrowed, all[i]);
   }
-  for (const OrderedJson& leaf : leaves) {
-    if (!leaf.contains("enum")) continue;
-    for (const OrderedJson& value : leaf["enum"]) {
-      if (counts.contains(type_of(value)) || counts.contains("")) {
-        error("has a 'oneOf' whose alternatives overlap");
+}
+
+bool SchemaReader::are_apart(const Leaves& some, const Leaves& others) {
+  return std::all_of(some.begin(), some.end(), [&](const OrderedJson& a) {
+    return std::all_of(others.begin(), others.end(), [&](const OrderedJson& b) {
+      const OrderedJson& with_enum = a.contains("enum") ? a : b;
+      if (with_enum.contains("enum")) {
+        return are_values_outside(with_enum["enum"], a.contains("enum") ? b : a);
       }
+      if (group(a) != group(b)) return !group(a).empty() && !group(b).empty();
+      return group(a) == "object" && never_fits(a, b) && never_fits(b, a);
+    });
+  });
+}
+
+bool SchemaReader::are_values_outside(const OrderedJson& values, const OrderedJson& leaf) const {
+  return std::all_of(values.begin(), values.end(), [&](const OrderedJson& value) {
+    if (leaf.contains("enum")) {
+      return std::find(leaf["enum"].begin(), leaf["enum"].end(), value) == leaf["enum"].end();
+    }
+    return !group(leaf).empty() && group(leaf) != type_of(value);
+  });
+}
+
+// Whether what is written for `written`, with its own properties alone, never fits `other`.
+bool SchemaReader::never_fits(const OrderedJson& written, const OrderedJson& other) {
+  if (compared_ >= kComparedMax) return false;  // it may be recursive
+  const auto list = [](const OrderedJson& leaf, const char* keyword) {
+    return leaf.value(keyword, OrderedJson::array());
+  };
+  const auto holds = [](const OrderedJson& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  const OrderedJson own = written.value("properties", OrderedJson::object());
+  const OrderedJson others = other.value("properties", OrderedJson::object());
+  const OrderedJson must = list(written, "required");
+  const bool has_any_names = own.empty() && must.empty();
+  for (const OrderedJson& name : list(other, "required")) {
+    if (!has_any_names && name.is_string() && !own.contains(name.get<std::string>()) &&
+        !holds(must, name)) {
+      return true;
     }
   }
-  for (const auto& [name, count] : counts) {
-    if ((count > 1 && name != "object") || (name.empty() && counts.size() > 1)) {
-      error("has a 'oneOf' whose alternatives overlap");
+  for (const OrderedJson& name : must) {
+    if (!name.is_string()) continue;
+    const auto key = name.get<std::string>();
+    if (others.contains(key)) {
+      ++compared_;
+      const bool apart =
+          own.contains(key) && are_apart(leaves_of(own[key]), leaves_of(others[key]));
+      --compared_;
+      if (apart) return true;
+    } else if (other.value("additionalProperties", OrderedJson(true)) == false &&
+               !other.contains("patternProperties")) {
+      return true;
     }
   }
+  return false;
 }
 
 // Whether a value of an enum is allowed by the keywords beside it.
 bool SchemaReader::matches(const OrderedJson& schema, const OrderedJson& value) const {
   check_keywords(schema, {"minLength", "maxLength", "pattern", "minimum", "maximum",
-                          "exclusiveMinimum", "exclusiveMaximum", "multipleOf"});
+                          "exclusiveMinimum", "exclusiveMaximum", "multipleOf", kNotEnum,
+                          kNotPattern});
+  const OrderedJson forbidden = schema.value(kNotEnum, OrderedJson::array());
+  if (std::find(forbidden.begin(), forbidden.end(), value) != forbidden.end()) return false;
   if (const auto types = schema.find("type"); types != schema.end()) {
     const std::string own = type_of(value);
     const auto fits = [&](const OrderedJson& type) {
@@ -234,7 +317,7 @@ bool SchemaReader::matches(const OrderedJson& schema, const OrderedJson& value) 
 // What patterns and formats say together; nullopt: nothing.
 std::optional<Dfa> SchemaReader::patterns(const OrderedJson& schema, Writing writing) const {
   std::optional<Dfa> all;
-  for (const char* keyword : {"pattern", "format"}) {
+  for (const char* keyword : {"pattern", "format", kNotPattern}) {
     if (!schema.contains(keyword)) continue;
     OrderedJson given = schema[keyword];
     if (!given.is_array()) given = OrderedJson::array({given});
@@ -246,7 +329,10 @@ std::optional<Dfa> SchemaReader::patterns(const OrderedJson& schema, Writing wri
       const bool is_format = std::string_view(keyword) == "format";
       const std::string_view pattern = is_format ? format_pattern(text) : text;
       if (is_format && pattern.empty()) continue;
-      const Dfa dfa = pattern_dfa(pattern, writing, pattern_error(text));
+      Dfa dfa = pattern_dfa(pattern, writing, pattern_error(text));
+      if (std::string_view(keyword) == kNotPattern) {
+        dfa = combined(any_text_dfa(writing, pattern_error("")), dfa, Dfa::Combine::without);
+      }
       all = all ? combined(*all, dfa, Dfa::Combine::both) : dfa;
     }
   }
@@ -261,7 +347,17 @@ Dfa SchemaReader::string_dfa(const OrderedJson& schema, Writing writing) const {
     const Dfa lengths = length_dfa(min, max, writing, pattern_error("minLength and maxLength"));
     dfa = dfa ? combined(*dfa, lengths, Dfa::Combine::both) : lengths;
   }
-  return dfa ? *dfa : any_text_dfa(writing, pattern_error(""));
+  if (!dfa) dfa = any_text_dfa(writing, pattern_error(""));
+  for (const OrderedJson& value : schema.value(kNotEnum, OrderedJson::array())) {
+    if (!value.is_string() || !is_utf8(value.get_ref<const std::string&>())) continue;
+    const auto& text = value.get_ref<const std::string&>();
+    dfa = combined(*dfa, literal_dfa(text, writing, pattern_error(text)), Dfa::Combine::without);
+  }
+  return *dfa;
+}
+
+bool SchemaReader::is_matched(const std::string& pattern, const std::string& text) const {
+  return is_utf8(text) && matches({{"type", "string"}, {"pattern", pattern}}, text);
 }
 
 PatternError SchemaReader::pattern_error(const std::string& pattern) const {
@@ -303,6 +399,75 @@ DecimalBounds SchemaReader::bounds(const OrderedJson& schema) const {
     result.high_open = true;
   }
   return result;
+}
+
+SchemaReader::Leaves SchemaReader::without_narrower(const Leaves& leaves) {
+  for (const OrderedJson& leaf : leaves) {
+    const bool narrows = has_any(leaf, {"minimum", "maximum", "exclusiveMinimum",
+                                        "exclusiveMaximum", "multipleOf", kNotEnum});
+    if (!narrows && leaf["type"] == "number") return {leaf};
+  }
+  return leaves;
+}
+
+bool SchemaReader::has_format(const OrderedJson& leaf) {
+  if (!leaf.contains("format")) return false;
+  return !leaf["format"].is_string() || !format_pattern(leaf["format"].get<std::string>()).empty();
+}
+
+OrderedJson SchemaReader::with_contained_first(OrderedJson schema) {
+  const OrderedJson wanted = schema["contains"];
+  const int64_t least = whole(schema, "minContains", 1), most = whole(schema, "maxContains", -1);
+  const bool has_most = schema.contains("maxContains");
+  for (const char* keyword : {"contains", "minContains", "maxContains"}) schema.erase(keyword);
+  if (least > kContainedMax) error("has a 'minContains' above 16");
+  OrderedJson first = schema.value("prefixItems", OrderedJson::array());
+  for (int64_t i = 0; i < least; ++i) {
+    const auto index = static_cast<size_t>(i);
+    if (index == first.size()) first.push_back(schema.value("items", OrderedJson(true)));
+    first[index] = {{"allOf", OrderedJson::array({first[index], wanted})}};
+  }
+  if (least > 0) schema["prefixItems"] = first;
+  schema["minItems"] = std::max(least, whole(schema, "minItems", 0));
+  if (has_most) {
+    const bool is_limited = schema.contains("maxItems");
+    schema["maxItems"] = is_limited ? std::min(most, whole(schema, "maxItems", 0)) : most;
+  }
+  return schema;
+}
+
+OrderedJson SchemaReader::with_patterns(const OrderedJson& schema, const std::string& name,
+                                        OrderedJson part) const {
+  const OrderedJson patterns = schema.value("patternProperties", OrderedJson::object());
+  for (const auto& [pattern, other] : patterns.items()) {
+    if (is_matched(pattern, name)) part = {{"allOf", OrderedJson::array({part, other})}};
+  }
+  return part;
+}
+
+bool SchemaReader::is_patterned(const OrderedJson& schema, const std::string& name) const {
+  const OrderedJson patterns = schema.value("patternProperties", OrderedJson::object());
+  const auto items = patterns.items();
+  return std::any_of(items.begin(), items.end(), [&](const auto& entry) {
+    return is_matched(entry.key(), name);
+  });
+}
+
+OrderedJson SchemaReader::without_patterns(OrderedJson schema) {
+  const OrderedJson patterns = schema["patternProperties"];
+  schema.erase("patternProperties");
+  OrderedJson names = {{"type", "string"}};
+  OrderedJson others = OrderedJson::array();
+  for (const auto& [pattern, part] : patterns.items()) others.push_back(pattern);
+  if (others.empty()) return schema;
+  if (schema.value("additionalProperties", OrderedJson(true)) == false) {
+    names["pattern"] = others.front();
+    schema["additionalProperties"] = patterns.front();
+    others.erase(0);
+  }
+  if (!others.empty()) names[kNotPattern] = others;
+  schema["propertyNames"] = merge(names, flat(schema.value("propertyNames", OrderedJson(true))));
+  return schema;
 }
 
 std::string json_text(const OrderedJson& value) {

@@ -25,13 +25,14 @@ class SchemaReader {
   bool refers() const { return refers_; }  // a $ref was followed
   [[noreturn]] void error(const std::string& what) const;
 
-  // Without $ref, allOf and const.
+  // Without $ref, allOf, const and conditions.
   OrderedJson flat(const OrderedJson& schema);
   OrderedJson merge(const OrderedJson& a, const OrderedJson& b);
 
   // The schema as schemas of one type each; those with an `enum` may be of any. What cannot be
   // given is left out; an empty object stands for any value.
   Leaves leaves_of(const OrderedJson& schema);
+  static std::string type_text(const OrderedJson& leaf);  // "": none, or several
   static std::string group(const OrderedJson& leaf);  // its type, integers as numbers
 
   // Annotations are known always.
@@ -47,16 +48,33 @@ class SchemaReader {
   // What patterns and formats say together; nullopt: nothing. With the lengths: string_dfa.
   std::optional<Dfa> patterns(const OrderedJson& schema, Writing writing) const;
   Dfa string_dfa(const OrderedJson& schema, Writing writing) const;
+  bool is_matched(const std::string& pattern, const std::string& text) const;
+  static bool has_format(const OrderedJson& leaf);  // that says something
   Dfa combined(const Dfa& a, const Dfa& b, Dfa::Combine how) const;
   PatternError pattern_error(const std::string& pattern) const;
 
+  // Of several numbers, the one that holds all others, if there is one.
+  static Leaves without_narrower(const Leaves& leaves);
+  // Of lists that have to contain something, those that begin with it: fewer than allowed.
+  OrderedJson with_contained_first(OrderedJson schema);
+  // What `patternProperties` say of a property beside `part`.
+  OrderedJson with_patterns(const OrderedJson& schema, const std::string& name,
+                            OrderedJson part) const;
+  bool is_patterned(const OrderedJson& schema, const std::string& name) const;
+  // Of properties that patterns name, those of the first pattern alone, or those of none.
+  OrderedJson without_patterns(OrderedJson schema);
+
  private:
   void add_leaves(const OrderedJson& schema, Leaves& leaves);
-  void check_apart(const Leaves& leaves) const;
+  void exclude_others(const OrderedJson& rest, const OrderedJson& parts, std::vector<Leaves>& all);
+  bool are_apart(const Leaves& some, const Leaves& others);
+  bool are_values_outside(const OrderedJson& values, const OrderedJson& leaf) const;
+  bool never_fits(const OrderedJson& written, const OrderedJson& other);
 
   const ToolShape& shape_;
   std::shared_ptr<const OrderedJson> root_;
   bool refers_ = false;
+  int compared_ = 0;  // schemas within schemas that are being compared
 };
 
 inline constexpr int64_t kWholeMax = 9007199254740991;  // 2^53 - 1: exact in every JSON reader
