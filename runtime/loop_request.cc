@@ -28,6 +28,17 @@ void withhold_known(const OfferBasis& basis, const tools::ToolState& state, cons
   if (read_count >= basis.profile.reads_max || has_choice) request.withheld.insert("read_file");
 }
 
+// What a model that only drives can say at the end: what was done, as the harness knows it. In its
+// own words a small one may not come to an end.
+std::vector<std::string> outcomes(const tools::ToolState& state) {
+  for (const tools::Choice& choice : state.choices) {
+    if (choice.id != state.applied) continue;
+    return {"Applied " + choice.id + " to " + choice.edit.path + ":" +
+            std::to_string(choice.edit.line) + "."};
+  }
+  return {"The check passes already.", "No candidate was found."};
+}
+
 // The files of which edit_file may replace a passage.
 CopiedText passages_to_edit(const tools::Workspace& workspace, const tools::ToolState& state) {
   CopiedText copied{"edit_file", "old_text", "path", {}, {}};
@@ -84,7 +95,10 @@ Request make_request(const OfferBasis& basis, const LoopOptions& options,
   if (basis.toolbox.find("edit_file") != nullptr && !state.read_hashes.empty()) {
     request.copied = passages_to_edit(basis.workspace, state);
   }
-  if (basis.profile.reads_max > 0) withhold_known(basis, state, seen, request);
+  if (basis.profile.reads_max > 0) {
+    withhold_known(basis, state, seen, request);
+    request.offered["finish.summary"] = outcomes(state);
+  }
   return request;
 }
 

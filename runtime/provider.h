@@ -37,7 +37,7 @@ struct ModelProfile {
   std::map<std::string, std::vector<std::string>> omit;  // arguments that the model is not shown
   int64_t tool_output_bytes = 0;                         // 0: the harness's own limit
   // 0: no limit. Otherwise, for models that must be kept from going in circles: so many files are
-  // read at most, and no call is offered whose answer the model has already.
+  // read at most, no call is offered whose answer is known, and `finish` tells what was done.
   int reads_max = 0;
   int attempts = 1;                                      // when the user names no number
   int context_tokens = 0;                                // 0: the model's own

@@ -181,3 +181,23 @@ TEST_CASE("what a local model edits stands in the file that it names") {
   write_file_atomic(files.path() / "add.c", "other\n");
   CHECK_FALSE(request_of().copied->read("add.c").has_value());
 }
+
+TEST_CASE("what a model with reads_max says at the end is what the harness knows was done") {
+  const TempDir files;
+  runtime::ModelProfile profile;
+  const tools::Toolbox toolbox(profile.tools);
+  const tools::Workspace workspace(std::filesystem::canonical(files.path()));
+  tools::ToolState state;
+  const auto summaries = [&] {
+    runtime::Request request =
+        runtime::make_request({profile, toolbox, workspace, "", false}, {}, state, {});
+    return request.offered["finish.summary"];
+  };
+  CHECK(summaries().empty());
+  profile.reads_max = 3;
+  CHECK(summaries() ==
+        std::vector<std::string>{"The check passes already.", "No candidate was found."});
+  state.choices = {{"c1", {"a.c", 3, "", "", "", 0}}, {"c2", {"b.c", 7, "", "", "", 0}}};
+  state.applied = "c2";
+  CHECK(summaries() == std::vector<std::string>{"Applied c2 to b.c:7."});
+}
