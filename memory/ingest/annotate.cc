@@ -77,6 +77,72 @@ uint32_t inner_capitals(std::string_view text) {
   return count;
 }
 
+char32_t character_at(std::string_view text, size_t at, size_t& size) {
+  const auto byte = [&](size_t i) {
+    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0u;
+  };
+  const unsigned first = byte(0);
+  size = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+  size = std::min(size, text.size() - at);
+  char32_t code = size == 1 ? first : first & (0xFFu >> (size + 1));
+  for (size_t i = 1; i < size; ++i) code = code << 6 | (byte(i) & 0x3F);
+  return code;
+}
+
+// Letters of scripts that write words without blanks between them.
+bool is_unspaced(char32_t code) {
+  return (code >= 0x3041 && code <= 0x30FF && code != 0x30FB) ||
+         (code >= 0x3400 && code <= 0x9FFF) || (code >= 0xAC00 && code <= 0xD7A3) ||
+         (code >= 0xF900 && code <= 0xFAFF) || (code >= 0x20000 && code <= 0x3FFFF);
+}
+
+// Punctuation of these scripts, and the wide forms of ASCII's.
+bool is_wide_punctuation(char32_t code) {
+  return (code >= 0x3000 && code <= 0x303F && code != 0x3005) || code == 0x30FB ||
+         (code >= 0xFF01 && code <= 0xFF0F) || (code >= 0xFF1A && code <= 0xFF20) ||
+         (code >= 0xFF3B && code <= 0xFF40) || (code >= 0xFF5B && code <= 0xFF65);
+}
+
+bool may_be_unspaced(std::string_view text) {
+  return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) >= 0xE3; });
+}
+
+// "生产的 v2です" -> "生产 产的 v2 です".
+std::string spaced(std::string_view text) {
+  if (!may_be_unspaced(text)) return std::string(text);
+  std::string out;
+  std::string_view before;  // a letter that goes with the next one
+  bool is_alone = false;    // and with none before it
+  const auto end_run = [&] {
+    if (is_alone) out += before;
+    if (!before.empty()) out += ' ';
+    before = {};
+    is_alone = false;
+  };
+  for (size_t at = 0, size = 1; at < text.size(); at += size) {
+    const char32_t code = character_at(text, at, size);
+    const std::string_view letter = text.substr(at, size);
+    if (!is_unspaced(code)) {
+      end_run();
+      if (is_wide_punctuation(code)) out += ' ';
+      else out += letter;
+      continue;
+    }
+    if (before.empty()) {
+      out += ' ';
+      is_alone = true;
+    } else {
+      if (!is_alone) out += ' ';
+      out += before;
+      out += letter;
+      is_alone = false;
+    }
+    before = letter;
+  }
+  end_run();
+  return out;
+}
+
 // The text without a bracketed remark at its end ("... right? [image: a cat]").
 std::string_view without_remark(std::string_view text) {
   text = trim(text);
@@ -102,7 +168,11 @@ std::string_view indexed_text(const Turn& turn) {
                                  : std::string_view(turn.text);
 }
 
-std::vector<std::string> words_of(std::string_view text) {
+std::string searched_text(const Turn& turn) { return spaced(indexed_text(turn)); }
+
+std::vector<std::string> words_of(std::string_view given) {
+  const std::string text_of_words = spaced(given);
+  const std::string_view text = text_of_words;
   std::vector<std::string> words;
   std::string word;
   for (size_t i = 0; i < text.size();) {

@@ -20,9 +20,14 @@ uint32_t annotate(std::string_view text);
 // What full-text search sees of a turn: all of it, of tool output the first kToolIndexBytes.
 inline constexpr size_t kToolIndexBytes = 2048;
 std::string_view indexed_text(const Turn& turn);
+// The same as the index takes it: with blanks between the words of scripts that have none (Han,
+// Kana, Hangul), a word being two characters that follow each other.
+std::string searched_text(const Turn& turn);
+inline constexpr int kSearchedForm = 2;  // rises when searched_text() changes
 
-// Runs of letters and digits (bytes above ASCII count as letters), lower case; an apostrophe inside
-// a word stays ("don't"), the typographic one is made plain.
+// Runs of letters and digits (bytes above ASCII count as letters), lower case; of scripts without
+// blanks pairs of characters. An apostrophe inside a word stays ("don't"), the typographic one is
+// made plain.
 std::vector<std::string> words_of(std::string_view text);
 
 // Number of FTS5 unicode61 tokens, nearly: runs of letters and digits.

@@ -77,7 +77,7 @@ Turn prepare_turn(const NewTurn& given) {
   turn.sha256 = sha256_hex(redacted.text);
   turn.text = head_and_tail(redacted.text,
                             turn.tier <= Tier::tool ? kToolTextBytesMax : kTextBytesMax);
-  turn.words = count_words(indexed_text(turn));
+  turn.words = count_words(searched_text(turn));
   turn.features = annotate(turn.text);
   return turn;
 }

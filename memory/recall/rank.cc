@@ -20,6 +20,12 @@ constexpr double kQuestionPenalty = 0.5;  // in the support: asking about a thin
 // What kind of talk a store holds decides how much each signal is worth.
 enum class Talk { people, assistant, agent };
 
+// Without a word of the question, how near in meaning a turn has to be (a cosine).
+constexpr float kNearInMeaning = 0.25f;
+constexpr size_t kRareMin = 2;      // turns that hold a rare word,
+constexpr size_t kRareShare = 500;  // or one of so many
+constexpr size_t kNearestMax = 10;  // and how many are taken then
+
 constexpr double kAgentSays = 0.8;  // what an agent says it found and did, beside what users say
 
 constexpr Window kNear = {0, 0, 0.5, 1, 0.5, 0, 0};
@@ -97,6 +103,7 @@ class Ranker {
     session_max_ = largest(signals_.session());
     user_max_ = largest(signals_.user());
     if (weights_.session_vector > 0) find_session_vectors();
+    if (talk_ != Talk::people && signals_.asked() > 0) find_rare();
     for (size_t i = 0; i < corpus.speakers().size(); ++i) {
       speaker_matches_.push_back(match_of(static_cast<int32_t>(i)));
     }
@@ -130,6 +137,11 @@ class Ranker {
   double speaker_match(const Corpus::Row& row) const {
     return speaker_matches_[static_cast<size_t>(row.speaker)];
   }
+  void find_rare();
+  // Who says it matters less, the more of the question stands in a turn and nearly nowhere else.
+  double said_by(size_t row, double match) const {
+    return rare_.empty() ? match : std::max<double>(match, rare_[row]);
+  }
   double answer_match(uint32_t features) const;
   double question_cost(uint32_t features) const {
     return (features & kAsks) != 0 ? weights_.question : 0.0;
@@ -143,6 +155,9 @@ class Ranker {
   double support() const;
   std::vector<int32_t> candidates(bool takes_all, size_t keep) const;
   std::optional<Ranked> rank(size_t row, bool takes_all) const;
+  bool is_near_in_meaning(size_t row) const {
+    return !request_.similarity.own.empty() && request_.similarity.own[row] >= kNearInMeaning;
+  }
   template <typename T>
   static double part(const std::vector<T>& scores, size_t i, double max) {
     return max > 0 ? scores[i] / max : 0.0;
@@ -159,7 +174,20 @@ class Ranker {
   std::vector<double> session_vector_;   // by session
   std::vector<double> speaker_matches_;  // by speaker
   std::vector<double> term_weights_;
+  std::vector<float> rare_;  // by row, the share of the question in rare words; or empty
 };
+
+void Ranker::find_rare() {
+  const size_t rows = corpus_.rows().size();
+  const size_t most = std::max(kRareMin, rows / kRareShare);
+  for (size_t term = 0; term < term_weights_.size(); ++term) {
+    const auto& hits = request_.hits[term];
+    if (hits.empty() || hits.size() > most) continue;
+    rare_.resize(rows, 0.0f);
+    const auto share = static_cast<float>((1 + term_weights_[term]) / signals_.asked());
+    for (const RowCount& hit : hits) rare_[static_cast<size_t>(hit.row)] += share;
+  }
+}
 
 void Ranker::find_session_vectors() {
   session_vector_.assign(corpus_.sessions().size(), 0.0);
@@ -227,12 +255,13 @@ std::optional<Ranked> Ranker::rank(size_t i, bool takes_all) const {
                    weights_.user * part(signals_.user(), session, user_max_);
   const bool has_evidence = ranked.lexical > 0 || ranked.session > 0 || ranked.date > 0;
   if (!has_evidence && !takes_all) return std::nullopt;
+  if (near_max_ <= 0 && !has_evidence && !is_near_in_meaning(i)) return std::nullopt;
   ranked.vector = weights_.own_vector * own_[i] + weights_.near_vector * near_[i] +
                   weights_.wide_vector * wide_[i];
   if (!session_vector_.empty()) {
     ranked.vector += weights_.session_vector * session_vector_[session];
   }
-  ranked.speaker = weights_.speaker * speaker_match(row);
+  ranked.speaker = weights_.speaker * said_by(i, speaker_match(row));
   ranked.answer = answer_match(row.features);
   if (corpus_.sessions()[session].first == ranked.row) ranked.session += weights_.first;
   ranked.question = question_cost(row.features);
@@ -291,10 +320,6 @@ std::vector<int32_t> Ranker::candidates(bool takes_all, size_t keep) const {
       session_vector[i] = -std::numeric_limits<float>::infinity();
     }
   }
-  std::vector<float> said_by;
-  for (const double match : speaker_matches_) {
-    said_by.push_back(static_cast<float>(weights_.speaker * match));
-  }
   std::array<float, 16> marked{};
   for (uint32_t marks = 0; marks < marked.size(); ++marks) {
     marked[marks] = static_cast<float>(answer_match(marks) + question_cost(marks));
@@ -321,9 +346,11 @@ std::vector<int32_t> Ranker::candidates(bool takes_all, size_t keep) const {
     const float evidence = lexical[0][i] + lexical[1][i] + lexical[2][i] +
                            session_evidence[session] + std::max(date, 0.0f);
     if (evidence <= 0 && !takes_all) continue;
+    if (near_max_ <= 0 && evidence <= 0 && !is_near_in_meaning(i)) continue;
     const auto words = static_cast<size_t>(std::max(row.words, 0));
     float score = evidence + std::min(date, 0.0f) + vector[0][i] + vector[1][i] + vector[2][i] +
-                  session_vector[session] + said_by[static_cast<size_t>(row.speaker)] +
+                  session_vector[session] +
+                  static_cast<float>(weights_.speaker * said_by(i, speaker_match(row))) +
                   marked[row.features % marked.size()];
     score += words < lengths.size() ? lengths[words] : static_cast<float>(length_cost(row.words));
     if (first != 0 && sessions[session].first == static_cast<int32_t>(i)) score += first;
@@ -337,8 +364,9 @@ Ranking Ranker::run() const {
   // part of the answer.
   const bool has_vectors = !request_.similarity.own.empty();
   const bool takes_all =
-      near_max_ > 0 && (request_.question.asked_names.size() == 1 || has_vectors);
-  const auto keep = static_cast<size_t>(std::max(request_.limit, 0));
+      has_vectors || (near_max_ > 0 && request_.question.asked_names.size() == 1);
+  auto keep = static_cast<size_t>(std::max(request_.limit, 0));
+  if (near_max_ <= 0 && has_vectors && !asks_date_) keep = std::min(keep, kNearestMax);
   std::vector<Ranked> all;
   for (const int32_t row : candidates(takes_all, keep)) {
     if (const auto ranked = rank(static_cast<size_t>(row), takes_all)) all.push_back(*ranked);

@@ -59,6 +59,7 @@ PostgresStore::PostgresStore(std::string_view location, Durability durability,
   const bool is_pending =
       writer->number("SELECT value FROM meta WHERE key = 'scrub_pending'") != 0;
   hold(std::move(writer), open());
+  renew_index();
   if (is_pending) scrub();
 }
 

@@ -79,6 +79,7 @@ SqliteStore::SqliteStore(std::string_view location, Durability durability)
   prepare_schema(*writer, location_);
   if (file_.empty()) {
     hold(std::move(writer), nullptr);
+    renew_index();
     return;
   }
   ::chmod(path.c_str(), 0600);
@@ -87,6 +88,7 @@ SqliteStore::SqliteStore(std::string_view location, Durability durability)
   const bool is_pending =
       writer->number("SELECT value FROM meta WHERE key = 'scrub_pending'") != 0;
   hold(std::move(writer), std::move(reader));
+  renew_index();
   if (is_pending) scrub();
 }
 
@@ -94,14 +96,14 @@ TurnId SqliteStore::add_turn(Turn& turn) {
   const Access use = connection();
   insert_turn(use.db, turn);
   Statement index(use.db, "INSERT INTO fts_turn(rowid, own) VALUES(?, ?)");
-  index.bind(1, turn.id).bind(2, indexed_text(turn)).run();
+  index.bind(1, turn.id).bind(2, searched_text(turn)).run();
   return turn.id;
 }
 
 void SqliteStore::erase_turn(const Turn& turn) {
   const Access use = connection();
   Statement index(use.db, "INSERT INTO fts_turn(fts_turn, rowid, own) VALUES('delete', ?, ?)");
-  index.bind(1, turn.id).bind(2, indexed_text(turn)).run();
+  index.bind(1, turn.id).bind(2, searched_text(turn)).run();
   delete_turn(use.db, turn.id);
 }
 

@@ -150,7 +150,11 @@ void search(const MemoryArguments& arguments) {
   if (arguments.json) return print(answer);
   if (arguments.explain) explain(answer);
   const std::string context = answer.at("context").get<std::string>();
-  write_text(stdout, context.empty() ? "not in memory\n" : printable(context) + "\n");
+  if (!context.empty()) return write_text(stdout, printable(context) + "\n");
+  write_text(stdout, answer.at("hits").empty() ? std::string("not in memory\n")
+                                               : "found, but nothing fits the budget of " +
+                                                     std::to_string(arguments.budget) +
+                                                     " tokens: raise --budget\n");
 }
 
 void why(const MemoryArguments& arguments) {

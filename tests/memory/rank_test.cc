@@ -10,6 +10,7 @@
 #include "memory/ingest/ingest.h"
 #include "memory/recall/signals.h"
 #include "memory/store.h"
+#include "runtime/base/files.h"
 #include "tests/memory/support.h"
 
 using namespace corvid;
@@ -134,6 +135,34 @@ TEST_CASE("In an agent's sessions what it says counts beside what users say, and
   CHECK(recall.hits[0].reasons.at("speaker") > recall.hits[1].reasons.at("speaker"));
   CHECK(recall.hits[1].text == "the parser fails since the header is empty");
   CHECK_FALSE(recall.hits[2].reasons.contains("speaker"));
+}
+
+TEST_CASE("Words of scripts without blanks are found") {
+  Memory memory(in_memory());
+  memory.remember(said("s", "Ann", "\u751f\u4ea7\u670d\u52a1\u5668\u5728\u4e1c\u4eac\u3002"));
+  memory.remember(said("s", "Ann", "\u30b5\u30fc\u30d0\u30fc\u306e\u30dd\u30fc\u30c8\u306f"
+                                   "8080\u3067\u3059"));
+  memory.remember(said("s", "Ann", "\uc6b0\ub9ac \uc11c\ubc84\uc758 \ud3ec\ud2b8\ub294 9090"));
+  memory.remember(said("s", "Ann", "the fox sleeps"));
+  CHECK(memory.recall("\u4e1c\u4eac").hits.front().id == "t1");
+  CHECK(memory.recall("\u30dd\u30fc\u30c8\u306f\uff1f").hits.front().id == "t2");
+  CHECK(memory.recall("8080").hits.front().id == "t2");
+  CHECK(memory.recall("\uc11c\ubc84").hits.front().id == "t3");
+  const std::vector<std::string> words = {"v2", "\u3067\u3059", "ok"};
+  CHECK(words_of("v2\u3067\u3059\u3002ok") == words);
+  CHECK(memory.verify().problems.empty());
+}
+
+TEST_CASE("An index without such words is made anew", "[sqlite]") {
+  const TempDir folder;
+  { Memory(in_folder(folder.path())).remember(said("s", "Ann", "\u5728\u4e1c\u4eac\u3002")); }
+  run_sql(folder.path(), "INSERT INTO fts_turn(fts_turn) VALUES('delete-all');"
+                         "INSERT INTO fts_turn(rowid, own)"
+                         " VALUES(1, '\u5728\u4e1c\u4eac\u3002');"
+                         "DELETE FROM meta WHERE key = 'index_form'");
+  Memory memory(in_folder(folder.path()));
+  CHECK(memory.recall("\u4e1c\u4eac").hits.size() == 1);
+  CHECK(memory.verify().problems.empty());
 }
 
 TEST_CASE("In an agent's sessions the shorter of two turns that fit alike comes first") {

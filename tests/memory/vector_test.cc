@@ -161,6 +161,29 @@ TEST_CASE("A turn that means what was asked is found without its words") {
   CHECK(memory.recall("dog boat").context == recall.context);
 }
 
+TEST_CASE("What stands in one turn alone is found there, whoever said it") {
+  Memory memory(in_memory(), with_vectors());
+  for (int i = 0; i < 60; ++i) {
+    const std::string session = "s" + std::to_string(i);
+    memory.remember(by_role(session, "user", "how do I mend the boat number " + std::to_string(i)));
+    memory.remember(by_role(session, "assistant", i == 30 ? "that is error E0382 of the compiler"
+                                                          : "turn the boat over and look"));
+  }
+  const Recall recall = memory.recall("E0382");
+  REQUIRE_FALSE(recall.hits.empty());
+  CHECK(recall.hits[0].text == "that is error E0382 of the compiler");
+}
+
+TEST_CASE("Without a word of the question the nearest in meaning are told, or nothing") {
+  Memory memory(in_memory(), with_vectors());
+  memory.remember(said("s", "Ann", "finally got that puppy"));
+  memory.remember(said("s", "Bob", "today the kettle broke"));
+  const Recall recall = memory.recall("hound");
+  REQUIRE(recall.hits.size() == 1);
+  CHECK(recall.hits[0].text == "finally got that puppy");
+  CHECK(recall.support == 0);
+}
+
 TEST_CASE("A forgotten turn's vector is erased, and its bytes are in no file") {
   const TempDir folder;
   Memory memory(in_folder(folder.path()), with_vectors());

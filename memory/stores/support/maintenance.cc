@@ -12,7 +12,7 @@ void make_index_anew(SqlDb& db) {
   while (all.step()) {
     const Turn turn = read_turn(all);
     Statement index(db, "INSERT INTO fts_turn(rowid, own) VALUES(?, ?)");
-    index.bind(1, turn.id).bind(2, indexed_text(turn)).run();
+    index.bind(1, turn.id).bind(2, searched_text(turn)).run();
   }
 }
 
@@ -60,7 +60,7 @@ void check_index(SqlDb& db, std::vector<std::string>& problems) {
     while (all.step()) {
       const Turn turn = read_turn(all);
       Statement index(db, "INSERT INTO temp.fts_check(rowid, own) VALUES(?, ?)");
-      index.bind(1, turn.id).bind(2, indexed_text(turn)).run();
+      index.bind(1, turn.id).bind(2, searched_text(turn)).run();
     }
   }
   const int64_t missing = db.number(

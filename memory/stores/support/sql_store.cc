@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "memory/ingest/annotate.h"
 #include "memory/stores/support/dump.h"
 #include "memory/stores/support/facts.h"
 #include "memory/stores/support/rows.h"
@@ -11,6 +12,25 @@
 #include "runtime/base/error.h"
 
 namespace corvid::memory {
+
+void SqlStore::renew_index() {
+  constexpr const char* kForm = "SELECT value FROM meta WHERE key = 'index_form'";
+  if (connection().db.number(kForm) >= kSearchedForm) return;
+  write([this] {
+    SqlDb& db = connection().db;
+    if (db.number(kForm) >= kSearchedForm) return;  // another process may have been faster
+    const std::string letters = "[\u3041-\u30ff\u3400-\u9fff\uac00-\ud7a3]";
+    const bool differs =
+        db.number("SELECT count(*) FROM turn WHERE text " +
+                  (db.is_sqlite() ? "GLOB '*" + letters + "*'" : "~ '" + letters + "'")) != 0;
+    if (differs) {
+      make_index_anew();
+      raise_generation();
+    }
+    Statement put(db, db.replace("meta", "key, value"));
+    put.bind(1, "index_form").bind(2, std::to_string(kSearchedForm)).run();
+  });
+}
 
 SqlStore::Access SqlStore::connection() const {
   if (reader_ == nullptr || writing_.load() == std::this_thread::get_id()) {

@@ -88,6 +88,8 @@ class SqlStore : public Store {
   Whole both() const;
   // Without a reader the writer serves both.
   void hold(std::unique_ptr<SqlDb> writer, std::unique_ptr<SqlDb> reader);
+  // Of an index that was made of an older searched_text(); after hold().
+  void renew_index();
 
   // Of add_turn and erase_turn, what is not in the full-text index.
   static void insert_turn(SqlDb& db, Turn& turn);

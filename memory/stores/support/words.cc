@@ -26,7 +26,7 @@ std::string Words::lexeme(const std::string& word) const { return prefix_ + key_
 
 Words::Entry Words::entry_of(const Turn& turn) const {
   std::map<std::string, int64_t> counts;
-  for (const std::string& word : tokens_.of(indexed_text(turn))) ++counts[key_of(word)];
+  for (const std::string& word : tokens_.of(searched_text(turn))) ++counts[key_of(word)];
   Entry entry{"{", ""};
   Json repeats = Json::object();
   for (const auto& [word, count] : counts) {
@@ -83,7 +83,7 @@ std::vector<TermCount> Words::match_phrase(SqlDb& db,
     turn.id = find.integer(0);
     turn.tier = static_cast<Tier>(find.integer(1));
     turn.text = find.text(2);
-    const int32_t count = count_phrase(tokens_.of(indexed_text(turn)), words);
+    const int32_t count = count_phrase(tokens_.of(searched_text(turn)), words);
     if (count > 0) hits.push_back({turn.id, count});
   }
   return hits;
