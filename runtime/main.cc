@@ -21,14 +21,19 @@ namespace {
 using corvid::Code;
 using corvid::Error;
 
-// Turns the first SIGINT or SIGTERM into a stop request and the second into the end. The signals
-// are blocked in every thread and taken here, so that no handler runs in the middle of anything.
+// Turns the first SIGINT, SIGTERM or SIGHUP into a stop request and the second into the end. The
+// signals are blocked in every thread and taken here, so that no handler runs in the middle of
+// anything.
 class SignalThread {
  public:
   SignalThread() {
     sigset_t set;
     sigemptyset(&set);
     for (const int signal : {SIGINT, SIGTERM, SIGUSR2}) sigaddset(&set, signal);
+    struct sigaction hangup;  // nohup has it ignored
+    if (::sigaction(SIGHUP, nullptr, &hangup) == 0 && hangup.sa_handler != SIG_IGN) {
+      sigaddset(&set, SIGHUP);
+    }
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
     thread_ = std::thread([set, this] {
       for (;;) {

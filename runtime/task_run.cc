@@ -46,7 +46,7 @@ class TaskRun {
         environment_(environment),
         workspace_(options_.workspace),
         lock_(take_lock()),
-        left_behind_(workspace_),
+        left_behind_(workspace_, run_record_path(environment.paths, workspace_.root())),
         scratch_(environment.paths.scratch()),
         sandbox_(own_part(Code::unsupported, [&] {
           return sandbox::make_sandbox(environment.sandbox, {.stages = environment.paths.stages()});
@@ -385,6 +385,7 @@ void TaskRun::drive(RunResult& result, StartPoint from, std::stop_token stop) {
   shared.before_change = [&](int open_turn) {
     if (snapshot_turn == loop_pointer->turns()) return;
     snapshot_turn = loop_pointer->turns();
+    left_behind_.begin();
     const Snapshot now = store_.take();
     if (open_turn != 0) record_snapshot(open_turn, now, true);
     record_snapshot(snapshot_turn, now, false);
@@ -441,10 +442,10 @@ void TaskRun::apply(const Winner& winner) {
   const std::vector<std::string> clashes = conflicts(winner.fork, workspace_, winner.changed);
   if (!clashes.empty()) {
     fail(Code::denied,
-         "these files changed during the run, so the verified change was not "
-         "applied: " +
+         "these files changed during the run, so the verified change was not applied: " +
              join(clashes, ", ") + "; its diff is in the session");
   }
+  left_behind_.begin();
   record_snapshot(changing_turn_, store_.take(), false);
   apply_changes(winner.copy, workspace_, winner.changed);
   left_behind_.clear();
@@ -475,6 +476,7 @@ void TaskRun::finish(RunResult& result) {
   for (const ChangedPath& change : changes) result.changed_files.push_back(change.path);
   result.diff = changes_diff(store_, changes);
   session_->append(RunEnded{dump_json(result_to_json(result))});
+  left_behind_.end();
   try {
     if (!memory_) return;
     if (memory_writer_ && !memory_writer_->settle()) {

@@ -8,6 +8,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
 #include "runtime/kept_files.h"
+#include "runtime/left_behind.h"
 
 namespace corvid::runtime {
 namespace {
@@ -141,6 +142,8 @@ Restored put_back(const Paths& paths, Session& session, ChangesOptions options,
   const FileLock lock(workspace_lock_path(paths, start->workspace),
                       "a run is under way in " + start->workspace +
                           ": wait until it has ended, or stop it first");
+  const tools::Workspace workspace(start->workspace);
+  LeftBehind(workspace, run_record_path(paths, start->workspace));  // of a run that was killed
   SnapshotStore store(snapshot_folder(paths, start->workspace), start->workspace);
   const Snapshot found = store.take();
   store.pin(found.tree, session.id() + "/found-" + found.tree.substr(0, 12));
@@ -150,7 +153,7 @@ Restored put_back(const Paths& paths, Session& session, ChangesOptions options,
   Restored result;
   result.found_tree = found.tree;
   WantedFiles wanted;
-  const std::vector<std::string> kept = kept_files(tools::Workspace(start->workspace));
+  const std::vector<std::string> kept = kept_files(workspace);
   for (const ChangedPath& change : session_changes(events, store, options)) {
     if (change.is_unknown && !std::binary_search(kept.begin(), kept.end(), change.path) &&
         std::filesystem::exists(std::filesystem::path(start->workspace) / change.path)) {
@@ -193,6 +196,10 @@ std::filesystem::path snapshot_folder(const Paths& paths, const std::filesystem:
 std::filesystem::path workspace_lock_path(const Paths& paths,
                                           const std::filesystem::path& workspace) {
   return paths.data / "locks" / (workspace_key(workspace) + ".lock");
+}
+
+std::filesystem::path run_record_path(const Paths& paths, const std::filesystem::path& workspace) {
+  return paths.data / "locks" / (workspace_key(workspace) + ".run");
 }
 
 std::optional<SessionStarted> session_start(std::span<const Event> events) {

@@ -17,6 +17,8 @@ namespace corvid::runtime {
 std::filesystem::path snapshot_folder(const Paths& paths, const std::filesystem::path& workspace);
 std::filesystem::path workspace_lock_path(const Paths& paths,
                                           const std::filesystem::path& workspace);
+// What LeftBehind keeps of a run under way.
+std::filesystem::path run_record_path(const Paths& paths, const std::filesystem::path& workspace);
 
 std::optional<SessionStarted> session_start(std::span<const Event> events);
 std::string start_tree(std::span<const Event> events);  // before the last run; empty: none
