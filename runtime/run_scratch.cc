@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "runtime/base/error.h"
+#include "runtime/folder_lock.h"
 
 namespace corvid::runtime {
 namespace {
@@ -16,43 +17,13 @@ namespace fs = std::filesystem;
 constexpr const char* kLockName = "lock";
 constexpr const char* kPrefix = "run-";
 
-// Held for the moment in which folders are made or swept: between being made and being locked a
-// folder looks like one that was left.
-class BaseLock {
- public:
-  explicit BaseLock(const fs::path& base) {
-    const fs::path path = base / kLockName;
-    fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd_ < 0) fail_errno("cannot open " + path.string());
-    while (::flock(fd_, LOCK_EX) != 0) {
-      if (errno == EINTR) continue;
-      ::close(fd_);
-      fail_errno("cannot lock " + path.string());
-    }
-  }
-  ~BaseLock() { ::close(fd_); }
-  BaseLock(const BaseLock&) = delete;
-  BaseLock& operator=(const BaseLock&) = delete;
-
- private:
-  int fd_ = -1;
-};
-
-bool is_alive(const fs::path& folder) {
-  const int fd = ::open((folder / kLockName).c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return errno != ENOENT;
-  const bool is_free = ::flock(fd, LOCK_EX | LOCK_NB) == 0;
-  ::close(fd);
-  return !is_free;
-}
-
 void sweep_locked(const fs::path& base) {
   std::error_code error;
   for (fs::directory_iterator it(base, error), end; !error && it != end; it.increment(error)) {
     std::error_code vanished;
     const bool is_folder = fs::is_directory(it->symlink_status(vanished));
     if (!is_folder || !it->path().filename().string().starts_with(kPrefix)) continue;
-    if (!is_alive(it->path())) remove_tree(it->path());
+    if (!is_locked(it->path() / kLockName)) remove_tree(it->path());
   }
 }
 
@@ -60,7 +31,8 @@ void sweep_locked(const fs::path& base) {
 
 RunScratch::RunScratch(const fs::path& base) {
   fs::create_directories(base);
-  const BaseLock guard(base);
+  // Between being made and being locked a folder looks like one that was left.
+  const FolderLock guard(base);
   sweep_locked(base);
   std::string name = (base / (std::string(kPrefix) + "XXXXXX")).string();
   if (::mkdtemp(name.data()) == nullptr) fail_errno("cannot create the folder " + name);
@@ -83,7 +55,7 @@ RunScratch::~RunScratch() {
 void sweep_scratch(const fs::path& base) {
   std::error_code error;
   if (!fs::is_directory(base, error)) return;
-  const BaseLock guard(base);
+  const FolderLock guard(base);
   sweep_locked(base);
 }
 

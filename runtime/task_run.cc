@@ -30,6 +30,7 @@
 #include "runtime/state_cache.h"
 #include "runtime/token_log.h"
 #include "runtime/workspace_history.h"
+#include "runtime/workspace_lock.h"
 
 namespace corvid::runtime {
 namespace {
@@ -125,12 +126,9 @@ class TaskRun {
     memory_writer_->add(event);
   }
 
-  std::unique_ptr<FileLock> take_lock() const {
+  std::unique_ptr<WorkspaceLock> take_lock() const {
     refuse_own_folders(environment_.paths, workspace_.root());
-    fs::create_directories(environment_.paths.data / "locks");
-    return std::make_unique<FileLock>(workspace_lock_path(environment_.paths, workspace_.root()),
-                                      "another run is under way in " + workspace_.root().string() +
-                                          ": wait for it, or stop it first");
+    return std::make_unique<WorkspaceLock>(environment_.paths, workspace_.root());
   }
 
   std::unique_ptr<policies::Policy> make_policy() const {
@@ -207,7 +205,7 @@ class TaskRun {
   const RunEnvironment& environment_;
   GitLibrary git_;  // once for all that use it
   tools::Workspace workspace_;
-  std::unique_ptr<FileLock> lock_;
+  std::unique_ptr<WorkspaceLock> lock_;
   LeftBehind left_behind_;
   RunScratch scratch_;
   std::unique_ptr<sandbox::Sandbox> sandbox_;

@@ -9,6 +9,7 @@
 #include "runtime/base/text.h"
 #include "runtime/kept_files.h"
 #include "runtime/left_behind.h"
+#include "runtime/workspace_lock.h"
 
 namespace corvid::runtime {
 namespace {
@@ -138,10 +139,7 @@ Restored put_back(const Paths& paths, Session& session, ChangesOptions options,
   if (last_tree(events).empty()) {
     fail(Code::not_found, "session " + session.id() + " has recorded no state of the workspace");
   }
-  std::filesystem::create_directories(paths.data / "locks");
-  const FileLock lock(workspace_lock_path(paths, start->workspace),
-                      "a run is under way in " + start->workspace +
-                          ": wait until it has ended, or stop it first");
+  const WorkspaceLock lock(paths, start->workspace);
   const tools::Workspace workspace(start->workspace);
   LeftBehind(workspace, run_record_path(paths, start->workspace));  // of a run that was killed
   SnapshotStore store(snapshot_folder(paths, start->workspace), start->workspace);

@@ -11,6 +11,7 @@ namespace fs = std::filesystem;
 
 // Beside each lock stands the path that its name is made from.
 WorkspaceLock::WorkspaceLock(const Paths& paths, const fs::path& workspace) {
+  refuse_own_folders(paths, workspace);
   const fs::path own = workspace_lock_path(paths, workspace);
   fs::create_directories(own.parent_path());
   const FolderLock guard(own.parent_path());

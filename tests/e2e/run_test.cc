@@ -169,15 +169,46 @@ TEST_CASE("one run at a time in a workspace") {
   REQUIRE(first.exit_code == 0);
   std::filesystem::path lock_path;
   for (const auto& entry : std::filesystem::directory_iterator(scene.data() / "locks")) {
-    lock_path = entry.path();
+    if (entry.path().extension() == ".lock") lock_path = entry.path();
   }
   const FileLock lock(lock_path, "busy");
   const ProcessResult second =
       scene.corvid(run_arguments(scene, scene.script({call("finish", {{"summary", "done"}})})));
   CHECK(second.exit_code != 0);
   CHECK(second.exit_code == 6);
-  CHECK(result_of(second).at("message").get<std::string>().find("another run is under way") !=
-        std::string::npos);
+  const auto refuses = [](const ProcessResult& run) {
+    const std::string message = result_of(run).at("message");
+    return message.find("another run is under way") != std::string::npos;
+  };
+  CHECK(refuses(second));
+  // Also in a folder of that workspace, and in one that holds it; not beside it.
+  const auto run_in = [&](const std::filesystem::path& folder) {
+    std::filesystem::create_directories(folder);
+    return scene.corvid({"run", "do it", "--workspace", folder.string(), "--model",
+                         scene.script({call("finish", {{"summary", "done"}})}), "--json"});
+  };
+  CHECK(refuses(run_in(scene.workspace() / "part")));
+  const ProcessResult beside = run_in(scene.workspace().string() + "-2");
+  CHECK(beside.exit_code == 0);
+}
+
+TEST_CASE("a run is refused where one is under way in a folder beneath") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  const std::filesystem::path part = scene.workspace() / "part";
+  std::filesystem::create_directories(part);
+  const std::string model = scene.script({call("finish", {{"summary", "done"}})});
+  REQUIRE(scene.corvid({"run", "do it", "--workspace", part.string(), "--model", model, "--json"})
+              .exit_code == 0);
+  for (const auto& entry : std::filesystem::directory_iterator(scene.data() / "locks")) {
+    if (entry.path().extension() != ".lock") continue;
+    const FileLock lock(entry.path(), "busy");
+    const ProcessResult above = scene.corvid(run_arguments(scene, model));
+    CHECK(above.exit_code == 6);
+    CHECK(result_of(above).at("message").get<std::string>().find("under way in " + part.string()) !=
+          std::string::npos);
+  }
+  CHECK(scene.corvid(run_arguments(scene, model)).exit_code == 0);
 }
 
 TEST_CASE("Corvid's own folders are hidden from commands wherever they are, also in mode full") {
