@@ -74,6 +74,7 @@ StopReason AgentLoop::run(StartPoint from, std::stop_token stop) {
 StopReason AgentLoop::go_on(StartPoint from, std::stop_token stop) {
   state_ = std::move(from.state);
   before_ = from.before;
+  was_denied_ = from.was_denied;
   seen_ = from.seen;
   turns_ = from.turns_done;
   if (!from.unstarted.calls.empty()) {

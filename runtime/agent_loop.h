@@ -51,6 +51,7 @@ struct StartPoint {
   bool compact = false;        // a person asked for it, before anything is read
   Seen seen = {};
   policies::Before before = {};  // what was read and done already
+  bool was_denied = false;       // a step of this run
 };
 
 // All that a loop can reach; everything is passed in, nothing is global.

@@ -197,6 +197,7 @@ class Runner {
     StartPoint from;
     from.state = std::move(state);
     from.before = shared_.before();
+    from.was_denied = shared_.was_denied();
     from.turns_done = shared_.turns();
     conclude(attempt, loop, std::move(from), own.get_token());
   }

@@ -65,6 +65,7 @@ CutOff find_cut_off(std::span<const Event> events) {
       end.failed_attempts.clear();  // a new task begins
       end.has_task = false;
       end.from.before = {.has_untrusted = end.from.before.has_untrusted};
+      end.from.was_denied = false;
     } else if (std::holds_alternative<TurnEnded>(event.body)) {
       ++end.from.turns_done;
     } else if (const auto* check = std::get_if<CheckRan>(&event.body)) {
@@ -73,6 +74,7 @@ CutOff find_cut_off(std::span<const Event> events) {
     } else if (const auto* action = std::get_if<ActionDecided>(&event.body)) {
       decided.insert(action->call_id);
       if (action->verdict == "allow") count_action(action->action, end.from.before);
+      if (action->verdict == "deny") end.from.was_denied = true;
     } else if (const auto* finished = std::get_if<ToolFinished>(&event.body)) {
       if (!finished->state.empty()) {
         end.from.state = tool_state_from_json(finished->state);

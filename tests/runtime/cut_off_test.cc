@@ -52,11 +52,13 @@ TEST_CASE("a resumed run knows what was read and done before it") {
                                decided(R"({"tool":"write_file","writes":["/w/a"]})", "allow"),
                                decided(R"({"tool":"fetch_url","hosts":["a.org"]})", "allow")};
   CHECK(find_cut_off(events).from.before == policies::Before{false, 1, 1, 1});
+  CHECK(find_cut_off(events).from.was_denied);
   events.push_back(at_attempt(page, -1));
   CHECK(find_cut_off(events).from.before.has_untrusted);
   // A further task has a budget of its own; what was read stays read.
   events.push_back(at_attempt(SnapshotTaken{0, "tree", {}, false}, -1));
   CHECK(find_cut_off(events).from.before == policies::Before{true, 0, 0, 0});
+  CHECK_FALSE(find_cut_off(events).from.was_denied);
   // What an attempt read is not in the conversation that goes on.
   CHECK_FALSE(find_cut_off({{at_attempt(page, 1)}}).from.before.has_untrusted);
 }
