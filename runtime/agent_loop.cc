@@ -355,7 +355,9 @@ void AgentLoop::execute(Step& step, tools::ToolState& state, std::stop_token sto
                              .profile = step.profile,
                              .memory = parts_.memory,
                              .state = state,
-                             .evidence = parts_.evidence,
+                             .evidence = [this]() -> const tools::Evidence& {
+                               return parts_.evidence(before_.has_untrusted);
+                             },
                              .edit_ranker = parts_.edit_ranker,
                              .rank_edits = parts_.rank_edits,
                              .edit_ranking = parts_.edit_ranking,
@@ -397,7 +399,8 @@ std::optional<StopReason> AgentLoop::check(std::stop_token stop) {
   end_commands();
   if (parts_.checker == nullptr) return StopReason::done;
   parts_.session.sync();
-  last_check_ = parts_.checker->verify(parts_.workspace, stop, options_.check_time_max);
+  last_check_ = parts_.checker->verify(parts_.workspace, before_.has_untrusted, stop,
+                                       options_.check_time_max);
   seen_.edit_is_unchecked = false;
   seen_.check_is_known = true;
   parts_.session.append(last_check_->run, options_.attempt);

@@ -68,7 +68,7 @@ struct LoopParts {
   tools::RankEdits rank_edits;
   tools::EditRanking edit_ranking = tools::EditRanking::model;
   std::string check_command;
-  std::function<const tools::Evidence&()> evidence;
+  std::function<const tools::Evidence&(bool has_untrusted)> evidence;
   std::atomic<int64_t>* tokens_left = nullptr;  // of the run, read and written; null: no limit
   // Snapshots; may be empty. One state is both the end of `open_turn` (0: none), whose commands ran
   // on, and the beginning of this turn.

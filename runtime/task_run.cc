@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -46,7 +47,7 @@ class TaskRun {
       : options_(std::move(options)),
         environment_(environment),
         workspace_(options_.workspace),
-        lock_(take_lock()),
+        lock_(environment.paths, workspace_.root()),
         left_behind_(workspace_, run_record_path(environment.paths, workspace_.root())),
         scratch_(environment.paths.scratch()),
         sandbox_(own_part(Code::unsupported, [&] {
@@ -63,7 +64,7 @@ class TaskRun {
     toolbox_ = own_part(Code::device, [&] {
       return std::make_unique<tools::Toolbox>(offered_tools(profile_, bool(environment.ask)));
     });
-    policy_ = make_policy();
+    policy_ = make_policy(bool(environment_.approve));
     if (toolbox_->find("suggest_edits") != nullptr) {
       edit_tables_ = own_part(Code::unsupported,
                               [&] { return find_edit_tables(environment_.paths); });
@@ -126,18 +127,13 @@ class TaskRun {
     memory_writer_->add(event);
   }
 
-  std::unique_ptr<WorkspaceLock> take_lock() const {
-    refuse_own_folders(environment_.paths, workspace_.root());
-    return std::make_unique<WorkspaceLock>(environment_.paths, workspace_.root());
-  }
-
-  std::unique_ptr<policies::Policy> make_policy() const {
+  std::unique_ptr<policies::Policy> make_policy(bool can_ask) const {
     policies::PolicyConfig config;
     config.mode = policies::parse_mode(options_.mode);
     config.workspace = workspace_.shown_as();
     config.allow_read = readable_folders();
     config.allow_hosts = options_.allow_host;
-    config.can_ask = bool(environment_.approve);
+    config.can_ask = can_ask;
     config.file = policies::read_policy_file(environment_.paths.config / "policy.toml");
     config.base = base_profile();
     config.base.time_max = std::chrono::seconds(options_.command_time_max_s);
@@ -193,11 +189,11 @@ class TaskRun {
   RunResult conduct(const std::function<StartPoint()>& prepare, std::stop_token stop);
   StartPoint pick_up(const ResumeOptions& resume, TokenCounts& rebuilt);
   void make_checker();
-  const tools::Evidence& evidence();
+  const tools::Evidence& evidence(bool has_untrusted);
   const tools::EditRanker& edit_ranker();
   void apply(const Winner& winner);
   void drive(RunResult& result, StartPoint from, std::stop_token stop);
-  bool check_decides(RunResult& result, std::stop_token stop);
+  bool check_decides(RunResult& result, bool has_untrusted, std::stop_token stop);
   void run_fork(RunResult& result, AgentLoop& loop, int count, std::stop_token stop);
   void finish(RunResult& result);
 
@@ -205,7 +201,7 @@ class TaskRun {
   const RunEnvironment& environment_;
   GitLibrary git_;  // once for all that use it
   tools::Workspace workspace_;
-  std::unique_ptr<WorkspaceLock> lock_;
+  WorkspaceLock lock_;
   LeftBehind left_behind_;
   RunScratch scratch_;
   std::unique_ptr<sandbox::Sandbox> sandbox_;
@@ -251,7 +247,7 @@ LoopParts TaskRun::parts() {
                   .rank_edits = opinion_.rank,
                   .edit_ranking = options_.edit_ranking,
                   .check_command = options_.verify,
-                  .evidence = [this]() -> const tools::Evidence& { return evidence(); },
+                  .evidence = std::bind_front(&TaskRun::evidence, this),
                   .tokens_left = options_.tokens_total_max > 0 ? &tokens_left_ : nullptr,
                   .before_change = {}, .after_change = {},
                   .approve = environment_.approve,
@@ -288,6 +284,10 @@ void TaskRun::make_checker() {
   check.profile = base_profile();
   check.profile.allowed_hosts = policy_->decide({}).profile.allowed_hosts;
   check.profile.denied_hosts = policy_->decide({}).profile.denied_hosts;
+  policies::Action later;
+  later.argv = {"true"};
+  later.before.has_untrusted = true;
+  check.hosts_after_untrusted = make_policy(false)->decide(later).profile.allowed_hosts;
   for (const fs::path& folder : readable_folders()) check.profile.read_roots.push_back(folder);
   check.scratch = scratch_.path();
   const auto ignored = is_resumed_ ? std::make_shared<const IgnoredFiles>(
@@ -301,11 +301,11 @@ void TaskRun::make_checker() {
 }
 
 // What the check shows at the start of the run, once; attempts share it.
-const tools::Evidence& TaskRun::evidence() {
+const tools::Evidence& TaskRun::evidence(bool has_untrusted) {
   const std::scoped_lock guard(evidence_mutex_);
   if (!evidence_.has_value()) {
     CheckRan run;
-    evidence_ = checker_->evidence(workspace_, options_.task, run, stop_);
+    evidence_ = checker_->evidence(workspace_, options_.task, has_untrusted, run, stop_);
     if (!run.command.empty()) session_->append(run);
   }
   return *evidence_;
@@ -362,15 +362,15 @@ RunResult TaskRun::conduct(const std::function<StartPoint()>& prepare, std::stop
 }
 
 // The check over the workspace as it stands. True: it is the end of the run.
-bool TaskRun::check_decides(RunResult& result, std::stop_token stop) {
-  const CheckResult now = checker_->verify(workspace_, stop);
+bool TaskRun::check_decides(RunResult& result, bool has_untrusted, std::stop_token stop) {
+  const CheckResult now = checker_->verify(workspace_, has_untrusted, stop);
   session_->append(now.run);
   if (now.originals.has_value()) session_->append(*now.originals);
   return settle_early(result, now, profile_.calls_required);
 }
 
 void TaskRun::drive(RunResult& result, StartPoint from, std::stop_token stop) {
-  if (check_comes_first_ && check_decides(result, stop)) return;
+  if (check_comes_first_ && check_decides(result, from.before.has_untrusted, stop)) return;
   const int count = attempts_of(options_, profile_);
   const bool is_forked = makes_attempts(options_, profile_);
   LoopParts shared = parts();
@@ -411,7 +411,7 @@ void TaskRun::drive(RunResult& result, StartPoint from, std::stop_token stop) {
   result.context = loop.shared_conversation().context({});
   if (reason == StopReason::before_write) {
     const bool is_repair = profile_.calls_required && needs_no_repair(session_->events());
-    if (is_repair && check_decides(result, stop)) return;
+    if (is_repair && check_decides(result, loop.before().has_untrusted, stop)) return;
     run_fork(result, loop, count, stop);
   } else {
     settle(result, reason, loop, options_);

@@ -292,12 +292,19 @@ std::vector<std::string> Checker::changed_left_out(const tools::Workspace& works
   return changed;
 }
 
-CheckResult Checker::verify(const tools::Workspace& workspace, std::stop_token stop,
-                            std::chrono::milliseconds time_max) const {
+sandbox::Profile Checker::profile(bool has_untrusted) const {
+  sandbox::Profile profile = options_.profile;
+  profile.time_max = options_.time_max;
+  if (has_untrusted) profile.allowed_hosts = options_.hosts_after_untrusted;
+  return profile;
+}
+
+CheckResult Checker::verify(const tools::Workspace& workspace, bool has_untrusted,
+                            std::stop_token stop, std::chrono::milliseconds time_max) const {
   CheckResult result;
   const std::vector<std::string> lost = changed_left_out(workspace);
-  sandbox::Profile profile = options_.profile;
-  profile.time_max = std::min(options_.time_max, time_max);
+  sandbox::Profile profile = this->profile(has_untrusted);
+  profile.time_max = std::min(profile.time_max, time_max);
   {
     const CleanCopy copy(workspace, *ignored_, options_.scratch);
     for (const std::string& path : copy.left_out()) {
@@ -309,7 +316,13 @@ CheckResult Checker::verify(const tools::Workspace& workspace, std::stop_token s
     std::sort(result.changed_tests.begin(), result.changed_tests.end());
     result.run = run_in(copy.root(), workspace, "verify", profile, stop);
   }
-  if (result.run.exit_code != 0) return result;
+  if (result.run.exit_code != 0) {
+    if (profile.allowed_hosts != options_.profile.allowed_hosts) {
+      result.run.output += "\n[this run has read text from the web: its check reaches only hosts "
+                           "that the rules allow afterwards]";
+    }
+    return result;
+  }
   if (result.changed_tests.empty()) {
     result.status = CheckStatus::verified;
     return result;
@@ -348,15 +361,14 @@ void Checker::build_anew(const CleanCopy& copy) const {
 }
 
 tools::Evidence Checker::evidence(const tools::Workspace& workspace, const std::string& task,
-                                  CheckRan& run, std::stop_token stop) const {
+                                  bool has_untrusted, CheckRan& run, std::stop_token stop) const {
   tools::Evidence evidence;
   if (!options_.command.empty()) {
     const CleanCopy copy(workspace, *ignored_, options_.scratch);
     const ScratchFolder trace_folder("corvid-trace", options_.scratch);
     const tools::PythonTrace trace =
         tools::prepare_trace(trace_folder.path(), workspace.shown_as());
-    sandbox::Profile profile = options_.profile;
-    profile.time_max = options_.time_max;
+    sandbox::Profile profile = this->profile(has_untrusted);
     for (const sandbox::Mount& mount : trace.mounts) profile.mounts.push_back(mount);
     for (const std::string& variable : trace.environment) profile.environment.push_back(variable);
     const tools::CTrace c_trace = tools::prepare_c_trace(trace_folder.path(), take_path(profile));

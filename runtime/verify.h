@@ -34,6 +34,9 @@ struct CheckerOptions {
   std::string command;  // run by /bin/sh -c in the workspace's own path
   std::chrono::milliseconds time_max = std::chrono::seconds(600);
   sandbox::Profile profile;       // system files; the workspace is added here
+  // Takes the place of the profile's hosts once the run has read text from the web, which may have
+  // made the model write what sends files there.
+  std::vector<std::string> hosts_after_untrusted;
   std::filesystem::path scratch;  // where the copies are made; empty: the temporary folder
 };
 
@@ -52,21 +55,22 @@ class Checker {
   // build files were changed, removed or added, or files were added that stand in for a module or
   // program of the check, it runs again with the originals and without the added ones: verified
   // only if both pass. Where one of them was too large for the snapshot of the start, there is no
-  // original, and nothing is verified. `time_max`, where it is shorter than the options' own, ends
-  // each run of it.
-  CheckResult verify(const tools::Workspace& workspace, std::stop_token stop,
+  // original, and nothing is verified. `has_untrusted`: the run has read text from the web.
+  // `time_max`, where it is shorter than the options' own, ends each run of it.
+  CheckResult verify(const tools::Workspace& workspace, bool has_untrusted, std::stop_token stop,
                      std::chrono::milliseconds time_max = std::chrono::milliseconds::max()) const;
 
   // The check over `workspace`, traced where it runs Python: where it fails and what it executes.
   // Also fills what `task` mentions.
   tools::Evidence evidence(const tools::Workspace& workspace, const std::string& task,
-                           CheckRan& run, std::stop_token stop) const;
+                           bool has_untrusted, CheckRan& run, std::stop_token stop) const;
 
  private:
   std::vector<std::string> changed_tests(const CleanCopy& copy) const;
   // Files that the check reads as its own, and of which no original is kept.
   std::vector<std::string> changed_left_out(const tools::Workspace& workspace) const;
   void build_anew(const CleanCopy& copy) const;
+  sandbox::Profile profile(bool has_untrusted) const;
   // Runs a shell text in a copy, which the command sees where the workspace is.
   sandbox::Outcome run_shell(const std::filesystem::path& root, const tools::Workspace& workspace,
                              const std::string& text, const sandbox::Profile& profile,

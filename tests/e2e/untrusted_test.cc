@@ -78,6 +78,66 @@ TEST_CASE("in mode full a command has no network once a page was read, and says 
   CHECK(result.at("status") == "unverified");
 }
 
+TEST_CASE("after a page was read the check has no network either, traced or not") {
+  if (!namespaces_work()) return;
+  for (const bool has_read : {true, false}) {  // the second is the control
+    const Scene scene;
+    HttpServer server({http_answer(200, "a page", "text/plain")});
+    const std::string sending = "import urllib.request\ntry:\n    urllib.request.urlopen('" +
+                                server.url() +
+                                "/sent', timeout=5)\nexcept Exception:\n    pass\n\n\n"
+                                "def add(a, b):\n    return a - b\n";
+    std::vector<Json> replies = {
+        call("read_file", {{"path", "calc.py"}}),
+        call("write_file", {{"path", "calc.py"}, {"content", sending}}),
+        call("suggest_edits", Json::object()), call("finish", {{"summary", "done"}})};
+    if (has_read) replies.insert(replies.begin(), fetch(server));
+    const std::string place = server.url().substr(std::string("http://").size());
+    const Json result = result_of(scene.run(
+        replies, {"--allow-host", place, "--verify", kCheck, "--max-checks", "1"}));
+    INFO(scene.shown(result));
+    CHECK(result.at("status") == "failed");
+    CHECK(holds(scene.shown(result), "its check reaches only hosts") == has_read);
+    if (has_read) {
+      CHECK(server.requests().size() == 1);
+    } else {
+      CHECK(server.requests().size() >= 2);  // traced, and as the check
+    }
+  }
+}
+
+TEST_CASE("a run with a denied step ends as denied, also when it was interrupted after that") {
+  if (!sandbox_works()) return;
+  const std::vector<Json> replies = {
+      call("shell", {{"command", "sudo make install"}}), call("read_file", {{"path", "calc.py"}}),
+      call("finish", {{"summary", "installed"}}), call("finish", {{"summary", "installed"}})};
+  const auto run = [&](const Scene& scene, size_t event_count) {
+    return scene.corvid(
+        {"run", "install it", "--workspace", scene.workspace().string(), "--model",
+         scene.script(replies), "--json"},
+        {{"CORVID_TEST_INTERRUPT_AFTER_EVENTS", std::to_string(event_count)}});
+  };
+  size_t denied_at = 0;
+  {
+    const Scene scene;
+    const std::vector<Json> lines = json_lines(run(scene, 1000).out);
+    while (lines.at(denied_at++).value("verdict", "") != "deny") {
+    }
+  }
+  int resumed_count = 0;
+  for (size_t count = denied_at; count < denied_at + 5; ++count) {
+    const Scene scene;
+    CAPTURE(count);
+    const Json cut = result_of(run(scene, count));
+    if (cut.at("status") != "interrupted") continue;
+    const ProcessResult resumed = scene.corvid({"run", "--resume", cut.at("session"), "--json"});
+    CHECK(result_of(resumed).at("status") == "denied");
+    CHECK(resumed.exit_code == 3);
+    ++resumed_count;
+  }
+  CHECK(resumed_count > 0);
+}
+
 TEST_CASE("text from the web is known as such when a later run recalls it") {
   if (!sandbox_works()) return;
   const Scene scene;

@@ -41,7 +41,7 @@ struct Bench {
                                         std::make_shared<const IgnoredFiles>(*workspace));
   }
 
-  CheckResult verify() const { return checker->verify(*workspace, {}); }
+  CheckResult verify() const { return checker->verify(*workspace, false, {}); }
 
   TempDir dir;
   fs::path root;
@@ -143,8 +143,8 @@ TEST_CASE("a check in a worktree, also of an attempt's copy, can ask git") {
   INFO(result.run.output);
   CHECK(result.status == CheckStatus::verified);
   const WorkingCopy working(*bench.workspace);
-  const CheckResult attempt =
-      bench.checker->verify(tools::Workspace(working.root(), bench.workspace->shown_as()), {});
+  const tools::Workspace copy(working.root(), bench.workspace->shown_as());
+  const CheckResult attempt = bench.checker->verify(copy, false, {});
   INFO(attempt.run.output);
   CHECK(attempt.status == CheckStatus::verified);
 }
@@ -188,11 +188,11 @@ TEST_CASE("a changed test file that is too large for snapshots is named, and not
   CHECK(bench.verify().status == CheckStatus::verified);
   const WorkingCopy working(*bench.workspace);
   const tools::Workspace attempt(working.root(), bench.workspace->shown_as());
-  CHECK(bench.checker->verify(attempt, {}).status == CheckStatus::verified);
+  CHECK(bench.checker->verify(attempt, false, {}).status == CheckStatus::verified);
   const auto time = fs::last_write_time(working.root() / "tests/data.bin");
   put(working.root() / "tests/data.bin", std::string(17 << 20, 'b'));
   fs::last_write_time(working.root() / "tests/data.bin", time);
-  CHECK(bench.checker->verify(attempt, {}).status == CheckStatus::unverified);
+  CHECK(bench.checker->verify(attempt, false, {}).status == CheckStatus::unverified);
   fill('b');
   const CheckResult result = bench.verify();
   CHECK(result.status == CheckStatus::unverified);
