@@ -146,6 +146,7 @@ TEST_CASE("The generators undo the common one-line bugs") {
       {"total = count if name else items", "total = items if name else count"},
       {"total = count - len(items)", "total = len(items) - count"},
       {"raise KeyError(name)", "raise ValueError(name)"},
+      {"raise 'no value'", "raise TypeError('no value')"},
       {"total = 'value'", "total = 'value '"},
       {"total = -count", "total = count"},
       {"total.sort(key=lambda i: (i.size, name))", "total.sort(key=lambda i: (-i.size, name))"},

@@ -20,6 +20,20 @@ void change_exception(const Context& context, int i) {
   }
 }
 
+// raise "text" becomes raise A("text")
+void wrap_raised_text(const Context& context, int first) {
+  const Source& source = context.source;
+  int last = first;
+  while (last < source.count() && source.token(last).kind == TokenKind::string) ++last;
+  const std::string text = "(" + std::string(text_of(source, first, last)) + ")";
+  for (const std::string_view name : context.file.exceptions.items) {
+    context.out.replace(first, last, std::string(name) + text, Kind::wrap_call);
+  }
+  for (const std::string_view name : kExceptions) {
+    context.out.replace(first, last, std::string(name) + text, Kind::wrap_call);
+  }
+}
+
 // except A: becomes except (A, B):
 void add_exceptions(const Context& context, int first) {
   const Source& source = context.source;
@@ -55,6 +69,9 @@ void generate_statements(const Context& context) {
     }
     if ((head == "raise" || head == "except") && source.is_plain_name(i + 1)) {
       change_exception(context, i + 1);
+    }
+    if (head == "raise" && i + 1 < s.last_token && source.token(i + 1).kind == TokenKind::string) {
+      wrap_raised_text(context, i + 1);
     }
     if (head == "except" && source.is_plain_name(i + 1)) add_exceptions(context, i + 1);
     if (head == "except" && source.is(i + 1, "(")) {
