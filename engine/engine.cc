@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 
+#include "engine/backends/ops.h"
 #include "engine/gguf.h"
 #include "engine/schedule/evaluator.h"
 #include "engine/state/sequence_impl.h"
@@ -14,6 +16,30 @@ namespace corvid::engine {
 namespace {
 
 constexpr int kChunkTokensMax = 4096;
+constexpr size_t kPassTokens = 512;  // of several chunks in one pass, so that weights are read once
+
+// The tokens that are evaluated together from `position` on, in chunks with borders at multiples of
+// `chunk`: several only where a pass gives what one for each chunk would give, bit for bit.
+size_t pass_tokens(size_t position, size_t chunk) {
+  const bool joined = position % chunk == 0 && chunk % static_cast<size_t>(kChunkTokens) == 0;
+  return joined ? std::max(chunk, kPassTokens / chunk * chunk) : chunk - position % chunk;
+}
+
+// Puts a sequence's memory back to where it was, unless the pass was finished.
+class Undo {
+ public:
+  explicit Undo(SequenceMemory& memory)
+      : memory_(memory), state_(memory.share_state()), length_(memory.length()) {}
+  ~Undo() {
+    if (state_ != nullptr) memory_.set_state(state_, length_);
+  }
+  void forget() { state_ = nullptr; }
+
+ private:
+  SequenceMemory& memory_;
+  std::shared_ptr<const float[]> state_;
+  int32_t length_;
+};
 
 ModelSummary summarise(const Evaluator& evaluator) {
   const GgufFile& file = evaluator.file();
@@ -95,7 +121,7 @@ void Engine::append(Sequence& sequence, std::span<const Token> tokens, std::span
   for (size_t done = 0; done < tokens.size();) {
     if (stop.stop_requested()) fail(Code::cancelled, "cancelled");
     const size_t position = sequence.impl_->tokens.size();
-    const size_t count = std::min(tokens.size() - done, chunk_tokens - position % chunk_tokens);
+    const size_t count = std::min(tokens.size() - done, pass_tokens(position, chunk_tokens));
     const bool last = done + count == tokens.size();
     const Evaluator::Item item{&sequence.impl_->memory, tokens.subspan(done, count), nullptr};
     auto rows = Evaluator::Rows::none;
@@ -107,8 +133,13 @@ void Engine::append(Sequence& sequence, std::span<const Token> tokens, std::span
       rows = Evaluator::Rows::last;
       out = logits;
     }
-    impl_->evaluator->run({&item, 1}, rows, out);
-    sequence.impl_->log(item.tokens);
+    std::optional<Undo> undo;
+    if (stop.stop_possible()) undo.emplace(sequence.impl_->memory);
+    impl_->evaluator->run({&item, 1}, rows, out, {}, stop);
+    if (undo) undo->forget();
+    for (size_t at = 0; at < count; at += chunk_tokens) {
+      sequence.impl_->log(item.tokens.subspan(at, std::min(chunk_tokens, count - at)));
+    }
     done += count;
   }
 }

@@ -107,8 +107,8 @@ class Engine {
   std::unique_ptr<Sequence> open();
 
   // Appends `tokens` in chunks. Writes the logits of the last token, (vocab_size), unless `logits`
-  // is empty. With `every_row`, (tokens.size(), vocab_size). Stops between chunks with `cancelled`;
-  // the sequence then ends at the last whole chunk.
+  // is empty. With `every_row`, (tokens.size(), vocab_size). Stops with `cancelled`; the sequence
+  // then ends at a chunk's border.
   void append(Sequence& sequence, std::span<const Token> tokens, std::span<float> logits,
               bool every_row, std::stop_token stop);
 

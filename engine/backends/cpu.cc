@@ -23,6 +23,12 @@ constexpr int64_t kSlow = 16;       // multiplications that an element of other 
 constexpr int64_t kElements = 256;  // of such work that stay together: whole vectors
 constexpr int kThreadsMax = 256;
 
+// Rows of rounded activations that stay in a thread's cache while all panels pass by.
+int64_t block_rows(int64_t in) {
+  constexpr int64_t kBlockBytes = 192 << 10;
+  return std::max<int64_t>(1, kBlockBytes / (in * kTileRows)) * kTileRows;
+}
+
 int thread_count(int asked) {
   if (asked <= 0) asked = static_cast<int>(std::thread::hardware_concurrency());
   return std::clamp(asked, 1, kThreadsMax);
@@ -173,13 +179,21 @@ class CpuOps final : public Ops {
   }
 
   void packed_matmul(const PackedMatrix& w, const float* x, int64_t rows, float* y) {
-    const TiledRows tiles = tiled_.reserve(rows, w.in);
-    const RoundTilesArgs round{x, rows, w.in, packed_shape(w.type), tiles};
+    const PackedShape shape = packed_shape(w.type);
+    const TiledRows tiles = tiled_.reserve(rows, w.in, shape.halves);
+    const RoundTilesArgs round{x, rows, w.in, shape, tiles};
     share(kSlow * rows * w.in, rows, 1, [&](int, int64_t begin, int64_t end) {
       kernels_.round_tiles(round, begin, end);
     });
-    share(w.in * w.out * rows, w.panels, 1, [&](int, int64_t begin, int64_t end) {
-      kernels_.packed_matmul({w, tiles, rows, y}, begin, end);
+    const int64_t block = block_rows(w.in), blocks = (rows + block - 1) / block;
+    share(w.in * w.out * rows, blocks * w.panels, 1, [&](int, int64_t begin, int64_t end) {
+      while (begin < end) {
+        const int64_t row = begin / w.panels * block, panel = begin % w.panels;
+        const int64_t count = std::min(end - begin, w.panels - panel);
+        kernels_.packed_matmul({w, tiles, rows, row, std::min(rows, row + block), y}, panel,
+                               panel + count);
+        begin += count;
+      }
     });
   }
 

@@ -113,9 +113,12 @@ struct SsdArgs {
   int64_t rows = 0, heads = 0, groups = 0, head_dim = 0, state_dim = 0;
 };
 
+inline constexpr int64_t kChunkTokens = 64;
+
 // A device's kernels. Used by one thread at a time. Results depend on the arguments alone, never on
 // the number of threads; in row-wise operations a row's result does not depend on the other rows.
-// In delta() and ssd() one row is the step and more are one chunk: functions of state and rows.
+// In delta() and ssd() every kChunkTokens rows from the first on are a chunk, of which one row is
+// the step: the same as a call for each chunk, bit for bit.
 class Ops {
  public:
   virtual ~Ops() = default;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <stop_token>
 #include <vector>
 
 #include "engine/state/journal.h"
@@ -24,6 +25,7 @@ struct Batch {
   std::vector<int32_t> tokens;      // (rows)
   std::vector<int32_t> positions;   // (rows)
   std::vector<int32_t> logit_rows;  // rows whose logits are wanted, ascending
+  std::stop_token stop;             // ends the pass between two layers
 
   int64_t rows() const { return static_cast<int64_t>(tokens.size()); }
 };

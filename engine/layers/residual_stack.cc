@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/base/check.h"
+#include "runtime/base/error.h"
 
 namespace corvid::engine {
 namespace {
@@ -44,6 +45,7 @@ std::vector<float> ResidualStack::trunk(const Batch& batch) const {
   std::vector<float> x(static_cast<size_t>(rows * dim())), u(x.size()), y(x.size());
   ops_.gather(embedding_, batch.tokens, x.data());
   for (const Part& part : parts_) {
+    if (batch.stop.stop_requested()) fail(Code::cancelled, "cancelled");
     normed(part.norm, x.data(), rows, u.data());
     part.layer(batch, u.data(), y.data());
     ops_.add(y.data(), x.data(), rows * dim());

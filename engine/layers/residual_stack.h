@@ -23,7 +23,7 @@ class ResidualStack {
   // `norm` is the tensor of the layer's norm.
   void add(const ModelReader& reader, const std::string& norm, Layer layer);
 
-  // The residual stream behind the last layer, (rows, dim).
+  // The residual stream behind the last layer, (rows, dim). Throws cancelled at the batch's stop.
   std::vector<float> trunk(const Batch& batch) const;
   // What the output norm makes of `rows` rows; may be x itself.
   void output_norm(const float* x, int64_t rows, float* y) const;

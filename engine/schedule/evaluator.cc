@@ -57,9 +57,10 @@ void Evaluator::check(std::span<const Token> tokens) const {
 }
 
 void Evaluator::run(std::span<const Item> items, Rows rows, std::span<float> logits,
-                    std::span<float> hidden) {
+                    std::span<float> hidden, const std::stop_token& stop) {
   const std::lock_guard lock(mutex_);
   Batch batch;
+  batch.stop = stop;
   for (const Item& item : items) {
     const auto count = static_cast<int32_t>(item.tokens.size());
     const int32_t first = item.memory->length();

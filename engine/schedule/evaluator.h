@@ -3,6 +3,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -38,8 +39,9 @@ class Evaluator {
 
   // Evaluates the items in one pass and advances their memories. `logits` holds the last or all
   // rows of every item, in order; `hidden`, unless empty, (all rows, dim). The memories differ.
+  // Throws cancelled at a stop: the memories then have their old lengths, but new states.
   void run(std::span<const Item> items, Rows rows, std::span<float> logits,
-           std::span<float> hidden = {});
+           std::span<float> hidden = {}, const std::stop_token& stop = {});
 
   // Takes back all but `kept` of the `rows` rows of the pass that `journal` noted, the last one of
   // `memory`; `before` is the state before it.

@@ -1,6 +1,7 @@
 // What a sequence remembers: forks, snapshots, truncation, files, batches.
 
 #include <cstring>
+#include <thread>
 
 #include "runtime/base/error.h"
 #include "tests/engine/random_model.h"
@@ -99,6 +100,46 @@ TEST_CASE("prefill in two calls at a chunk border equals prefill in one, bit for
     append(*model, *parts, std::span(tokens).first(128));
     append(*model, *parts, std::span(tokens).subspan(128));
     CHECK(follow(*model, *whole) == follow(*model, *parts));
+  }
+}
+
+TEST_CASE("many chunks in one pass give what each alone gives, bit for bit") {
+  const Models models;
+  for (const auto& path : models.paths) {
+    INFO(path);
+    const auto model = Engine::load(path, options());
+    const std::vector<Token> tokens = some_tokens(10 * 64 + 1);  // the last chunk is a step
+    const auto whole = model->open(), parts = model->open();
+    append(*model, *whole, tokens);
+    for (size_t at = 0; at < tokens.size(); at += 64) {
+      append(*model, *parts,
+             std::span(tokens).subspan(at, std::min<size_t>(64, tokens.size() - at)));
+    }
+    CHECK(copy(whole->segments()) == copy(parts->segments()));
+    CHECK(follow(*model, *whole) == follow(*model, *parts));
+  }
+}
+
+TEST_CASE("a stop during a pass leaves whole chunks") {
+  const Models models;
+  for (const auto& path : models.paths) {
+    INFO(path);
+    const auto model = Engine::load(path, options());
+    const std::vector<Token> tokens = some_tokens(2000);
+    const auto sequence = model->open();
+    std::stop_source stop;
+    std::jthread stopper([&stop] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(15));
+      stop.request_stop();
+    });
+    try {
+      model->append(*sequence, tokens, {}, false, stop.get_token());
+    } catch (const Error& error) {
+      CHECK(error.code() == Code::cancelled);
+      CHECK(sequence->tokens().size() % 64 == 0);
+    }
+    const auto again = replay(*model, sequence->tokens(), sequence->segments());
+    CHECK(follow(*model, *sequence) == follow(*model, *again));
   }
 }
 

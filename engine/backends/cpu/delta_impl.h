@@ -71,10 +71,10 @@ inline void decayed(const float* x, Decays g, const Decays* base, int64_t count,
 }
 
 template <class V>
-inline void delta_step(const DeltaArgs& args, int64_t head, float* scratch) {
+inline void delta_step(const DeltaArgs& args, int64_t row, int64_t head, float* scratch) {
   const int64_t dk = args.key_dim, dv = args.value_dim, group = args.value_heads / args.heads;
   float *decay = scratch, *read = decay + dk, *target = read + dk;
-  const int64_t at = head * dk;
+  const int64_t at = (row * args.heads + head) * dk;
   for_vectors<V>(
       dk, [&](int64_t i) { exp(V::load(args.g + at + i)).store(decay + i); },
       [&](int64_t i, int64_t n) {
@@ -82,9 +82,10 @@ inline void delta_step(const DeltaArgs& args, int64_t head, float* scratch) {
       });
   product<V>(args.b + at, args.k + at, dk, read);
   for (int64_t j = head * group; j < (head + 1) * group; ++j) {
-    product<V>(args.w + j * dv, args.v + j * dv, dv, target);
+    const int64_t value_at = (row * args.value_heads + j) * dv;
+    product<V>(args.w + value_at, args.v + value_at, dv, target);
     DeltaColumns columns{decay, read, args.k + at, args.q + at, target,
-                         {args.state + j * dk * dv, dv}, args.o + j * dv, dk};
+                         {args.state + j * dk * dv, dv}, args.o + value_at, dk};
     for (int64_t column = 0; column < dv;) {
       const int64_t left = dv - column;
       const bool four = left >= 4 * V::kLanes;
@@ -250,15 +251,15 @@ inline void delta_keys(const DeltaArgs& args, const DeltaChunk& chunk, int64_t a
   delta_scores<V>(chunk, dk);
 }
 
-// One row is a step, more are chunks from the first row on.
+// Chunks from the first row on; one of a single row is a step.
 template <class V>
 inline void delta_head(const DeltaArgs& args, int64_t head, float* scratch) {
-  if (args.rows == 1) return delta_step<V>(args, head, scratch);
   int64_t floats;
   DeltaChunk chunk = carve(args, scratch, floats);
   const int64_t group = args.value_heads / args.heads;
   for (int64_t row = 0; row < args.rows; row += kChunkTokens) {
     const int64_t left = args.rows - row, at = row * chunk.stride + head * args.key_dim;
+    if (left == 1) return delta_step<V>(args, row, head, scratch);
     chunk.length = left < kChunkTokens ? left : kChunkTokens;
     chunk.q = args.q + at;
     chunk.k = args.k + at;

@@ -54,7 +54,6 @@ struct Kernels {
 };
 
 inline constexpr int64_t kColumns = 8;      // matmul computes so many outputs at a time
-inline constexpr int64_t kChunkTokens = 64; // longest chunk of the chunk forms
 
 int64_t matmul_scratch(const Matrix& w);  // where there is no quantized_matmul
 int64_t attention_scratch(const AttentionArgs& args, int64_t queries);

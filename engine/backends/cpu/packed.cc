@@ -255,7 +255,7 @@ void pack_panels(const Matrix& w, PackedMatrix& packed, int64_t begin, int64_t e
   for (int64_t o = begin * kPanel; o < std::min(end * kPanel, w.out); ++o) pack(w, packed, o);
 }
 
-TiledRows TiledBuffer::reserve(int64_t rows, int64_t in) {
+TiledRows TiledBuffer::reserve(int64_t rows, int64_t in, int halves) {
   const auto groups = static_cast<size_t>(rows * in / kGroup);
   if (q_.size() < groups * kGroup) {
     q_.resize(groups * kGroup);
@@ -263,7 +263,7 @@ TiledRows TiledBuffer::reserve(int64_t rows, int64_t in) {
     sums_.resize(groups);
     start_.resize(2 * groups);
   }
-  return {q_.data(), d_.data(), sums_.data(), start_.data()};
+  return {q_.data(), d_.data(), sums_.data(), start_.data(), halves};
 }
 
 }  // namespace corvid::engine

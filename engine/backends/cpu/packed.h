@@ -67,9 +67,10 @@ std::shared_ptr<PackedMatrix> make_packed(const Matrix& w, PackedMemory& memory)
 // Panels [begin, end); different ones may be packed by different threads.
 void pack_panels(const Matrix& w, PackedMatrix& packed, int64_t begin, int64_t end);
 
-// Rows of activations that a kernel takes at once: 12, then 8, then 4, then 1.
+// Rows of activations that a kernel takes at once: 12, then 8, then 4, then the rest.
+constexpr int64_t kTileRows = 12;
 constexpr int64_t tile_rows(int64_t left) {
-  return left >= 12 ? 12 : left >= 8 ? 8 : left >= 4 ? 4 : 1;
+  return left >= kTileRows ? kTileRows : left >= 8 ? 8 : left >= 4 ? 4 : left;
 }
 
 // Activations rounded to 8 bits as in RoundedRows, tile after tile. In a tile of n rows group g of
@@ -79,6 +80,11 @@ struct TiledRows {
   float* d = nullptr;       // (index)
   float* sums = nullptr;    // (index) d times the sum of q
   int32_t* start = nullptr; // (index, halves) minus the offset times the sum of q of that half
+  int halves = 1;
+
+  TiledRows from(int64_t index) const {
+    return {q + index * 32, d + index, sums + index, start + index * halves, halves};
+  }
 };
 
 struct RoundTilesArgs {
@@ -91,7 +97,8 @@ struct RoundTilesArgs {
 struct PackedArgs {
   const PackedMatrix& w;
   TiledRows x;
-  int64_t rows = 0;
+  int64_t rows = 0;            // of x
+  int64_t begin = 0, end = 0;  // of them those to be multiplied; begin is a multiple of kTileRows
   float* y = nullptr;  // (rows, w.out)
 };
 
@@ -103,7 +110,7 @@ void round_tiles_avx512(const RoundTilesArgs& args, int64_t begin, int64_t end);
 // Keeps rounded rows until the next time.
 class TiledBuffer {
  public:
-  TiledRows reserve(int64_t rows, int64_t in);
+  TiledRows reserve(int64_t rows, int64_t in, int halves);
 
  private:
   std::vector<int8_t> q_;

@@ -45,41 +45,119 @@ int32_t four_bytes(const int8_t* from) {
   return value;
 }
 
-// One panel of a matrix and one tile of rows.
+// The weights of one panel as they are packed, group after group.
+template <TensorType kType>
+class PackedSource {
+ public:
+  static constexpr PackedShape kShape = packed_shape(kType);
+  static constexpr int kHalves = kShape.halves;
+  static constexpr bool kMin = kShape.has_min;
+
+  PackedSource(const PackedMatrix& w, int64_t panel) {
+    const int64_t first = panel * (w.in / kGroup);
+    weights_ = w.weights + first * kLine * kShape.bits;
+    scales_ = w.scales + first * kHalves * kPanel * kNumber;
+    mins_ = w.mins + first * kPanel * kNumber;
+    supers_ = w.supers + first / kSuper * kPanel * 2;
+    super_mins_ = w.super_mins + first / kSuper * kPanel * 2;
+  }
+
+  void enter(int64_t g) {
+    group_ = g;
+    if (!kShape.is_super || g % kSuper != 0) return;
+    d_ = load_halves(supers_ + g / kSuper * kPanel * 2);
+    if (kMin) d_min_ = load_halves(super_mins_ + g / kSuper * kPanel * 2);
+  }
+  __m512i weights(int quad) const {
+    return weights_at<kShape.bits>(weights_ + group_ * kLine * kShape.bits, quad);
+  }
+  __m512 scale(int half) const {
+    const std::byte* from = scales_ + (group_ * kHalves + half) * kPanel * kNumber;
+    return kShape.is_super ? _mm512_mul_ps(d_, load_numbers(from)) : load_halves(from);
+  }
+  __m512 min() const {
+    const std::byte* from = mins_ + group_ * kPanel * kNumber;
+    return kShape.is_super ? _mm512_mul_ps(d_min_, load_numbers(from)) : load_halves(from);
+  }
+
+ private:
+  static constexpr int64_t kNumber = kShape.is_super ? 1 : 2;  // bytes of a scale
+  const std::byte *weights_, *scales_, *mins_, *supers_, *super_mins_;
+  int64_t group_ = 0;
+  __m512 d_ = _mm512_setzero_ps(), d_min_ = d_;
+};
+
+// The same unpacked, for many tiles: the weights of a group as bytes, its scales, its minima.
+template <int kScales, bool kHasMin>
+class UnpackedSource {
+ public:
+  static constexpr int kHalves = kScales;
+  static constexpr bool kMin = kHasMin;
+  static constexpr int64_t kBytes = kLine * (8 + kHalves + (kMin ? 1 : 0));  // of a group
+
+  // Groups from `first` on.
+  UnpackedSource(const std::byte* data, int64_t first) : data_(data - first * kBytes) {}
+  void enter(int64_t g) { at_ = data_ + g * kBytes; }
+  __m512i weights(int quad) const { return load64(at_ + quad * kLine); }
+  __m512 scale(int half) const { return _mm512_loadu_ps(at_ + (8 + half) * kLine); }
+  __m512 min() const { return _mm512_loadu_ps(at_ + (8 + kHalves) * kLine); }
+
+ private:
+  const std::byte *data_, *at_ = nullptr;
+};
+
+template <TensorType kType>
+using Unpacked = UnpackedSource<packed_shape(kType).halves, packed_shape(kType).has_min>;
+
+template <TensorType kType>
+void unpack(PackedSource<kType> source, int64_t first, int64_t end, std::byte* to) {
+  for (int64_t g = first; g < end; ++g, to += Unpacked<kType>::kBytes) {
+    source.enter(g);
+#pragma GCC unroll 8
+    for (int quad = 0; quad < 8; ++quad) _mm512_storeu_si512(to + quad * kLine, source.weights(quad));
+    auto* numbers = reinterpret_cast<float*>(to + 8 * kLine);
+    for (int half = 0; half < source.kHalves; ++half, numbers += kPanel) {
+      _mm512_storeu_ps(numbers, source.scale(half));
+    }
+    if (source.kMin) _mm512_storeu_ps(numbers, source.min());
+  }
+}
+
+// A tile of rows, groups [first, end) of it, and where its sums are.
 struct TileArgs {
-  const std::byte *weights, *scales, *mins, *supers, *super_mins;
   TiledRows x;
-  int64_t groups;
+  int64_t first, end;
   float* y;
   int64_t stride;
   __mmask16 columns;
 };
 
-template <TensorType kType, int kRows>
-void multiply_tile(const TileArgs& args) {
-  constexpr PackedShape kShape = packed_shape(kType);
-  constexpr int kQuads = 8 / kShape.halves, kNumber = kShape.is_super ? 1 : 2;
-  __m512 sums[kRows], d = _mm512_setzero_ps(), d_min = d;
-  for (__m512& sum : sums) sum = _mm512_setzero_ps();
-  for (int64_t g = 0; g < args.groups; ++g) {
-    if (kShape.is_super && g % kSuper == 0) {
-      d = load_halves(args.supers + g / kSuper * kPanel * 2);
-      if (kShape.has_min) d_min = load_halves(args.super_mins + g / kSuper * kPanel * 2);
-    }
-    const std::byte* group = args.weights + g * kLine * kShape.bits;
+// The sums begin with y where groups lie before the first, else at 0. Not inlined: its loop needs
+// all registers.
+template <int kRows, class Source>
+[[gnu::noinline]] void multiply_tile(Source source, const TileArgs& args) {
+  constexpr int kHalves = Source::kHalves, kQuads = 8 / kHalves;
+  __m512 sums[kRows];
+#pragma GCC unroll 12
+  for (int r = 0; r < kRows; ++r) {
+    sums[r] = args.first == 0 ? _mm512_setzero_ps()
+                              : _mm512_maskz_loadu_ps(args.columns, args.y + r * args.stride);
+  }
+  for (int64_t g = args.first; g < args.end; ++g) {
+    source.enter(g);
     const int64_t at = g * kRows;
 #pragma GCC unroll 2
-    for (int half = 0; half < kShape.halves; ++half) {
+    for (int half = 0; half < kHalves; ++half) {
       __m512i whole[kRows];
 #pragma GCC unroll 12
       for (int r = 0; r < kRows; ++r) {
-        whole[r] = kShape.offset == 0
-                       ? _mm512_setzero_si512()
-                       : _mm512_set1_epi32(args.x.start[(at + r) * kShape.halves + half]);
+        // Where weights have a minimum they have no offset.
+        whole[r] = Source::kMin ? _mm512_setzero_si512()
+                                : _mm512_set1_epi32(args.x.start[(at + r) * kHalves + half]);
       }
 #pragma GCC unroll 8
       for (int quad = half * kQuads; quad < (half + 1) * kQuads; ++quad) {
-        const __m512i w = weights_at<kShape.bits>(group, quad);
+        const __m512i w = source.weights(quad);
         const int8_t* q = args.x.q + at * kGroup + quad * 4;
 #pragma GCC unroll 12
         for (int r = 0; r < kRows; ++r) {
@@ -87,61 +165,76 @@ void multiply_tile(const TileArgs& args) {
           whole[r] = _mm512_dpbusd_epi32(whole[r], w, x);
         }
       }
-      const std::byte* from = args.scales + (g * kShape.halves + half) * kPanel * kNumber;
-      const __m512 scale =
-          kShape.is_super ? _mm512_mul_ps(d, load_numbers(from)) : load_halves(from);
+      const __m512 scale = source.scale(half);
 #pragma GCC unroll 12
       for (int r = 0; r < kRows; ++r) {
         const __m512 unit = _mm512_mul_ps(scale, _mm512_set1_ps(args.x.d[at + r]));
         sums[r] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(whole[r]), unit, sums[r]);
       }
     }
-    if (kShape.has_min) {
-      const std::byte* from = args.mins + g * kPanel * kNumber;
-      const __m512 min =
-          kShape.is_super ? _mm512_mul_ps(d_min, load_numbers(from)) : load_halves(from);
+    if (!Source::kMin) continue;
+    const __m512 min = source.min();
 #pragma GCC unroll 12
-      for (int r = 0; r < kRows; ++r) {
-        sums[r] = _mm512_fnmadd_ps(min, _mm512_set1_ps(args.x.sums[at + r]), sums[r]);
-      }
+    for (int r = 0; r < kRows; ++r) {
+      sums[r] = _mm512_fnmadd_ps(min, _mm512_set1_ps(args.x.sums[at + r]), sums[r]);
     }
   }
+#pragma GCC unroll 12
   for (int r = 0; r < kRows; ++r) {
     _mm512_mask_storeu_ps(args.y + r * args.stride, args.columns, sums[r]);
   }
 }
 
+template <class Source>
+void multiply_tile_of(int64_t rows, const Source& source, const TileArgs& tile) {
+  switch (rows) {
+    case 12: return multiply_tile<12>(source, tile);
+    case 8: return multiply_tile<8>(source, tile);
+    case 4: return multiply_tile<4>(source, tile);
+    case 3: return multiply_tile<3>(source, tile);
+    case 2: return multiply_tile<2>(source, tile);
+    default: return multiply_tile<1>(source, tile);
+  }
+}
+
+constexpr int64_t kUnpackGroups = 32;  // of a panel at a time: they stay in the first cache
+constexpr int64_t kUnpackRows = 24;    // below so many the weights are used as they are packed
+
+template <TensorType kType>
+void multiply_panel(const PackedArgs& args, int64_t panel, const TileArgs& all) {
+  const PackedSource<kType> packed(args.w, panel);
+  const int64_t groups = all.end;
+  const bool is_direct = args.end - args.begin < kUnpackRows;
+  const int64_t step = is_direct ? groups : kUnpackGroups;
+  alignas(64) std::byte unpacked[kUnpackGroups * Unpacked<kType>::kBytes];
+  for (int64_t first = 0; first < groups; first += step) {
+    const int64_t end = first + step < groups ? first + step : groups;
+    if (!is_direct) unpack<kType>(packed, first, end, unpacked);
+    TileArgs tile = all;
+    tile.first = first;
+    tile.end = end;
+    for (int64_t row = args.begin; row < args.end;) {
+      const int64_t rows = tile_rows(args.rows - row);
+      if (is_direct) multiply_tile_of(rows, packed, tile);
+      else multiply_tile_of(rows, Unpacked<kType>(unpacked, first), tile);
+      row += rows;
+      tile.y += rows * tile.stride;
+      tile.x = tile.x.from(rows * groups);
+    }
+  }
+}
+
 template <TensorType kType>
 void matmul_as(const PackedArgs& args, int64_t begin, int64_t end) {
-  constexpr PackedShape kShape = packed_shape(kType);
-  constexpr int64_t kNumber = kShape.is_super ? 1 : 2;
   const PackedMatrix& w = args.w;
   const int64_t groups = w.in / kGroup;
   for (int64_t panel = begin; panel < end; ++panel) {
-    const int64_t first = panel * groups, left = w.out - panel * kPanel;
-    TileArgs tile{.weights = w.weights + first * kLine * kShape.bits,
-                  .scales = w.scales + first * kShape.halves * kPanel * kNumber,
-                  .mins = w.mins + first * kPanel * kNumber,
-                  .supers = w.supers + first / kSuper * kPanel * 2,
-                  .super_mins = w.super_mins + first / kSuper * kPanel * 2,
-                  .x = args.x,
-                  .groups = groups,
-                  .y = args.y + panel * kPanel,
-                  .stride = w.out,
-                  .columns = static_cast<__mmask16>(left >= kPanel ? 0xffff : (1 << left) - 1)};
-    for (int64_t row = 0; row < args.rows;) {
-      const int64_t rows = tile_rows(args.rows - row);
-      if (rows == 12) multiply_tile<kType, 12>(tile);
-      else if (rows == 8) multiply_tile<kType, 8>(tile);
-      else if (rows == 4) multiply_tile<kType, 4>(tile);
-      else multiply_tile<kType, 1>(tile);
-      row += rows;
-      tile.y += rows * w.out;
-      tile.x.q += rows * w.in;
-      tile.x.d += rows * groups;
-      tile.x.sums += rows * groups;
-      tile.x.start += rows * groups * kShape.halves;
-    }
+    const int64_t left = w.out - panel * kPanel;
+    multiply_panel<kType>(
+        args, panel,
+        {.x = args.x.from(args.begin * groups), .first = 0, .end = groups,
+         .y = args.y + args.begin * w.out + panel * kPanel, .stride = w.out,
+         .columns = static_cast<__mmask16>(left >= kPanel ? 0xffff : (1 << left) - 1)});
   }
 }
 

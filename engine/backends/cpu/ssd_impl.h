@@ -14,14 +14,15 @@ inline float exp_one(float x) {
 }
 
 template <class V>
-inline void ssd_step(const SsdArgs& args, int64_t group) {
+inline void ssd_step(const SsdArgs& args, int64_t row, int64_t group) {
   const int64_t per_group = args.heads / args.groups, width = args.state_dim;
-  const float *B = args.B + group * width, *C = args.C + group * width;
+  const int64_t at = row * args.stride;
+  const float *B = args.B + at + group * width, *C = args.C + at + group * width;
   for (int64_t head = group * per_group; head < (group + 1) * per_group; ++head) {
-    const float dt = args.dt[head];
+    const float dt = args.dt[row * args.heads + head];
     const V keep = exp(V::all(dt * args.a[head]));
     for (int64_t p = 0; p < args.head_dim; ++p) {
-      const float x = args.x[head * args.head_dim + p];
+      const float x = args.x[at + head * args.head_dim + p];
       const V write = V::all(dt * x);
       V sum = V::zero();
       map<V>(args.state + (head * args.head_dim + p) * width, width,
@@ -30,7 +31,7 @@ inline void ssd_step(const SsdArgs& args, int64_t group) {
                sum = V::fma(s, load_some<V>(C + i, n), sum);
                return s;
              });
-      args.y[head * args.head_dim + p] = sum.sum() + args.d[head] * x;
+      args.y[(row * args.heads + head) * args.head_dim + p] = sum.sum() + args.d[head] * x;
     }
   }
 }
@@ -113,12 +114,12 @@ inline void ssd_chunk_head(const SsdArgs& args, const SsdChunk& chunk, int64_t h
 
 template <class V>
 inline void ssd_group(const SsdArgs& args, int64_t group, float* scratch) {
-  if (args.rows == 1) return ssd_step<V>(args, group);
   int64_t floats;
   SsdChunk chunk = carve(args, scratch, floats);
   const int64_t per_group = args.heads / args.groups, width = args.state_dim;
   for (int64_t row = 0; row < args.rows; row += kChunkTokens) {
     const int64_t left = args.rows - row, at = row * args.stride + group * width;
+    if (left == 1) return ssd_step<V>(args, row, group);
     chunk.length = left < kChunkTokens ? left : kChunkTokens;
     multiply_transposed<V>({args.C + at, args.stride}, {args.B + at, args.stride},
                            {chunk.cb, chunk.length}, {chunk.length, width, chunk.length});
