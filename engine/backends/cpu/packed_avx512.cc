@@ -114,7 +114,9 @@ void unpack(PackedSource<kType> source, int64_t first, int64_t end, std::byte* t
   for (int64_t g = first; g < end; ++g, to += Unpacked<kType>::kBytes) {
     source.enter(g);
 #pragma GCC unroll 8
-    for (int quad = 0; quad < 8; ++quad) _mm512_storeu_si512(to + quad * kLine, source.weights(quad));
+    for (int quad = 0; quad < 8; ++quad) {
+      _mm512_storeu_si512(to + quad * kLine, source.weights(quad));
+    }
     auto* numbers = reinterpret_cast<float*>(to + 8 * kLine);
     for (int half = 0; half < source.kHalves; ++half, numbers += kPanel) {
       _mm512_storeu_ps(numbers, source.scale(half));

@@ -7,13 +7,6 @@
 namespace corvid::engine {
 
 template <class V>
-inline float exp_one(float x) {
-  float out[V::kLanes];
-  exp(V::all(x)).store(out);
-  return out[0];
-}
-
-template <class V>
 inline void ssd_step(const SsdArgs& args, int64_t row, int64_t group) {
   const int64_t per_group = args.heads / args.groups, width = args.state_dim;
   const int64_t at = row * args.stride;
@@ -36,14 +29,18 @@ inline void ssd_step(const SsdArgs& args, int64_t row, int64_t group) {
   }
 }
 
-// What a chunk of one group needs, in scratch memory. L = kChunkTokens rows.
+// What the chunks of one group need, in scratch memory. L = kChunkTokens rows. The states are
+// transposed, so that sums run along rows.
 struct SsdChunk {
-  int64_t length;  // rows of the present chunk
-  float* cb;     // (L, L) C_i . B_j
-  float* mixed;  // (L, L) of one head: cb e^(a_i - a_j) dt_j for j <= i, else 0
-  Decays decay;  // (L) cumulative dt a, inclusive
-  float* x_out;  // (head_dim, L) x e^(a_last - a) dt
-  float* from_state;  // (L, head_dim) C S^T
+  int64_t length;       // rows of the present chunk
+  float *b, *c;         // (state_dim, L) B^T, (L, state_dim) C
+  float* cb;            // (L, L) C_i . B_j
+  float* mixed;         // (L, L) of one head: cb e^(a_i - a_j) dt_j for j <= i, else 0
+  Decays decay;         // (L) cumulative dt a, inclusive
+  float *keep, *left;   // (L) e^a, e^(a_last - a) dt
+  float *x, *x_left;    // (L, head_dim) x, x left
+  float* y;             // (L, head_dim)
+  float* states;        // (heads of the group, state_dim, head_dim)
 };
 
 inline SsdChunk carve(const SsdArgs& args, float* at, int64_t& floats) {
@@ -54,79 +51,133 @@ inline SsdChunk carve(const SsdArgs& args, float* at, int64_t& floats) {
     at += (count + 15) / 16 * 16;
     return block;
   };
-  SsdChunk chunk{length, take(length * length), take(length * length), {take(length), take(length)},
-                 take(length * args.head_dim), take(length * args.head_dim)};
+  const int64_t wide = length * args.state_dim, rows = length * args.head_dim;
+  SsdChunk chunk{length, take(wide), take(wide), take(length * length), take(length * length),
+                 {take(length), take(length)}, take(length), take(length), take(rows), take(rows),
+                 take(rows), take(args.heads / args.groups * args.head_dim * args.state_dim)};
   floats = at - begin;
   return chunk;
 }
 
-// cb * e^(decay_i - decay_j) * dt_j; the exponents are never positive for j <= i.
-template <class V>
-inline void ssd_mix(const SsdArgs& args, const SsdChunk& chunk, const float* dt) {
-  const int64_t length = chunk.length;
-  for (int64_t i = 0; i < length; ++i) {
-    float* row = chunk.mixed + i * length;
-    for (int64_t j = 0; j < length; ++j) {
-      row[j] = j <= i ? chunk.cb[i * length + j] * dt[j * args.heads] : 0;
-    }
-    const V high = V::all(chunk.decay.high[i]), low = V::all(chunk.decay.low[i]);
-    map<V>(row, i + 1, [&](int64_t j, V value, int64_t n) {
-      return value * exp((high - load_some<V>(chunk.decay.high + j, n)) +
-                         (low - load_some<V>(chunk.decay.low + j, n)));
-    });
+// to (columns, rows) = from (rows, columns), rows of it `stride` apart
+inline void transpose(const float* from, int64_t stride, int64_t rows, int64_t columns, float* to) {
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < columns; ++c) to[c * rows + r] = from[r * stride + c];
   }
 }
 
+// Fills `decay`, `mixed`, `keep` and `left`; dt is the head's, rows `heads` apart.
+template <class V>
+inline void ssd_decays(const SsdArgs& args, const SsdChunk& chunk, const float* dt, int64_t head) {
+  const int64_t length = chunk.length;
+  const Decays decay = chunk.decay;
+  for (int64_t i = 0; i < length; ++i) {
+    const Decays before = decay.at(i > 0 ? i - 1 : 0);
+    decay.at(i).add(0, i == 0 ? nullptr : &before,
+                    static_cast<double>(dt[i * args.heads]) * args.a[head]);
+    chunk.left[i] = dt[i * args.heads];
+  }
+  // The exponents are never positive: j <= i.
+  const auto until = [&decay](int64_t i, int64_t j, int64_t n) {
+    return exp((V::all(decay.high[i]) - load_some<V>(decay.high + j, n)) +
+               (V::all(decay.low[i]) - load_some<V>(decay.low + j, n)));
+  };
+  for (int64_t i = 0; i < length; ++i) {
+    float* const row = chunk.mixed + i * length;
+    for (int64_t j = 0; j <= i; ++j) row[j] = chunk.cb[i * length + j] * chunk.left[j];
+    for (int64_t j = i + 1; j < length; ++j) row[j] = 0;
+    map<V>(row, i + 1, [&](int64_t j, V value, int64_t n) { return value * until(i, j, n); });
+  }
+  map<V>(chunk.left, length, [&](int64_t j, V value, int64_t n) {
+    return value * until(length - 1, j, n);
+  });
+  map<V>(chunk.keep, length, [&](int64_t j, V, int64_t n) {
+    return exp(load_some<V>(decay.high + j, n));
+  });
+}
+
+inline void prefetch_row(const float* from, int64_t count) {
+  constexpr int64_t kLine = 16;
+  for (int64_t i = 0; i < count; i += kLine) __builtin_prefetch(from + i, 0, 2);
+}
+
+// y = keep (C S) + d x + mixed x, S = keep_last S + B^T x_left.
 template <class V>
 inline void ssd_chunk_head(const SsdArgs& args, const SsdChunk& chunk, int64_t head, int64_t row) {
-  const int64_t length = chunk.length, group = head / (args.heads / args.groups);
-  const int64_t width = args.state_dim, dim = args.head_dim, y_stride = args.heads * dim;
-  const float* dt = args.dt + row * args.heads + head;
-  const float* x = args.x + row * args.stride + head * dim;
-  const float* B = args.B + row * args.stride + group * width;
-  const float* C = args.C + row * args.stride + group * width;
-  float* state = args.state + head * dim * width;
-  float* y = args.y + row * y_stride + head * dim;
+  constexpr int64_t kBlock = 16;  // rows that read the same rows before them
+  const int64_t length = chunk.length, width = args.state_dim, dim = args.head_dim;
+  float* const state = chunk.states + head % (args.heads / args.groups) * dim * width;
+  ssd_decays<V>(args, chunk, args.dt + row * args.heads + head, head);
   for (int64_t i = 0; i < length; ++i) {
-    const Decays before = chunk.decay.at(i > 0 ? i - 1 : 0);
-    chunk.decay.at(i).add(0, i == 0 ? nullptr : &before,
-                          static_cast<double>(dt[i * args.heads]) * args.a[head]);
+    const float* from = args.x + (row + i) * args.stride + head * dim;
+    const V left = V::all(chunk.left[i]);
+    prefetch_row(from + dim, dim);  // of the next head: rows are far apart
+    for (int64_t p = 0; p < dim; ++p) chunk.x[i * dim + p] = from[p];
+    for (int64_t p = 0; p < dim; ++p) chunk.x_left[i * dim + p] = from[p];
+    for (int64_t p = 0; p < dim; ++p) chunk.y[i * dim + p] = 0;
+    map<V>(chunk.x_left + i * dim, dim, [left](int64_t, V value, int64_t) { return value * left; });
   }
-  ssd_mix<V>(args, chunk, dt);
-  multiply_transposed<V>({C, args.stride}, {state, width}, {chunk.from_state, dim},
-                         {length, width, dim});
+  multiply_add<V>({chunk.c, width}, {state, dim}, {chunk.y, dim}, {length, width, dim});
   for (int64_t i = 0; i < length; ++i) {
-    const float keep = exp_one<V>(chunk.decay.high[i]);
-    const float rest = (chunk.decay.high[length - 1] - chunk.decay.high[i]) +
-                       (chunk.decay.low[length - 1] - chunk.decay.low[i]);
-    const float left = exp_one<V>(rest) * dt[i * args.heads];
-    for (int64_t p = 0; p < dim; ++p) {
-      const float value = x[i * args.stride + p];
-      y[i * y_stride + p] = chunk.from_state[i * dim + p] * keep + args.d[head] * value;
-      chunk.x_out[p * length + i] = value * left;
-    }
+    const V keep = V::all(chunk.keep[i]), d = V::all(args.d[head]);
+    map<V>(chunk.y + i * dim, dim, [&](int64_t p, V value, int64_t n) {
+      return V::fma(d, load_some<V>(chunk.x + i * dim + p, n), value * keep);
+    });
   }
-  multiply_add<V>({chunk.mixed, length}, {x, args.stride}, {y, y_stride}, {length, length, dim});
-  const V keep = exp(V::all(chunk.decay.high[length - 1]));
-  map<V>(state, dim * width, [&](int64_t, V s, int64_t) { return s * keep; });
-  multiply_add<V>({chunk.x_out, length}, {B, args.stride}, {state, width}, {dim, length, width});
+  for (int64_t first = 0; first < length; first += kBlock) {
+    const int64_t end = first + kBlock < length ? first + kBlock : length;
+    multiply_add<V>({chunk.mixed + first * length, length}, {chunk.x, dim},
+                    {chunk.y + first * dim, dim}, {end - first, end, dim});
+  }
+  for (int64_t i = 0; i < length; ++i) {
+    float* const to = args.y + ((row + i) * args.heads + head) * dim;
+    for (int64_t p = 0; p < dim; ++p) to[p] = chunk.y[i * dim + p];
+  }
+  const V keep = V::all(chunk.keep[length - 1]);
+  map<V>(state, dim * width, [keep](int64_t, V s, int64_t) { return s * keep; });
+  multiply_add<V>({chunk.b, length}, {chunk.x_left, dim}, {state, dim}, {width, length, dim});
 }
 
+// Everything of a chunk that the heads of its group share.
+template <class V>
+inline void ssd_chunk_group(const SsdArgs& args, const SsdChunk& chunk, int64_t at) {
+  const int64_t length = chunk.length, width = args.state_dim;
+  transpose(args.B + at, args.stride, length, width, chunk.b);
+  for (int64_t i = 0; i < length; ++i) {
+    const float* from = args.C + at + i * args.stride;
+    for (int64_t n = 0; n < width; ++n) chunk.c[i * width + n] = from[n];
+    for (int64_t j = 0; j < length; ++j) chunk.cb[i * length + j] = 0;
+  }
+  multiply_add<V>({chunk.c, width}, {chunk.b, length}, {chunk.cb, length}, {length, width, length});
+}
+
+// Chunks from the first row on; one of a single row is a step.
 template <class V>
 inline void ssd_group(const SsdArgs& args, int64_t group, float* scratch) {
-  int64_t floats;
-  SsdChunk chunk = carve(args, scratch, floats);
-  const int64_t per_group = args.heads / args.groups, width = args.state_dim;
-  for (int64_t row = 0; row < args.rows; row += kChunkTokens) {
-    const int64_t left = args.rows - row, at = row * args.stride + group * width;
-    if (left == 1) return ssd_step<V>(args, row, group);
-    chunk.length = left < kChunkTokens ? left : kChunkTokens;
-    multiply_transposed<V>({args.C + at, args.stride}, {args.B + at, args.stride},
-                           {chunk.cb, chunk.length}, {chunk.length, width, chunk.length});
-    for (int64_t head = group * per_group; head < (group + 1) * per_group; ++head) {
-      ssd_chunk_head<V>(args, chunk, head, row);
+  const int64_t in_chunks = args.rows % kChunkTokens == 1 ? args.rows - 1 : args.rows;
+  const int64_t per_group = args.heads / args.groups, size = args.head_dim * args.state_dim;
+  float* const states = args.state + group * per_group * size;
+  if (in_chunks > 0) {
+    int64_t floats;
+    SsdChunk chunk = carve(args, scratch, floats);
+    for (int64_t i = 0; i < per_group; ++i) {
+      transpose(states + i * size, args.state_dim, args.head_dim, args.state_dim,
+                chunk.states + i * size);
+    }
+    for (int64_t row = 0; row < in_chunks; row += kChunkTokens) {
+      const int64_t left = in_chunks - row;
+      chunk.length = left < kChunkTokens ? left : kChunkTokens;
+      ssd_chunk_group<V>(args, chunk, row * args.stride + group * args.state_dim);
+      for (int64_t head = group * per_group; head < (group + 1) * per_group; ++head) {
+        ssd_chunk_head<V>(args, chunk, head, row);
+      }
+    }
+    for (int64_t i = 0; i < per_group; ++i) {
+      transpose(chunk.states + i * size, args.head_dim, args.state_dim, args.head_dim,
+                states + i * size);
     }
   }
+  if (in_chunks < args.rows) ssd_step<V>(args, in_chunks, group);
 }
 
 }  // namespace corvid::engine
