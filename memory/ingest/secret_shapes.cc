@@ -19,6 +19,7 @@ bool is_dashed(char c) { return is_alnum(c) || c == '-'; }
 bool is_dotted(char c) { return is_alnum(c) || c == '-' || c == '_' || c == '.'; }
 bool is_base64(char c) { return is_alnum(c) || c == '+' || c == '/' || c == '='; }
 bool is_pathed(char c) { return is_alnum(c) || c == '/' || c == '_' || c == '-'; }
+bool is_webhook(char c) { return is_pathed(c) || c == '@'; }
 
 constexpr SecretPrefix kPrefixes[] = {
     {"AKIA", is_upper_alnum, 16, 16, false, "aws_key"},
@@ -129,6 +130,38 @@ constexpr SecretPrefix kPrefixes[] = {
     {"nfp_", is_alnum, 36, 36, true, "netlify_token"},
     {"LTAI", is_alnum, 20, 20, true, "alibaba_key"},
     {"lin_oauth_", is_hex, 64, 64, false, "linear_token"},
+    {"sk-admin-", is_base64url, 20, 255, false, "openai_key"},
+    {"sk-lf-", is_dashed, 32, 40, true, "langfuse_key"},
+    {"xkeysib-", is_dashed, 70, 90, false, "brevo_key"},
+    {"tskey-", is_dashed, 20, 128, true, "tailscale_key"},
+    {"AKCp", is_alnum, 60, 100, true, "artifactory_key"},
+    {"CCIPAT_", is_alnum_under, 40, 128, false, "circleci_token"},
+    {"pcsk_", is_alnum_under, 40, 128, false, "pinecone_key"},
+    {"lsv2_pt_", is_alnum_under, 32, 64, false, "langsmith_key"},
+    {"lsv2_sk_", is_alnum_under, 32, 64, false, "langsmith_key"},
+    {"sb_secret_", is_base64url, 20, 64, false, "supabase_key"},
+    {"dp.ct.", is_alnum, 40, 44, false, "doppler_token"},
+    {"dp.sa.", is_alnum, 40, 44, false, "doppler_token"},
+    {"ops_eyJ", is_base64url, 60, 2048, false, "onepassword_token"},
+    {"ATBB", is_alnum, 32, 32, true, "bitbucket_password"},
+    {"shppa_", is_hex, 32, 32, false, "shopify_token"},
+    {"tvly-", is_base64url, 24, 64, true, "tavily_key"},
+    {"e2b_", is_hex, 40, 40, false, "e2b_key"},
+    {"phx_", is_alnum_under, 40, 64, false, "posthog_key"},
+    {"re_", is_alnum_under, 30, 40, true, "resend_key"},
+    {"rnd_", is_alnum, 28, 40, true, "render_key"},
+    {"s.", is_alnum, 24, 24, true, "vault_token"},
+    {"sk_org_live_", is_alnum, 16, 255, false, "stripe_key"},
+    {"sk_", is_hex, 48, 48, false, "elevenlabs_key"},
+    {"fw_", is_alnum, 24, 64, true, "fireworks_key"},
+    {"1//0", is_base64url, 40, 255, false, "google_token"},
+    {"APA91b", is_base64url, 80, 255, true, "firebase_key"},
+    {"eyJrIjoi", is_base64, 60, 400, true, "grafana_key"},
+    {"v1.", is_hex, 40, 40, false, "github_token"},
+    {"hooks.slack.com/workflows/", is_pathed, 30, 255, false, "slack_webhook"},
+    {"hooks.slack.com/triggers/", is_pathed, 30, 255, false, "slack_webhook"},
+    {"discordapp.com/api/webhooks/", is_pathed, 40, 255, true, "discord_webhook"},
+    {"webhook.office.com/webhookb2/", is_webhook, 60, 400, true, "teams_webhook"},
 };
 
 // Shannon entropy of the characters, bits each.
@@ -177,32 +210,53 @@ SecretName name_of_secret(std::string_view key) {
   const std::string name = folded(key);
   if (name == "pwd" || name == "pass" || name == "pw" || name.ends_with("passwd") ||
       name.ends_with("password") || name.ends_with("passphrase") || name.ends_with("dbpass") ||
-      name.ends_with("userpass")) {
+      name.ends_with("userpass") || name.ends_with("passwort") ||
+      name.ends_with("wachtwoord") || name.ends_with("contrasena") || name == "senha") {
     return SecretName::password;
   }
   if (contains_any(name, {"secretkey", "secretaccesskey", "clientsecret", "privatekey", "apisecret",
                           "appsecret", "sharedsecret", "signingkey", "encryptionkey",
                           "webhooksecret"}) ||
       name.ends_with("secret") || name.ends_with("apikey") || name.ends_with("accesskey") ||
-      name.ends_with("authkey") || name.ends_with("accountkey") ||
+      name.ends_with("authkey") || name.ends_with("accountkey") || name.ends_with("appkey") ||
       name.ends_with("credential") || name.ends_with("credentials")) {
     return SecretName::secret;
   }
-  return name.ends_with("token") ? SecretName::token : SecretName::none;
+  if (name == "auth" || name == "sig" || name == "sessionid" || name == "session" ||
+      key.ends_with("_PAT")) {
+    return SecretName::signature;
+  }
+  const bool is_place = name.ends_with("pagetoken") || name.ends_with("publickeytoken") ||
+                        name.ends_with("idempotencytoken") || name.ends_with("continuationtoken");
+  return name.ends_with("token") && !is_place ? SecretName::token : SecretName::none;
 }
 
 std::string_view kind_of(SecretName name) {
-  return name == SecretName::password ? "password" : name == SecretName::token ? "token" : "secret";
+  switch (name) {
+    case SecretName::password: return "password";
+    case SecretName::token:
+    case SecretName::signature: return "token";
+    default: return "secret";
+  }
 }
 
 bool looks_secret(std::string_view value, const ValueContext& context) {
-  const size_t length_min = context.name == SecretName::password ? 4 : 8;
+  const size_t length_min = context.name == SecretName::password    ? 4
+                            : context.name == SecretName::signature ? 20
+                                                                    : 8;
   if (value.size() < length_min || is_placeholder(value)) return false;
   if (value.find(' ') != std::string_view::npos) return false;
   if (folded(value) == folded(context.key)) return false;
+  const bool is_path = value[0] == '/' || value[0] == '~' || value.substr(1).starts_with(":\\");
+  if (is_path && folded(context.key).ends_with("pwd")) return false;
   if (!context.is_quoted) {
     // Code, not a value.
     if (contains_any(value, {"(", ")", "[", "]", "{", "}", "::", "->", "<", ">"})) return false;
+    const bool is_long = value.size() >= 32 && value.find('.') == std::string_view::npos &&
+                         value.find('_') == std::string_view::npos;
+    const bool is_setting = context.is_tight && is_all_upper(context.key);
+    const bool is_word = context.name == SecretName::password || entropy(value) < 3.5;
+    if (is_long && is_setting && !is_word) return true;
     if (is_name_path(value)) {
       return context.name == SecretName::password && context.is_tight &&
              is_all_upper(context.key) && name_of_secret(value) == SecretName::none;
@@ -217,10 +271,11 @@ bool looks_secret(std::string_view value, const ValueContext& context) {
 bool is_placeholder(std::string_view value) {
   if (value.empty()) return true;
   if (std::ranges::all_of(value, [&](char c) { return c == value[0]; })) return true;
-  if (contains_any(value, {"${", "$(", "{{", "<", "%(", "%s", "[redacted", "...", "****", "xxxx",
+  if (contains_any(value, {"${", "$(", "{{", "%(", "%s", "[redacted", "...", "****", "xxxx",
                            "XXXX"})) {
     return true;
   }
+  if (value[0] == '<' && value.back() == '>') return true;
   if (value[0] == '$' && value.size() > 1 && (is_upper(value[1]) || is_lower(value[1]))) {
     return std::ranges::all_of(value.substr(1), is_alnum_under);
   }
@@ -231,7 +286,8 @@ bool is_placeholder(std::string_view value) {
       "yourpassword", "placeholder", "dummy", "default", "unset", "missing"};
   std::string low;
   for (const char c : value) low += is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c;
-  return low.starts_with("your-") || low.starts_with("your_") || low.starts_with("my_") ||
+  const bool is_mine = low.starts_with("my_") && !has_digit(low);
+  return low.starts_with("your-") || low.starts_with("your_") || is_mine ||
          std::ranges::find(kWords, std::string_view(low)) != std::end(kWords);
 }
 

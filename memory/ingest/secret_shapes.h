@@ -17,8 +17,9 @@ struct SecretPrefix {
 };
 std::span<const SecretPrefix> secret_prefixes();
 
-// What a key's name announces: "db_password" a password, "clientSecret" a secret, "token" a token.
-enum class SecretName { none, password, secret, token };
+// What a key's name announces: "db_password" a password, "clientSecret" a secret, "token" a token,
+// "sig" a signature, which is a token if it is long.
+enum class SecretName { none, password, secret, token, signature };
 SecretName name_of_secret(std::string_view key);
 std::string_view kind_of(SecretName name);
 

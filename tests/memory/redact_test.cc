@@ -50,7 +50,40 @@ std::vector<Secret> secrets() {
           {"clientSecret := `Q7w8E9r0T1y2U3i4`", "Q7w8E9r0T1y2U3i4"},
           {"aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzz", "wJalrXUtnFEMI"},
           {"the password for staging is Blue42Falcon.", "Blue42Falcon"},
-          {"{\\\"token\\\": \\\"a1b2c3d4e5f6g7h8i9\\\"}", "a1b2c3d4e5f6g7h8i9"}};
+          {"{\\\"token\\\": \\\"a1b2c3d4e5f6g7h8i9\\\"}", "a1b2c3d4e5f6g7h8i9"},
+          {"curl -s -u ann:Tr0mbone https://x.example", "Tr0mbone"},
+          {"mysqldump -h db -pTr0mbone shop", "Tr0mbone"},
+          {"tool --password Tr0mbone-7 --verbose", "Tr0mbone-7"},
+          {"tool --api-key 9f8e7d6c5b4a39281706", "9f8e7d6c5b4a39281706"},
+          {"tool --password=Tr0mbone -v", "Tr0mbone"},
+          {"Authorization: token 9f8e7d6c5b4a39281706abcd", "9f8e7d6c5b4a39281706abcd"},
+          {"Authorization: SSWS 00QCjAl4MlV-WPXM34V7", "00QCjAl4MlV-WPXM34V7"},
+          {"machine a.example login ann password Tr0mbone", "Tr0mbone"},
+          {"db.example:5432:shop:ann:Tr0mbone", "Tr0mbone"},
+          {"//npm.example/:_authToken=1f8e7d6c-5b4a-3928-1706-abcdef012345",
+           "1f8e7d6c-5b4a-3928-1706-abcdef012345"},
+          {"{\"auths\": {\"x.example\": {\"auth\": \"YW5uOlRyMG1ib25lLXNlY3JldA==\"}}}",
+           "YW5uOlRyMG1ib25lLXNlY3JldA=="},
+          {"<password>Tr0mbone</password>", "Tr0mbone"},
+          {"<add name=\"password\" value=\"Tr0mbone\" />", "Tr0mbone"},
+          {"{\"name\": \"DB_PASSWORD\", \"value\": \"Tr0mbone\"}", "Tr0mbone"},
+          {"git clone https://9f8e7d6c5b4a39281706abcd@git.example/a", "9f8e7d6c5b4a39281706abcd"},
+          {"amqp://ann:a/b+c9@mq.example/", "a/b+c9"},
+          {"CF_API_TOKEN=abcdefghijklmnopqrstuvwxyzabcdefghijklmn",
+           "abcdefghijklmnopqrstuvwxyzabcdefghijklmn"},
+          {"DB_PASSWORD=my_S3cr3tThing", "my_S3cr3tThing"},
+          {"Passwort: Tr0mbone", "Tr0mbone"},
+          {"TWILIO_AUTH_TOKEN=6c4499d863386ce10cd79e048c07dd77",
+           "6c4499d863386ce10cd79e048c07dd77"},
+          {"Set-Cookie: sessionid=y1bOeCvu0oEhOxjvoVdlTCJ4jC3j; HttpOnly",
+           "y1bOeCvu0oEhOxjvoVdlTCJ4jC3j"},
+          {"\u043f\u0430\u0440\u043e\u043b\u044c: Tr0mbone", "Tr0mbone"},
+          {"\u30d1\u30b9\u30ef\u30fc\u30c9\u306fTr0mbone", "Tr0mbone"},
+          {"contrase\u00f1a: Tr0mbone", "Tr0mbone"},
+          {glued("0123456789abcdef0123456789ab", "cdef-us12"),
+           glued("0123456789abcdef0123456789ab", "cdef-us12")},
+          {"?sv=2022&sig=" + glued("aB3dE5fG7hI9jK1lM3nO5pQ7", "rS9tU1vW3xY5zA7bC9dE1%3D"),
+           "aB3dE5fG7hI9jK1lM3nO5pQ7"}};
 }
 
 }  // namespace
@@ -91,7 +124,11 @@ TEST_CASE("Code, placeholders, hashes and prose stay as they are") {
         "id 123e4567-e89b-12d3-a456-426614174000", "basic understanding of algorithms",
         "bearer of bad news", "https://example.org:8080/path@2x.png", "sk-learn is a library",
         "https://example.org/a:b@c", "key-value-store", "passing tests: 12", "author=Smith2020",
-        "pass", "Password reset is at 10:30", "token count was 4711"}) {
+        "pass", "Password reset is at 10:30", "token count was 4711", "PWD=/home/ann/work/a1",
+        "OLDPWD=/tmp/b2", "next_page_token=a1b2c3d4e5f6g7h8", "http://host:80@x",
+        "Basic InfrastructureAsCode2024", "publicKeyToken=31bf3856ad364e35", "sig=4",
+        "main.c:1205:7:error:missing", "git log -p --token-count 3", "curl -u ann https://x",
+        "mkdir -p build/a1", "<password>", "ssh -p2222 host", "s.split", "re_compile_pattern_of_it"}) {
     INFO(text);
     CHECK(redact(text).text == text);
   }
