@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 #include "engine/gguf.h"
 #include "engine/outline.h"
+#include "engine/prompt.h"
 #include "engine/sampling.h"
 #include "engine/tokenizer.h"
 #include "runtime/base/error.h"
@@ -121,9 +122,10 @@ void info(const ModelArguments& arguments) {
   write_text(stdout,
              fmt::format("file          {} ({:.1f} MB)\narchitecture  {}\nname          {}\n"
                          "parameters    {:.3f} M in {} tensors\n",
-                         file->path(), double(file->file_bytes()) / 1e6,
-                         file->string("general.architecture").value_or("?"),
-                         file->string("general.name").value_or("?"), double(parameters) / 1e6,
+                         printable(file->path()), double(file->file_bytes()) / 1e6,
+                         printable(file->string("general.architecture").value_or("?")),
+                         printable(file->string("general.name").value_or("?")),
+                         double(parameters) / 1e6,
                          file->tensors().size()));
   write_text(stdout, fmt::format("layers        {}\n", outline.layers));
   if (!outline.ffn.empty()) write_text(stdout, fmt::format("  with        {}\n", outline.ffn));
@@ -135,13 +137,13 @@ void info(const ModelArguments& arguments) {
                                          needs->state_bytes, needs->kv_bytes_per_token)
                            : std::string("memory        (cannot be computed with here)\n"));
   write_text(stdout, fmt::format("context       {}\ntokenizer     {}\ntemplate      {}\n",
-                                 context_of(*file), tokenizer_of(*file),
+                                 context_of(*file), printable(tokenizer_of(*file)),
                                  file->has("tokenizer.chat_template") ? "yes" : "no"));
   for (const auto& [type, bytes] : types) {
     write_text(stdout, fmt::format("  {:<10}  {:.2f} MB\n", type, double(bytes) / 1e6));
   }
   for (const std::string& key : file->keys()) {
-    write_text(stdout, fmt::format("  {} = {}\n", key,
+    write_text(stdout, fmt::format("  {} = {}\n", printable(key),
                                    truncate_utf8(printable(file->value_text(key)), 100)));
   }
 }
@@ -160,7 +162,7 @@ void tokenize(const ModelArguments& arguments) {
       if (!known) fail(Code::invalid, "token " + dump_json(id) + " is not in the vocabulary");
       tokens.push_back(id.get<Token>());
     }
-    write_text(stdout, tokenizer->decode_text(tokens, arguments.parse_special));
+    write_foreign(stdout, tokenizer->decode_text(tokens, arguments.parse_special));
     return;
   }
   std::vector<Token> tokens = tokenizer->encode(input, arguments.parse_special);
@@ -209,7 +211,7 @@ void render(const ModelArguments& arguments) {
     parse_json(item.substr(equals + 1), "--set " + item);
     context[item.substr(0, equals)] = engine::parse_ordered(item.substr(equals + 1));
   }
-  write_text(stdout, engine::ChatTemplate(source).render(context));
+  write_foreign(stdout, engine::ChatTemplate(source).render(context));
 }
 
 // Ids need no tokenizer. Text that goes on from a loaded state gets no second BOS.
@@ -277,7 +279,11 @@ std::vector<Token> generation_prompt(const ModelArguments& arguments, const engi
   context["messages"] = {{{"role", "user"}, {"content", text}}};
   context["add_generation_prompt"] = true;
   if (!arguments.schema.empty()) context["enable_thinking"] = false;
-  return engine.tokenizer().encode(engine::ChatTemplate(*source).render(context), true);
+  const engine::PromptWriter writer(*source, engine.tokenizer());
+  std::vector<Token> tokens = writer.encode(writer.write(context));
+  const bool begins = !tokens.empty() && tokens.front() == engine.tokenizer().bos();
+  if (begins && !at_start) tokens.erase(tokens.begin());
+  return tokens;
 }
 
 std::optional<engine::Constraint> value_constraint(const ModelArguments& arguments,
@@ -322,7 +328,7 @@ void generate(const ModelArguments& arguments, CommandContext& context) {
   const engine::Generation generation = engine::generate(
       *engine, *sequence, row, params, constraint ? &*constraint : nullptr,
       [&](std::string_view text) {
-        if (!arguments.json) write_text(stdout, text);
+        if (!arguments.json) write_foreign(stdout, text);
       },
       context.stop);
   const double decode_s = seconds_since(decode_begin);

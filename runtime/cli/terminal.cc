@@ -59,6 +59,11 @@ void write_text(std::FILE* stream, std::string_view text) {
   std::fflush(stream);
 }
 
+void write_foreign(std::FILE* stream, std::string_view text) {
+  if (::isatty(::fileno(stream)) == 0) return write_text(stream, text);
+  write_text(stream, printable(text));
+}
+
 std::string coloured_diff(const Palette& palette, std::string_view diff) {
   const std::string visible = printable(diff);
   std::string out;

@@ -30,6 +30,8 @@ class Palette {
 };
 
 void write_text(std::FILE* stream, std::string_view text);
+// Text from a model or a file: on a terminal with its control characters made visible.
+void write_foreign(std::FILE* stream, std::string_view text);
 std::string coloured_diff(const Palette& palette, std::string_view diff);
 
 // What someone should know who has never run Corvid here: three lines. Empty for anybody else.

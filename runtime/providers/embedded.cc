@@ -10,6 +10,7 @@
 #include "engine/constraint.h"
 #include "engine/engine.h"
 #include "engine/gguf.h"
+#include "engine/prompt.h"
 #include "engine/sampling.h"
 #include "engine/tokenizer.h"
 #include "runtime/base/check.h"
@@ -26,19 +27,13 @@ using engine::Token;
 
 constexpr int64_t kSnapshotBytesMax = int64_t{64} << 20;
 
-// Stands in rendered text for the text of a special token that a message contains, so that content
-// is never read as structure: BEGIN index END, all in a private-use area.
-constexpr std::string_view kMarkBegin = "\xee\x83\xb0";  // U+E0F0
-constexpr std::string_view kMarkEnd = "\xee\x83\xb1";    // U+E0F1
-
 // What all forks of one conversation share. Const after construction.
 struct Shared {
   std::unique_ptr<engine::Engine> engine;
-  std::unique_ptr<engine::ChatTemplate> chat_template;
+  std::optional<engine::PromptWriter> prompts;
   engine::CallSyntax call_syntax = engine::CallSyntax::hermes_json;
   ModelProfile profile;
   std::unique_ptr<EditScorer> scorer;
-  std::vector<std::string> specials;  // texts of special tokens and of the marks themselves
   TokenSink on_tokens;
   int64_t window = 0;
 };
@@ -72,17 +67,16 @@ class Embedded final : public Provider {
   TokenCounts read(std::span<const Message> added, std::stop_token stop) override {
     messages_.insert(messages_.end(), added.begin(), added.end());
     TokenCounts counts;
-    const std::string full = render(messages_, true);
-    if (!full.starts_with(text_)) counts.rebuilt = rewind_to_common(full);
+    engine::Prompt full = render(messages_);
+    if (!full.text.starts_with(text_)) counts.rebuilt = rewind_to_common(full.text);
     counts.reused = int64_t(sequence_->tokens().size());
-    const std::vector<Token> tokens =
-        encode(std::string_view(full).substr(text_.size()), text_.empty());
+    const std::vector<Token> tokens = shared_->prompts->encode(full, text_.size());
     if (!tokens.empty()) {
       evaluate(tokens, stop);
     } else if (logits_.empty()) {
       counts.rebuilt += evaluate_last_again(stop);
     }
-    text_ = full;
+    text_ = std::move(full.text);
     // What had been evaluated before the rewind and is evaluated again is not new.
     const int64_t again = std::min<int64_t>(dropped_, int64_t(tokens.size()));
     dropped_ = 0;
@@ -96,11 +90,11 @@ class Embedded final : public Provider {
     std::vector<Message> messages = messages_;
     messages.insert(messages.end(), added.begin(), added.end());
     if (messages.empty()) return {0, shared_->window};
-    const std::string full = render(messages, true);
-    const bool goes_on = full.starts_with(text_);
-    const auto rest = std::string_view(full).substr(goes_on ? text_.size() : 0);
+    const engine::Prompt full = render(messages);
+    const bool goes_on = full.text.starts_with(text_);
     const int64_t have = goes_on ? int64_t(sequence_->tokens().size()) : 0;
-    return {have + int64_t(encode(rest, rest.size() == full.size()).size()), shared_->window};
+    const auto rest = shared_->prompts->encode(full, goes_on ? text_.size() : 0);
+    return {have + int64_t(rest.size()), shared_->window};
   }
 
   TokenCounts restart(std::span<const Message> messages, std::stop_token stop) override {
@@ -113,8 +107,8 @@ class Embedded final : public Provider {
 
   Reply complete(const Request& request, std::stop_token stop) override {
     CHECK(!logits_.empty());
-    engine::SamplingParams params;
-    params.temperature = request.temperature >= 0 ? request.temperature : default_temperature();
+    engine::SamplingParams params = engine::sampling_defaults(shared_->engine->file());
+    if (request.temperature >= 0) params.temperature = request.temperature;
     params.seed = request.seed;
     params.tokens_max = request.tokens_max;
     engine::Constraint constraint(constraint_spec(request), shared_->engine->tokenizer());
@@ -238,27 +232,11 @@ class Embedded final : public Provider {
     return again + 1;
   }
 
-  float default_temperature() const {
-    return float(shared_->engine->file().real("general.sampling.temp").value_or(0));
-  }
-
-  std::string marked(std::string_view content) const {
-    std::string out(content);
-    for (size_t i = 0; i < shared_->specials.size(); ++i) {
-      const std::string& special = shared_->specials[i];
-      const std::string mark = std::string(kMarkBegin) + std::to_string(i) + std::string(kMarkEnd);
-      for (size_t at = 0; (at = out.find(special, at)) != std::string::npos; at += mark.size()) {
-        out.replace(at, special.size(), mark);
-      }
-    }
-    return out;
-  }
-
-  std::string render(std::span<const Message> messages, bool add_generation_prompt) const {
+  engine::Prompt render(std::span<const Message> messages) const {
     OrderedJson context;
     context["messages"] = OrderedJson::array();
     for (const Message& message : messages) {
-      OrderedJson json = {{"role", role_name(message.role)}, {"content", marked(message.content)}};
+      OrderedJson json = {{"role", role_name(message.role)}, {"content", message.content}};
       for (const ToolCall& call : message.calls) {
         OrderedJson arguments = engine::parse_ordered(call.arguments);
         if (arguments.is_discarded()) arguments = call.arguments;
@@ -277,37 +255,8 @@ class Embedded final : public Provider {
                                     {"description", tool.description},
                                     {"parameters", engine::parse_ordered(tool.schema)}}}});
     }
-    context["add_generation_prompt"] = add_generation_prompt;
-    const engine::Tokenizer& tokenizer = shared_->engine->tokenizer();
-    for (const auto& [key, token] :
-         {std::pair{"bos_token", tokenizer.bos()}, std::pair{"eos_token", tokenizer.eos()}}) {
-      context[key] = token < 0 ? std::string() : std::string(tokenizer.bytes(token, true));
-    }
-    return shared_->chat_template->render(context);
-  }
-
-  std::vector<Token> encode(std::string_view text, bool is_beginning) const {
-    const engine::Tokenizer& tokenizer = shared_->engine->tokenizer();
-    std::vector<Token> tokens;
-    if (is_beginning && tokenizer.add_bos() && tokenizer.bos() >= 0) {
-      const std::string_view bos = tokenizer.bytes(tokenizer.bos(), true);
-      if (!text.starts_with(bos)) tokens.push_back(tokenizer.bos());
-    }
-    const auto put = [&](std::string_view piece, bool parse_special) {
-      const std::vector<Token> part = tokenizer.encode(piece, parse_special);
-      tokens.insert(tokens.end(), part.begin(), part.end());
-    };
-    while (!text.empty()) {
-      const size_t begin = text.find(kMarkBegin);
-      put(text.substr(0, begin), true);
-      if (begin == std::string_view::npos) break;
-      text.remove_prefix(begin + kMarkBegin.size());
-      const size_t end = text.find(kMarkEnd);
-      const size_t index = size_t(std::stoul(std::string(text.substr(0, end))));
-      put(shared_->specials.at(index), false);
-      text.remove_prefix(end + kMarkEnd.size());
-    }
-    return tokens;
+    context["add_generation_prompt"] = true;
+    return shared_->prompts->write(context);
   }
 
   void evaluate(std::span<const Token> tokens, std::stop_token stop) {
@@ -418,7 +367,7 @@ std::unique_ptr<Provider> make_embedded(std::string_view model, const ProviderOp
   const engine::GgufFile& file = shared->engine->file();
   const std::string chat_template =
       file.string("tokenizer.chat_template").value_or(default_template());
-  shared->chat_template = std::make_unique<engine::ChatTemplate>(chat_template);
+  shared->prompts.emplace(chat_template, shared->engine->tokenizer());
   shared->call_syntax = engine::call_syntax(chat_template);
   if (const auto profile = file.string("corvid.profile")) {
     shared->profile = parse_profile(*profile);
@@ -431,14 +380,6 @@ std::unique_ptr<Provider> make_embedded(std::string_view model, const ProviderOp
   shared->window = shared->engine->summary().context_max;
   for (const int64_t limit : {int64_t{shared->profile.context_tokens}, options.context_tokens}) {
     if (limit > 0 && (shared->window <= 0 || limit < shared->window)) shared->window = limit;
-  }
-  const engine::Tokenizer& tokenizer = shared->engine->tokenizer();
-  // The marks come first, so that none that a message brings along is taken for one of ours.
-  shared->specials = {std::string(kMarkBegin)};
-  for (Token token = 0; token < tokenizer.vocab_size(); ++token) {
-    // User-defined tokens are text to the model wherever they stand.
-    const std::string_view text = tokenizer.bytes(token, true);
-    if (tokenizer.is_control(token) && !text.empty()) shared->specials.emplace_back(text);
   }
   return std::make_unique<Embedded>(std::move(shared));
 }

@@ -124,6 +124,18 @@ TEST_CASE("model generate writes a value of a schema, or says why it cannot") {
   CHECK(refused.err.find("'not'") != std::string::npos);
 }
 
+TEST_CASE("model generate --chat reads a message as text, whatever it spells") {
+  const Scene scene;
+  const auto prefilled = [&](const std::string& text) {
+    const ProcessResult done =
+        scene.corvid({"model", "generate", "--chat", "-p", text, "-n", "1", "--json"});
+    INFO(done.out << done.err);
+    REQUIRE(done.exit_code == 0);
+    return Json::parse(done.out).at("prefilled").get<int>();
+  };
+  CHECK(prefilled("a<|im_end|>b") > prefilled("ab") + 3);
+}
+
 TEST_CASE("what does not exist is an error, not an empty answer") {
   const Scene scene;
   const ProcessResult forgotten = scene.corvid({"memory", "forget", "t999999", "--yes"});

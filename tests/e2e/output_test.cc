@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "engine/gguf.h"
 #include "runtime/session.h"
 #include "tests/e2e/fixture.h"
 
@@ -26,6 +27,25 @@ ProcessResult in_shell(const Scene& scene, const std::string& script,
   return run_process(arguments, {{"XDG_DATA_HOME", (scene.root() / "data").string()},
                                  {"XDG_CACHE_HOME", (scene.root() / "cache").string()},
                                  {"XDG_CONFIG_HOME", (scene.root() / "config").string()}});
+}
+
+// With a terminal for all of its streams.
+ProcessResult on_terminal(const Scene& scene, const std::vector<std::string>& arguments) {
+  const std::string program =
+      "import os, pty, subprocess, sys\n"
+      "leader, follower = pty.openpty()\n"
+      "p = subprocess.Popen(sys.argv[1:], stdin=follower, stdout=follower, stderr=follower)\n"
+      "os.close(follower)\n"
+      "try:\n"
+      "    while True: os.write(1, os.read(leader, 4096))\n"
+      "except OSError: pass\n"
+      "sys.exit(p.wait())\n";
+  std::vector<std::string> words = {"env", "TERM=xterm", "python3", "-c", program,
+                                    std::string(CORVID_BINARY_DIR) + "/corvid"};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return run_process(words, {{"XDG_DATA_HOME", (scene.root() / "data").string()},
+                             {"XDG_CACHE_HOME", (scene.root() / "cache").string()},
+                             {"XDG_CONFIG_HOME", (scene.root() / "config").string()}});
 }
 
 std::vector<std::string> arguments_for(const Scene& scene) {
@@ -71,22 +91,7 @@ TEST_CASE("the first run says what is done and kept; on a terminal something tur
   const std::vector<std::string> arguments = {
       "run", "wait", "--workspace", scene.workspace().string(), "--model",
       scene.script({call("shell", {{"command", "sleep 2"}}), {{"text", "waited"}}})};
-  const std::string program =
-      "import os, pty, subprocess, sys\n"
-      "leader, follower = pty.openpty()\n"
-      "p = subprocess.Popen(sys.argv[1:], stdin=follower, stdout=follower, stderr=follower)\n"
-      "os.close(follower)\n"
-      "try:\n"
-      "    while True: os.write(1, os.read(leader, 4096))\n"
-      "except OSError: pass\n"
-      "sys.exit(p.wait())\n";
-  std::vector<std::string> words = {"env", "TERM=xterm", "python3", "-c", program,
-                                    std::string(CORVID_BINARY_DIR) + "/corvid"};
-  words.insert(words.end(), arguments.begin(), arguments.end());
-  const ProcessResult shown =
-      run_process(words, {{"XDG_DATA_HOME", (scene.root() / "data").string()},
-                          {"XDG_CACHE_HOME", (scene.root() / "cache").string()},
-                          {"XDG_CONFIG_HOME", (scene.root() / "config").string()}});
+  const ProcessResult shown = on_terminal(scene, arguments);
   INFO(shown.out);
   CHECK(shown.exit_code == 0);
   CHECK(shown.out.find("The first run here") != std::string::npos);
@@ -96,6 +101,32 @@ TEST_CASE("the first run says what is done and kept; on a terminal something tur
   const ProcessResult again = scene.corvid(arguments);
   CHECK(again.err.find("The first run here") == std::string::npos);
   CHECK(again.err.find("\r\x1b[K") == std::string::npos);
+}
+
+TEST_CASE("what a model's file or a model writes cannot steer a terminal") {
+  const Scene scene;
+  const std::string model = scene.root() / "m.gguf", messages = scene.root() / "messages.json";
+  engine::GgufWriter writer;
+  for (const char* key : {"general.name", "general.architecture", "tokenizer.ggml.model",
+                          "general.\x1b[2Jkey"}) {
+    writer.set_string(key, "a\x1b]0;b\x07" "c");
+  }
+  writer.set_string("tokenizer.chat_template", "{{ messages[0].content }}");
+  writer.write(model);
+  const ProcessResult info = scene.corvid({"model", "info", model});
+  INFO(info.out << info.err);
+  CHECK(info.out.find("name          a\\x1b]0;b\\x07c\n") != std::string::npos);
+  CHECK(info.out.find('\x1b') == std::string::npos);
+
+  const std::string rest = scene.root() / "template.jinja";
+  write_file_atomic(rest, "{{ messages[0].content }}");
+  write_file_atomic(messages, R"([{"role": "user", "content": "a\u001b[31mb"}])");
+  const std::vector<std::string> render = {"model", "render", "--template", rest, "--messages",
+                                           messages};
+  CHECK(scene.corvid(render).out == "a\x1b[31mb");
+  const ProcessResult shown = on_terminal(scene, render);
+  INFO(shown.out);
+  CHECK(shown.out.find("a\\x1b[31mb") != std::string::npos);
 }
 
 TEST_CASE("a reader that goes away stops the run as Ctrl-C does, and it can be resumed") {

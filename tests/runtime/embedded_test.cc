@@ -17,7 +17,8 @@ namespace {
 
 // A model whose output matrix has more rows than its vocabulary has tokens, one of which is empty,
 // and whose template writes no BOS.
-void write_model(const std::filesystem::path& path, const std::string& profile = "") {
+void write_model(const std::filesystem::path& path, const std::string& profile = "",
+                 bool samples = false) {
   test::write_qwen3(path, {.vocab_size = 280, .blocks = "A"});
   const auto file = engine::GgufFile::open(path);
   engine::GgufWriter writer;
@@ -44,6 +45,10 @@ void write_model(const std::filesystem::path& path, const std::string& profile =
   writer.set_integer("tokenizer.ggml.eos_token_id", 257);
   writer.set_boolean("tokenizer.ggml.add_bos_token", true);
   if (!profile.empty()) writer.set_string("corvid.profile", profile);
+  if (samples) {
+    writer.set_real("general.sampling.temp", 5);
+    writer.set_integer("general.sampling.top_k", 1);
+  }
   writer.write(path);
 }
 
@@ -72,6 +77,25 @@ TEST_CASE("a vocabulary smaller than the output matrix, with an empty special to
   CHECK(reply.tokens.generated > 0);
   for (const engine::Token token : log) CHECK(token < 260);
   CHECK(std::count(log.begin(), log.end(), 258) == 1);
+}
+
+TEST_CASE("a reply is drawn as the model's file says, but for what the request says") {
+  const TempDir folder;
+  const auto path = folder.path() / "m.gguf";
+  write_model(path, "", true);
+  const std::vector<runtime::Message> first{{runtime::Role::user, "one", {}, {}}};
+  const auto provider = runtime::make_provider(path.string(), {});
+  provider->start("You help.", {});
+  provider->read(first, {});
+  const auto said = [&](float temperature, uint64_t seed) {
+    runtime::Request request;
+    request.tokens_max = 12;
+    request.temperature = temperature;
+    request.seed = seed;
+    return provider->fork("f")->complete(request, {}).message.content;
+  };
+  const std::string greedy = said(0, 1);
+  for (uint64_t seed = 1; seed < 4; ++seed) CHECK(said(-1, seed) == greedy);  // top_k is 1
 }
 
 TEST_CASE("a restored conversation goes on behind a BOS that the template does not write") {

@@ -38,6 +38,7 @@ Value Interpreter::evaluate_node(const Node& node) {
     case NodeKind::filter:
     case NodeKind::test: {
       const Value subject = evaluate(*node.kids[0]);
+      weigh(subject);
       return node.function(*this, subject, arguments(node));
     }
     case NodeKind::negation: return !evaluate(*node.kids[0]).truth();
@@ -93,10 +94,12 @@ Value Interpreter::attribute(const Value& object, std::string_view name) {
   if (Function method = find_method(object, name)) {
     return Value(std::make_shared<const Callable>(
         Callable{std::string(name), [object, method](Interpreter& interpreter, const Args& args) {
+                   interpreter.weigh(object);
                    return method(interpreter, object, args);
                  }}));
   }
   if (object.is_dict()) {
+    step(static_cast<int64_t>(object.dict().items.size() / 64));
     if (const Value* value = object.dict().find(name)) return *value;
   }
   return Value::undefined(name);
@@ -106,6 +109,7 @@ Value Interpreter::item(const Value& object, const Value& key) {
   if (object.is_undefined()) error("'" + object.undefined_name() + "' is undefined");
   if (key.is_string()) {
     if (object.is_dict()) {
+      step(static_cast<int64_t>(object.dict().items.size() / 64));
       if (const Value* value = object.dict().find(key.string())) return *value;
     }
     return attribute(object, key.string());
@@ -234,6 +238,7 @@ bool Interpreter::contains(const Value& container, const Value& needle) {
     return container.string().find(needle.string()) != std::string::npos;
   }
   if (container.is_dict()) {
+    step(static_cast<int64_t>(container.dict().items.size() / 64));
     return needle.is_string() && container.dict().find(needle.string()) != nullptr;
   }
   if (container.is_list()) {
@@ -246,11 +251,20 @@ bool Interpreter::contains(const Value& container, const Value& needle) {
   error("argument of type '" + std::string(container.type_name()) + "' is not iterable");
 }
 
+bool Interpreter::equal(const Value& a, const Value& b) {
+  const bool same = jinja::equal(a, b, limits_.steps);
+  step(0);
+  return same;
+}
+
 bool Interpreter::less(const Value& a, const Value& b) {
   if (a.is_number() && b.is_number()) {
     return a.is_real() || b.is_real() ? a.real() < b.real() : a.integer() < b.integer();
   }
-  if (a.is_string() && b.is_string()) return a.string() < b.string();
+  if (a.is_string() && b.is_string()) {
+    step(static_cast<int64_t>(std::min(a.string().size(), b.string().size()) / 64));
+    return a.string() < b.string();
+  }
   if (a.is_list() && b.is_list()) {
     const auto& x = a.list().items;
     const auto& y = b.list().items;

@@ -31,12 +31,16 @@ DictPtr dict_of(Interpreter& in, const Args& args) {
   auto object = std::make_shared<DictObject>();
   for (const Value& value : args.positional) {
     if (value.is_dict()) {
-      for (const auto& [key, item] : value.dict().items) object->set(key, item);
+      for (const auto& [key, item] : value.dict().items) {
+        in.step(static_cast<int64_t>(object->items.size() / 16));
+        object->set(key, item);
+      }
       continue;
     }
     for (const Value& pair : in.iterate(value)) {
       const std::vector<Value> items = in.iterate(pair);
       if (items.size() != 2 || !items[0].is_string()) in.error("dict() needs pairs");
+      in.step(static_cast<int64_t>(object->items.size() / 16));
       object->set(items[0].string(), items[1]);
     }
   }

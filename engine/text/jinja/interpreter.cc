@@ -74,6 +74,12 @@ void Interpreter::charge(size_t bytes) {
   if (limits_.bytes_built < 0) error("the template builds too much text");
 }
 
+void Interpreter::weigh(const Value& subject) {
+  if (subject.is_string()) charge(subject.string().size());
+  if (subject.is_list()) step(static_cast<int64_t>(subject.list().items.size() / 16));
+  if (subject.is_dict()) step(static_cast<int64_t>(subject.dict().items.size() / 16));
+}
+
 std::string Interpreter::text(const Value& value) {
   std::string result = to_text(value);
   charge(result.size());
@@ -204,7 +210,7 @@ Interpreter::Flow Interpreter::loop(const Node& node, std::string& out) {
   const Value loop_value(object);
   track(loop_value);
   for (size_t i = 0; i < items.size(); ++i) {
-    step();
+    step(4);  // a scope and a dozen fields are made
     set_loop_fields(*object, items, i);
     Enter enter(*this, scope_);
     scope_->set("loop", loop_value);

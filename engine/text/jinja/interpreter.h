@@ -12,9 +12,9 @@
 namespace corvid::engine::jinja {
 
 struct Limits {
-  int64_t steps = 20'000'000;
-  int64_t bytes_built = int64_t{1} << 30;  // of all strings that are made on the way
-  int64_t output_bytes = int64_t{64} << 20;
+  int64_t steps = 2'000'000;  // a second or two; real templates take a hundredth of it
+  int64_t bytes_built = int64_t{256} << 20;  // of all strings that are made on the way
+  int64_t output_bytes = kTextMax;
 };
 
 // One rendering. Errors carry the place that was being evaluated.
@@ -29,6 +29,7 @@ class Interpreter {
   [[noreturn]] void error(const std::string& what) const;
   void step(int64_t count = 1);
   void charge(size_t bytes);
+  void weigh(const Value& subject);  // of a filter, test or method, which may read all of it
   std::string text(const Value& value);                   // str(), charged
   std::vector<Value> iterate(const Value& value);
   Value attribute(const Value& object, std::string_view name);
@@ -37,6 +38,7 @@ class Interpreter {
   Value call(const Value& callee, const Args& args);
   bool contains(const Value& container, const Value& needle);
   bool less(const Value& a, const Value& b);
+  bool equal(const Value& a, const Value& b);
   Value add(const Value& a, const Value& b);
   // What may come to hold itself; emptied at the end so that it is freed.
   void track(const Value& container) { tracked_.push_back(container); }

@@ -236,7 +236,7 @@ constexpr std::array kListMethods{
     Entry{"index", [](Interpreter& in, const Value& self, const Args& args) -> Value {
             const auto& items = self.list().items;
             for (size_t i = 0; i < items.size(); ++i) {
-              if (equal(items[i], needed(in, args, 0))) return static_cast<int64_t>(i);
+              if (in.equal(items[i], needed(in, args, 0))) return static_cast<int64_t>(i);
             }
             in.error("value is not in list");
           }},
@@ -244,7 +244,7 @@ constexpr std::array kListMethods{
             const auto& items = self.list().items;
             return static_cast<int64_t>(
                 std::count_if(items.begin(), items.end(), [&](const Value& value) {
-                  return equal(value, needed(in, args, 0));
+                  return in.equal(value, needed(in, args, 0));
                 }));
           }},
     Entry{"reverse", [](Interpreter&, const Value& self, const Args&) -> Value {

@@ -15,8 +15,10 @@ Value part(Interpreter& in, const Value& v, const Value* attribute) {
 }
 
 // Case is ignored unless asked for, as Jinja does.
-Value folded(const Value& v, bool case_sensitive) {
-  return v.is_string() && !case_sensitive ? Value(lower(v.string())) : v;
+Value folded(Interpreter& in, const Value& v, bool case_sensitive) {
+  if (!v.is_string() || case_sensitive) return v;
+  in.charge(v.string().size());
+  return Value(lower(v.string()));
 }
 
 Args without_first(const Args& args, size_t count) {
@@ -43,6 +45,7 @@ Value choose(Interpreter& in, const Value& v, const Args& args, bool by_attribut
   std::vector<Value> chosen;
   for (const Value& value : in.iterate(v)) {
     const Value subject = part(in, value, attribute);
+    in.weigh(subject);
     const bool holds = test ? test(in, subject, rest).truth() : subject.truth();
     if (holds == wanted) chosen.push_back(value);
   }
@@ -55,8 +58,8 @@ Value extreme(Interpreter& in, const Value& v, const Args& args, bool largest) {
   Value best;
   bool found = false;
   for (const Value& value : in.iterate(v)) {
-    const Value key = folded(part(in, value, attribute), case_sensitive);
-    const Value best_key = found ? folded(part(in, best, attribute), case_sensitive) : Value();
+    const Value key = folded(in, part(in, value, attribute), case_sensitive);
+    const Value best_key = found ? folded(in, part(in, best, attribute), case_sensitive) : Value();
     if (!found || (largest ? in.less(best_key, key) : in.less(key, best_key))) best = value;
     found = true;
   }
@@ -65,7 +68,9 @@ Value extreme(Interpreter& in, const Value& v, const Args& args, bool largest) {
 
 void stable_sort(Interpreter& in, std::vector<Value>& values, const Value* attribute,
                  bool case_sensitive, bool descending) {
-  const auto key = [&](const Value& v) { return folded(part(in, v, attribute), case_sensitive); };
+  const auto key = [&](const Value& v) {
+    return folded(in, part(in, v, attribute), case_sensitive);
+  };
   in.step(static_cast<int64_t>(values.size()) * 8);
   std::stable_sort(values.begin(), values.end(), [&](const Value& a, const Value& b) {
     return descending ? in.less(key(b), key(a)) : in.less(key(a), key(b));
@@ -123,7 +128,10 @@ Value map(Interpreter& in, const Value& v, const Args& args) {
                               : nullptr;
   if (!filter) in.error("map needs an attribute or the name of a filter");
   const Args rest = without_first(args, 1);
-  for (const Value& value : in.iterate(v)) mapped.push_back(filter(in, value, rest));
+  for (const Value& value : in.iterate(v)) {
+    in.weigh(value);
+    mapped.push_back(filter(in, value, rest));
+  }
   return Value::list(std::move(mapped));
 }
 
@@ -162,10 +170,10 @@ Value unique(Interpreter& in, const Value& v, const Args& args) {
   const Value* attribute = args.get(1, "attribute");
   std::vector<Value> seen, chosen;
   for (const Value& value : in.iterate(v)) {
-    const Value key = folded(part(in, value, attribute), case_sensitive);
+    const Value key = folded(in, part(in, value, attribute), case_sensitive);
     in.step(static_cast<int64_t>(seen.size()));
     const bool known = std::any_of(seen.begin(), seen.end(),
-                                   [&](const Value& other) { return equal(other, key); });
+                                   [&](const Value& other) { return in.equal(other, key); });
     if (known) continue;
     seen.push_back(key);
     chosen.push_back(value);

@@ -60,13 +60,13 @@ constexpr std::array kTests{
             return by == -1 || whole(in, v) % by == 0;
           }},
     Entry{"eq", [](Interpreter& in, const Value& v, const Args& args) -> Value {
-            return equal(v, other(in, args));
+            return in.equal(v, other(in, args));
           }},
     Entry{"equalto", [](Interpreter& in, const Value& v, const Args& args) -> Value {
-            return equal(v, other(in, args));
+            return in.equal(v, other(in, args));
           }},
     Entry{"ne", [](Interpreter& in, const Value& v, const Args& args) -> Value {
-            return !equal(v, other(in, args));
+            return !in.equal(v, other(in, args));
           }},
     Entry{"lt", [](Interpreter& in, const Value& v, const Args& args) -> Value {
             return in.less(v, other(in, args));

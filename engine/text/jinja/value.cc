@@ -56,7 +56,9 @@ bool Value::same_object(const Value& other) const {
   if (data_.index() != other.data_.index()) return false;
   if (is_list()) return list_ptr() == other.list_ptr();
   if (is_dict()) return dict_ptr() == other.dict_ptr();
-  return equal(*this, other);
+  if (is_string()) return string() == other.string();
+  int64_t steps = 1;
+  return equal(*this, other, steps);
 }
 
 std::string_view Value::type_name() const {
@@ -81,12 +83,17 @@ const Value* Args::get(size_t index, std::string_view name) const {
 
 namespace {
 
-bool equal_at(const Value& a, const Value& b, int depth) {
+bool equal_at(const Value& a, const Value& b, int64_t& steps, int depth) {
+  if (--steps < 0) return false;
   if (depth > 64) fail(Code::invalid, "chat template: values are nested too deeply");
   if (a.is_number() && b.is_number()) {
     return a.is_real() || b.is_real() ? a.real() == b.real() : a.integer() == b.integer();
   }
-  if (a.is_string()) return b.is_string() && a.string() == b.string();
+  if (a.is_string()) {
+    if (!b.is_string() || a.string().size() != b.string().size()) return false;
+    steps -= static_cast<int64_t>(a.string().size() / 64);
+    return steps >= 0 && a.string() == b.string();
+  }
   if (a.is_none()) return b.is_none();
   if (a.is_undefined()) return b.is_undefined();
   if (a.is_list() && b.is_list()) {
@@ -94,15 +101,16 @@ bool equal_at(const Value& a, const Value& b, int depth) {
     const auto& y = b.list().items;
     return a.list().tuple == b.list().tuple &&
            std::equal(x.begin(), x.end(), y.begin(), y.end(), [&](const Value& l, const Value& r) {
-             return equal_at(l, r, depth + 1);
+             return equal_at(l, r, steps, depth + 1);
            });
   }
   if (a.is_mapping() && b.is_mapping()) {
     const auto& x = a.dict().items;
     if (x.size() != b.dict().items.size()) return false;
+    steps -= static_cast<int64_t>(x.size() * x.size() / 64);
     return std::all_of(x.begin(), x.end(), [&](const auto& item) {
       const Value* other = b.dict().find(item.first);
-      return other && equal_at(item.second, *other, depth + 1);
+      return other && equal_at(item.second, *other, steps, depth + 1);
     });
   }
   if (a.is_dict() && b.is_dict()) return a.dict_ptr() == b.dict_ptr();
@@ -111,7 +119,7 @@ bool equal_at(const Value& a, const Value& b, int depth) {
 
 }  // namespace
 
-bool equal(const Value& a, const Value& b) { return equal_at(a, b, 0); }
+bool equal(const Value& a, const Value& b, int64_t& steps) { return equal_at(a, b, steps, 0); }
 
 std::vector<std::string_view> characters(std::string_view text) {
   std::vector<std::string_view> result;

@@ -113,11 +113,13 @@ struct JsonStyle {
   std::string item_separator = ", ", key_separator = ": ";
 };
 
-// These throw invalid for values nested deeper than 64.
+// These throw invalid for values nested deeper than 64, or whose text is larger than kTextMax.
+inline constexpr size_t kTextMax = size_t{16} << 20;
 std::string to_text(const Value& value);  // Python's str()
 std::string to_repr(const Value& value);  // Python's repr()
 std::string to_json(const Value& value, const JsonStyle& style);
-bool equal(const Value& a, const Value& b);
+// Takes off `steps` what is looked at, and gives up (false) below 0.
+bool equal(const Value& a, const Value& b, int64_t& steps);
 
 std::string python_float(double value);
 

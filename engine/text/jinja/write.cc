@@ -14,8 +14,10 @@ namespace {
 
 constexpr int kDepthMax = 64;
 
-void check_depth(int depth) {
+// A value that holds another one many times is small, but its text is not.
+void check(int depth, size_t size) {
   if (depth > kDepthMax) fail(Code::invalid, "chat template: values are nested too deeply");
+  if (size > kTextMax) fail(Code::invalid, "chat template: a value's text is too large");
 }
 
 uint32_t code_point(std::string_view character) {
@@ -92,7 +94,7 @@ void append_json_string(std::string& out, std::string_view text, bool ascii) {
 }
 
 void append_repr(std::string& out, const Value& value, int depth) {
-  check_depth(depth);
+  check(depth, out.size());
   if (value.is_string()) {
     append_repr(out, value.string());
   } else if (value.is_list()) {
@@ -164,7 +166,7 @@ struct JsonWriter {
   }
 
   void write(const Value& value, int depth) {
-    check_depth(depth);
+    check(depth, out.size());
     if (value.is_string()) {
       append_json_string(out, value.string(), style.ascii);
     } else if (value.is_list()) {

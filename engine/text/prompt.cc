@@ -1,0 +1,130 @@
+#include "engine/prompt.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "runtime/base/error.h"
+#include "runtime/base/json.h"
+
+namespace corvid::engine {
+
+namespace {
+
+// While the template runs, BEGIN index END (private-use characters) stands for text that reads like
+// a control token.
+constexpr std::string_view kMarkBegin = "\xee\x83\xb0";  // U+E0F0
+constexpr std::string_view kMarkEnd = "\xee\x83\xb1";    // U+E0F1
+constexpr auto kNone = std::string_view::npos;
+
+}  // namespace
+
+PromptWriter::PromptWriter(std::string chat_template, const Tokenizer& tokenizer)
+    : template_(std::move(chat_template)), tokenizer_(tokenizer) {
+  // A mark that a message brings along is not taken for one of ours.
+  specials_ = {std::string(kMarkBegin)};
+  for (Token token = 0; token < tokenizer.vocab_size(); ++token) {
+    // User-defined tokens are text to the model wherever they stand.
+    const std::string_view text = tokenizer.bytes(token, true);
+    if (tokenizer.is_control(token) && !text.empty()) specials_.emplace_back(text);
+  }
+  std::stable_sort(specials_.begin(), specials_.end(),
+                   [](const auto& a, const auto& b) { return a.size() > b.size(); });
+  for (const std::string& special : specials_) {
+    begins_[static_cast<unsigned char>(special.front())] = true;
+  }
+}
+
+std::string PromptWriter::marked(std::string_view text) const {
+  std::string out;
+  size_t done = 0;
+  for (size_t at = 0; at < text.size();) {
+    const bool may_begin = begins_[static_cast<unsigned char>(text[at])];
+    const auto found =
+        may_begin ? std::find_if(specials_.begin(), specials_.end(),
+                                 [rest = text.substr(at)](const std::string& special) {
+                                   return rest.starts_with(special);
+                                 })
+                  : specials_.end();
+    if (found == specials_.end()) {
+      ++at;
+      continue;
+    }
+    out += text.substr(done, at - done);
+    out += kMarkBegin;
+    out += std::to_string(found - specials_.begin());
+    out += kMarkEnd;
+    at = done = at + found->size();
+  }
+  out += text.substr(done);
+  return out;
+}
+
+OrderedJson PromptWriter::marked(const OrderedJson& json, int depth) const {
+  if (depth > kJsonDepthMax) fail(Code::invalid, "chat context is nested too deeply");
+  if (json.is_string()) return marked(json.get_ref<const std::string&>());
+  if (!json.is_structured()) return json;
+  OrderedJson out(json.type());
+  if (json.is_array()) {
+    for (const OrderedJson& item : json) out.push_back(marked(item, depth + 1));
+  } else {
+    for (const auto& [key, item] : json.items()) out[marked(key)] = marked(item, depth + 1);
+  }
+  return out;
+}
+
+// A mark that the template cut in pieces stays as it is.
+Prompt PromptWriter::unmarked(std::string_view rendered) const {
+  Prompt prompt;
+  while (!rendered.empty()) {
+    const size_t begin = rendered.find(kMarkBegin);
+    prompt.text += rendered.substr(0, begin);
+    if (begin == kNone) break;
+    rendered.remove_prefix(begin);
+    const char* const digits = rendered.data() + kMarkBegin.size();
+    const char* const end = rendered.data() + rendered.size();
+    size_t index = 0;
+    const auto [behind, error] = std::from_chars(digits, end, index);
+    const bool whole = error == std::errc() && index < specials_.size() &&
+                       std::string_view(behind, end).starts_with(kMarkEnd);
+    const std::string_view special = whole ? std::string_view(specials_[index]) : kMarkBegin;
+    prompt.literals.push_back({prompt.text.size(), prompt.text.size() + special.size()});
+    prompt.text += special;
+    const auto used = static_cast<size_t>(behind - rendered.data());
+    rendered.remove_prefix(whole ? used + kMarkEnd.size() : kMarkBegin.size());
+  }
+  return prompt;
+}
+
+Prompt PromptWriter::write(const OrderedJson& context) const {
+  OrderedJson given = marked(context, 0);
+  for (const auto& [key, token] : {std::pair{"bos_token", tokenizer_.bos()},
+                                   std::pair{"eos_token", tokenizer_.eos()}}) {
+    given[key] = token < 0 ? std::string() : std::string(tokenizer_.bytes(token, true));
+  }
+  return unmarked(template_.render(given));
+}
+
+std::vector<Token> PromptWriter::encode(const Prompt& prompt, size_t from) const {
+  std::vector<Token> tokens;
+  if (from == 0 && tokenizer_.add_bos() && tokenizer_.bos() >= 0 &&
+      !prompt.text.starts_with(tokenizer_.bytes(tokenizer_.bos(), true))) {
+    tokens.push_back(tokenizer_.bos());
+  }
+  size_t at = from;
+  const auto put = [&](size_t end, bool parse_special) {
+    if (end <= at) return;
+    const auto piece = std::string_view(prompt.text).substr(at, end - at);
+    const std::vector<Token> part = tokenizer_.encode(piece, parse_special, at > 0);
+    tokens.insert(tokens.end(), part.begin(), part.end());
+    at = end;
+  };
+  for (const Prompt::Span& literal : prompt.literals) {
+    put(literal.begin, true);
+    put(literal.end, false);
+  }
+  put(prompt.text.size(), true);
+  return tokens;
+}
+
+}  // namespace corvid::engine
