@@ -42,6 +42,14 @@ struct CopySource {
   std::function<std::optional<std::string>()> read;
 };
 
+// A model that thinks before it speaks, between <think> and </think>: there it writes what it
+// likes, but neither begins a call nor ends the turn.
+struct Thinking {
+  bool is_open = false;     // the prompt ends behind <think>
+  int64_t tokens_max = -1;  // what is longer is ended; below 0: no limit
+  std::string end = "\n</think>\n\n";  // as PromptWriter::thinking_end()
+};
+
 struct ConstraintSpec {
   // The turn is one JSON value of this schema (as of a ToolShape, of any type) and nothing else: no
   // text, no calls. What is below then says nothing.
@@ -53,6 +61,7 @@ struct ConstraintSpec {
   bool allow_text = true;       // free text may precede a call, or be the whole turn
   int calls_max = 1;            // llama3_json: never more than one
   int calls_before = 0;         // calls earlier in the conversation, which kimi counts
+  std::optional<Thinking> thinking = {};  // what is above says nothing until it has ended
 };
 
 // The state of one generation, which writes calls canonically, as chat templates write them:
@@ -80,8 +89,9 @@ class Constraint {
   void accept(Token token);
   bool inside_call() const;  // or inside of the value that is asked for
   bool may_end() const;
-  // The shortest text that closes an open call, in tokens: what a generation that reaches its limit
-  // appends so that the call still parses and matches its schema. Empty when nothing is open.
+  // The shortest text that closes open thinking or an open call, in tokens: what a generation that
+  // reaches its limit appends so that the call still parses and matches its schema. Empty when
+  // nothing is open.
   std::vector<Token> closing() const;
 
  private:

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "engine/sample/automaton.h"
+#include "engine/sample/reasoning_budget.h"
 #include "engine/sample/token_mask.h"
 #include "runtime/base/check.h"
 #include "runtime/base/error.h"
@@ -13,15 +14,24 @@
 namespace corvid::engine {
 
 namespace {
+
 constexpr size_t kMasksMax = 128;
+
+// Text in which no call can begin.
+ConstraintSpec spec_of_thoughts(CallSyntax syntax) {
+  ConstraintSpec spec;
+  spec.syntax = syntax;
+  return spec;
 }
 
-// What forks of one generation share. Masks are made once for each distinct future.
-struct SharedConstraint {
-  SharedConstraint(const ConstraintSpec& spec, const Tokenizer& vocabulary)
+}  // namespace
+
+// What may come at each place of an automaton. Masks are made once for each distinct future.
+struct Masks {
+  Masks(const ConstraintSpec& spec, const Tokenizer& vocabulary)
       : automaton(spec), tokenizer(vocabulary), masker(automaton, vocabulary) {}
 
-  std::shared_ptr<const TokenMask> mask(const Position& position) {
+  std::shared_ptr<const TokenMask> at(const Position& position) {
     const std::string key = automaton.key(position, tokenizer.trie().characters_max());
     const std::lock_guard lock(mutex);
     if (const auto found = masks.find(key); found != masks.end()) return found->second;
@@ -36,18 +46,88 @@ struct SharedConstraint {
   std::unordered_map<std::string, std::shared_ptr<const TokenMask>> masks;
 };
 
+// What forks of one generation share.
+struct SharedConstraint : Masks {
+  SharedConstraint(const ConstraintSpec& spec, const Tokenizer& vocabulary)
+      : Masks(spec, vocabulary), thinking(spec.thinking) {
+    if (!thinking) return;
+    thoughts.emplace(spec_of_thoughts(spec.syntax), vocabulary);
+    end = vocabulary.encode(thinking->end, true, true);
+    if (vocabulary.decode(end) != thinking->end ||
+        thinking->end.find(kThinkEndTag) == std::string::npos) {
+      fail(Code::invalid, "the end of thinking cannot be written");
+    }
+  }
+
+  const std::optional<Thinking> thinking;
+  std::optional<Masks> thoughts;
+  std::vector<Token> end;  // the tokens of `thinking->end`
+};
+
 struct Constraint::Impl {
   std::shared_ptr<SharedConstraint> shared;
-  Position position;
+  Position position, thought;  // in the turn behind the thinking, and in that
+  std::optional<ReasoningBudget> budget;
   bool ended = false;
+  bool leaving = false;                    // the plan is the rest of the end of thinking
   std::vector<Token> plan;                 // forced tokens to come, last first
-  std::shared_ptr<const TokenMask> mask;  // of `position`, when the plan is empty
+  std::shared_ptr<const TokenMask> mask;  // of where we are, when the plan is empty
+
+  bool thinks() const { return leaving || (budget && budget->inside()); }
+
+  bool may_be(Token token) const {
+    const TokenSet& allowed = mask->allowed;
+    if (token < 0 || token >= static_cast<Token>(allowed.size())) return false;
+    return allowed.has(token) && !(thinks() && shared->tokenizer.is_end(token));
+  }
 
   void refresh() {
     mask.reset();
     if (ended || !plan.empty()) return;
-    mask = shared->mask(position);
-    plan.assign(mask->forced.rbegin(), mask->forced.rend());
+    leaving = false;
+    if (!thinks()) {
+      mask = shared->at(position);
+      plan.assign(mask->forced.rbegin(), mask->forced.rend());
+    } else if (budget->is_due()) {
+      plan.assign(shared->end.rbegin(), shared->end.rend());
+    } else {
+      mask = shared->thoughts->at(thought);
+    }
+  }
+
+  void take_planned(Token token) {
+    if (!plan.empty() && plan.back() == token) {
+      plan.pop_back();
+    } else {
+      plan.clear();
+    }
+  }
+
+  // False: it cannot stand here. Behind the tag the rest of the end is written as models have
+  // learnt it. What closing() gives may stand where the end is forced, which is the same text.
+  bool accept_thought(Token token, std::string_view bytes) {
+    if (leaving) {
+      if (plan.back() != token) return false;
+      plan.pop_back();
+    } else {
+      const bool is_end = shared->tokenizer.is_end(token) || bytes.empty();
+      if (is_end || !shared->thoughts->automaton.step(thought, bytes)) return false;
+      take_planned(token);
+      const std::string behind = budget->accept(bytes);
+      leaving = !budget->inside();
+      if (leaving) plan_rest(behind);
+    }
+    refresh();
+    return true;
+  }
+
+  void plan_rest(const std::string& behind) {
+    plan.clear();
+    const std::string& end = shared->thinking->end;
+    const std::string rest = end.substr(end.find(kThinkEndTag) + kThinkEndTag.size());
+    if (!rest.starts_with(behind)) return;
+    const auto tokens = shared->tokenizer.encode(rest.substr(behind.size()), false, true);
+    plan.assign(tokens.rbegin(), tokens.rend());
   }
 };
 
@@ -55,6 +135,10 @@ Constraint::Constraint(const ConstraintSpec& spec, const Tokenizer& tokenizer)
     : impl_(std::make_unique<Impl>()) {
   impl_->shared = std::make_shared<SharedConstraint>(spec, tokenizer);
   impl_->position = impl_->shared->automaton.start();
+  if (spec.thinking) {
+    impl_->thought = impl_->shared->thoughts->automaton.start();
+    impl_->budget.emplace(spec.thinking->is_open, spec.thinking->tokens_max);
+  }
   impl_->refresh();
 }
 
@@ -76,10 +160,8 @@ void Constraint::mask(std::span<float> logits) const {
     }
     return;
   }
-  const TokenSet& allowed = impl_->mask->allowed;
   for (size_t i = 0; i < logits.size(); ++i) {
-    const bool known = i < static_cast<size_t>(allowed.size());
-    if (!known || !allowed.has(static_cast<Token>(i))) logits[i] = kForbidden;
+    if (!impl_->may_be(static_cast<Token>(i))) logits[i] = kForbidden;
   }
 }
 
@@ -90,13 +172,16 @@ Token Constraint::forced() const {
 
 bool Constraint::allows(Token token) const {
   if (const Token only = forced(); only >= 0) return token == only;
-  const TokenSet& allowed = impl_->mask->allowed;
-  return token >= 0 && token < static_cast<Token>(allowed.size()) && allowed.has(token);
+  return impl_->may_be(token);
 }
 
 void Constraint::accept(Token token) {
   Impl& impl = *impl_;
   const Tokenizer& tokenizer = impl.shared->tokenizer;
+  if (impl.thinks()) {
+    if (impl.accept_thought(token, tokenizer.bytes(token))) return;
+    fail(Code::invalid, "token " + std::to_string(token) + " is not allowed in a thought");
+  }
   if (tokenizer.is_end(token)) {
     if (!impl.ended && !may_end()) fail(Code::invalid, "an end inside of a call");
     impl.ended = true;
@@ -107,34 +192,43 @@ void Constraint::accept(Token token) {
   if (impl.ended || bytes.empty() || !impl.shared->automaton.step(impl.position, bytes)) {
     fail(Code::invalid, "token " + std::to_string(token) + " is not allowed here");
   }
-  if (!impl.plan.empty() && impl.plan.back() == token) {
-    impl.plan.pop_back();
-  } else {
-    impl.plan.clear();
+  impl.take_planned(token);
+  if (impl.budget && Automaton::is_text(impl.position)) {
+    impl.budget->accept(bytes);
+    if (impl.thinks()) impl.thought = impl.shared->thoughts->automaton.start();
   }
   impl.refresh();
 }
 
 bool Constraint::inside_call() const {
-  return !impl_->ended && impl_->shared->automaton.inside_call(impl_->position);
+  return !impl_->ended && !impl_->thinks() &&
+         impl_->shared->automaton.inside_call(impl_->position);
 }
 
 bool Constraint::may_end() const {
-  return impl_->ended || impl_->shared->automaton.may_end(impl_->position);
+  if (impl_->ended) return true;
+  return !impl_->thinks() && impl_->shared->automaton.may_end(impl_->position);
 }
 
 std::vector<Token> Constraint::closing() const {
-  if (!inside_call()) return {};
-  const std::string text = impl_->shared->automaton.completion(impl_->position);
-  std::vector<Token> tokens = impl_->shared->masker.encode(impl_->position, text);
+  const Automaton& automaton = impl_->shared->automaton;
+  std::vector<Token> before;
+  if (impl_->thinks()) {
+    before = impl_->plan.empty() ? impl_->shared->end
+                                 : std::vector<Token>(impl_->plan.rbegin(), impl_->plan.rend());
+  }
+  if (impl_->ended || !automaton.inside_call(impl_->position)) return before;
+  const std::string text = automaton.completion(impl_->position);
+  const std::vector<Token> tokens = impl_->shared->masker.encode(impl_->position, text);
   Position end = impl_->position;
   for (Token token : tokens) {
-    if (!impl_->shared->automaton.step(end, impl_->shared->tokenizer.bytes(token))) {
+    if (!automaton.step(end, impl_->shared->tokenizer.bytes(token))) {
       fail(Code::unsupported, "the vocabulary cannot write the end of a call");
     }
   }
-  CHECK(impl_->shared->automaton.may_end(end));
-  return tokens;
+  CHECK(automaton.may_end(end));
+  before.insert(before.end(), tokens.begin(), tokens.end());
+  return before;
 }
 
 }  // namespace corvid::engine

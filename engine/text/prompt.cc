@@ -15,18 +15,38 @@ namespace {
 // a control token.
 constexpr std::string_view kMarkBegin = "\xee\x83\xb0";  // U+E0F0
 constexpr std::string_view kMarkEnd = "\xee\x83\xb1";    // U+E0F1
+constexpr std::string_view kReply = "\xee\x83\xb2";    // U+E0F2, for a reply's content
+constexpr std::string_view kThinkEnd = "</think>";
 constexpr auto kNone = std::string_view::npos;
+
+// As the source spells it, within a string: \n</think>\n\n at most.
+std::string end_of_thinking(std::string_view source) {
+  std::string before, after;
+  bool found = false;
+  for (size_t at = 0; (at = source.find(kThinkEnd, at)) != kNone; at += kThinkEnd.size()) {
+    found = true;
+    if (source.substr(0, at).ends_with("\\n")) before = "\n";
+    std::string lines;
+    auto rest = source.substr(at + kThinkEnd.size());
+    for (; rest.starts_with("\\n") && lines.size() < 2; rest.remove_prefix(2)) lines += '\n';
+    if (lines.size() > after.size()) after = lines;
+  }
+  return found ? before + std::string(kThinkEnd) + after : std::string();
+}
 
 }  // namespace
 
-PromptWriter::PromptWriter(std::string chat_template, const Tokenizer& tokenizer)
-    : template_(std::move(chat_template)), tokenizer_(tokenizer) {
+PromptWriter::PromptWriter(const std::string& chat_template, const Tokenizer& tokenizer)
+    : template_(chat_template),
+      tokenizer_(tokenizer),
+      thinking_end_(end_of_thinking(chat_template)) {
   // A mark that a message brings along is not taken for one of ours.
-  specials_ = {std::string(kMarkBegin)};
+  specials_ = {std::string(kMarkBegin), std::string(kReply)};
   for (Token token = 0; token < tokenizer.vocab_size(); ++token) {
     // User-defined tokens are text to the model wherever they stand.
     const std::string_view text = tokenizer.bytes(token, true);
     if (tokenizer.is_control(token) && !text.empty()) specials_.emplace_back(text);
+    if (tokenizer.is_end(token) && !text.empty()) ends_.emplace_back(text);
   }
   std::stable_sort(specials_.begin(), specials_.end(),
                    [](const auto& a, const auto& b) { return a.size() > b.size(); });
@@ -96,13 +116,43 @@ Prompt PromptWriter::unmarked(std::string_view rendered) const {
   return prompt;
 }
 
-Prompt PromptWriter::write(const OrderedJson& context) const {
-  OrderedJson given = marked(context, 0);
+std::string PromptWriter::render(OrderedJson given) const {
   for (const auto& [key, token] : {std::pair{"bos_token", tokenizer_.bos()},
                                    std::pair{"eos_token", tokenizer_.eos()}}) {
     given[key] = token < 0 ? std::string() : std::string(tokenizer_.bytes(token, true));
   }
-  return unmarked(template_.render(given));
+  return template_.render(given);
+}
+
+Prompt PromptWriter::write(const OrderedJson& context) const {
+  return unmarked(render(marked(context, 0)));
+}
+
+std::optional<Prompt> PromptWriter::write_behind(const OrderedJson& context, size_t reply) const {
+  OrderedJson given = marked(context, 0);
+  given.at("messages").at(reply)["content"] = kReply;
+  const std::string rendered = render(std::move(given));
+  const size_t content = rendered.rfind(kReply);
+  if (content == std::string::npos) return std::nullopt;
+  Prompt prompt = unmarked(std::string_view(rendered).substr(content + kReply.size()));
+  const auto is_literal = [&prompt](size_t at) {
+    const auto holds = [at](const Prompt::Span& span) { return span.begin <= at && at < span.end; };
+    return std::any_of(prompt.literals.begin(), prompt.literals.end(), holds);
+  };
+  size_t begin = prompt.text.size();
+  for (const std::string& end : ends_) {
+    size_t at = prompt.text.find(end);
+    while (at < begin && is_literal(at)) at = prompt.text.find(end, at + 1);
+    begin = std::min(begin, at);
+  }
+  if (begin == prompt.text.size()) return std::nullopt;
+  prompt.text.erase(0, begin);
+  std::erase_if(prompt.literals, [begin](const auto& span) { return span.begin < begin; });
+  for (Prompt::Span& span : prompt.literals) {
+    span.begin -= begin;
+    span.end -= begin;
+  }
+  return prompt;
 }
 
 std::vector<Token> PromptWriter::encode(const Prompt& prompt, size_t from) const {
@@ -125,6 +175,10 @@ std::vector<Token> PromptWriter::encode(const Prompt& prompt, size_t from) const
   }
   put(prompt.text.size(), true);
   return tokens;
+}
+
+bool ends_in_thinking(std::string_view prompt) {
+  return prompt.substr(0, prompt.find_last_not_of(" \n") + 1).ends_with("<think>");
 }
 
 }  // namespace corvid::engine

@@ -41,6 +41,7 @@ struct ModelArguments {
   int count = 128, bench_count = 64, threads = 0, repeat = 3, draft_max = 4, sequences = 0;
   float temperature = -1;  // below 0, here and in the next three: what the file says
   int top_k = -1;
+  int64_t reasoning_budget = -1;  // below 0: no limit
   float top_p = -1, min_p = -1;
   uint64_t seed = 0;
   bool json = false, parse_special = false, add_special = false, detokenize = false;
@@ -268,9 +269,14 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-std::vector<Token> generation_prompt(const ModelArguments& arguments, const engine::Engine& engine,
-                                     bool at_start) {
-  if (!arguments.chat) return input_tokens(arguments, engine, at_start);
+struct GenerationPrompt {
+  std::vector<Token> tokens;
+  std::optional<engine::Thinking> thinking = {};  // where it is limited
+};
+
+GenerationPrompt generation_prompt(const ModelArguments& arguments, const engine::Engine& engine,
+                                   bool at_start) {
+  if (!arguments.chat) return {input_tokens(arguments, engine, at_start)};
   const auto source = engine.file().string("tokenizer.chat_template");
   if (!source.has_value()) fail(Code::not_found, "the model carries no chat template");
   const std::string text =
@@ -278,21 +284,27 @@ std::vector<Token> generation_prompt(const ModelArguments& arguments, const engi
   engine::OrderedJson context;
   context["messages"] = {{{"role", "user"}, {"content", text}}};
   context["add_generation_prompt"] = true;
-  if (!arguments.schema.empty()) context["enable_thinking"] = false;
+  const int64_t budget = arguments.schema.empty() ? arguments.reasoning_budget : 0;
+  if (budget == 0) context["enable_thinking"] = false;
   const engine::PromptWriter writer(*source, engine.tokenizer());
-  std::vector<Token> tokens = writer.encode(writer.write(context));
-  const bool begins = !tokens.empty() && tokens.front() == engine.tokenizer().bos();
-  if (begins && !at_start) tokens.erase(tokens.begin());
-  return tokens;
+  const engine::Prompt rendered = writer.write(context);
+  GenerationPrompt prompt{writer.encode(rendered)};
+  const bool begins =
+      !prompt.tokens.empty() && prompt.tokens.front() == engine.tokenizer().bos();
+  if (begins && !at_start) prompt.tokens.erase(prompt.tokens.begin());
+  if (budget >= 0 && writer.has_thinking()) {
+    prompt.thinking = {engine::ends_in_thinking(rendered.text), budget, writer.thinking_end()};
+  }
+  return prompt;
 }
 
-std::optional<engine::Constraint> value_constraint(const ModelArguments& arguments,
-                                                   const engine::Engine& engine) {
-  if (arguments.schema.empty()) return std::nullopt;
-  const std::string text = read_file(arguments.schema);
-  parse_json(text, arguments.schema);  // for its one clear error
+std::optional<engine::Constraint> make_constraint(const std::string& value_schema,
+                                                  const std::optional<engine::Thinking>& thinking,
+                                                  const engine::Engine& engine) {
+  if (value_schema.empty() && !thinking) return std::nullopt;
   engine::ConstraintSpec spec;
-  spec.value_schema = text;
+  if (!value_schema.empty()) spec.value_schema = value_schema;
+  spec.thinking = thinking;
   return engine::Constraint(spec, engine.tokenizer());
 }
 
@@ -314,11 +326,16 @@ engine::SamplingParams sampling_params(const ModelArguments& arguments,
 
 void generate(const ModelArguments& arguments, CommandContext& context) {
   const auto engine = load(arguments);
-  std::optional<engine::Constraint> constraint = value_constraint(arguments, *engine);
+  std::string schema;
+  if (!arguments.schema.empty()) {
+    schema = read_file(arguments.schema);
+    parse_json(schema, arguments.schema);  // for its one clear error
+  }
   const auto sequence = engine->open();
   if (!arguments.state_load.empty()) sequence->load(arguments.state_load);
   const size_t reused = sequence->tokens().size();
-  const std::vector<Token> tokens = generation_prompt(arguments, *engine, reused == 0);
+  const auto [tokens, thinking] = generation_prompt(arguments, *engine, reused == 0);
+  std::optional<engine::Constraint> constraint = make_constraint(schema, thinking, *engine);
   std::vector<float> row(size_t(engine->summary().vocab_size));
   const auto begin = std::chrono::steady_clock::now();
   engine->append(*sequence, tokens, row, false, context.stop);
@@ -453,6 +470,11 @@ void add_model(Command& app, CommandContext& context) {
                           "A JSON Schema file: write one JSON value that it allows (with --chat "
                           "without reasoning) and close it at -n");
   generate_command.flag("--chat", arguments->chat, "The text is a user's message");
+  generate_command
+      .option("--reasoning-budget", arguments->reasoning_budget,
+              "With --chat: end the model's thinking after so many tokens; 0: none (default: no "
+              "limit)")
+      .range(0, 1 << 24);
   generate_command.option("--state-save", arguments->state_save, "Keep the state in a file");
   generate_command.option("--state-load", arguments->state_load, "Go on from such a file");
   generate_command.callback([arguments, &context] { generate(*arguments, context); });

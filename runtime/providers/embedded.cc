@@ -26,6 +26,7 @@ using engine::OrderedJson;
 using engine::Token;
 
 constexpr int64_t kSnapshotBytesMax = int64_t{64} << 20;
+constexpr int64_t kThinkingTokensMax = 8192;  // of one reply, besides those of its answer
 
 // What all forks of one conversation share. Const after construction.
 struct Shared {
@@ -60,6 +61,7 @@ class Embedded final : public Provider {
 
   void start(const std::string& system, std::span<const ToolDeclaration> tools) override {
     messages_.clear();
+    replied_.reset();
     messages_.push_back({Role::system, system, {}, {}});
     tools_.assign(tools.begin(), tools.end());
   }
@@ -67,7 +69,7 @@ class Embedded final : public Provider {
   TokenCounts read(std::span<const Message> added, std::stop_token stop) override {
     messages_.insert(messages_.end(), added.begin(), added.end());
     TokenCounts counts;
-    engine::Prompt full = render(messages_);
+    engine::Prompt full = whole(messages_);
     if (!full.text.starts_with(text_)) counts.rebuilt = rewind_to_common(full.text);
     counts.reused = int64_t(sequence_->tokens().size());
     const std::vector<Token> tokens = shared_->prompts->encode(full, text_.size());
@@ -90,7 +92,7 @@ class Embedded final : public Provider {
     std::vector<Message> messages = messages_;
     messages.insert(messages.end(), added.begin(), added.end());
     if (messages.empty()) return {0, shared_->window};
-    const engine::Prompt full = render(messages);
+    const engine::Prompt full = whole(messages);
     const bool goes_on = full.text.starts_with(text_);
     const int64_t have = goes_on ? int64_t(sequence_->tokens().size()) : 0;
     const auto rest = shared_->prompts->encode(full, goes_on ? text_.size() : 0);
@@ -99,6 +101,7 @@ class Embedded final : public Provider {
 
   TokenCounts restart(std::span<const Message> messages, std::stop_token stop) override {
     messages_.resize(1);  // the system text
+    replied_.reset();
     TokenCounts counts = read(messages, stop);
     counts.rebuilt += std::exchange(counts.prefilled, 0);
     counted_ = std::min(counted_, sequence_->tokens().size());
@@ -111,8 +114,15 @@ class Embedded final : public Provider {
     if (request.temperature >= 0) params.temperature = request.temperature;
     params.seed = request.seed;
     params.tokens_max = request.tokens_max;
-    engine::Constraint constraint(constraint_spec(request), shared_->engine->tokenizer());
+    engine::ConstraintSpec spec = constraint_spec(request);
+    spec.thinking = thinking(request);
     engine::CallParserOptions parser_options;
+    if (spec.thinking) {
+      params.tokens_max += int(spec.thinking->tokens_max);
+      parser_options.split_reasoning = true;
+      parser_options.starts_in_reasoning = spec.thinking->is_open;
+    }
+    engine::Constraint constraint(spec, shared_->engine->tokenizer());
     for (const ToolDeclaration& tool : tools_) parser_options.schemas[tool.name] = tool.schema;
     engine::CallParser parser(shared_->call_syntax, std::move(parser_options));
     const size_t before = sequence_->tokens().size();
@@ -121,7 +131,11 @@ class Embedded final : public Provider {
     log_tokens(before);
     logits_.clear();
     if (generation.finish == engine::FinishReason::cancelled) fail(Code::cancelled, "cancelled");
-    text_ += shared_->engine->tokenizer().decode(sequence_->tokens().subspan(before), true);
+    const engine::Tokenizer& tokenizer = shared_->engine->tokenizer();
+    text_ += tokenizer.decode(sequence_->tokens().subspan(before), true);
+    const Token last = sequence_->tokens().back();
+    const size_t end_size = tokenizer.is_end(last) ? tokenizer.bytes(last, true).size() : 0;
+    replied_ = Replied{messages_.size(), text_.size() - end_size};
 
     Reply reply;
     reply.message.role = Role::assistant;
@@ -148,6 +162,7 @@ class Embedded final : public Provider {
     copy->text_ = text_;
     copy->lineage_ = lineage;
     copy->counted_ = counted_;
+    copy->replied_ = replied_;
     return copy;
   }
   std::string lineage() const override { return lineage_; }
@@ -188,6 +203,7 @@ class Embedded final : public Provider {
     }
     text_ = shared_->engine->tokenizer().decode(sequence_->tokens(), true);
     counted_ = sequence_->tokens().size();
+    replied_ = find_reply();
     return counts;
   }
 
@@ -200,6 +216,11 @@ class Embedded final : public Provider {
   }
 
  private:
+  // The newest reply: its message, and where in `text_` it ends, before its end token.
+  struct Replied {
+    size_t message = 0, end = 0;
+  };
+
   // The token log of this lineage as it stands, with the ends of its segments.
   struct Logged {
     std::vector<Token> tokens;
@@ -233,6 +254,64 @@ class Embedded final : public Provider {
   }
 
   engine::Prompt render(std::span<const Message> messages) const {
+    return shared_->prompts->write(context_of(messages));
+  }
+
+  // What the sequence is to hold before the next reply. Up to the newest one it stays as it was
+  // evaluated, even where the template would by now write that otherwise: many leave out what was
+  // thought once a new message comes.
+  engine::Prompt whole(std::span<const Message> messages) const {
+    const OrderedJson context = context_of(messages);
+    engine::Prompt full = shared_->prompts->write(context);
+    if (full.text.starts_with(text_) || !replied_) return full;
+    auto behind = shared_->prompts->write_behind(context, replied_->message);
+    if (!behind) return full;
+    for (engine::Prompt::Span& span : behind->literals) {
+      span.begin += replied_->end;
+      span.end += replied_->end;
+    }
+    behind->text.insert(0, text_, 0, replied_->end);
+    return std::move(*behind);
+  }
+
+  // After a restore: the last reply of `messages_` in what the sequence holds, by the number of
+  // turns that end before it. What follows must be what the template writes there, or begin so.
+  std::optional<Replied> find_reply() const {
+    const auto is_reply = [](const Message& message) { return message.role == Role::assistant; };
+    const auto reply = std::find_if(messages_.rbegin(), messages_.rend(), is_reply);
+    if (reply == messages_.rend() || !shared_->prompts->has_thinking()) return std::nullopt;
+    const size_t index = size_t(messages_.rend() - reply) - 1;
+    const engine::Tokenizer& tokenizer = shared_->engine->tokenizer();
+    const auto is_end = [&tokenizer](Token token) { return tokenizer.is_end(token); };
+    const auto before = shared_->prompts->encode(render(std::span(messages_).first(index)));
+    auto turns = std::count_if(before.begin(), before.end(), is_end);
+    size_t end = 0;
+    for (const Token token : sequence_->tokens()) {
+      if (is_end(token) && turns-- == 0) break;
+      end += tokenizer.bytes(token, true).size();
+    }
+    const auto behind = shared_->prompts->write_behind(context_of(messages_), index);
+    const auto rest = std::string_view(text_).substr(end);
+    const bool fits = behind && turns <= 0 &&
+                      (behind->text.starts_with(rest) || rest.starts_with(behind->text));
+    if (!fits) return std::nullopt;
+    return Replied{index, end};
+  }
+
+  // No more of it than half of what the window has left; a summary is not worth more than itself.
+  std::optional<engine::Thinking> thinking(const Request& request) const {
+    if (!shared_->prompts->has_thinking()) return std::nullopt;
+    int64_t tokens_max = kThinkingTokensMax;
+    if (request.no_calls) tokens_max = std::min<int64_t>(tokens_max, request.tokens_max);
+    if (shared_->window > 0) {
+      const int64_t left = shared_->window - int64_t(sequence_->tokens().size());
+      tokens_max = std::clamp<int64_t>((left - request.tokens_max) / 2, 0, tokens_max);
+    }
+    return engine::Thinking{engine::ends_in_thinking(text_), tokens_max,
+                            shared_->prompts->thinking_end()};
+  }
+
+  OrderedJson context_of(std::span<const Message> messages) const {
     OrderedJson context;
     context["messages"] = OrderedJson::array();
     for (const Message& message : messages) {
@@ -256,7 +335,7 @@ class Embedded final : public Provider {
                                     {"parameters", engine::parse_ordered(tool.schema)}}}});
     }
     context["add_generation_prompt"] = true;
-    return shared_->prompts->write(context);
+    return context;
   }
 
   void evaluate(std::span<const Token> tokens, std::stop_token stop) {
@@ -282,6 +361,7 @@ class Embedded final : public Provider {
     dropped_ = int64_t(sequence_->tokens().size() - keep);
     const int64_t again = sequence_->truncate(int(keep));
     text_ = full.substr(0, bytes);
+    if (replied_ && replied_->end > bytes) replied_.reset();
     return again;
   }
 
@@ -344,6 +424,7 @@ class Embedded final : public Provider {
   std::vector<ToolDeclaration> tools_;
   std::string text_;           // rendered text that the sequence holds
   std::vector<float> logits_;  // of the last token read; empty after a reply
+  std::optional<Replied> replied_;
   size_t counted_ = 0;         // tokens after the last whole reply
   int64_t dropped_ = 0;        // tokens that the last rewind gave up
 };

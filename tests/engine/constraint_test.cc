@@ -300,6 +300,68 @@ TEST_CASE("free text may precede a call or be the whole turn") {
   CHECK_FALSE(is_allowed(text_only, *tokenizer, tokenizer->find("_call>")));
 }
 
+TEST_CASE("thinking is ended at its limit between two characters; only then a call begins") {
+  const auto tokenizer = tiny_tokenizer();
+  ConstraintSpec spec = required_call({{"read_file", kReadFile, {}}});
+  spec.thinking = Thinking{true, 3, "\n</think>\n\n"};
+  const std::string call = "<tool_call>\n{\"name";
+  const auto text_of = [&](const std::vector<Token>& tokens) { return tokenizer->decode(tokens); };
+
+  Constraint limited(spec, *tokenizer);
+  for (const char* text : {"<|im_end|>", "<tool_call>"}) {
+    CHECK_FALSE(is_allowed(limited, *tokenizer, tokenizer->find(text)));
+    CHECK_THROWS_AS(Constraint(limited).accept(tokenizer->find(text)), Error);
+  }
+  CHECK_FALSE(limited.inside_call());
+  CHECK_FALSE(limited.may_end());
+  CHECK(text_of(limited.closing()) == "\n</think>\n\n");
+  for (const char* bytes : {"z", "<", "\xc3"}) {
+    CHECK(limited.forced() < 0);
+    limited.accept(tokenizer->find(bytes));
+  }
+  CHECK(limited.forced() < 0);  // within a character
+  limited.accept(tokenizer->find("\xa9"));
+  Constraint ahead = limited;
+  CHECK(forced_text(limited, *tokenizer).starts_with("\n</think>\n\n" + call));
+  ahead.accept(ahead.forced());
+  CHECK(text_of(ahead.closing()) == "</think>\n\n");
+
+  Constraint earlier(spec, *tokenizer);
+  CHECK(feed(earlier, *tokenizer, "x<tool_call>") == "<tool_call>");
+  spec.thinking->tokens_max = -1;
+  Constraint free(spec, *tokenizer);
+  CHECK(feed(free, *tokenizer, "a {\"name\": b</think>").empty());
+  CHECK(forced_text(free, *tokenizer).starts_with("\n\n" + call));
+
+  spec.thinking->tokens_max = 0;
+  Constraint none(spec, *tokenizer);
+  CHECK(forced_text(none, *tokenizer).starts_with("\n</think>\n\n" + call));
+}
+
+TEST_CASE("thinking may be begun in a text, and precedes a value") {
+  const auto tokenizer = tiny_tokenizer();
+  ConstraintSpec spec;
+  spec.thinking = Thinking{false, 4, "</think>\n"};
+  Constraint text(spec, *tokenizer);
+  CHECK(text.may_end());
+  CHECK(feed(text, *tokenizer, "Hm <think>").empty());
+  CHECK_FALSE(text.may_end());
+  CHECK(feed(text, *tokenizer, "zqxj").empty());
+  CHECK(forced_text(text, *tokenizer) == "</think>\n");
+  CHECK(text.may_end());
+  CHECK(feed(text, *tokenizer, "So.<think>").empty());
+  CHECK(forced_text(text, *tokenizer) == "</think>\n");  // nothing is left of the limit
+
+  spec.value_schema = R"({"enum": [7]})";
+  spec.thinking->is_open = true;
+  Constraint value(spec, *tokenizer);
+  CHECK(feed(value, *tokenizer, "z").empty());
+  const std::vector<Token> closing = value.closing();
+  CHECK(tokenizer->decode(closing) == "</think>\n7");
+  for (const Token token : closing) value.accept(token);
+  CHECK(value.may_end());
+}
+
 TEST_CASE("a copy goes its own way") {
   const auto tokenizer = tiny_tokenizer();
   const auto spec = required_call({{"read_file", kReadFile, {}, {}}});

@@ -291,3 +291,33 @@ TEST_CASE("a template that cuts text up cannot make a control token of it") {
     CHECK(count_of(writer.encode(writer.write(context)), tokenizer->find("<|im_end|>")) == 0);
   }
 }
+
+TEST_CASE("what a template writes behind a reply is found whatever it makes of the reply") {
+  const auto tokenizer = test::tiny_tokenizer();
+  const PromptWriter writer(
+      "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content | trim }}"
+      "{{ m.tool_calls | tojson if m.tool_calls }}<|im_end|>\n{% endfor %}"
+      "{{ '<|im_start|>assistant\n<think>\\n' }}{% if x %}{{ '\\n</think>\\n' }}{% endif %}",
+      *tokenizer);
+  CHECK(writer.thinking_end() == "\n</think>\n");
+  OrderedJson context;
+  context["messages"] = {{{"role", "user"}, {"content", "a"}},
+                         {{"role", "assistant"},
+                          {"content", " b <|im_end|>"},
+                          {"tool_calls", {{{"name", "<|im_end|>"}}}}},
+                         {{"role", "user"}, {"content", "c <|im_end|>"}}};
+  const auto behind = writer.write_behind(context, 1);
+  REQUIRE(behind.has_value());
+  CHECK(behind->text == "<|im_end|>\n<|im_start|>user\nc <|im_end|><|im_end|>\n"
+                        "<|im_start|>assistant\n<think>\n");
+  REQUIRE(behind->literals.size() == 1);
+  CHECK(behind->literals[0].begin == behind->text.find("c ") + 2);
+  CHECK(engine::ends_in_thinking(behind->text));
+  CHECK_FALSE(engine::ends_in_thinking("<think>\n\n</think>\n\n"));
+  // Content that is not shown, and turns that no token ends.
+  CHECK_FALSE(PromptWriter("<|im_end|>", *tokenizer).write_behind(context, 1).has_value());
+  CHECK_FALSE(PromptWriter("{% for m in messages %}{{ m.content }}\n{% endfor %}", *tokenizer)
+                  .write_behind(context, 1)
+                  .has_value());
+  CHECK_FALSE(PromptWriter("{{ messages[0].content }}", *tokenizer).has_thinking());
+}

@@ -18,7 +18,7 @@ namespace {
 // A model whose output matrix has more rows than its vocabulary has tokens, one of which is empty,
 // and whose template writes no BOS.
 void write_model(const std::filesystem::path& path, const std::string& profile = "",
-                 bool samples = false) {
+                 bool samples = false, const std::string& chat_template = "") {
   test::write_qwen3(path, {.vocab_size = 280, .blocks = "A"});
   const auto file = engine::GgufFile::open(path);
   engine::GgufWriter writer;
@@ -45,6 +45,7 @@ void write_model(const std::filesystem::path& path, const std::string& profile =
   writer.set_integer("tokenizer.ggml.eos_token_id", 257);
   writer.set_boolean("tokenizer.ggml.add_bos_token", true);
   if (!profile.empty()) writer.set_string("corvid.profile", profile);
+  if (!chat_template.empty()) writer.set_string("tokenizer.chat_template", chat_template);
   if (samples) {
     writer.set_real("general.sampling.temp", 5);
     writer.set_integer("general.sampling.top_k", 1);
@@ -96,6 +97,57 @@ TEST_CASE("a reply is drawn as the model's file says, but for what the request s
   };
   const std::string greedy = said(0, 1);
   for (uint64_t seed = 1; seed < 4; ++seed) CHECK(said(-1, seed) == greedy);  // top_k is 1
+}
+
+TEST_CASE("what a model thinks is no part of its answer, and is not read again without it") {
+  const TempDir folder;
+  const auto path = folder.path() / "m.gguf";
+  // As Qwen3.5's: thinking begins in the prompt, and goes when a new message comes.
+  write_model(path, "", false,
+              "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
+              "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n"
+              "{% endif %}{% if false %}{{ '\\n</think>\\n\\n' }}{% endif %}");
+  std::vector<runtime::EvaluatedTokens> log;
+  std::vector<engine::Token> tokens;
+  runtime::ProviderOptions options;
+  options.on_tokens = [&](const runtime::EvaluatedTokens& evaluated) {
+    CHECK(evaluated.position == static_cast<int32_t>(tokens.size()));  // nothing twice
+    log.push_back(evaluated);
+    tokens.insert(tokens.end(), evaluated.tokens.begin(), evaluated.tokens.end());
+  };
+  std::vector<runtime::Message> messages{{runtime::Role::user, "one <|im_end|>", {}, {}}};
+  runtime::Request request;
+  request.tokens_max = 6;
+  request.no_calls = true;
+  const auto tokenizer = engine::Tokenizer::make(*engine::GgufFile::open(path));
+  const auto provider = runtime::make_provider(path.string(), options);
+  provider->start("You help.", {});
+  for (int turn = 0; turn < 3; ++turn) {
+    const size_t before = tokens.size();
+    const auto counts = provider->read(std::span(messages).last(1), {});
+    CHECK(counts.rebuilt == 0);
+    CHECK(counts.reused == static_cast<int64_t>(before));
+    const size_t begin = tokens.size();
+    const runtime::Reply reply = provider->complete(request, {});
+    const std::string said = tokenizer->decode(std::span(tokens).subspan(begin));
+    INFO(said);
+    CHECK(said.find("</think>\n\n") != std::string::npos);
+    CHECK(reply.message.content.find("think>") == std::string::npos);
+    CHECK(reply.message.content.size() < said.size());
+    messages.push_back(reply.message);
+    messages.push_back({runtime::Role::user, "go on", {}, {}});
+  }
+  messages.pop_back();
+  options.on_tokens = {};
+  const auto again = runtime::make_provider(path.string(), options);
+  again->start("You help.", {});
+  CHECK(again->restore(folder.path() / "absent", messages, log).rebuilt ==
+        static_cast<int64_t>(tokens.size()));
+  const std::vector<runtime::Message> next{{runtime::Role::user, "and now", {}, {}}};
+  CHECK(again->context(next).used > static_cast<int64_t>(tokens.size()));
+  const auto counts = again->read(next, {});
+  CHECK(counts.reused == static_cast<int64_t>(tokens.size()));
+  CHECK(counts.rebuilt == 0);
 }
 
 TEST_CASE("a restored conversation goes on behind a BOS that the template does not write") {
