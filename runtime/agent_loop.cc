@@ -107,8 +107,8 @@ StopReason AgentLoop::go_on(StartPoint from, std::stop_token stop) {
     parts_.session.append_unsynced(MessageAdded{message}, options_.attempt);
     if (!message.content.empty()) last_text_ = message.content;
     std::optional<Nudge> nudge;
+    const bool is_cut_off = reply.end == ReplyEnd::length;
     if (message.calls.empty()) {
-      const bool is_cut_off = reply.end == ReplyEnd::length;
       nudge = stuck_.after_text(message.content, is_cut_off);
       if (is_cut_off || message.content.empty()) {
         if (is_cut_off) {
@@ -122,6 +122,10 @@ StopReason AgentLoop::go_on(StartPoint from, std::stop_token stop) {
       }
     }
     if (const auto reason = run_calls(message, stop)) return *reason;
+    if (is_cut_off && !message.calls.empty()) {
+      note("The last reply was cut off at " + std::to_string(options_.tokens_max) +
+           " tokens, within its last call. Write less at once: a long file in several parts.");
+    }
     if (tell(nudge)) return StopReason::stuck;
   }
   return StopReason::turn_limit;

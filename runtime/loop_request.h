@@ -16,7 +16,7 @@ struct LoopOptions {
   int turns_max = 60;  // in all, with those of an earlier part of the run
   int checks_max = 4;
   std::chrono::milliseconds check_time_max = std::chrono::milliseconds::max();
-  int tokens_max = 2048;
+  int tokens_max = 4096;
   int64_t tool_output_bytes = 16 << 10;
   float temperature = -1;
   uint64_t seed = 0;

@@ -62,7 +62,7 @@ struct Request {
   std::set<std::string> withheld;  // tools that this reply cannot call
   float temperature = -1;  // < 0: the model's own default; 0: greedy
   uint64_t seed = 0;
-  int tokens_max = 2048;
+  int tokens_max = 4096;
   bool no_calls = false;  // text only
   std::function<void(std::string_view)> on_text;  // may be empty
 };

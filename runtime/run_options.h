@@ -22,7 +22,7 @@ struct RunOptions {
   int64_t time_max_s = 3600;        // of the whole run
   int64_t check_time_max_s = 600;
   int64_t command_time_max_s = 120;  // of a tool's command
-  int tokens_max = 2048;             // of one reply
+  int tokens_max = 4096;             // of one reply
   int64_t context_tokens = 0;        // the model's window; 0: what the model says, or is usual
   int64_t tokens_total_max = 0;      // read and written in the run; 0: no limit
   std::string mode = "workspace";

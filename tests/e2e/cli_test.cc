@@ -117,11 +117,11 @@ TEST_CASE("model generate writes a value of a schema, or says why it cannot") {
   const Json value = Json::parse(Json::parse(done.out).at("text").get<std::string>());
   CHECK(value.at("name").is_string());
   CHECK(value.at("age").is_number_integer());
-  write_file_atomic(schema, R"({"not": {"type": "null"}})");
+  write_file_atomic(schema, R"({"not": {"uniqueItems": true}})");
   const ProcessResult refused = scene.corvid(arguments);
   CHECK(refused.exit_code == 1);
   CHECK(refused.out.empty());
-  CHECK(refused.err.find("'not'") != std::string::npos);
+  CHECK(refused.err.find("'uniqueItems'") != std::string::npos);
 }
 
 TEST_CASE("model generate --chat reads a message as text, whatever it spells") {

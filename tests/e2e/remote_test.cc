@@ -10,11 +10,15 @@ using namespace corvid::test;
 
 namespace {
 
-std::string call_stream(const std::string& name, const Json& arguments) {
-  const Json function = {{"name", name}, {"arguments", dump_json(arguments)}};
+// `end`: why the reply ended; "length": it was cut off, here in the middle of the arguments.
+std::string call_stream(const std::string& name, const Json& arguments,
+                        const std::string& end = "tool_calls") {
+  std::string text = dump_json(arguments);
+  if (end == "length") text.resize(text.size() / 2);
+  const Json function = {{"name", name}, {"arguments", text}};
   const Json call = {{"index", 0}, {"id", "x"}, {"function", function}};
   const Json delta = {{"tool_calls", Json::array({call})}};
-  const Json choice = {{"index", 0}, {"delta", delta}, {"finish_reason", "tool_calls"}};
+  const Json choice = {{"index", 0}, {"delta", delta}, {"finish_reason", end}};
   return sse_answer({dump_json({{"choices", Json::array({choice})}}),
                      R"({"choices":[],"usage":{"prompt_tokens":50,"completion_tokens":5}})",
                      "[DONE]"});
@@ -58,6 +62,20 @@ TEST_CASE("a model behind a server repairs with a patch, and is told what AGENTS
   CHECK(last.at("messages").at(1) == first.at("messages").at(1));
   CHECK(last.at("tools") == first.at("tools"));
   CHECK(requests[0].body.size() < 6000);  // the fixed prompt: text, tools, task
+}
+
+TEST_CASE("a model whose call was cut off is told so, and nothing of it is done") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  const Json whole = {{"path", "new.py"}, {"content", "a = 1\n"}};
+  HttpServer server({call_stream("write_file", whole, "length"), call_stream("write_file", whole),
+                     call_stream("finish", {{"summary", "written"}})});
+  const ProcessResult process = run_remote(scene, server);
+  INFO(process.err);
+  CHECK(scene.get("new.py") == "a = 1\n");
+  const auto requests = server.requests();
+  REQUIRE(requests.size() >= 2);
+  CHECK(requests[1].body.find("cut off at 4096 tokens") != std::string::npos);
 }
 
 TEST_CASE("a server that refuses ends the run with exit code 5 and its own words") {
