@@ -14,6 +14,10 @@
 //   access = "any"                         # read, write or any
 //   decision = "deny"
 //
+// Commands see what a [[path]] names when the run begins as empty, or read-only where only writing
+// is denied; ask is deny for them. What matches later is theirs. Tools that look through files pass
+// over what is hidden.
+//
 //   [[host]]
 //   host = "*.example.org"                 # or "example.org", "example.org:8080", "10.1.2.3"
 //   decision = "allow"

@@ -40,13 +40,13 @@ Paths find_paths() {
 }
 
 void refuse_own_folders(const Paths& paths, const fs::path& workspace) {
-  for (const fs::path& own : {paths.data, paths.cache}) {
+  for (const fs::path& own : {paths.data, paths.cache, paths.config}) {
     const fs::path place = fs::weakly_canonical(own);
     if (!sandbox::is_beneath(place, workspace) && !sandbox::is_beneath(workspace, place)) continue;
     fail(Code::invalid, "the workspace " + workspace.string() + " and Corvid's own folder " +
                             place.string() +
-                            " lie in one another: choose another workspace, or set XDG_DATA_HOME "
-                            "and XDG_CACHE_HOME to folders outside of it");
+                            " lie in one another: choose another workspace, or set XDG_DATA_HOME, "
+                            "XDG_CACHE_HOME and XDG_CONFIG_HOME to folders outside of it");
   }
 }
 

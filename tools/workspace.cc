@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "runtime/base/error.h"
+#include "sandbox/profile.h"
 #include "tools/quote.h"
 #include "tools/support/beneath.h"
 #include "tools/support/walk.h"
@@ -116,6 +117,28 @@ Descriptor make_folder(int root_fd, const std::string& path) {
   return folder;
 }
 
+// A tool that runs inside Corvid reads and writes all of a workspace: no place for a person's keys
+// and startup files.
+void refuse_private(const std::filesystem::path& root) {
+  const char* variable = std::getenv("HOME");
+  if (variable == nullptr || *variable != '/') return;
+  std::error_code error;
+  const std::filesystem::path home = std::filesystem::weakly_canonical(variable, error);
+  if (error || home == home.root_path()) return;
+  if (sandbox::is_beneath(home, root)) {
+    const std::string what = home == root ? "the home folder itself" : "what holds the home folder";
+    fail(Code::invalid, what + " cannot be a workspace: " + root.string());
+  }
+  for (const std::string& name : sandbox::credential_names()) {
+    const std::filesystem::path hidden = std::filesystem::weakly_canonical(home / name, error);
+    if (error) continue;
+    if (sandbox::is_beneath(root, hidden) || sandbox::is_beneath(hidden, root)) {
+      fail(Code::invalid, root.string() + " cannot be a workspace: " + (home / name).string() +
+                              " may hold credentials");
+    }
+  }
+}
+
 struct Target {
   Descriptor folder;
   std::string name;
@@ -160,15 +183,12 @@ Workspace::Workspace(std::filesystem::path root, std::filesystem::path shown_as)
     fail(Code::invalid, "the workspace is not a folder: " + root_.string());
   }
   if (root_ == root_.root_path()) fail(Code::invalid, "/ cannot be a workspace");
-  const char* home = std::getenv("HOME");
-  if (home != nullptr && std::filesystem::equivalent(root_, home, error)) {
-    fail(Code::invalid, "the home folder itself cannot be a workspace: " + root_.string());
-  }
   if (has_git_component(root_)) {
     fail(Code::invalid, "a folder inside .git cannot be a workspace: " + root_.string());
   }
   shown_as_ = shown_as.empty() ? root_ : shown_as.lexically_normal();
   if (!shown_as_.has_filename()) shown_as_ = shown_as_.parent_path();
+  refuse_private(shown_as_);
 }
 
 std::string Workspace::relative(std::string_view path) const {

@@ -15,8 +15,8 @@ namespace corvid::tools {
 // (openat2 RESOLVE_BENEATH).
 class Workspace {
  public:
-  // Refuses what must not be a workspace ("/", the home folder itself, a missing folder, the inside
-  // of a .git folder): invalid.
+  // Refuses what must not be a workspace ("/", the home folder and those above it, folders in or
+  // above one of credential_names(), a missing folder, the inside of a .git folder): invalid.
   explicit Workspace(std::filesystem::path root, std::filesystem::path shown_as = {});
 
   const std::filesystem::path& root() const { return root_; }  // free of symbolic links

@@ -67,6 +67,7 @@ class TreeBuilder {
     }
     for (const fs::path& path : profile_.hidden_paths) add_hidden(path);
     emit_items();
+    for (const fs::path& path : profile_.hidden_paths) pin_above(path);
     for (const fs::path& path : profile_.protected_paths) add_protected(path);
     for (const fs::path& path : pins_) emit(Kind::pin, "", path);
     for (const fs::path& path : protected_) emit(Kind::protect, "", path);
@@ -167,6 +168,16 @@ class TreeBuilder {
     put(path, {kind, "", 4096});
   }
 
+  // The folders on the way to something hidden cannot be renamed: it would come to light elsewhere.
+  void pin_above(const fs::path& given) {
+    const fs::path path = resolve(given);
+    const auto [at, outer] = above(path);
+    if (!items_.contains(path) || outer == nullptr || outer->kind != Kind::write) return;
+    for (fs::path folder = path.parent_path(); folder != at; folder = folder.parent_path()) {
+      pins_.insert(folder);
+    }
+  }
+
   void emit_items() {
     std::map<fs::path, Item, ByComponents> all(items_.begin(), items_.end());
     for (const auto& [path, text] : links_) {
@@ -228,7 +239,7 @@ class TreeBuilder {
   const Profile& profile_;
   std::map<fs::path, Item, ByComponents> items_;
   std::map<fs::path, fs::path, ByComponents> links_;
-  std::set<fs::path, ByComponents> pins_;       // folders on the way to something protected
+  std::set<fs::path, ByComponents> pins_;  // folders on the way to something protected or hidden
   std::set<fs::path, ByComponents> protected_;
   FileTree tree_;
 };

@@ -241,6 +241,17 @@ TEST_CASE("Credentials stay hidden when the whole file system is readable") {
                   .allow = [](Arena&, Profile& profile) { profile.hidden_paths.clear(); }});
 }
 
+TEST_CASE("A folder above something hidden cannot be renamed, which would show it to the next") {
+  expect_blocked({.script = "mv above moved && echo ESCAPED",
+                  .prepare =
+                      [](Arena& arena) {
+                        const fs::path secrets = arena.workspace() / "above/deep/secrets";
+                        put_file(secrets / "key", "x");
+                        arena.profile.hidden_paths.push_back(secrets);
+                      },
+                  .allow = [](Arena&, Profile& profile) { profile.hidden_paths.clear(); }});
+}
+
 TEST_CASE("The password hashes of the system cannot be read") {
   expect_blocked({.script = "cat /etc/shadow >/dev/null && echo ESCAPED",
                   .control_needs_root = true});

@@ -40,7 +40,7 @@ PolicyConfig config_of(Mode mode) {
   config.allow_hosts = {"pypi.org", "*.example.org", "127.0.0.1:8080"};
   config.base.read_roots = {"/usr"};
   config.base.home = "/home/user";
-  config.base.hidden_paths = {"/home/user/.ssh"};
+  config.base.hidden_paths = {"/home/user/.ssh", "/home/user/project/keys", "/srv/data/keys"};
   return config;
 }
 
@@ -142,6 +142,10 @@ TEST_CASE("What a mode allows, action by action") {
       {Mode::workspace, reads("/etc/passwd"), Verdict::deny},
       {Mode::full, reads("/etc/passwd"), Verdict::allow},
       {Mode::full, reads("/home/user/.ssh/id_rsa"), Verdict::deny},
+      {Mode::workspace, reads("/home/user/project/keys/id"), Verdict::deny},
+      {Mode::workspace, writes("/home/user/project/keys/id"), Verdict::deny},
+      {Mode::workspace, writes("/home/user/project/keys.py"), Verdict::allow},
+      {Mode::workspace, reads("/srv/data/keys"), Verdict::deny},
       {Mode::workspace, runs({"make", "test"}), Verdict::allow},
       {Mode::read_only, runs({"make", "test"}), Verdict::allow},
       {Mode::workspace, runs({"sudo", "make"}), Verdict::deny},
@@ -195,7 +199,7 @@ TEST_CASE("The profile of a command follows the mode") {
   CHECK(full.write_roots == Paths{"/home/user/project"});
   CHECK(full.read_roots.front() == "/");
   CHECK(full.allow_network);
-  CHECK(full.hidden_paths == Paths{"/home/user/.ssh"});
+  CHECK(full.hidden_paths == config_of(Mode::full).base.hidden_paths);
 }
 
 TEST_CASE("Commands reach the hosts that are allowed, and what is no host is refused") {

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <algorithm>
 #include <fstream>
+#include <utility>
 
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
@@ -127,6 +128,22 @@ TEST_CASE("Hidden paths are covered only where something would show them") {
   CHECK(index_of(tree, Kind::mask, place.root / "home/.ssh") >= 0);
   CHECK(index_of(tree, Kind::mask_file, place.root / "home/.netrc") >= 0);
   CHECK(index_of(tree, Kind::mask, place.root / "home/none") < 0);
+}
+
+TEST_CASE("Folders above something hidden in a writable one stay where they are") {
+  const Place place;
+  fs::create_directories(place.root / "home/a/b/secrets");
+  Profile profile;
+  profile.hidden_paths = {place.root / "home/a/b/secrets"};
+  profile.write_roots = {place.root / "home"};
+  const FileTree tree = make_file_tree(profile);
+  const int mask = index_of(tree, Kind::mask, place.root / "home/a/b/secrets");
+  CHECK(mask >= 0);
+  CHECK(index_of(tree, Kind::pin, place.root / "home/a") > mask);  // takes the mask with it
+  CHECK(index_of(tree, Kind::pin, place.root / "home/a/b") > mask);
+  CHECK(index_of(tree, Kind::pin, place.root / "home") < 0);
+  profile.read_roots = std::exchange(profile.write_roots, {});
+  CHECK(index_of(make_file_tree(profile), Kind::pin, place.root / "home/a") < 0);
 }
 
 TEST_CASE("Roots that do not fit are refused") {

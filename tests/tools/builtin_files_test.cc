@@ -74,6 +74,21 @@ TEST_CASE("search finds lines by regular expression or plain text, bounded") {
   CHECK(fixture.call("search", {{"pattern", "^(a+)+$x"}}).text == "nothing found\n");
 }
 
+TEST_CASE("tools that look through files pass over what the profile hides") {
+  ToolFixture fixture;
+  fixture.put("a.py", "word = 1\n");
+  fixture.put("secrets/key.py", "word = 2\n");
+  fixture.put("secretsfile.py", "word = 3\n");
+  fixture.profile.hidden_paths.push_back(fixture.workspace.shown_as() / "secrets");
+  CHECK(fixture.call("search", {{"pattern", "word"}}).text ==
+        "a.py:1|word = 1\nsecretsfile.py:1|word = 3\n");
+  CHECK(fixture.call("search", {{"pattern", "word"}, {"path", "secrets"}}).text ==
+        "nothing found\n");
+  CHECK(fixture.call("list_files", Json::object()).text == "a.py\nsecretsfile.py\n");
+  CHECK(fixture.call("list_files", {{"path", "secrets"}}).text == "no files\n");
+  CHECK(fixture.call("read_file", {{"path", "key.py"}}).text == "no such file: key.py");
+}
+
 TEST_CASE("write_file makes new files and replaces only what was read") {
   ToolFixture fixture;
   const ToolResult made = fixture.call("write_file", {{"path", "d/n.txt"}, {"content", "a\n"}});

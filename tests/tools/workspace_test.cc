@@ -47,6 +47,25 @@ TEST_CASE("A workspace refuses the root, the home folder, missing folders and th
   const std::string home = std::getenv("HOME") == nullptr ? "" : std::getenv("HOME");
   ::setenv("HOME", folder.path().c_str(), 1);
   CHECK(code_of([&] { Workspace w(folder.path()); }) == Code::invalid);
+  const fs::path person = folder.path() / "homes/person";
+  for (const char* name : {"work/project", ".ssh/old", ".config/app", ".cargo/registry"}) {
+    fs::create_directories(person / name);
+  }
+  fs::create_directory_symlink(person, folder.path() / "link");
+  for (const char* path : {"homes/person", "link", "link/"}) {
+    ::setenv("HOME", (folder.path() / path).c_str(), 1);
+    INFO(path);
+    for (const char* refused : {"", "homes", "homes/person", "homes/person/.ssh",
+                                "homes/person/.ssh/old", "link/.config/app", "link/.cargo"}) {
+      INFO(refused);
+      CHECK(code_of([&] { Workspace w(folder.path() / refused); }) == Code::invalid);
+    }
+    CHECK_FALSE(code_of([&] { Workspace w(person / "work"); }));
+    CHECK_FALSE(code_of([&] { Workspace w(person / "work/project"); }));
+    CHECK_FALSE(code_of([&] { Workspace w(person / ".cargo/registry"); }));
+    // An attempt's copy may lie anywhere.
+    CHECK_FALSE(code_of([&] { Workspace w(person / ".config/app", person / "work"); }));
+  }
   ::setenv("HOME", home.c_str(), 1);
   CHECK_FALSE(code_of([&] { Workspace w(folder.path()); }));
 }

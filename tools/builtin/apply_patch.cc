@@ -79,7 +79,7 @@ class ApplyPatch final : public Tool {
       change.after = patch.content;
       return {};
     }
-    if (!change.after) return missing_file(context.workspace, path);
+    if (!change.after) return missing_file(context, path);
     if (patch.kind == PatchKind::remove) {
       change.after.reset();
       return {};

@@ -88,7 +88,7 @@ class EditFile final : public Tool {
     const std::string old_text = json_string(args, "old_text");
     const std::string new_text = json_string(args, "new_text");
     const std::optional<std::string> before = context.workspace.read(path);
-    if (!before) return error_result(missing_file(context.workspace, path));
+    if (!before) return error_result(missing_file(context, path));
     if (is_binary(*before)) return error_result(quote_path(path) + " is binary");
     const std::string problem = unread_problem(context.state, path, *before);
     if (!problem.empty()) return error_result(problem);
@@ -120,7 +120,7 @@ class EditFile final : public Tool {
     const bool is_same_file = taken_back && taken_back->path == path;
     const std::optional<std::string> now =
         is_same_file ? std::optional(taken_back->before) : workspace.read(path);
-    if (!now) return error_result(missing_file(workspace, path));
+    if (!now) return error_result(missing_file(context, path));
     const std::string& base = is_same_file ? taken_back->content : *now;
     const std::optional<std::string> after = apply_edit(choice.edit, base);
     state.tried.insert(id);

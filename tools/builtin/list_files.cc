@@ -26,7 +26,7 @@ class ListFiles final : public Tool {
     const bool is_path_pattern = pattern.find('/') != std::string::npos;
     ToolResult result;
     int count = 0;
-    for (const std::string& file : context.workspace.files()) {
+    for (const std::string& file : visible_files(context)) {
       if (folder != "." && file != folder && !file.starts_with(folder + "/")) continue;
       const std::string_view name = std::string_view(file).substr(file.rfind('/') + 1);
       if (!pattern.empty() && !glob_match(pattern, is_path_pattern ? file : name)) continue;

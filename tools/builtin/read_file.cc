@@ -43,7 +43,7 @@ class ReadFile final : public Tool {
         is_output ? read_output(context, named.substr(kOutput.size()))
                   : context.workspace.read(path);
     if (!content && is_output) return error_result("there is no " + quote_path(path));
-    if (!content) return error_result(missing_file(context.workspace, path));
+    if (!content) return error_result(missing_file(context, path));
     if (is_binary(*content)) {
       return error_result(quote_path(path) + " is binary (" + std::to_string(content->size()) +
                           " bytes)");

@@ -36,7 +36,7 @@ class Search final : public Tool {
     int64_t found = 0;
     int64_t bytes_read = 0;
     int64_t skipped = 0;
-    for (const std::string& file : workspace.files()) {
+    for (const std::string& file : visible_files(context)) {
       if (place != "." && file != place && !file.starts_with(place + "/")) continue;
       if (context.stop.stop_requested()) fail(Code::cancelled, "the search was cancelled");
       const ReadResult content = read_beneath(workspace.root(), file, kFileBytesMax);

@@ -24,18 +24,18 @@ bool is_same_edit(const EditCandidate& a, const EditCandidate& b) {
 
 // Every file of a known language in the workspace (or only `path`) as it is without the applied
 // choice.
-std::vector<SourceFile> sources_of(const Workspace& workspace, const std::string& path,
-                                       const std::optional<TakenBack>& taken_back) {
+std::vector<SourceFile> sources_of(const ToolContext& context, const std::string& path,
+                                   const std::optional<TakenBack>& taken_back) {
   std::vector<SourceFile> sources;
   int64_t bytes = 0;
-  for (const std::string& file : workspace.files()) {
+  for (const std::string& file : visible_files(context)) {
     const bool is_asked_for = file == path;
     if (!is_asked_for && (!path.empty() || !has_edits(file))) continue;
     std::string content;
     if (taken_back && taken_back->path == file) {
       content = taken_back->content;
     } else {
-      ReadResult read = read_beneath(workspace.root(), file, kFileBytesMax);
+      ReadResult read = read_beneath(context.workspace.root(), file, kFileBytesMax);
       if (read.outcome != ReadOutcome::ok) continue;
       content = std::move(read.content);
     }
@@ -99,11 +99,11 @@ class SuggestEdits final : public Tool {
     std::string path = workspace.relative(json_string_or(args, "path", "."));
     if (path == ".") path.clear();
     const std::optional<TakenBack> taken_back = without_applied(state, workspace);
-    std::vector<SourceFile> sources = sources_of(workspace, path, taken_back);
+    std::vector<SourceFile> sources = sources_of(context, path, taken_back);
     if (path.empty()) leave_out_check(context, sources);
     if (sources.empty()) {
       if (path.empty()) return error_result("there are no files of Python, C or C++");
-      return error_result(missing_file(workspace, path));
+      return error_result(missing_file(context, path));
     }
     EditOptions options;
     options.ranking = context.edit_ranking;

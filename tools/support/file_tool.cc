@@ -1,5 +1,7 @@
 #include "tools/support/file_tool.h"
 
+#include <algorithm>
+
 #include "runtime/base/text.h"
 #include "tools/quote.h"
 
@@ -25,9 +27,23 @@ policies::Action action_of(std::string tool, Paths reads, Paths writes) {
 
 ToolResult error_result(std::string text) { return {.text = std::move(text), .is_error = true}; }
 
-std::string missing_file(const Workspace& workspace, const std::string& path) {
+std::vector<std::string> visible_files(const ToolContext& context) {
+  std::vector<std::string> files = context.workspace.files();
+  std::vector<std::filesystem::path> hidden = context.profile.hidden_paths;
+  const std::filesystem::path& top = context.workspace.shown_as();
+  std::erase_if(hidden, [&](const auto& path) { return !sandbox::is_beneath(path, top); });
+  if (hidden.empty()) return files;
+  std::erase_if(files, [&](const std::string& file) {
+    return std::ranges::any_of(hidden, [path = top / file](const auto& folder) {
+      return sandbox::is_beneath(path, folder);
+    });
+  });
+  return files;
+}
+
+std::string missing_file(const ToolContext& context, const std::string& path) {
   std::vector<std::string> similar;
-  for (const std::string& file : workspace.files()) {
+  for (const std::string& file : visible_files(context)) {
     if (file_name(file) == file_name(path)) similar.push_back(quote_path(file));
     if (int(similar.size()) == kSimilarMax) break;
   }

@@ -17,8 +17,11 @@ policies::Action action_of(std::string tool, Paths reads = {}, Paths writes = {}
 
 ToolResult error_result(std::string text);
 
+// The workspace's files without those that the call's profile hides.
+std::vector<std::string> visible_files(const ToolContext& context);
+
 // "no such file: PATH", with files of the same name where there are some.
-std::string missing_file(const Workspace& workspace, const std::string& path);
+std::string missing_file(const ToolContext& context, const std::string& path);
 
 // Remembers that the session has seen this content of `path`.
 void note_read(ToolState& state, const std::string& path, std::string_view content);
