@@ -6,7 +6,7 @@
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
-#include "policies/shell_words.h"
+#include "policies/what_runs.h"
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
 #include "sandbox/hosts.h"
@@ -118,10 +118,7 @@ class Reader {
     const toml::node* node = table.get(key);
     if (node == nullptr) return;
     for (const std::string& example : texts(*node)) {
-      const auto commands = split_shell(example);
-      if (!commands) refuse(*node, "the example '" + example + "' is not plain words");
-      const bool is_match = std::any_of(commands->begin(), commands->end(),
-                                        [&](const auto& argv) { return matches(rule, argv); });
+      const bool is_match = holds(rule, what_runs(example), true);
       if (is_match == is_expected) continue;
       refuse(*node, "the example '" + example + "' " + (is_match ? "matches" : "does not match") +
                         " the rule");

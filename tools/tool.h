@@ -55,6 +55,7 @@ struct ToolState {
   std::string applied;           // id of the choice that stands in the workspace; empty: none
   std::vector<PlanStep> plan;    // the model's own; empty: none
   int command_count = 0;         // commands that were started: the last one is "pN"
+  std::map<std::string, std::string> typed;  // a command -> its input behind the last whole line
 };
 
 // A tool that did not succeed has an answer for the model to read: a value, not an exception.

@@ -1,7 +1,7 @@
 // Commands that make no sense in the sandbox or that a person should see first. This is advice for
 // the model, not protection: the sandbox protects, whatever the words of a command.
 #include "policies/rules/rule.h"
-#include "policies/shell_words.h"
+#include "policies/what_runs.h"
 
 namespace corvid::policies {
 namespace {
@@ -42,20 +42,6 @@ std::vector<CommandRule> built_in_rules() {
   return made;
 }
 
-// A command as the rules see it: `sh -c TEXT` is judged part by part where TEXT is plain words.
-struct Command {
-  std::vector<std::vector<std::string>> parts;
-  std::vector<std::string> loose;  // all words of a text that is more than plain words
-};
-
-Command command_of(const std::vector<std::string>& argv) {
-  const std::string shell = std::filesystem::path(argv[0]).filename().string();
-  const bool is_shell = argv.size() == 3 && argv[1] == "-c" && (shell == "sh" || shell == "bash");
-  if (!is_shell) return {{argv}, {}};
-  if (auto parts = split_shell(argv[2])) return {std::move(*parts), {}};
-  return {{leading_words(argv[2])}, loose_words(argv[2])};
-}
-
 class CommandsRule final : public Policy {
  public:
   explicit CommandsRule(const PolicyConfig& config)
@@ -64,21 +50,24 @@ class CommandsRule final : public Policy {
   Decision decide(const Action& action) const override {
     Decision decision{Verdict::allow, "", profile_};
     if (action.argv.empty()) return decision;
-    const Command command = command_of(action.argv);
-    for (const CommandRule& rule : own_) judge(rule, command, false, decision);
-    for (const CommandRule& rule : file_) judge(rule, command, true, decision);
+    const WhatRuns runs = runs_of(action.argv);
+    for (const CommandRule& rule : own_) judge(rule, runs, false, decision);
+    for (const CommandRule& rule : file_) judge(rule, runs, true, decision);
     if (decision.verdict == Verdict::deny) decision.profile = {};
     return decision;
   }
 
  private:
+  // The shell of a tool is not what the rules are about.
+  static WhatRuns runs_of(const std::vector<std::string>& argv) {
+    const bool is_text = argv.size() == 3 && argv[0] == "/bin/sh" && argv[1] == "-c";
+    return is_text ? what_runs(argv[2]) : what_runs(argv);
+  }
+
   // A person's rule holds wherever its words stand in a text that cannot be taken apart.
-  static void judge(const CommandRule& rule, const Command& command, bool is_from_file,
+  static void judge(const CommandRule& rule, const WhatRuns& runs, bool is_from_file,
                     Decision& decision) {
-    if (rule.verdict >= decision.verdict) return;
-    bool holds = is_from_file && stands_anywhere_in(rule, command.loose);
-    for (const auto& argv : command.parts) holds = holds || matches(rule, argv);
-    if (!holds) return;
+    if (rule.verdict >= decision.verdict || !holds(rule, runs, is_from_file)) return;
     decision.verdict = rule.verdict;
     decision.reason = rule.reason.empty() ? "forbidden" : rule.reason;
     if (is_from_file) decision.reason += " (" + rule.origin + ")";

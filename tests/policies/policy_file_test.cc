@@ -1,5 +1,8 @@
 #include "policies/policy_file.h"
 
+#include <algorithm>
+#include <fstream>
+
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -8,6 +11,7 @@
 #include "policies/shell_words.h"
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
+#include "tests/support/files.h"
 
 namespace corvid::policies {
 namespace {
@@ -81,6 +85,50 @@ TEST_CASE("a person's rules narrow what commands may be run, wherever they stand
   CHECK(run("ls -l").verdict == Verdict::allow);
 }
 
+TEST_CASE("a person's rules hold for what other programs start and for texts with expansions") {
+  for (const char* text :
+       {"env git push", "env -i A=1 git push x", "command git push", "nice -n 5 git push",
+        "timeout -k 5 10 git push", "nohup git push &", "env -S \"git push\"", "env -S'git push'",
+        "env --split-string='git push'", "xargs git push", "echo a | xargs -n 1 git push",
+        "coproc git push", "setsid -w git push", "flock /tmp/l git push", "watch 'git push'",
+        "flock /tmp/l -c 'git push'", "script -qc 'git push' /dev/null", "busybox env git push",
+        "git -C . push", "git --no-pager push", "git -c a.b=c -C x --no-pager push",
+        "git -C \"$d\" push",
+        "bash -c \"git push\"", "sh -c 'git push'", "bash -lc 'cd x && git push'",
+        "bash -o pipefail -c 'env git push'", "nice sh -c 'timeout 5 git push'",
+        "git$IFS push", "git${IFS}push", "g$(true)it push", "git pu`true`sh", "$(echo git) push",
+        "git {push,}", "git \\\npush", "eval git push", "{ git push; }", "(git push)",
+        "find . -exec git push ';'", "find . -name x -exec git push \\;", "echo git push | sh",
+        "cat <<E | sh\ngit push\nE", "f() { git push; }; f", "if true; then git push; fi"}) {
+    INFO(text);
+    CHECK(run(text).verdict == Verdict::ask);
+  }
+  for (const char* text :
+       {"git status", "git commit -m 'git push later'", "echo 'git push'", "grep -r \"git push\" .",
+        "git --no-pager stash push", "git -C push status", "env A=1 make push", "echo git push",
+        "timeout 5 grep git push.txt", "bash -c 'echo \"git push\"'", "sh build.sh rm",
+        "env git commit -m 'git push'", "git log --grep=push", "npm run rm", "xargs -n 1 echo rm",
+        "find . -name rm", "bash", "echo $HOME; git status", "for f in *; do git add $f; done"}) {
+    INFO(text << ": " << run(text).reason);
+    CHECK(run(text).verdict == Verdict::allow);
+  }
+  CHECK(run("env rm a.txt").verdict == Verdict::deny);
+  CHECK(run("echo $X; sudo ls").verdict == Verdict::deny);  // a rule that is built in
+  CHECK(run("env sudo ls").verdict == Verdict::deny);
+  CHECK(run("echo \"$X; sudo ls\"").verdict == Verdict::allow);
+  CHECK(run("cargo +nightly publish").verdict == Verdict::ask);
+  CHECK(run("npm --silent run publish").verdict == Verdict::allow);
+}
+
+TEST_CASE("taking commands apart ends, whatever they nest") {
+  std::string text = "rm x";
+  for (int i = 0; i < 40; ++i) text = "env -a " + text + " 'env -S \"a b\" sh -c \"x y\"'";
+  CHECK(run(text).verdict == Verdict::deny);
+  std::string wide = "env";
+  for (int i = 0; i < 5000; ++i) wide += " -a env";
+  CHECK(run(wide + " rm x").verdict == Verdict::deny);
+}
+
 TEST_CASE("a person's rules narrow paths and name hosts") {
   const auto policy = chain();
   const auto writes = [&](const char* path) {
@@ -102,6 +150,64 @@ TEST_CASE("a person's rules narrow paths and name hosts") {
   CHECK(calls("api.example.org") == Verdict::allow);
   CHECK(calls("evil.example.org") == Verdict::deny);
   CHECK(calls("other.org") == Verdict::deny);
+}
+
+TEST_CASE("commands do not see, or cannot change, what a person's rules name") {
+  const TempDir folder;
+  for (const char* path : {"secrets/deep/key", "locked/x.txt", "locked/inner/y", "a/b/c.lock",
+                           "d.pem", "src/e.pem", "src/f.py", ".git/g.pem"}) {
+    test::put(folder.path() / path, "x");
+  }
+  std::filesystem::create_directory_symlink("secrets", folder.path() / "alias.pem");
+  PolicyConfig config;
+  config.workspace = folder.path();
+  config.base.hidden_paths = {"/home/user/.ssh"};
+  const auto rules = [&](const char* text) {
+    config.file = parse_policy_file(text, "policy.toml");
+    return make_policy_chain(config)->decide({"shell", {"/bin/sh", "-c", "true"}, {}, {}, {}});
+  };
+  const auto sorted = [&](std::vector<std::filesystem::path> paths) {
+    std::vector<std::string> names;
+    for (const auto& path : paths) {
+      if (path.filename() == ".git" || path.filename() == ".corvid") continue;
+      if (path.filename() == ".agents" || path == "/home/user/.ssh") continue;
+      names.push_back(path.lexically_relative(folder.path()));
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  };
+  using Names = std::vector<std::string>;
+  const Decision decision = rules(R"(
+[[path]]
+pattern = "secrets/**"
+decision = "deny"
+[[path]]
+pattern = "**/*.pem"
+access = "read"
+decision = "ask"
+[[path]]
+pattern = "locked/**"
+access = "write"
+decision = "deny"
+[[path]]
+pattern = "**/*.lock"
+access = "write"
+decision = "deny"
+[[path]]
+pattern = "src/**"
+decision = "allow"
+)");
+  CHECK(decision.verdict == Verdict::allow);
+  CHECK(sorted(decision.profile.hidden_paths) == Names{"d.pem", "secrets", "src/e.pem"});
+  CHECK(sorted(decision.profile.protected_paths) == Names{"a/b/c.lock", "locked"});
+  CHECK(sorted(rules("").profile.hidden_paths).empty());
+  const Decision none = rules("[[path]]\npattern = \"none/**\"\ndecision = \"deny\"\n");
+  CHECK(sorted(none.profile.hidden_paths).empty());
+  for (int i = 0; i < 2001; ++i) {
+    std::ofstream(folder.path() / ("n" + std::to_string(i) + ".pem")) << "x";
+  }
+  CHECK_THROWS_WITH(rules("[[path]]\npattern = \"*.pem\"\ndecision = \"deny\"\n"),
+                    Catch::Contains("policy.toml line 1: the rules name more than 2000 files"));
 }
 
 TEST_CASE("patterns of paths match in linear time and to the letter") {
@@ -135,6 +241,9 @@ TEST_CASE("a damaged policy file is refused, naming the line") {
           "f line 4: the example 'b a' does not match the rule");
   refused("[[command]]\nprefix = [\"a\"]\ndecision = \"deny\"\nnot_match = [\"x; a b\"]\n",
           "matches the rule");
+  CHECK_NOTHROW(parse_policy_file("[[command]]\nprefix = [\"a\"]\ndecision = \"deny\"\n"
+                                  "match = [\"env a\", \"x $(a)\"]\nnot_match = [\"b a\"]\n",
+                                  "f"));
   refused("[[commands]]\nprefix = [\"a\"]\n", "unknown key 'commands'; known: command path host");
   refused("[[budget]]\ncommands = 1\n", "write [budget]");
   refused("[budget]\ncommands = -1\n", "f line 2: 'commands' must be a count");

@@ -71,11 +71,23 @@ TEST_CASE("process types into a command and kills another") {
   CHECK(fixture.call("process", Json::object()).is_error);
 }
 
-TEST_CASE("what is typed is judged like a command") {
-  const ToolFixture fixture;
+TEST_CASE("what is typed is judged like a command, together with what stands in its line") {
+  RunningFixture fixture;
   const policies::Action action = fixture.plan("process", {{"id", "p1"}, {"stdin", "git push\n"}});
   CHECK(action.argv == std::vector<std::string>{"/bin/sh", "-c", "git push\n"});
   CHECK(fixture.plan("process", {{"id", "p1"}}).argv.empty());
+  CHECK_FALSE(fixture.call("process", {{"command", "cat"}, {"wait_s", 0}}).is_error);
+  const auto type = [&](const char* text) {
+    const policies::Action typed = fixture.plan("process", {{"id", "p1"}, {"stdin", text}});
+    CHECK_FALSE(fixture.call("process", {{"id", "p1"}, {"stdin", text}, {"wait_s", 0}}).is_error);
+    return typed.argv.at(2);
+  };
+  CHECK(type("ls\nr") == "ls\nr");
+  CHECK(type("m") == "rm");
+  CHECK(type(" a.txt\n") == "rm a.txt\n");
+  CHECK(type("r\\\n") == "r\\\n");
+  CHECK(type("m b.txt\n") == "r\\\nm b.txt\n");
+  CHECK(type("next\n") == "next\n");
 }
 
 TEST_CASE("a command that leaves something in the background returns at once and says so") {

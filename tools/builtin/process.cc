@@ -8,22 +8,36 @@ namespace {
 
 constexpr int64_t kFirstLookSeconds = 1;
 constexpr int64_t kWaitSeconds = 10;
+constexpr size_t kLineBytesMax = 64 << 10;
+
+// What may still become part of a line that is typed on.
+std::string open_line(const std::string& typed) {
+  size_t end = typed.find_last_of("\r\n");
+  while (end != std::string::npos && end > 0 && typed[end - 1] == '\\') {
+    end = typed.find_last_of("\r\n", end - 1);
+  }
+  return end == std::string::npos ? typed : typed.substr(end + 1);
+}
 
 class Process final : public Tool {
  public:
   const ToolSpec& spec() const override { return spec_; }
 
-  // What is typed into a command may be a command itself, and is judged like one.
+  // What is typed into a command may be a command itself, and is judged like one, together with
+  // what stands in its line already.
   policies::Action plan(const Json& args, const Workspace& workspace,
-                        const ToolState&) const override {
+                        const ToolState& state) const override {
     if (args.contains("command") == args.contains("id")) {
       fail(Code::invalid, "give command to start one, or id to reach one that runs");
     }
-    for (const char* name : {"command", "stdin"}) {
-      const std::string text = json_string_or(args, name, "");
-      if (!text.empty()) return command_action("process", text, workspace);
+    if (args.contains("command")) {
+      return command_action("process", json_string(args, "command"), workspace);
     }
-    return action_of("process");
+    const std::string input = json_string_or(args, "stdin", "");
+    if (input.empty()) return action_of("process");
+    const auto begun = state.typed.find(json_string(args, "id"));
+    const std::string line = begun == state.typed.end() ? "" : begun->second;
+    return command_action("process", line + input, workspace);
   }
 
   ToolResult run(const Json& args, const ToolContext& context) const override {
@@ -40,7 +54,12 @@ class Process final : public Tool {
                                context, commands);
     }
     const std::string id = json_string(args, "id");
-    if (!input.empty()) commands.type(id, input);
+    if (!input.empty()) {
+      std::string line = open_line(context.state.typed[id] + input);
+      if (line.size() > kLineBytesMax) return error_result("end the line that is typed first");
+      context.state.typed[id] = std::move(line);
+      commands.type(id, input);
+    }
     if (json_bool_or(args, "kill", false)) commands.kill(id);
     return tell_command(id, wait, context, commands);
   }
