@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -116,6 +117,10 @@ std::vector<std::string> programs_and_modules(std::string_view command) {
   return found;
 }
 
+bool ends_with_word(const std::string& stem, std::string_view word) {
+  return stem.ends_with(word) && stem.size() > word.size();
+}
+
 // Takes PATH out of a profile's environment.
 std::string take_path(sandbox::Profile& profile) {
   std::string path = "/usr/local/bin:/usr/bin:/bin";
@@ -134,18 +139,19 @@ bool is_test_or_build_file(std::string_view path) {
   const std::string name = file.filename().string();
   const std::string stem = file.stem().string();
   for (const fs::path& part : file.parent_path()) {
-    const std::string folder = part.string();
-    static constexpr std::string_view kFolders[] = {
+    static constexpr const char* kFolders[] = {
         "tests",    "test",         "testing",  "__tests__", "spec",    "specs",    "e2e",
         "t",        "testdata",     "test_data", "fixtures", "__fixtures__", "golden", "goldens",
         "expected", "__snapshots__", ".github", "cmake"};
-    if (std::ranges::find(kFolders, folder) != std::end(kFolders)) return true;
+    const auto is_same = [&](const char* known) { return ::strcasecmp(known, part.c_str()) == 0; };
+    if (std::ranges::any_of(kFolders, is_same)) return true;
   }
   if (stem.starts_with("test_") || stem.ends_with("_test") || stem.ends_with("_tests") ||
       stem == "test" || stem == "tests" || stem.ends_with(".test") || stem.ends_with(".spec") ||
       stem.ends_with("_spec") || stem == "expected" || name.ends_with(".expected") ||
       name.ends_with(".golden") || name.ends_with(".snap") ||
-      (stem.ends_with("Test") && stem.size() > 4)) {
+      ends_with_word(stem, "Test") || ends_with_word(stem, "Tests") ||
+      ends_with_word(stem, "Spec") || ends_with_word(stem, "Specs")) {
     return true;
   }
   static constexpr std::string_view kBuild[] = {"conftest.py",      "setup.py",
@@ -211,12 +217,14 @@ Checker::Checker(sandbox::Sandbox& sandbox, CheckerOptions options, const Snapsh
       store_(store),
       start_(std::move(start)),
       ignored_(std::move(ignored)) {
-  programs_ = tools::check_programs(options_.command,
-                                    [this](const std::string& path) -> std::optional<std::string> {
-                                      const auto file = start_.files.find(path);
-                                      if (file == start_.files.end()) return std::nullopt;
-                                      return store_.content(file->second);
-                                    });
+  const auto read = [this](const std::string& path) -> std::optional<std::string> {
+    const auto file = start_.files.find(path);
+    if (file == start_.files.end()) return std::nullopt;
+    return store_.content(file->second);
+  };
+  std::vector<std::string> paths;
+  for (const auto& [path, entry] : start_.files) paths.push_back(path);
+  programs_ = tools::check_programs(options_.command, read, paths);
 }
 
 sandbox::Outcome Checker::run_shell(const fs::path& root, const tools::Workspace& workspace,

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <vector>
 
-#include "policies/shell_words.h"
 #include "runtime/base/text.h"
+#include "tools/support/ignore.h"
 #include "tools/support/recipes.h"
 #include "tools/support/shell_scan.h"
 
@@ -97,16 +98,25 @@ Kind kind_of(const std::string& path, const std::string& text, std::string_view 
   return is_source(path) ? Kind::other : Kind::shell;
 }
 
+// What may be names of files among the quoted texts of a program.
+std::vector<std::string> quoted_names(const std::string& text) {
+  std::vector<std::string> names;
+  for (size_t at = 0; names.size() < kFilesMax;) {
+    at = text.find_first_of("'\"", at);
+    const size_t end = at == text.npos ? at : text.find(text[at], at + 1);
+    if (end == text.npos) break;
+    const std::string name = text.substr(at + 1, end - at - 1);
+    const bool is_name = !name.empty() && name.size() <= 200 && name.find('\n') == name.npos;
+    if (is_name) names.push_back(name);
+    at = is_name || end == at + 1 ? end + 1 : at + 1;
+  }
+  return names;
+}
+
 // Whether a text in whatever language names a file of the workspace in quotes, as imports do.
 bool names_file(const std::string& script, const std::string& text, const ReadFile& read) {
   const fs::path folder = fs::path(script).parent_path();
-  for (size_t at = 0, looked = 0; looked < kFilesMax; ++looked) {
-    at = text.find_first_of("'\"", at);
-    const size_t end = at == text.npos ? at : text.find(text[at], at + 1);
-    if (end == text.npos) return false;
-    const std::string name = text.substr(at + 1, end - at - 1);
-    at = end + 1;
-    if (name.empty() || name.size() > 200 || name.find('\n') != name.npos) continue;
+  for (const std::string& name : quoted_names(text)) {
     for (const char* ending : {"", ".js", ".mjs", ".ts", ".rb", ".pm", ".pl", ".lua", ".php"}) {
       const std::string path = (folder / (name + ending)).lexically_normal().string();
       if (path != script && read(path)) return true;
@@ -115,25 +125,49 @@ bool names_file(const std::string& script, const std::string& text, const ReadFi
   return false;
 }
 
+constexpr std::string_view kCheckNames =
+    " check checks spec specs test tests validate verify ";
+
 // "check.py", "scripts/verify-output.rb".
 bool is_named_check(const std::string& path) {
   const std::string stem = fs::path(path).stem().string();
   for (size_t at = 0; at < stem.size();) {
     const size_t end = std::min(stem.find_first_of("_-.", at), stem.size());
-    if (is_one_of(stem.substr(at, end - at), " check checks verify validate test tests ")) {
-      return true;
-    }
+    if (is_one_of(stem.substr(at, end - at), kCheckNames)) return true;
     at = end + 1;
   }
   return false;
 }
 
+constexpr std::string_view kCompilers =
+    " c++ cc clang clang++ csc dmd fpc g++ gcc gfortran ghc go javac kotlinc mcs nvcc ocamlopt"
+    " rustc scalac swiftc tcc zig ";
+constexpr std::string_view kShells = " ash bash dash ksh sh zsh ";
+constexpr std::string_view kRunners = " green nose2 nosetests py.test pytest trial unittest ";
+constexpr size_t kValuesMax = 50;  // of a variable that a loop sets
+
+bool is_pattern(std::string_view word) { return word.find_first_of("*?[") != word.npos; }
+
 class Finder {
  public:
-  explicit Finder(const ReadFile& read) : read_(read) {}
+  Finder(const ReadFile& read, std::span<const std::string> paths) : read_(read), paths_(paths) {}
+
+  // The check itself.
+  void take_text(const std::string& text, int depth) {
+    if (depth > kDepthMax) return;
+    const fs::path from = folder_;
+    for (const ScannedCommand& each : with_values(scan_shell(text), folder_)) {
+      take(each.words, depth);
+    }
+    look_into({text}, {from, {}, depth}, true);
+  }
+
+  std::set<std::string> take_found() { return std::move(found_); }
+
+ private:
 
   // One simple command of the check itself.
-  void take(const std::vector<std::string>& words) {
+  void take(const std::vector<std::string>& words, int depth) {
     const size_t at = program_of(words);
     if (at == words.size()) return;
     if (words[at] == "cd" && at + 1 < words.size()) {
@@ -142,10 +176,147 @@ class Finder {
     }
     add(words[at], false);
     const std::string program = fs::path(words[at]).filename().string();
-    if (!is_interpreter(program)) return;
+    add_named_tests(words, at, folder_);
+    if (is_one_of(program, kCompilers)) add_compiled(words, at);
+    if (!is_interpreter(program) && !words[at].starts_with('$')) return;
+    if (const auto text = shell_text(words, at)) take_text(*text, depth + 1);
     const size_t script = script_of(words, at);
     if (script < words.size()) {
       add(words[script], is_python(program) || program.starts_with("pypy"));
+    }
+  }
+
+  // What `sh -c` runs.
+  static std::optional<std::string> shell_text(const std::vector<std::string>& words, size_t at) {
+    if (!is_one_of(fs::path(words[at]).filename().string(), kShells)) return std::nullopt;
+    while (++at + 1 < words.size() && words[at].starts_with('-')) {
+      if (!words[at].starts_with("--") && words[at].ends_with('c')) return words[at + 1];
+    }
+    return std::nullopt;
+  }
+
+  // The files that a pattern means, at a folder or at the root.
+  std::vector<std::string> files_like(const std::string& word, const fs::path& folder) const {
+    std::vector<std::string> files;
+    const std::string beneath = (folder / word).lexically_normal().string();
+    for (const std::string& path : paths_) {
+      const bool fits = glob_match(beneath, path) || glob_match(word, path);
+      if (fits && files.size() < kValuesMax) files.push_back(path);
+    }
+    return files;
+  }
+
+  // The commands with the values that assignments and loops in front of them give to variables,
+  // one for each value of a loop.
+  std::vector<ScannedCommand> with_values(std::vector<ScannedCommand> commands,
+                                          const fs::path& folder) const {
+    std::map<std::string, std::vector<std::string>> values;
+    std::vector<ScannedCommand> made;
+    for (ScannedCommand& command : commands) {
+      std::vector<std::string>& words = command.words;
+      for (size_t i = 0; i < words.size() && words.size() < kFilesMax; ++i) {
+        if (!is_pattern(words[i])) continue;
+        const std::vector<std::string> files = files_like(words[i], folder);
+        if (files.empty()) continue;
+        words.erase(words.begin() + ptrdiff_t(i));
+        words.insert(words.begin() + ptrdiff_t(i), files.begin(), files.end());
+        i += files.size() - 1;
+      }
+      if (words.size() > 3 && words[0] == "for" && words[2] == "in") {
+        values["$" + words[1]] = {words.begin() + 3, words.end()};
+      }
+      for (const std::string& word : words) {
+        const size_t equals = word.find('=');
+        if (equals == word.npos || equals == 0) break;
+        values["$" + word.substr(0, equals)] = {word.substr(equals + 1)};
+      }
+      add_with(std::move(command), values, made);
+    }
+    return made;
+  }
+
+  static void add_with(ScannedCommand command,
+                       const std::map<std::string, std::vector<std::string>>& values,
+                       std::vector<ScannedCommand>& made) {
+    for (size_t i = 0; i < command.words.size(); ++i) {
+      std::string name = command.words[i];
+      if (name.starts_with("${") && name.ends_with('}')) {
+        name = "$" + name.substr(2, name.size() - 3);
+      }
+      const auto found = values.find(name);
+      if (found == values.end() || made.size() > kFilesMax) continue;
+      for (size_t k = 1; k < std::min(found->second.size(), kValuesMax); ++k) {
+        made.push_back(command);
+        made.back().words[i] = found->second[k];
+      }
+      command.words[i] = found->second[0];
+    }
+    made.push_back(std::move(command));
+  }
+
+  // The files that a test runner gets by name: paths, modules ("specs.T"), patterns of discovery.
+  void add_named_tests(const std::vector<std::string>& words, size_t at, const fs::path& folder) {
+    const std::string program = fs::path(words[at]).filename().string();
+    size_t from = at + 1;
+    if (is_python(program)) {
+      while (from < words.size() && words[from] != "-m") ++from;
+      if (from + 1 >= words.size() || !is_one_of(words[from + 1], kRunners)) return;
+      from += 2;
+    } else if (!is_one_of(program, kRunners)) {
+      return;
+    }
+    fs::path start = folder;
+    std::string pattern;
+    for (size_t i = from; i < words.size(); ++i) {
+      const bool has_next = i + 1 < words.size();
+      if (has_next && (words[i] == "-s" || words[i] == "--start-directory")) {
+        start = (folder / words[++i]).lexically_normal();
+      } else if (has_next && (words[i] == "-p" || words[i] == "--pattern")) {
+        pattern = words[++i];
+      } else if (!words[i].starts_with('-')) {
+        add_test(words[i].substr(0, words[i].find("::")), folder);
+      }
+    }
+    const std::string root = start == "." || start.empty() ? "" : start.string() + "/";
+    for (const std::string& path : paths_) {
+      if (pattern.empty() || !path.starts_with(root)) continue;
+      if (glob_match(pattern, fs::path(path).filename().string())) add(path, true);
+    }
+  }
+
+  void add_test(std::string name, const fs::path& folder) {
+    const std::string path = (folder / name).lexically_normal().string();
+    if (read_(path)) return add(path, true);
+    if (name.find('/') != name.npos || is_pattern(name)) return;
+    for (;;) {
+      std::string file = name;
+      std::ranges::replace(file, '.', '/');
+      file = (folder / (file + ".py")).lexically_normal().string();
+      if (read_(file)) return add(file, true);
+      if (name.find('.') == name.npos) return;
+      name = name.substr(0, name.rfind('.'));
+    }
+  }
+
+  // Of several sources those that are called checks.
+  void add_compiled(const std::vector<std::string>& words, size_t at) {
+    std::vector<std::string> sources;
+    for (++at; at < words.size(); ++at) {
+      const std::string path = (folder_ / words[at]).lexically_normal().string();
+      if (is_source(path) && read_(path)) sources.push_back(path);
+    }
+    for (const std::string& path : sources) {
+      if (sources.size() > 1 && is_named_check(path)) found_.insert(path);
+    }
+  }
+
+  // Data that a Python script names.
+  void add_named_data(const std::string& script, const std::string& text) {
+    for (const std::string& name : quoted_names(text)) {
+      for (const fs::path& folder : {fs::path(script).parent_path(), folder_, fs::path()}) {
+        const std::string path = (folder / name).lexically_normal().string();
+        if (!is_source(path) && read_(path)) found_.insert(path);
+      }
     }
   }
 
@@ -162,16 +333,15 @@ class Finder {
     if (at.depth > kDepthMax) return;
     std::vector<std::vector<ScannedCommand>> scanned;
     Names names;
-    for (const std::string& text : texts) scanned.push_back(scan_shell(text));
+    for (const std::string& text : texts) {
+      scanned.push_back(with_values(scan_shell(text), at.folder));
+    }
     for (const auto& commands : scanned) {
       for (const ScannedCommand& command : commands) names.add(command);
     }
     for (const auto& commands : scanned) look_into(commands, at, names, is_check);
   }
 
-  std::set<std::string> found;
-
- private:
   struct Names {
     std::set<std::string> outputs, looked_at;
     void add(const ScannedCommand& command) {
@@ -218,12 +388,14 @@ class Finder {
   }
 
   void add(const std::string& word, bool is_python_script) {
-    const std::string path = (folder_ / word).lexically_normal().string();
+    std::string path = (folder_ / word).lexically_normal().string();
+    if (!read_(path)) path = fs::path(word).lexically_normal().string();
     const std::optional<std::string> text = read_(path);
     if (!text) return;
     const bool runs_python = is_python_script || path.ends_with(".py");
     if (runs_python && !imports_from_workspace(path, *text, read_)) return;
-    if (!found.insert(path).second) return;
+    if (!found_.insert(path).second) return;
+    if (runs_python) return add_named_data(path, *text);
     if (kind_of(path, *text, "") == Kind::shell) {
       look_into({*text}, {folder_, fs::path(path).parent_path(), 1}, false);
     }
@@ -262,7 +434,10 @@ class Finder {
     }
     for (const std::string& word : data) {
       const auto path = outputs.contains(word) ? std::nullopt : resolve(word, place);
-      if (path && !is_source(*path)) found.insert(*path);
+      if (!path) continue;
+      const bool is_program = is_interpreter(program) || program.starts_with('$');
+      if (!is_source(*path)) found_.insert(*path);
+      else if (is_program) add(*path, is_python(program));  // python3 - < check.py
     }
   }
 
@@ -287,6 +462,9 @@ class Finder {
       follow_build_file(place.folder / "justfile", {}, place.depth);
       follow_build_file(place.folder / "Justfile", {}, place.depth);
     } else if (!is_check) {
+      add_named_tests(words, at, place.folder);
+      const auto text = is_interpreter(program) ? shell_text(words, at) : std::nullopt;
+      if (text) look_into({*text}, {place.folder, place.script, place.depth + 1}, false);
       follow_script(words, at, program, place, is_compared);
     }
   }
@@ -311,7 +489,9 @@ class Finder {
       if (kind == Kind::python && !imports_from_workspace(*path, text, read_)) return;
       if (kind == Kind::other && !names_file(*path, text, read_)) return;
     }
-    if (!found.insert(*path).second || found.size() > kFilesMax || kind != Kind::shell) return;
+    if (!found_.insert(*path).second || found_.size() > kFilesMax) return;
+    if (kind == Kind::python) add_named_data(*path, text);
+    if (kind != Kind::shell) return;
     look_into({text}, {place.folder, fs::path(*path).parent_path(), place.depth + 1}, false);
   }
 
@@ -338,7 +518,7 @@ class Finder {
     if (!seen_.insert(path + " " + join(goals, " ")).second) return;
     const std::optional<std::string> text = read_(path);
     if (!text) return;
-    found.insert(path);
+    found_.insert(path);
     const fs::path folder = fs::path(path).parent_path();
     const Recipes recipes = read_recipes(fs::path(path).filename().string(), *text, goals);
     look_into(recipes.commands, {folder, folder, depth + 1}, false);
@@ -348,21 +528,19 @@ class Finder {
   }
 
   const ReadFile& read_;
+  const std::span<const std::string> paths_;
+  std::set<std::string> found_;
   fs::path folder_;
   std::set<std::string> seen_;  // build files, with their goals
 };
 
 }  // namespace
 
-std::set<std::string> check_programs(std::string_view command, const ReadFile& read) {
-  Finder finder(read);
-  if (const auto parts = policies::split_shell(command)) {
-    for (const auto& words : *parts) finder.take(words);
-  } else {
-    for (const ScannedCommand& each : scan_shell(command)) finder.take(each.words);
-  }
-  finder.look_into({std::string(command)}, {}, true);
-  return std::move(finder.found);
+std::set<std::string> check_programs(std::string_view command, const ReadFile& read,
+                                     std::span<const std::string> paths) {
+  Finder finder(read, paths);
+  finder.take_text(std::string(command), 0);
+  return finder.take_found();
 }
 
 }  // namespace corvid::tools

@@ -179,6 +179,36 @@ TEST_CASE("a check whose script or expected output was changed is not verified")
   CHECK(script.changed_tests == std::vector<std::string>{"scripts/check.sh"});
 }
 
+TEST_CASE("a test that only the command names, or whose name is capitalised, is held to its original") {
+  if (!works()) return;
+  const std::string right = "from calc import add\nassert add(2, 3) == 5\n";
+  const std::string weak = "from calc import add\nassert add(2, 3) == -1\n";
+  struct Row {
+    const char *command, *path;
+  };
+  for (const auto& [command, path] :
+       {Row{"PYTHONPATH=. python3 -m unittest -q Taskfile", "Taskfile.py"},
+        Row{"PYTHONPATH=. bash -c 'python3 spec_calc.py'", "spec_calc.py"},
+        Row{"PY=python3; $PY spec_calc.py", "spec_calc.py"},
+        Row{"python3 - < spec_calc.py", "spec_calc.py"},
+        Row{"for f in spec_*.py; do python3 $f || exit 1; done", "spec_calc.py"},
+        Row{"PYTHONPATH=. python3 Tests/Calc.py", "Tests/Calc.py"},
+        Row{"PYTHONPATH=. python3 -c 'import CalcTests'", "CalcTests.py"}}) {
+    INFO(command);
+    Bench bench(command);
+    put(bench.root / path, right);
+    bench.begin(command);
+    CHECK(bench.verify().status == CheckStatus::failed);
+    put(bench.root / path, weak);
+    const CheckResult weakened = bench.verify();
+    CHECK(weakened.status == CheckStatus::unverified);
+    CHECK(weakened.changed_tests == std::vector<std::string>{path});
+    put(bench.root / path, right);
+    put(bench.root / "calc.py", "def add(a, b):\n    return a + b\n");
+    CHECK(bench.verify().status == CheckStatus::verified);
+  }
+}
+
 TEST_CASE("a changed test file that is too large for snapshots is named, and nothing is verified") {
   if (!works()) return;
   Bench bench("true");

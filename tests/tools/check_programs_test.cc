@@ -98,3 +98,54 @@ TEST_CASE("what a build file or script checks with is found, what it builds is n
         "expected.txt in.txt ");
   CHECK(found("make -C nowhere", "all:\n\t./scripts/one.sh\n") == "");
 }
+
+TEST_CASE("tests that a check names in other ways are found") {
+  const std::string spec = "import unittest\nfrom calc import add\n";
+  const std::map<std::string, std::string> files = {
+      {"spec_calc.py", spec},
+      {"spec_more.py", spec},
+      {"Taskfile.py", spec},
+      {"checks/mycheck.py", spec},
+      {"parts/CalcCheck.py", spec},
+      {"check.py", "import json\nfrom calc import add\njson.load(open('cases.json'))\nit's\n"},
+      {"cases.json", "[]"},
+      {"other.json", "[]"},
+      {"alone.py", "import unittest\nopen('other.json')\n"},
+      {"calc.py", "def add(a, b): pass\n"},
+      {"go.sh", "for f in spec_*.py; do python3 $f || exit 1; done\n"},
+      {"calc.c", ""},
+      {"verify.c", ""},
+      {"verify_calc.c", ""}};
+  std::vector<std::string> paths;
+  for (const auto& [path, text] : files) paths.push_back(path);
+  const auto found = [&](const char* command) {
+    std::string joined;
+    const ReadFile read = [&](const std::string& path) -> std::optional<std::string> {
+      const auto file = files.find(path);
+      if (file == files.end()) return std::nullopt;
+      return file->second;
+    };
+    for (const std::string& path : check_programs(command, read, paths)) joined += path + " ";
+    return joined;
+  };
+  CHECK(found("python3 -m unittest -q Taskfile") == "Taskfile.py ");
+  CHECK(found("python3 -m unittest -q spec_calc.T.test_x checks.mycheck") ==
+        "checks/mycheck.py spec_calc.py ");
+  CHECK(found("python3 -m unittest -q checks/mycheck.py") == "checks/mycheck.py ");
+  CHECK(found("cd checks && python3 -m pytest mycheck.py::T -q") == "checks/mycheck.py ");
+  CHECK(found("pytest spec_*.py") == "spec_calc.py spec_more.py ");
+  CHECK(found("python3 -m unittest discover -q -s parts -p '*Check.py'") == "parts/CalcCheck.py ");
+  CHECK(found("python3 -m unittest -q alone calc") == "");
+  CHECK(found("bash -c 'python3 spec_calc.py'") == "spec_calc.py ");
+  CHECK(found("bash -ec 'cd checks; python3 mycheck.py' && python3 check.py") ==
+        "cases.json check.py checks/mycheck.py ");
+  CHECK(found("PY=python3; $PY spec_calc.py") == "spec_calc.py ");
+  CHECK(found("T=spec_calc.py && python3 ${T}") == "spec_calc.py ");
+  CHECK(found("$PYTHON spec_calc.py") == "spec_calc.py ");
+  CHECK(found("python3 - < spec_calc.py") == "spec_calc.py ");
+  CHECK(found("sh go.sh") == "go.sh spec_calc.py spec_more.py ");
+  CHECK(found("for f in Task*.py alone.py; do python3 $f; done") == "Taskfile.py ");
+  CHECK(found("gcc calc.c verify_calc.c -o /tmp/t && /tmp/t") == "verify_calc.c ");
+  CHECK(found("gcc verify.c -o t && ./t") == "");
+  CHECK(found("python3 alone.py") == "");
+}

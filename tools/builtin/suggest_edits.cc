@@ -72,12 +72,13 @@ void offer(std::vector<EditCandidate> candidates, ToolState& state) {
 
 // What the check runs is no place for repairs.
 void leave_out_check(const ToolContext& context, std::vector<SourceFile>& sources) {
-  const std::set<std::string> programs = check_programs(
-      context.check_command, [&](const std::string& path) -> std::optional<std::string> {
-        ReadResult read = read_beneath(context.workspace.root(), path, kFileBytesMax);
-        if (read.outcome != ReadOutcome::ok) return std::nullopt;
-        return std::move(read.content);
-      });
+  const auto read_file = [&](const std::string& path) -> std::optional<std::string> {
+    ReadResult read = read_beneath(context.workspace.root(), path, kFileBytesMax);
+    if (read.outcome != ReadOutcome::ok) return std::nullopt;
+    return std::move(read.content);
+  };
+  const std::set<std::string> programs =
+      check_programs(context.check_command, read_file, context.workspace.files());
   std::erase_if(sources, [&](const SourceFile& file) { return programs.contains(file.path); });
 }
 
