@@ -245,7 +245,21 @@ void Workspace::write(std::string_view relative_path, std::string_view content) 
 
 void Workspace::remove(std::string_view relative_path) const {
   const Descriptor root_fd = open_root(root_);
-  const Target target = writing_target(root_fd.get(), relative(relative_path), false);
+  std::string path = relative(relative_path);
+  // Of a link itself only the way to it is followed.
+  struct stat status = {};
+  const Descriptor own = open_beneath(root_fd.get(), path, O_PATH | O_NOFOLLOW);
+  const bool is_link = own.is_open() && ::fstat(own.get(), &status) == 0 && S_ISLNK(status.st_mode);
+  Target target = writing_target(root_fd.get(), path, false);
+  if (is_link) {
+    const size_t slash = path.rfind('/');
+    target.name = slash == std::string::npos ? path : path.substr(slash + 1);
+    path = slash == std::string::npos ? "." : path.substr(0, slash);
+    target.folder = open_beneath(root_fd.get(), path, O_PATH | O_DIRECTORY);
+    if (has_git_component(place_beneath(root_fd.get(), target.folder.get(), path))) {
+      fail(Code::denied, quote_path(relative_path) + ": nothing beneath .git is written");
+    }
+  }
   if (!target.folder.is_open()) return;
   if (::unlinkat(target.folder.get(), target.name.c_str(), 0) != 0 && errno != ENOENT) {
     fail_errno("cannot remove " + quote_path(relative_path));

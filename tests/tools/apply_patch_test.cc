@@ -38,6 +38,40 @@ TEST_CASE("a patch adds, changes, moves and removes files") {
   CHECK(result.diff.find("+++ /dev/null") != std::string::npos);
 }
 
+TEST_CASE("a patch removes a link, not what it leads to, and a moved file keeps its mode") {
+  ToolFixture fixture;
+  const std::filesystem::path root = fixture.workspace.root();
+  fixture.put("real.txt", "keep me\n");
+  fixture.put("run.sh", "echo 1\n");
+  fixture.put("d/x.txt", "x\n");
+  std::filesystem::permissions(root / "run.sh", std::filesystem::perms(0755));
+  std::filesystem::create_symlink("real.txt", root / "alias.txt");
+  std::filesystem::create_symlink("../real.txt", root / "d/up.txt");
+  std::filesystem::create_directory_symlink("d", root / "way");
+  const ToolResult result = fixture.call(
+      "apply_patch", {{"patch", envelope("*** Delete File: alias.txt\n*** Delete File: way/up.txt\n"
+                                         "*** Delete File: way/x.txt\n*** Update File: run.sh\n"
+                                         "*** Move to: bin/run.sh\n-echo 1\n+echo 2\n")}});
+  CHECK_FALSE(result.is_error);
+  CHECK(fixture.get("real.txt") == "keep me\n");
+  for (const char* path : {"alias.txt", "d/up.txt", "d/x.txt", "run.sh"}) {
+    CHECK_FALSE(std::filesystem::exists(std::filesystem::symlink_status(root / path)));
+  }
+  CHECK(std::filesystem::is_symlink(root / "way"));
+  CHECK(fixture.get("bin/run.sh") == "echo 2\n");
+  CHECK(std::filesystem::status(root / "bin/run.sh").permissions() ==
+        std::filesystem::perms(0755));
+}
+
+TEST_CASE("a line of a hunk may look like a marker behind its sign") {
+  CHECK(updated("/*\n *** Title ***\n */\nint a;\n",
+                "@@\n /*\n  *** Title ***\n  */\n-int a;\n+int b;\n") ==
+        "/*\n *** Title ***\n */\nint b;\n");
+  CHECK(updated("/*\n*** Title ***\n*/\nint a;\n",
+                "@@\n /*\n *** Title ***\n */\n-int a;\n+int b;\n") ==
+        "/*\n*** Title ***\n*/\nint b;\n");
+}
+
 TEST_CASE("a patch that does not fit changes nothing") {
   ToolFixture fixture;
   fixture.put("a.py", "one\n");

@@ -1,11 +1,15 @@
 #include <map>
 #include <optional>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
 #include "tools/diff.h"
 #include "tools/quote.h"
+#include "tools/support/beneath.h"
 #include "tools/support/file_tool.h"
 #include "tools/support/patch.h"
 #include "tools/support/text_file.h"
@@ -16,6 +20,7 @@ namespace {
 // What stands at a path, before and after; nothing: no file.
 struct FileChange {
   std::optional<std::string> before, after;
+  Descriptor moved_from;  // whose permissions it gets
 };
 using Changes = std::map<std::string, FileChange>;
 
@@ -96,7 +101,21 @@ class ApplyPatch final : public Tool {
     FileChange& moved = change_of(target, context, changes);
     if (moved.after) return quote_path(target) + " exists already";
     moved.after = std::move(content);
+    moved.moved_from = open_in(context.workspace, path, O_PATH);
     return {};
+  }
+
+  static Descriptor open_in(const Workspace& workspace, const std::string& path, int flags) {
+    const Descriptor root(::open(workspace.root().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    return open_beneath(root.get(), path, flags);
+  }
+
+  static void keep_mode(const Workspace& workspace, const std::string& path, int from) {
+    struct stat status = {};
+    const Descriptor fd = open_in(workspace, path, O_RDONLY);
+    const bool is_kept = fd.is_open() && ::fstat(from, &status) == 0 &&
+                         ::fchmod(fd.get(), status.st_mode & 0777) == 0;
+    if (!is_kept) fail_errno("cannot set the mode of " + quote_path(path));
   }
 
   static void put(const Workspace& workspace, const std::string& path,
@@ -115,6 +134,8 @@ class ApplyPatch final : public Tool {
         if (each->second.before == each->second.after) continue;
         put(workspace, each->first, each->second.after);
         written.push_back(each);
+        const Descriptor& from = each->second.moved_from;
+        if (from.is_open()) keep_mode(workspace, each->first, from.get());
       }
     } catch (const std::exception&) {  // edge: a full disk, a folder in the way
       for (const auto& each : written) put(workspace, each->first, each->second.before);

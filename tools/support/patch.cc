@@ -55,9 +55,8 @@ class Parser {
     return std::string(trim(line.substr(name.size())));
   }
 
-  bool is_at_marker() const {
-    return at_ >= lines_.size() || trim(lines_[at_]).starts_with("*** ");
-  }
+  // Markers begin a line: " *** Title" is text of the file.
+  bool is_at_marker() const { return at_ >= lines_.size() || lines_[at_].starts_with("*** "); }
 
   FilePatch parse_file() {
     FilePatch patch;
