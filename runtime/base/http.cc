@@ -153,13 +153,21 @@ void set_options(CURL* handle, const HttpRequest& request, curl_slist* headers, 
   }
 }
 
+// Without the name and password that it may hold.
+std::string shown_url(const std::string& url) {
+  const size_t scheme = url.find("://");
+  const size_t from = scheme == url.npos ? 0 : scheme + 3;
+  const size_t at = url.substr(0, url.find_first_of("/?#", from)).rfind('@');
+  return at == url.npos || at < from ? url : url.substr(0, from) + url.substr(at + 1);
+}
+
 }  // namespace
 
 HttpResponse http_exchange(const HttpRequest& request,
                            const std::function<void(std::string_view)>& on_data,
                            std::stop_token stop) {
   if (!request.url.starts_with("http://") && !request.url.starts_with("https://")) {
-    fail(Code::invalid, "'" + request.url + "' is no http or https address");
+    fail(Code::invalid, "'" + shown_url(request.url) + "' is no http or https address");
   }
   const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> handle(curl().easy_init(),
                                                                    curl().easy_cleanup);
@@ -179,7 +187,9 @@ HttpResponse http_exchange(const HttpRequest& request,
   exchange.response.status = int(status);
   if (exchange.error) std::rethrow_exception(exchange.error);
   if (stop.stop_requested()) fail(Code::cancelled, "cancelled");
-  if (code == CURLE_URL_MALFORMAT) fail(Code::invalid, "'" + request.url + "' is no address");
+  if (code == CURLE_URL_MALFORMAT) {
+    fail(Code::invalid, "'" + shown_url(request.url) + "' is no address");
+  }
   if (exchange.is_private) {
     exchange.response.problem = "its address is private, local or reserved";
   } else if (exchange.is_too_long) {

@@ -18,6 +18,32 @@ namespace {
 constexpr int64_t kWindowUsual = 128'000;
 constexpr size_t kCallsMax = 64;
 
+// Some servers cut a stream in the middle of a character. JSON cannot hold the bytes of half a one:
+// while it is read each stands as a character that nobody uses, U+10FF00 and the byte.
+std::string with_marked_bytes(std::string_view data) {
+  if (is_utf8(data)) return std::string(data);
+  std::string out;
+  while (!data.empty()) {
+    const auto byte = static_cast<unsigned char>(data[0]);
+    const size_t size = byte < 0x80 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
+    const std::string_view piece = data.substr(0, size);
+    const bool is_whole = is_utf8(piece);
+    if (is_whole) out += piece;
+    else out.append({'\xf4', '\x8f', char(0xbc | (byte >> 6)), char(0x80 | (byte & 0x3f))});
+    data.remove_prefix(is_whole ? piece.size() : 1);
+  }
+  return out;
+}
+
+std::string with_plain_bytes(std::string text) {
+  for (size_t at = 0; (at = text.find("\xf4\x8f", at)) != text.npos && at + 3 < text.size(); ++at) {
+    const auto third = static_cast<unsigned char>(text[at + 2]);
+    if (third < 0xbe) continue;
+    text.replace(at, 4, 1, char(((third & 3) << 6) | (text[at + 3] & 0x3f)));
+  }
+  return text;
+}
+
 // One answer, put together from the pieces of a stream.
 class Completion {
  public:
@@ -26,13 +52,15 @@ class Completion {
   void begin() {
     if (!text_.empty() && on_text_) on_text_("\n[the answer broke off; asked again]\n");
     text_.clear();
+    shown_ = 0;
     calls_.clear();
+    places_.clear();
     finish_.clear();
     counts_ = {};
   }
 
   void take(std::string_view data, const char* message_key) {
-    const Json json = parse_json(data, "the server's answer");
+    const Json json = parse_json(with_marked_bytes(data), "the server's answer");
     if (!json.is_object()) fail(Code::invalid, "the server's answer is no JSON object");
     if (json.contains("error") && !json.at("error").is_null()) {
       fail(Code::invalid, error_text(data));
@@ -50,14 +78,21 @@ class Completion {
     }
   }
 
+  // Some servers end a stream without the reason of its end.
+  void take_done() {
+    if (finish_.empty() && (!text_.empty() || !calls_.empty())) finish_ = "stop";
+  }
+
   bool is_complete() const { return !finish_.empty(); }
 
   Reply reply() const {
     Reply reply;
     reply.message.role = Role::assistant;
-    reply.message.content = text_;
-    for (const auto& [index, call] : calls_) {
-      if (!call.name.empty()) reply.message.calls.push_back(call);
+    reply.message.content = to_utf8(text_);
+    for (const auto& [place, call] : calls_) {
+      if (call.name.empty()) continue;
+      reply.message.calls.push_back(call);
+      reply.message.calls.back().arguments = to_utf8(call.arguments);
     }
     reply.end = finish_ == "length" ? ReplyEnd::length : ReplyEnd::end;
     if (finish_ == "content_filter" && text_.empty() && calls_.empty()) {
@@ -92,45 +127,61 @@ class Completion {
   }
 
   void take_message(const Json& message) {
-    const std::string piece = text_of(message, "content");
-    text_ += piece;
-    if (!piece.empty() && on_text_) on_text_(piece);
+    text_ += with_plain_bytes(text_of(message, "content"));
+    const size_t end = whole_characters(text_);
+    if (end > shown_ && on_text_) on_text_(to_utf8(text_.substr(shown_, end - shown_)));
+    shown_ = std::max(shown_, end);
     if (!message.contains("tool_calls") || !message.at("tool_calls").is_array()) return;
-    int64_t position = 0;
     for (const Json& part : message.at("tool_calls")) {
       if (!part.is_object()) fail(Code::invalid, "the server's tool call is no JSON object");
-      take_call(part, position++);
+      take_call(part);
     }
   }
 
-  // Servers number the calls, repeat their ids, or send each call whole.
-  void take_call(const Json& part, int64_t position) {
-    const std::string id = text_of(part, "id");
-    int64_t index = position;
+  // Servers number the calls, repeat their ids, send each call whole, or give all the number 0.
+  int64_t place_of(const Json& part, const std::string& id, bool has_name) {
+    const int64_t next = calls_.empty() ? 0 : calls_.rbegin()->first + 1;
     if (part.contains("index") && part.at("index").is_number_integer()) {
-      index = part.at("index").get<int64_t>();
-    } else if (!id.empty()) {
+      int64_t& place = places_.try_emplace(part.at("index").get<int64_t>(), next).first->second;
+      const auto known = calls_.find(place);
+      const bool is_other = known != calls_.end() && !id.empty() && !known->second.id.empty() &&
+                            known->second.id != id;
+      if (is_other) place = next;
+      return place;
+    }
+    if (!id.empty()) {
       const auto same = std::find_if(calls_.begin(), calls_.end(),
                                      [&](const auto& entry) { return entry.second.id == id; });
-      index = same != calls_.end() ? same->first : calls_.empty() ? 0 : calls_.rbegin()->first + 1;
+      return same != calls_.end() ? same->first : next;
     }
-    if (calls_.size() >= kCallsMax && !calls_.contains(index)) {
+    const bool goes_on = !calls_.empty() && (!has_name || calls_.rbegin()->second.name.empty());
+    return goes_on ? next - 1 : next;
+  }
+
+  void take_call(const Json& part) {
+    const std::string id = text_of(part, "id");
+    const bool has_function = part.contains("function") && part.at("function").is_object();
+    const bool has_name = has_function && !text_of(part.at("function"), "name").empty();
+    const int64_t place = place_of(part, id, has_name);
+    if (calls_.size() >= kCallsMax && !calls_.contains(place)) {
       fail(Code::invalid, "the server's answer has more than 64 tool calls");
     }
-    ToolCall& call = calls_[index];
+    ToolCall& call = calls_[place];
     if (!id.empty()) call.id = id;
-    if (!part.contains("function") || !part.at("function").is_object()) return;
+    if (!has_function) return;
     const Json& function = part.at("function");
     if (call.name.empty()) call.name = text_of(function, "name");
     if (!function.contains("arguments")) return;
     const Json& arguments = function.at("arguments");
-    if (arguments.is_string()) call.arguments += arguments.get<std::string>();
-    if (arguments.is_object()) call.arguments = dump_json(arguments);
+    if (arguments.is_string()) call.arguments += with_plain_bytes(arguments.get<std::string>());
+    if (arguments.is_object()) call.arguments = with_plain_bytes(dump_json(arguments));
   }
 
   const std::function<void(std::string_view)>& on_text_;
   std::string text_;
-  std::map<int64_t, ToolCall> calls_;  // by the server's index
+  size_t shown_ = 0;  // bytes of text_ that on_text_ got: whole characters
+  std::map<int64_t, ToolCall> calls_;   // in the order of their first pieces
+  std::map<int64_t, int64_t> places_;  // the server's index -> where in calls_
   std::string finish_;
   TokenCounts counts_;
 };
@@ -220,6 +271,7 @@ class OpenAi final : public Provider {
     reader.begin = [&] { completion.begin(); };
     reader.take_event = [&](std::string_view data) { completion.take(data, "delta"); };
     reader.take_whole = [&](std::string_view body) { completion.take(body, "message"); };
+    reader.take_done = [&] { completion.take_done(); };
     reader.is_complete = [&] { return completion.is_complete(); };
     ask(endpoint_, body_of(request), reader, mend_request, stop);
     Reply reply = completion.reply();

@@ -135,6 +135,54 @@ TEST_CASE("openai: parallel calls in pieces; their answers carry the session's i
   CHECK(messages.at(4).at("content") == "bad");
 }
 
+TEST_CASE("openai: calls keep apart, however a server numbers them") {
+  const auto piece = [](const Json& part) { return chunk({{"tool_calls", Json::array({part})}}); };
+  const auto whole = [](const char* id, const std::string& path) {
+    const std::string arguments = "{\"path\":\"" + path + "\"}";
+    return Json{{"index", 0},
+                {"id", id},
+                {"function", {{"name", "read_file"}, {"arguments", arguments}}}};
+  };
+  const auto named = [](const char* id) {
+    return Json{{"id", id}, {"function", {{"name", "read_file"}, {"arguments", ""}}}};
+  };
+  const auto more = [](const char* text) { return Json{{"function", {{"arguments", text}}}}; };
+  Json numbered = more("}");
+  numbered["index"] = 0;
+  Json open = whole("y", "b");
+  open["function"]["arguments"] = "{\"path\":\"b\"";
+  const std::string end = chunk(Json::object(), "tool_calls");
+  HttpServer server(
+      {sse_answer({piece(whole("x", "a")), piece(open), piece(numbered), end, "[DONE]"}),
+       sse_answer({piece(named("x")), piece(more("{\"path\":")), piece(more("\"a\"}")),
+                   piece(named("y")), piece(more("{\"path\":\"b\"}")), end, "[DONE]"})});
+  const Setting url("OPENAI_BASE_URL", server.url());
+  for (int i = 0; i < 2; ++i) {
+    auto provider = started("openai:small");
+    const Reply reply = ask_once(*provider, {user("Read a and b")});
+    REQUIRE(reply.message.calls.size() == 2);
+    CHECK(reply.message.calls[0].arguments == R"({"path":"a"})");
+    CHECK(reply.message.calls[1].arguments == R"({"path":"b"})");
+  }
+  CHECK(server.requests().size() == 2);
+}
+
+TEST_CASE("openai: answers that end without a reason, with blanks, or cut in a character") {
+  HttpServer server({sse_answer({chunk({{"content", "hello"}}), "[DONE]"}),
+                     sse_answer({"", chunk({{"content", "hello"}}, "stop"), " [DONE] "}),
+                     sse_answer({"{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"h\xc3\"}}]}",
+                                 "{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\xa4llo\"}}]}",
+                                 chunk(Json::object(), "stop"), "[DONE]"})});
+  const Setting url("OPENAI_BASE_URL", server.url());
+  for (const char* text : {"hello", "hello", "h\xc3\xa4llo"}) {
+    auto provider = started("openai:small");
+    std::string shown;
+    CHECK(ask_once(*provider, {user("Hi")}, &shown).message.content == text);
+    CHECK(shown == text);
+  }
+  CHECK(server.requests().size() == 3);
+}
+
 TEST_CASE("openai: it asks again after 429, 500, silence, a broken stream and half a JSON") {
   const auto whole = text_stream("At last.");
   HttpServer server({http_answer(429, R"({"error":{"message":"slow down"}})", "application/json",
@@ -239,6 +287,15 @@ TEST_CASE("keys in a file that others may read are refused") {
 TEST_CASE("a base URL without a scheme is refused, naming the variable") {
   const Setting url("OPENAI_BASE_URL", "localhost:8080/v1");
   CHECK_THROWS_WITH(make_provider("openai:x", {}), Catch::Contains("OPENAI_BASE_URL"));
+}
+
+TEST_CASE("a password in a base URL that is wrong is not told") {
+  const Setting url("OPENAI_BASE_URL", "ftp://ann:hunter2pw@127.0.0.1/v1");
+  CHECK_THROWS_WITH(make_provider("openai:x", {}), !Catch::Contains("hunter2pw"));
+  const Setting port("OPENAI_BASE_URL", "http://ann:hunter2pw@127.0.0.1:bad/v1");
+  auto provider = started("openai:x");
+  CHECK_THROWS_WITH(ask_once(*provider, {user("Hi")}),
+                    !Catch::Contains("hunter2pw") && Catch::Contains("127.0.0.1:bad"));
 }
 
 TEST_CASE("anthropic: text, calls and tokens of a stream; turns alternate in what is sent") {

@@ -80,8 +80,11 @@ std::string one_try(const Endpoint& endpoint, const std::string& body, const Ans
   std::optional<bool> is_stream;  // known with the first byte
   bool is_empty = true;
   SseReader reader([&](std::string_view, std::string_view data) {
+    data = trim(data);
+    if (data.empty()) return;
     is_empty = false;
     if (data != "[DONE]") answer.take_event(data);
+    else if (answer.take_done) answer.take_done();
   });
   try {
     response = http_exchange(
@@ -156,7 +159,8 @@ std::string base_url(const char* variable, const std::string& fallback) {
   std::string url = value == nullptr || *value == '\0' ? fallback : value;
   while (url.ends_with('/')) url.pop_back();
   if (!url.starts_with("http://") && !url.starts_with("https://")) {
-    fail(Code::invalid, std::string(variable) + ": '" + url + "' is no http or https address");
+    // Not the value: it may hold a password.
+    fail(Code::invalid, std::string(variable) + " is no http or https address");
   }
   return url;
 }

@@ -36,6 +36,7 @@ std::string api_key(const char* variable, const std::string& name);
 struct AnswerReader {
   std::function<void()> begin;
   std::function<void(std::string_view data)> take_event;  // JSON; throws invalid
+  std::function<void()> take_done = {};  // "[DONE]"; may be empty
   std::function<bool()> is_complete;                      // false: the stream broke off
   std::function<void(std::string_view body)> take_whole;  // an answer that is no event stream
 };
