@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <numeric>
@@ -25,8 +26,9 @@ using namespace corvid::tools::edits;
 
 constexpr const char* kUsage =
     R"(usage: fledgling_dump --bugs FILE --src FOLDER --tables FILE [options]
-  --bugs FILE        JSON lines of mutate.py
-  --src FOLDER       the folder that the bugs' `file` is in
+  --bugs FILE        JSON lines of mutate.py, or of tests/bench/repair (tasks.jsonl)
+  --src FOLDER       the folder that the bugs' `file` is in; that of prepare.py's tasks, where those
+                     that are not there are left out
   --tables FILE      n-grams and weights
   --language NAME    of the functions: python (the default) or c
   --features PREFIX  writes PREFIX.f32 (features, row-major, one row per candidate), PREFIX.cand
@@ -35,8 +37,8 @@ constexpr const char* kUsage =
                      -1, total = candidates before --sample); PREFIX.names lists the features, then
                      the kinds
   --sample N         keeps N candidates drawn at random beside the right one in --features
-  --ranks FILE       writes JSON lines, per bug: package, kind, rank (of the right one, from 1; 0
-                     where there is none), by (its kind), count, buggy, correct
+  --ranks FILE       writes JSON lines, per bug: id (of a task), package, kind, rank (of the right
+                     one, from 1; 0 where there is none), by (its kind), count, buggy, correct
   --candidates FILE  writes JSON lines, per bug: id, package, path, kind, first_line, line (all
                      1-based, of the buggy file), lines (the function, verbatim), label (index into
                      c or -1), c: [[line, operation, text, kind, score], ...], operation 0 replaces
@@ -55,11 +57,20 @@ struct Bug {
   int line = 0;      // 0-based, in the buggy file
 };
 
-Bug read_bug(const std::string& line, const std::string& source_root) {
+bool is_task(const Json& record) { return !record.contains("first_line"); }
+
+std::string path_of(const Json& record, const std::string& source_root) {
+  const std::string folder = is_task(record) ? json_string(record, "id") + "/" : "";
+  return source_root + "/" + folder + json_string(record, "file");
+}
+
+Bug read_bug(const Json& record, const std::string& source_root) {
   Bug bug;
-  bug.record = parse_json(line, "a bug");
-  const std::string text = read_file(source_root + "/" + json_string(bug.record, "file"));
+  bug.record = record;
+  const std::string text = read_file(path_of(record, source_root));
   bug.line = static_cast<int>(bug.record["line"].get<int>()) - 1;
+  if (is_task(record)) bug.text = to_utf8(text);  // with its bug in it
+  if (is_task(record)) return bug;
   int at = 0;
   for (const std::string_view part : split_lines(text)) {
     if (at++ == bug.line) {
@@ -192,7 +203,8 @@ class Writer {
       rank = 1;
       for (size_t i = 0; i < all.size(); ++i) rank += score(i) > right;
     }
-    const Json out = {{"package", bug.record["package"]},
+    const Json out = {{"id", is_task(bug.record) ? bug.record["id"] : Json()},
+                      {"package", bug.record["package"]},
                       {"kind", bug.record["kind"]},
                       {"rank", rank},
                       {"count", all.size()},
@@ -248,9 +260,13 @@ class Writer {
 // False: the bug's function is not found, which happens where the buggy file's blocks changed.
 bool process(const Bug& bug, const Language& language, const NgramTable& table, Writer& writer) {
   const Source source(bug.text, language);
-  const int first_line = bug.record["first_line"].get<int>() - 1;
+  const int at = bug.line - json_bool_or(bug.record, "deleted", false);
+  const auto is_its = [&](const Unit& unit) {
+    if (is_task(bug.record)) return unit.first_line <= at && at <= unit.last_line;
+    return unit.first_line == bug.record["first_line"].get<int>() - 1;
+  };
   for (const Unit& unit : source.units()) {
-    if (!unit.is_function || unit.first_line != first_line) continue;
+    if (!unit.is_function || !is_its(unit)) continue;
     FileModel model(source, table);
     const UnitFacts facts(source, unit, model.facts);
     Candidates candidates(source, model.vocabulary);
@@ -289,7 +305,10 @@ int run(std::map<std::string, std::string>& options) {
   size_t number = 0, written = 0, missed = 0;
   while (std::getline(in, line) && written < limit) {
     if (number++ % parts != part) continue;
-    const Bug bug = read_bug(line, options["--src"]);
+    const Json record = parse_json(line, "a bug");
+    const std::string path = path_of(record, options["--src"]);
+    if (is_task(record) && !(language.has_file(path) && std::filesystem::exists(path))) continue;
+    const Bug bug = read_bug(record, options["--src"]);
     if (without.find("," + json_string(bug.record, "package") + ",") != std::string::npos) continue;
     ++(process(bug, language, table, writer) ? written : missed);
   }
