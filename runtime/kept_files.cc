@@ -4,10 +4,9 @@
 
 #include <sys/stat.h>
 
-#include <git2.h>
-
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
+#include "runtime/git_functions.h"
 #include "runtime/git_objects.h"
 
 namespace corvid::runtime {
@@ -23,8 +22,8 @@ constexpr int64_t kExcludeBytesMax = 1 << 20;
 class Repository {
  public:
   Repository(const fs::path& folder, unsigned flags) {
-    if (git_repository_open_ext(&repository_, folder.c_str(), flags, nullptr) != 0) return;
-    const char* work = git_repository_workdir(repository_);
+    if (git().repository_open_ext(&repository_, folder.c_str(), flags, nullptr) != 0) return;
+    const char* work = git().repository_workdir(repository_);
     if (work == nullptr) return;
     std::error_code error;
     const fs::path place = fs::relative(folder, work, error).lexically_normal();
@@ -32,7 +31,7 @@ class Repository {
     prefix_ = place == "." ? "" : place.string() + "/";
     is_open_ = true;
   }
-  ~Repository() { git_repository_free(repository_); }
+  ~Repository() { git().repository_free(repository_); }
   Repository(const Repository&) = delete;
   Repository& operator=(const Repository&) = delete;
 
@@ -40,7 +39,7 @@ class Repository {
 
   bool ignores(const std::string& path) const {
     int ignored = 0;
-    return git_ignore_path_is_ignored(&ignored, repository_, (prefix_ + path).c_str()) == 0 &&
+    return git().ignore_path_is_ignored(&ignored, repository_, (prefix_ + path).c_str()) == 0 &&
            ignored != 0;
   }
 
@@ -48,14 +47,14 @@ class Repository {
   template <typename Visit>
   void each_tracked(const Visit& visit) const {
     git_index* index = nullptr;
-    if (git_repository_index(&index, repository_) != 0) return;
-    for (size_t i = 0; i < git_index_entrycount(index); ++i) {
-      const git_index_entry* entry = git_index_get_byindex(index, i);
+    if (git().repository_index(&index, repository_) != 0) return;
+    for (size_t i = 0; i < git().index_entrycount(index); ++i) {
+      const git_index_entry* entry = git().index_get_byindex(index, i);
       const std::string path = entry->path;
       if (path.size() <= prefix_.size() || !path.starts_with(prefix_)) continue;
       visit(path.substr(prefix_.size()), entry->mode == GIT_FILEMODE_COMMIT);
     }
-    git_index_free(index);
+    git().index_free(index);
   }
 
  private:

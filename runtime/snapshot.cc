@@ -11,11 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <git2.h>
-
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
 #include "runtime/clean_copy.h"
+#include "runtime/git_functions.h"
 #include "runtime/git_objects.h"
 #include "runtime/kept_files.h"
 #include "tools/diff.h"
@@ -27,15 +26,15 @@ namespace fs = std::filesystem;
 
 git_oid parse_id(const std::string& text) {
   git_oid id;
-  check_git(git_oid_fromstr(&id, text.c_str()), "not a snapshot id: " + text);
+  check_git(git().oid_fromstr(&id, text.c_str()), "not a snapshot id: " + text);
   return id;
 }
 
-template <typename T, void (*Free)(T*)>
+template <typename T, auto Free>  // a member of GitFunctions
 struct Handle {
   T* pointer = nullptr;
   ~Handle() {
-    if (pointer != nullptr) Free(pointer);
+    if (pointer != nullptr) (git().*Free)(pointer);
   }
 };
 
@@ -158,7 +157,7 @@ git_oid write_tree_object(git_odb* odb, const std::map<std::string, TreeItem>& i
     content.append(reinterpret_cast<const char*>(item.id.id), GIT_OID_RAWSZ);
   }
   git_oid id;
-  check_git(git_odb_write(&id, odb, content.data(), content.size(), GIT_OBJECT_TREE),
+  check_git(git().odb_write(&id, odb, content.data(), content.size(), GIT_OBJECT_TREE),
             "cannot write a tree");
   return id;
 }
@@ -175,13 +174,13 @@ struct SnapshotStore::Impl {
   std::map<std::string, Seen> seen;
 
   ~Impl() {
-    git_odb_free(odb);
-    git_repository_free(repository);
+    git().odb_free(odb);
+    git().repository_free(repository);
   }
 
   std::string store(const std::string& content, const std::string& what) {
     git_oid id;
-    check_git(git_odb_write(&id, odb, content.data(), content.size(), GIT_OBJECT_BLOB),
+    check_git(git().odb_write(&id, odb, content.data(), content.size(), GIT_OBJECT_BLOB),
               "cannot store " + what);
     return id_text(id);
   }
@@ -381,10 +380,10 @@ SnapshotStore::SnapshotStore(const fs::path& folder, fs::path workspace, Snapsho
   impl_->workspace = std::move(workspace);
   impl_->limits = limits;
   fs::create_directories(folder);
-  const auto open = [&] { return git_repository_init(&impl_->repository, folder.c_str(), 1); };
+  const auto open = [&] { return git().repository_init(&impl_->repository, folder.c_str(), 1); };
   check_git(despite_stale_lock(folder / "config", open),
             "cannot open the snapshot repository " + folder.string());
-  check_git(git_repository_odb(&impl_->odb, impl_->repository), "cannot open " + folder.string());
+  check_git(git().repository_odb(&impl_->odb, impl_->repository), "cannot open " + folder.string());
 }
 
 SnapshotStore::~SnapshotStore() = default;
@@ -411,20 +410,21 @@ Snapshot SnapshotStore::take() {
 Snapshot SnapshotStore::load(const std::string& tree) const {
   const std::scoped_lock guard(impl_->mutex);
   const git_oid id = parse_id(tree);
-  Handle<git_tree, git_tree_free> root;
-  check_git(git_tree_lookup(&root.pointer, impl_->repository, &id), "no snapshot " + tree);
+  Handle<git_tree, &GitFunctions::tree_free> root;
+  check_git(git().tree_lookup(&root.pointer, impl_->repository, &id), "no snapshot " + tree);
   Snapshot snapshot;
   snapshot.tree = tree;
   const auto visit = [](const char* folder, const git_tree_entry* entry, void* payload) -> int {
-    if (git_tree_entry_type(entry) == GIT_OBJECT_BLOB) {
+    if (git().tree_entry_type(entry) == GIT_OBJECT_BLOB) {
       auto& files = static_cast<Snapshot*>(payload)->files;
-      const auto mode = uint32_t(git_tree_entry_filemode(entry));
-      files[std::string(folder) + git_tree_entry_name(entry)] = {id_text(*git_tree_entry_id(entry)),
-                                                                 mode, usual_permissions(mode)};
+      const auto mode = uint32_t(git().tree_entry_filemode(entry));
+      const std::string name = std::string(folder) + git().tree_entry_name(entry);
+      files[name] = {id_text(*git().tree_entry_id(entry)), mode, usual_permissions(mode)};
     }
     return 0;
   };
-  check_git(git_tree_walk(root.pointer, GIT_TREEWALK_PRE, visit, &snapshot), "cannot read " + tree);
+  check_git(git().tree_walk(root.pointer, GIT_TREEWALK_PRE, visit, &snapshot),
+            "cannot read " + tree);
   if (const auto listed = snapshot.files.extract(kLeftOutName); !listed.empty()) {
     snapshot.left_out = zero_ended(content(listed.mapped()));
   }
@@ -451,10 +451,10 @@ Snapshot SnapshotStore::load(const std::string& tree) const {
 
 std::string SnapshotStore::content(const SnapshotEntry& entry) const {
   const git_oid id = parse_id(entry.blob);
-  Handle<git_odb_object, git_odb_object_free> object;
-  check_git(git_odb_read(&object.pointer, impl_->odb, &id), "no snapshot content " + entry.blob);
-  return std::string(static_cast<const char*>(git_odb_object_data(object.pointer)),
-                     git_odb_object_size(object.pointer));
+  Handle<git_odb_object, &GitFunctions::odb_object_free> object;
+  check_git(git().odb_read(&object.pointer, impl_->odb, &id), "no snapshot content " + entry.blob);
+  return std::string(static_cast<const char*>(git().odb_object_data(object.pointer)),
+                     git().odb_object_size(object.pointer));
 }
 
 std::vector<std::string> SnapshotStore::restore(const Snapshot& target) {
@@ -493,13 +493,13 @@ void SnapshotStore::write_to(const Snapshot& snapshot, const fs::path& folder) c
 void SnapshotStore::pin(const std::string& tree, const std::string& name) {
   const std::scoped_lock guard(impl_->mutex);
   const git_oid id = parse_id(tree);
-  Handle<git_reference, git_reference_free> reference;
+  Handle<git_reference, &GitFunctions::reference_free> reference;
   const std::string place = "refs/corvid/" + name;
   const auto create = [&] {
-    return git_reference_create(&reference.pointer, impl_->repository, place.c_str(), &id, 1,
+    return git().reference_create(&reference.pointer, impl_->repository, place.c_str(), &id, 1,
                                 nullptr);
   };
-  check_git(despite_stale_lock(git_repository_path(impl_->repository) + place, create),
+  check_git(despite_stale_lock(git().repository_path(impl_->repository) + place, create),
             "cannot pin " + tree);
 }
 

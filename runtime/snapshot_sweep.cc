@@ -1,9 +1,8 @@
 #include <set>
 #include <vector>
 
-#include <git2.h>
-
 #include "runtime/base/error.h"
+#include "runtime/git_functions.h"
 #include "runtime/git_objects.h"
 #include "runtime/prune.h"
 
@@ -15,10 +14,10 @@ namespace fs = std::filesystem;
 class Repository {
  public:
   explicit Repository(const fs::path& folder) : folder_(folder) {
-    check_git(git_repository_open_bare(&repository_, folder.c_str()),
+    check_git(git().repository_open_bare(&repository_, folder.c_str()),
               "cannot open " + folder.string());
   }
-  ~Repository() { git_repository_free(repository_); }
+  ~Repository() { git().repository_free(repository_); }
   Repository(const Repository&) = delete;
   Repository& operator=(const Repository&) = delete;
 
@@ -28,19 +27,19 @@ class Repository {
       static_cast<std::vector<std::string>*>(list)->push_back(name);
       return 0;
     };
-    check_git(git_reference_foreach_glob(repository_, "refs/corvid/*", add, &names),
+    check_git(git().reference_foreach_glob(repository_, "refs/corvid/*", add, &names),
               "cannot list the pins");
     return names;
   }
 
   void unpin(const std::string& name) const {
-    const auto remove = [&] { return git_reference_remove(repository_, name.c_str()); };
+    const auto remove = [&] { return git().reference_remove(repository_, name.c_str()); };
     check_git(despite_stale_lock(folder_ / name, remove), "cannot remove " + name);
   }
 
   void mark(const std::string& pin) {
     git_oid id;
-    check_git(git_reference_name_to_id(&id, repository_, pin.c_str()), "cannot read " + pin);
+    check_git(git().reference_name_to_id(&id, repository_, pin.c_str()), "cannot read " + pin);
     mark_tree(id);
   }
 
@@ -64,17 +63,17 @@ class Repository {
   void mark_tree(const git_oid& id) {
     if (!reached_.insert(id_text(id)).second) return;
     git_tree* tree = nullptr;
-    check_git(git_tree_lookup(&tree, repository_, &id), "cannot read " + id_text(id));
+    check_git(git().tree_lookup(&tree, repository_, &id), "cannot read " + id_text(id));
     std::vector<git_oid> beneath;
-    for (size_t i = 0; i < git_tree_entrycount(tree); ++i) {
-      const git_tree_entry* entry = git_tree_entry_byindex(tree, i);
-      if (git_tree_entry_type(entry) == GIT_OBJECT_TREE) {
-        beneath.push_back(*git_tree_entry_id(entry));
+    for (size_t i = 0; i < git().tree_entrycount(tree); ++i) {
+      const git_tree_entry* entry = git().tree_entry_byindex(tree, i);
+      if (git().tree_entry_type(entry) == GIT_OBJECT_TREE) {
+        beneath.push_back(*git().tree_entry_id(entry));
       } else {
-        reached_.insert(id_text(*git_tree_entry_id(entry)));
+        reached_.insert(id_text(*git().tree_entry_id(entry)));
       }
     }
-    git_tree_free(tree);
+    git().tree_free(tree);
     for (const git_oid& each : beneath) mark_tree(each);
   }
 

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#undef SPDLOG_COMPILED_LIB  // its code goes into this file
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 

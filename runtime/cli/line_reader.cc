@@ -13,6 +13,7 @@
 #include <histedit.h>
 
 #include "runtime/base/error.h"
+#include "runtime/base/library.h"
 #include "runtime/base/log.h"
 
 namespace corvid::runtime {
@@ -32,9 +33,42 @@ bool wait_for_input(const std::stop_token& stop) {
   return false;
 }
 
+// libedit, loaded late: only chat at a terminal needs it.
+struct Edit {
+  decltype(&el_init) init;
+  decltype(&el_end) end;
+  decltype(&el_reset) reset;
+  decltype(&el_get) get;
+  decltype(&el_set) set;
+  decltype(&el_wset) wset;
+  decltype(&el_gets) gets;
+  decltype(&::history) history;
+  decltype(&::history_init) new_history;
+  decltype(&::history_end) free_history;
+};
+
+const Edit& edit() {
+  static const Edit loaded = [] {
+    void* library = load_library({"libedit.so.2"}, "libedit2");
+    Edit functions{};
+    load_symbol(library, "el_init", functions.init);
+    load_symbol(library, "el_end", functions.end);
+    load_symbol(library, "el_reset", functions.reset);
+    load_symbol(library, "el_get", functions.get);
+    load_symbol(library, "el_set", functions.set);
+    load_symbol(library, "el_wset", functions.wset);
+    load_symbol(library, "el_gets", functions.gets);
+    load_symbol(library, "history", functions.history);
+    load_symbol(library, "history_init", functions.new_history);
+    load_symbol(library, "history_end", functions.free_history);
+    return functions;
+  }();
+  return loaded;
+}
+
 }  // namespace
 
-// libedit, which asks back for each character.
+// libedit's state; it asks back for each character.
 struct LineReader::Editor {
   EditLine* line = nullptr;
   History* history = nullptr;
@@ -43,7 +77,7 @@ struct LineReader::Editor {
 
   static Editor& of(EditLine* line) {
     void* self = nullptr;
-    el_get(line, EL_CLIENTDATA, &self);
+    edit().get(line, EL_CLIENTDATA, &self);
     return *static_cast<Editor*>(self);
   }
   static char* show_prompt(EditLine* line) { return of(line).prompt.data(); }
@@ -62,37 +96,37 @@ struct LineReader::Editor {
   }
 
   Editor(const std::filesystem::path& history_file) : file(history_file.string()) {
-    line = el_init("corvid", stdin, stderr, stderr);
-    history = history_init();
+    line = edit().init("corvid", stdin, stderr, stderr);
+    history = edit().new_history();
     HistEvent event;
-    ::history(history, &event, H_SETSIZE, kHistoryLines);
-    ::history(history, &event, H_SETUNIQUE, 1);
-    ::history(history, &event, H_LOAD, file.c_str());
-    el_set(line, EL_CLIENTDATA, this);
-    el_set(line, EL_PROMPT, &Editor::show_prompt);
-    el_set(line, EL_EDITOR, "emacs");
-    el_set(line, EL_HIST, ::history, history);
-    el_set(line, EL_SIGNAL, 0);
-    el_wset(line, EL_GETCFN, &Editor::read_character);
+    edit().history(history, &event, H_SETSIZE, kHistoryLines);
+    edit().history(history, &event, H_SETUNIQUE, 1);
+    edit().history(history, &event, H_LOAD, file.c_str());
+    edit().set(line, EL_CLIENTDATA, this);
+    edit().set(line, EL_PROMPT, &Editor::show_prompt);
+    edit().set(line, EL_EDITOR, "emacs");
+    edit().set(line, EL_HIST, edit().history, history);
+    edit().set(line, EL_SIGNAL, 0);
+    edit().wset(line, EL_GETCFN, &Editor::read_character);
   }
   ~Editor() {
-    history_end(history);
-    el_end(line);
+    edit().free_history(history);
+    edit().end(line);
   }
   Editor(const Editor&) = delete;
   Editor& operator=(const Editor&) = delete;
 
   std::optional<std::string> read() {
     int count = 0;
-    const char* text = el_gets(line, &count);
-    if (stop.stop_requested()) el_reset(line);
+    const char* text = edit().gets(line, &count);
+    if (stop.stop_requested()) edit().reset(line);
     if (text == nullptr || count <= 0 || stop.stop_requested()) return std::nullopt;
     std::string typed(text, size_t(count));
     while (typed.ends_with('\n') || typed.ends_with('\r')) typed.pop_back();
     if (!typed.empty()) {
       HistEvent event;
-      ::history(history, &event, H_ENTER, typed.c_str());
-      ::history(history, &event, H_SAVE, file.c_str());
+      edit().history(history, &event, H_ENTER, typed.c_str());
+      edit().history(history, &event, H_SAVE, file.c_str());
     }
     return typed;
   }
