@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <exception>
+#include <future>
 #include <memory>
+#include <mutex>
+#include <vector>
 
 #include <curl/curl.h>
 #include <sys/socket.h>
@@ -23,6 +26,7 @@ struct Curl {
   decltype(&curl_easy_setopt) easy_setopt;
   decltype(&curl_easy_getinfo) easy_getinfo;
   decltype(&curl_easy_perform) easy_perform;
+  decltype(&curl_easy_reset) easy_reset;
   decltype(&curl_easy_cleanup) easy_cleanup;
   decltype(&curl_easy_strerror) easy_strerror;
   decltype(&curl_slist_append) slist_append;
@@ -38,6 +42,7 @@ const Curl& curl() {
     load_symbol(library, "curl_easy_setopt", functions.easy_setopt);
     load_symbol(library, "curl_easy_getinfo", functions.easy_getinfo);
     load_symbol(library, "curl_easy_perform", functions.easy_perform);
+    load_symbol(library, "curl_easy_reset", functions.easy_reset);
     load_symbol(library, "curl_easy_cleanup", functions.easy_cleanup);
     load_symbol(library, "curl_easy_strerror", functions.easy_strerror);
     load_symbol(library, "curl_slist_append", functions.slist_append);
@@ -163,15 +168,51 @@ std::string shown_url(const std::string& url) {
 
 }  // namespace
 
-HttpResponse http_exchange(const HttpRequest& request,
-                           const std::function<void(std::string_view)>& on_data,
-                           std::stop_token stop) {
+struct HttpClient::Impl {
+  std::mutex mutex;
+  std::vector<CURL*> idle;  // each with its connections; under the mutex
+  std::future<void> loading;
+
+  ~Impl() {
+    for (CURL* handle : idle) curl().easy_cleanup(handle);
+  }
+
+  CURL* take() {
+    {
+      const std::scoped_lock guard(mutex);
+      if (!idle.empty()) {
+        CURL* const handle = idle.back();
+        idle.pop_back();
+        return handle;
+      }
+    }
+    CURL* const handle = curl().easy_init();
+    if (handle == nullptr) fail(Code::io, "libcurl: no handle");
+    return handle;
+  }
+
+  void give_back(CURL* handle) {
+    curl().easy_reset(handle);
+    const std::scoped_lock guard(mutex);
+    idle.push_back(handle);
+  }
+};
+
+HttpClient::HttpClient() : impl_(std::make_unique<Impl>()) {}
+HttpClient::~HttpClient() = default;
+
+void HttpClient::prepare() {
+  impl_->loading = std::async(std::launch::async, [] { curl(); });
+}
+
+HttpResponse HttpClient::exchange(const HttpRequest& request,
+                                  const std::function<void(std::string_view)>& on_data,
+                                  std::stop_token stop) {
   if (!request.url.starts_with("http://") && !request.url.starts_with("https://")) {
     fail(Code::invalid, "'" + shown_url(request.url) + "' is no http or https address");
   }
-  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> handle(curl().easy_init(),
-                                                                   curl().easy_cleanup);
-  if (handle == nullptr) fail(Code::io, "libcurl: no handle");
+  const auto give_back = [this](CURL* handle) { impl_->give_back(handle); };
+  const std::unique_ptr<CURL, decltype(give_back)> handle(impl_->take(), give_back);
   curl_slist* list = nullptr;
   for (const std::string& header : request.headers) {
     list = curl().slist_append(list, header.c_str());

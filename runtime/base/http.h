@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -28,13 +29,29 @@ struct HttpResponse {
   std::string problem;  // empty; else why the exchange did not end as it should: "timed out"
 };
 
-// One exchange; redirects are not followed. The body of a 2xx answer goes to `on_data` piece by
-// piece where it is given, other bodies are kept. Proxy variables and SSL_CERT_FILE, SSL_CERT_DIR,
-// CURL_CA_BUNDLE are honoured. libcurl is loaded at the first call. A failure on the way is an
-// outcome (`problem`). Throws cancelled; unsupported when libcurl is missing; invalid for a bad
-// URL. Blocking; thread-safe.
-HttpResponse http_exchange(const HttpRequest& request,
-                           const std::function<void(std::string_view)>& on_data,
-                           std::stop_token stop);
+// Asks servers, and keeps connections between exchanges. Thread-safe. libcurl is loaded when it is
+// first needed.
+class HttpClient {
+ public:
+  HttpClient();
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  // Loads libcurl in a thread of its own, so that the first exchange need not wait for it.
+  void prepare();
+
+  // One exchange; redirects are not followed. The body of a 2xx answer goes to `on_data` piece by
+  // piece where it is given, other bodies are kept. Proxy variables and SSL_CERT_FILE,
+  // SSL_CERT_DIR, CURL_CA_BUNDLE are honoured. A failure on the way is an outcome (`problem`).
+  // Throws cancelled; unsupported when libcurl is missing; invalid for a bad URL. Blocking.
+  HttpResponse exchange(const HttpRequest& request,
+                        const std::function<void(std::string_view)>& on_data,
+                        std::stop_token stop);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
 
 }  // namespace corvid

@@ -148,6 +148,7 @@ class Anthropic final : public Provider {
     if (model_.empty()) fail(Code::invalid, "anthropic: no model named; write anthropic:NAME");
     std::string url = base_url("ANTHROPIC_BASE_URL", "https://api.anthropic.com");
     endpoint_.name = host_of(url);
+    endpoint_.client->prepare();
     endpoint_.url = url + (url.ends_with("/v1") ? "/messages" : "/v1/messages");
     endpoint_.key = api_key("ANTHROPIC_API_KEY", "anthropic");
     endpoint_.headers = {"anthropic-version: 2023-06-01"};

@@ -221,6 +221,7 @@ class OpenAi final : public Provider {
     if (model_.empty()) fail(Code::invalid, "openai: no model named; write openai:NAME");
     const std::string url = base_url("OPENAI_BASE_URL", "https://api.openai.com/v1");
     endpoint_.name = host_of(url);
+    endpoint_.client->prepare();
     endpoint_.url = url + "/chat/completions";
     endpoint_.key = api_key("OPENAI_API_KEY", "openai");
     if (!endpoint_.key.empty()) {

@@ -76,15 +76,26 @@ void HttpServer::serve() {
     if (connection < 0) break;
     held.push_back(connection);
     if (held.size() < together_) continue;
-    for (const int each : held) answer(each);
+    for (const int each : held) talk(each);
     held.clear();
     together_ = 1;
   }
   for (const int each : held) ::close(each);
 }
 
-void HttpServer::answer(int connection) {
+void HttpServer::talk(int connection) {
+  ++connection_count_;
+  while (answer(connection)) {
+    char next = 0;
+    if (::recv(connection, &next, 1, MSG_PEEK) <= 0) break;
+  }
+  ::shutdown(connection, SHUT_WR);
+  ::close(connection);
+}
+
+bool HttpServer::answer(int connection) {
   ReceivedRequest request = receive(connection);
+  request.connection = connection_count_;
   std::string text;
   {
     const std::scoped_lock guard(mutex_);
@@ -97,8 +108,7 @@ void HttpServer::answer(int connection) {
     if (count <= 0) break;
     sent += size_t(count);
   }
-  ::shutdown(connection, SHUT_WR);
-  ::close(connection);
+  return text.find("Connection: keep-alive") != std::string::npos;
 }
 
 std::string http_answer(int status, const std::string& body, const std::string& content_type,

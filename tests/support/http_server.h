@@ -1,6 +1,6 @@
 #pragma once
 // A scripted HTTP server on 127.0.0.1: the n-th request gets the n-th answer, byte for byte, and
-// the connection is closed.
+// the connection is closed, unless the answer holds "Connection: keep-alive".
 
 #include <memory>
 #include <mutex>
@@ -13,6 +13,7 @@ namespace corvid::test {
 struct ReceivedRequest {
   std::string head;  // request line and headers
   std::string body;
+  int connection = 0;  // 1, 2, ... in the order of their beginning
 };
 
 class HttpServer {
@@ -29,7 +30,8 @@ class HttpServer {
 
  private:
   void serve();
-  void answer(int connection);
+  void talk(int connection);
+  bool answer(int connection);  // false: it is to be closed
 
   std::vector<std::string> answers_;
   size_t together_;
@@ -37,6 +39,7 @@ class HttpServer {
   std::vector<ReceivedRequest> requests_;
   int socket_ = -1;
   int port_ = 0;
+  int connection_count_ = 0;
   std::thread thread_;
 };
 

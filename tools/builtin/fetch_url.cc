@@ -59,7 +59,7 @@ class FetchUrl final : public Tool {
     request.silent_ms_max = 30'000;
     request.response_bytes_max = kResponseBytesMax;
     request.headers = {"User-Agent: corvid", "Accept: text/*, application/json;q=0.9, */*;q=0.1"};
-    const HttpResponse response = http_exchange(request, {}, context.stop);
+    const HttpResponse response = HttpClient().exchange(request, {}, context.stop);
     if (response.status == 0) return error_result(request.url + ": " + response.problem);
     const auto header = [&](const char* name) {
       const auto found = response.headers.find(name);

@@ -11,7 +11,6 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
-#include "runtime/base/http.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
@@ -87,7 +86,7 @@ std::string one_try(const Endpoint& endpoint, const std::string& body, const Ans
     else if (answer.take_done) answer.take_done();
   });
   try {
-    response = http_exchange(
+    response = endpoint.client->exchange(
         request,
         [&](std::string_view piece) {
           if (!is_stream.has_value()) {

@@ -2,12 +2,14 @@
 // What the providers that talk to a server have in common: where it is, the key, and asking again.
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "runtime/base/http.h"
 #include "runtime/provider.h"
 
 namespace corvid::runtime {
@@ -19,6 +21,7 @@ struct Endpoint {
   std::vector<std::string> headers;  // the key's among them
   int tries_max = 6;
   int64_t backoff_ms = 500;  // doubled at each try, at most 30 s, unless the server names a time
+  std::shared_ptr<HttpClient> client = std::make_shared<HttpClient>();  // of forks, too
 };
 
 // The address in the environment variable `variable`, else `fallback`; without a slash at the end.
