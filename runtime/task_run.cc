@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <atomic>
 #include <functional>
+#include <future>
 #include <mutex>
 #include <thread>
 #include <utility>
 
-#include "policies/policy.h"
 #include "runtime/agent_loop.h"
 #include "runtime/attempts.h"
 #include "runtime/base/error.h"
@@ -27,11 +27,13 @@
 #include "runtime/recollect.h"
 #include "runtime/run_ending.h"
 #include "runtime/run_model.h"
+#include "runtime/run_policy.h"
 #include "runtime/run_scratch.h"
 #include "runtime/state_cache.h"
 #include "runtime/token_log.h"
 #include "runtime/workspace_history.h"
 #include "runtime/workspace_lock.h"
+#include "tools/python_trace.h"
 
 namespace corvid::runtime {
 namespace {
@@ -50,9 +52,8 @@ class TaskRun {
         lock_(environment.paths, workspace_.root()),
         left_behind_(workspace_, run_record_path(environment.paths, workspace_.root())),
         scratch_(environment.paths.scratch()),
-        sandbox_(own_part(Code::unsupported, [&] {
-          return sandbox::make_sandbox(environment.sandbox, {.stages = environment.paths.stages()});
-        })),
+        sandbox_soon_(std::async(std::launch::async, [this] { return probe_sandbox(); })),
+        memory_soon_(std::async(std::launch::async, [this] { return open_own_memory(); })),
         store_(snapshot_folder(environment.paths, workspace_.root()), workspace_.root()) {
     if (options_.attempts > 1 && options_.verify.empty()) {
       fail(Code::invalid, "--attempts needs --verify: the check decides which attempt wins");
@@ -69,7 +70,8 @@ class TaskRun {
       edit_tables_ = own_part(Code::unsupported,
                               [&] { return find_edit_tables(environment_.paths); });
     }
-    if (options_.use_memory) memory_ = open_memory(environment_.paths, workspace_.root());
+    sandbox_ = sandbox_soon_.get();
+    memory_ = memory_soon_.get();
   }
 
   RunResult start(std::stop_token stop) {
@@ -112,6 +114,17 @@ class TaskRun {
                                     sandbox_->describe(), "", names});
   }
 
+  std::unique_ptr<sandbox::Sandbox> probe_sandbox() const {
+    return own_part(Code::unsupported, [&] {
+      return sandbox::make_sandbox(environment_.sandbox, {.stages = environment_.paths.stages()});
+    });
+  }
+
+  std::unique_ptr<memory::Memory> open_own_memory() const {
+    if (!options_.use_memory) return nullptr;
+    return open_memory(environment_.paths, workspace_.root());
+  }
+
   std::unique_ptr<Provider> open_model() {
     return open_run_model(options_, environment_.paths, [this](const EvaluatedTokens& evaluated) {
       if (session_) session_->append_tokens(evaluated);
@@ -128,39 +141,8 @@ class TaskRun {
   }
 
   std::unique_ptr<policies::Policy> make_policy(bool can_ask) const {
-    policies::PolicyConfig config;
-    config.mode = policies::parse_mode(options_.mode);
-    config.workspace = workspace_.shown_as();
-    config.allow_read = readable_folders();
-    config.allow_hosts = options_.allow_host;
-    config.can_ask = can_ask;
-    config.file = policies::read_policy_file(environment_.paths.config / "policy.toml");
-    config.base = base_profile();
-    config.base.time_max = std::chrono::seconds(options_.command_time_max_s);
-    config.base.protected_paths = left_behind_.protected_folders();
-    // A check that the model runs must not leave byte code in the workspace.
-    config.base.environment.push_back("PYTHONDONTWRITEBYTECODE=1");
-    return policies::make_policy_chain(config);
-  }
-
-  // Corvid's own folders hold keys and all that was ever said; they may be anywhere.
-  sandbox::Profile base_profile() const {
-    sandbox::Profile profile = sandbox::system_profile();
-    const Paths& paths = environment_.paths;
-    for (const fs::path& folder : {paths.config, paths.data, paths.cache}) {
-      if (folder.is_absolute()) profile.hidden_paths.push_back(folder);
-    }
-    return profile;
-  }
-
-  std::vector<fs::path> readable_folders() const {
-    std::vector<fs::path> folders;
-    for (const std::string& folder : options_.allow_read) {
-      std::error_code error;
-      folders.push_back(fs::canonical(folder, error));
-      if (error) fail(Code::invalid, "--allow-read: no such folder: " + folder);
-    }
-    return folders;
+    return make_run_policy(options_, environment_.paths, workspace_,
+                           left_behind_.protected_folders(), can_ask);
   }
 
   void begin_provider() {
@@ -204,6 +186,9 @@ class TaskRun {
   WorkspaceLock lock_;
   LeftBehind left_behind_;
   RunScratch scratch_;
+  // Both take a while and need little of the processor: they are made beside the rest.
+  std::future<std::unique_ptr<sandbox::Sandbox>> sandbox_soon_;
+  std::future<std::unique_ptr<memory::Memory>> memory_soon_;
   std::unique_ptr<sandbox::Sandbox> sandbox_;
   SnapshotStore store_;
   std::unique_ptr<memory::Memory> memory_;
@@ -219,7 +204,7 @@ class TaskRun {
   std::map<std::string, fs::path> edit_tables_;  // empty: suggest_edits is not offered
   std::mutex edit_ranker_mutex_;
   std::unique_ptr<tools::EditRanker> edit_ranker_;
-  std::unique_ptr<Checker> checker_;
+  std::unique_ptr<Checker> checker_;  // null where there is no check
   Snapshot start_snapshot_;
   std::string recorded_tree_;
   int changing_turn_ = 0;
@@ -242,7 +227,7 @@ LoopParts TaskRun::parts() {
                   .memory = {},
                   .workspace = workspace_,
                   .profile = profile_,
-                  .checker = options_.verify.empty() ? nullptr : checker_.get(),
+                  .checker = checker_.get(),
                   .edit_ranker = {},
                   .rank_edits = opinion_.rank,
                   .edit_ranking = options_.edit_ranking,
@@ -278,17 +263,21 @@ LoopOptions TaskRun::loop_options(int turns_done) const {
 }
 
 void TaskRun::make_checker() {
+  if (options_.verify.empty()) return;
   CheckerOptions check;
   check.command = options_.verify;
   check.time_max = std::chrono::seconds(options_.check_time_max_s);
-  check.profile = base_profile();
-  check.profile.allowed_hosts = policy_->decide({}).profile.allowed_hosts;
-  check.profile.denied_hosts = policy_->decide({}).profile.denied_hosts;
+  check.profile = run_base_profile(environment_.paths);
+  const sandbox::Profile allowed = policy_->decide({}).profile;
+  check.profile.allowed_hosts = allowed.allowed_hosts;
+  check.profile.denied_hosts = allowed.denied_hosts;
   policies::Action later;
   later.argv = {"true"};
   later.before.has_untrusted = true;
   check.hosts_after_untrusted = make_policy(false)->decide(later).profile.allowed_hosts;
-  for (const fs::path& folder : readable_folders()) check.profile.read_roots.push_back(folder);
+  for (const fs::path& folder : readable_folders(options_)) {
+    check.profile.read_roots.push_back(folder);
+  }
   check.scratch = scratch_.path();
   const auto ignored = is_resumed_ ? std::make_shared<const IgnoredFiles>(
                                          workspace_, store_, start_snapshot_, scratch_.path())
@@ -303,10 +292,12 @@ void TaskRun::make_checker() {
 // What the check shows at the start of the run, once; attempts share it.
 const tools::Evidence& TaskRun::evidence(bool has_untrusted) {
   const std::scoped_lock guard(evidence_mutex_);
-  if (!evidence_.has_value()) {
+  if (!evidence_.has_value() && checker_) {
     CheckRan run;
     evidence_ = checker_->evidence(workspace_, options_.task, has_untrusted, run, stop_);
     if (!run.command.empty()) session_->append(run);
+  } else if (!evidence_.has_value()) {
+    tools::find_mentions(options_.task, workspace_, evidence_.emplace());
   }
   return *evidence_;
 }

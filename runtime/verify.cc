@@ -371,29 +371,27 @@ void Checker::build_anew(const CleanCopy& copy) const {
 tools::Evidence Checker::evidence(const tools::Workspace& workspace, const std::string& task,
                                   bool has_untrusted, CheckRan& run, std::stop_token stop) const {
   tools::Evidence evidence;
-  if (!options_.command.empty()) {
-    const CleanCopy copy(workspace, *ignored_, options_.scratch);
-    const ScratchFolder trace_folder("corvid-trace", options_.scratch);
-    const tools::PythonTrace trace =
-        tools::prepare_trace(trace_folder.path(), workspace.shown_as());
-    sandbox::Profile profile = this->profile(has_untrusted);
-    for (const sandbox::Mount& mount : trace.mounts) profile.mounts.push_back(mount);
-    for (const std::string& variable : trace.environment) profile.environment.push_back(variable);
-    const tools::CTrace c_trace = tools::prepare_c_trace(trace_folder.path(), take_path(profile));
-    for (const sandbox::Mount& mount : c_trace.mounts) profile.mounts.push_back(mount);
-    for (const std::string& each : c_trace.environment) profile.environment.push_back(each);
-    build_anew(copy);
-    run = run_in(copy.root(), workspace, "trace", profile, stop);
-    evidence = tools::read_evidence(trace, run.output, run.exit_code, workspace);
-    if (tools::has_c_results(c_trace)) {
-      profile.time_max = std::min<std::chrono::milliseconds>(options_.time_max, kCollectTimeMax);
-      run_shell(copy.root(), workspace, c_trace.collect, profile, stop);
-      tools::add_c_evidence(c_trace, run.exit_code, workspace, evidence);
-    }
-    for (std::vector<tools::Frame>& traceback : evidence.tracebacks) {
-      std::erase_if(traceback,
-                    [this](const auto& frame) { return programs_.contains(frame.path); });
-    }
+  const CleanCopy copy(workspace, *ignored_, options_.scratch);
+  const ScratchFolder trace_folder("corvid-trace", options_.scratch);
+  const tools::PythonTrace trace =
+      tools::prepare_trace(trace_folder.path(), workspace.shown_as());
+  sandbox::Profile profile = this->profile(has_untrusted);
+  for (const sandbox::Mount& mount : trace.mounts) profile.mounts.push_back(mount);
+  for (const std::string& variable : trace.environment) profile.environment.push_back(variable);
+  const tools::CTrace c_trace = tools::prepare_c_trace(trace_folder.path(), take_path(profile));
+  for (const sandbox::Mount& mount : c_trace.mounts) profile.mounts.push_back(mount);
+  for (const std::string& each : c_trace.environment) profile.environment.push_back(each);
+  build_anew(copy);
+  run = run_in(copy.root(), workspace, "trace", profile, stop);
+  evidence = tools::read_evidence(trace, run.output, run.exit_code, workspace);
+  if (tools::has_c_results(c_trace)) {
+    profile.time_max = std::min<std::chrono::milliseconds>(options_.time_max, kCollectTimeMax);
+    run_shell(copy.root(), workspace, c_trace.collect, profile, stop);
+    tools::add_c_evidence(c_trace, run.exit_code, workspace, evidence);
+  }
+  for (std::vector<tools::Frame>& traceback : evidence.tracebacks) {
+    std::erase_if(traceback,
+                  [this](const auto& frame) { return programs_.contains(frame.path); });
   }
   tools::find_mentions(task, workspace, evidence);
   return evidence;
