@@ -19,6 +19,7 @@
 namespace corvid::runtime {
 namespace {
 
+constexpr size_t kHookOutputBytes = 16 << 10;
 constexpr size_t kReadingMax = 8;  // calls that run side by side
 
 Json paths_json(const std::vector<std::filesystem::path>& paths) {
@@ -265,7 +266,7 @@ std::vector<AgentLoop::Step> AgentLoop::run_steps(std::span<const ToolCall> call
   std::vector<Step> steps;
   for (const ToolCall& call : calls) {
     steps.push_back(Step{call});
-    decide(steps.back());
+    decide(steps.back(), stop);
   }
   if (steps.size() == 1) {
     execute(steps.front(), state_, stop);
@@ -301,8 +302,15 @@ void AgentLoop::end_commands() {
   open_turn_ = 0;
 }
 
+Json AgentLoop::told_of(const Step& step) const {
+  return {{"session", parts_.session.id()},
+          {"turn", turns_},
+          {"attempt", options_.attempt},
+          {"arguments", step.arguments}};
+}
+
 // This and execute() are where an exception becomes an answer for the model.
-void AgentLoop::decide(Step& step) try {
+void AgentLoop::decide(Step& step, std::stop_token stop) try {
   const ToolCall& call = step.call;
   const tools::Tool* tool = parts_.toolbox.find(call.name);
   if (tool == nullptr) {
@@ -320,6 +328,12 @@ void AgentLoop::decide(Step& step) try {
   if (decision.verdict == policies::Verdict::ask && parts_.approve) {
     is_allowed = parts_.approve(step.action, reason);
     reason = (is_allowed ? "a person allowed it: " : "a person refused it: ") + reason;
+  }
+  if (is_allowed && parts_.hooks != nullptr) {
+    const auto refusal = parts_.hooks->tell(HookEvent::before_tool, call.name, told_of(step),
+                                            parts_.workspace, false, stop);
+    is_allowed = !refusal.has_value();
+    if (refusal) reason = "a hook refused it: " + *refusal;
   }
   parts_.session.append_unsynced(ActionDecided{call.id, call.name, action_json(step.action),
                                                is_allowed ? "allow" : "deny", reason},
@@ -381,6 +395,16 @@ void AgentLoop::execute(Step& step, tools::ToolState& state, std::stop_token sto
   if (policies::prints_web_text(action, step.profile)) step.result.is_untrusted = true;
   const bool went_wrong = step.result.is_error || step.result.exit_code != 0;
   if (went_wrong && !step.restriction.empty()) step.result.text += "\n[" + step.restriction + "]";
+  if (parts_.hooks != nullptr) {
+    Json told = told_of(step);
+    told["is_error"] = step.result.is_error;
+    told["exit_code"] = step.result.exit_code;
+    told["diff"] = to_utf8(step.result.diff);
+    told["output"] = head_and_tail(to_utf8(step.result.text), kHookOutputBytes);
+    const auto said = parts_.hooks->tell(HookEvent::after_tool, step.call.name, std::move(told),
+                                         parts_.workspace, changes, stop);
+    if (said && !is_narrow()) step.result.text += "\n[a hook: " + *said + "]";
+  }
   if (changes && parts_.after_change) {
     const std::string note = parts_.after_change(turns_);
     if (!note.empty() && !is_narrow()) step.result.text += "\n[" + note + "]";

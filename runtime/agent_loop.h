@@ -15,6 +15,7 @@
 
 #include "policies/policy.h"
 #include "runtime/compaction.h"
+#include "runtime/hooks.h"
 #include "runtime/loop_request.h"
 #include "runtime/provider.h"
 #include "runtime/session.h"
@@ -78,6 +79,7 @@ struct LoopParts {
   // A person's leave at a terminal; empty where nobody is there, and what would be asked is denied.
   ApproveStep approve = {};
   tools::AskPerson ask = {};  // empty where nobody is there
+  const HookRunner* hooks = nullptr;  // null: there are none
 };
 
 class AgentLoop {
@@ -119,10 +121,11 @@ class AgentLoop {
   std::optional<StopReason> run_calls(const Message& message, std::stop_token stop);
   struct Step;  // one call on its way
   std::vector<Step> run_steps(std::span<const ToolCall> calls, std::stop_token stop);
-  void decide(Step& step);
+  void decide(Step& step, std::stop_token stop);
   void execute(Step& step, tools::ToolState& state, std::stop_token stop);
   std::optional<Nudge> finish_step(const Step& step);
   std::optional<StopReason> check(std::stop_token stop);
+  Json told_of(const Step& step) const;  // for hooks
   StopReason go_on(StartPoint from, std::stop_token stop);
   std::string shown_output(const ToolCall& call, const std::string& text) const;
   // The model knows neither of commands that run on nor of kept output.

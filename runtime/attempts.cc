@@ -218,7 +218,10 @@ class Runner {
             .evidence = parts_.evidence,
             .tokens_left = parts_.tokens_left,
             .before_change = {},
-            .after_change = {}};
+            .after_change = {},
+            .approve = {},
+            .ask = {},
+            .hooks = parts_.hooks};
   }
 
   void conclude(Attempt& attempt, AgentLoop& loop, StartPoint from, std::stop_token stop) {

@@ -86,9 +86,9 @@ Project read_project(const Paths& paths, const fs::path& workspace) {
   for (const ProjectPart& part : project_parts(paths, workspace)) {
     if (!part.is_trusted) {
       untrusted.push_back(part.path);
-    } else if (part.path.ends_with(".toml")) {
+    } else if (part.path == kProjectConfig) {
       project.verify = check_command(workspace / part.path);
-    } else {
+    } else if (part.path != kProjectHooks) {  // hooks.h reads those
       const fs::path file = fs::path(part.path) / "SKILL.md";
       try {
         Skill skill = parse_skill(read_file(workspace / file, kFileBytesMax),

@@ -18,6 +18,7 @@
 #include "runtime/deadline.h"
 #include "runtime/early_check.h"
 #include "runtime/git_objects.h"
+#include "runtime/hooks.h"
 #include "runtime/instructions.h"
 #include "runtime/kept_files.h"
 #include "runtime/left_behind.h"
@@ -58,6 +59,7 @@ class TaskRun {
     if (options_.attempts > 1 && options_.verify.empty()) {
       fail(Code::invalid, "--attempts needs --verify: the check decides which attempt wins");
     }
+    std::vector<Hook> hooks = read_hooks(environment_.paths, workspace_.root());
     provider_ = open_model();
     profile_ = provider_->profile();
     window_ = provider_->context({}).window;
@@ -72,6 +74,10 @@ class TaskRun {
     }
     sandbox_ = sandbox_soon_.get();
     memory_ = memory_soon_.get();
+    if (!hooks.empty()) {
+      hooks_ = std::make_unique<HookRunner>(std::move(hooks), *sandbox_, *policy_,
+                                            environment_.paths);
+    }
   }
 
   RunResult start(std::stop_token stop) {
@@ -201,6 +207,7 @@ class TaskRun {
   EditOpinion opinion_;
   std::unique_ptr<tools::Toolbox> toolbox_;
   std::unique_ptr<policies::Policy> policy_;
+  std::unique_ptr<HookRunner> hooks_;            // null: there are none
   std::map<std::string, fs::path> edit_tables_;  // empty: suggest_edits is not offered
   std::mutex edit_ranker_mutex_;
   std::unique_ptr<tools::EditRanker> edit_ranker_;
@@ -236,7 +243,8 @@ LoopParts TaskRun::parts() {
                   .tokens_left = options_.tokens_total_max > 0 ? &tokens_left_ : nullptr,
                   .before_change = {}, .after_change = {},
                   .approve = environment_.approve,
-                  .ask = environment_.ask};
+                  .ask = environment_.ask,
+                  .hooks = hooks_.get()};
   if (memory_) {
     parts.memory = [this]() -> memory::Memory& {
       if (memory_writer_) memory_writer_->settle();
@@ -361,6 +369,7 @@ bool TaskRun::check_decides(RunResult& result, bool has_untrusted, std::stop_tok
 }
 
 void TaskRun::drive(RunResult& result, StartPoint from, std::stop_token stop) {
+  if (hooks_) hooks_->begin(*session_, options_.task, workspace_, stop);
   if (check_comes_first_ && check_decides(result, from.before.has_untrusted, stop)) return;
   const int count = attempts_of(options_, profile_);
   const bool is_forked = makes_attempts(options_, profile_);
@@ -466,6 +475,7 @@ void TaskRun::finish(RunResult& result) {
   result.diff = changes_diff(store_, changes);
   session_->append(RunEnded{dump_json(result_to_json(result))});
   left_behind_.end();
+  if (hooks_) hooks_->end(*session_, result, workspace_);
   try {
     if (!memory_) return;
     if (memory_writer_ && !memory_writer_->settle()) {

@@ -53,11 +53,20 @@ std::optional<std::string> folder_digest(const fs::path& folder) {
 
 std::vector<ProjectPart> project_parts(const Paths& paths, const fs::path& workspace) {
   std::vector<ProjectPart> parts;
-  const fs::path config = fs::path(".corvid") / "config.toml";
-  if (is_plain(workspace / ".corvid", fs::file_type::directory) &&
-      is_plain(workspace / config, fs::file_type::regular)) {
-    parts.push_back(
-        {config.string(), sha256_hex(read_file(workspace / config, kFileBytesMax)), false});
+  const auto add_folder = [&](const std::string& name) {
+    if (const auto digest = folder_digest(workspace / name)) {
+      parts.push_back({name, *digest, false});
+    } else {
+      log::warning("trust", "a folder is too large to be trusted", {{"folder", name}});
+    }
+  };
+  const bool has_own = is_plain(workspace / ".corvid", fs::file_type::directory);
+  if (has_own && is_plain(workspace / kProjectConfig, fs::file_type::regular)) {
+    parts.push_back({kProjectConfig,
+                     sha256_hex(read_file(workspace / kProjectConfig, kFileBytesMax)), false});
+  }
+  if (has_own && is_plain(workspace / kProjectHooks, fs::file_type::directory)) {
+    add_folder(kProjectHooks);
   }
   const fs::path skills = fs::path(".agents") / "skills";
   if (is_plain(workspace / ".agents", fs::file_type::directory) &&
@@ -65,12 +74,7 @@ std::vector<ProjectPart> project_parts(const Paths& paths, const fs::path& works
     for (const auto& entry : fs::directory_iterator(workspace / skills)) {
       if (!is_plain(entry.path(), fs::file_type::directory)) continue;
       if (!is_plain(entry.path() / "SKILL.md", fs::file_type::regular)) continue;
-      const std::string name = (skills / entry.path().filename()).string();
-      if (const auto digest = folder_digest(entry.path())) {
-        parts.push_back({name, *digest, false});
-      } else {
-        log::warning("trust", "a skill is too large to be trusted", {{"folder", name}});
-      }
+      add_folder((skills / entry.path().filename()).string());
     }
   }
   const Json store = read_store(paths);

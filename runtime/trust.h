@@ -9,8 +9,11 @@
 
 namespace corvid::runtime {
 
-// A part of a project that changes what Corvid does there: .corvid/config.toml, or the folder of a
-// skill.
+inline constexpr const char* kProjectConfig = ".corvid/config.toml";
+inline constexpr const char* kProjectHooks = ".corvid/hooks";  // the scripts of hooks
+
+// A part of a project that changes what Corvid does there: its configuration, the scripts of its
+// hooks, or the folder of a skill.
 struct ProjectPart {
   std::string path;    // from the workspace
   std::string digest;  // SHA-256 of its content; a folder's covers every file's name and content

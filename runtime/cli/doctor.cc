@@ -10,6 +10,7 @@
 #include "runtime/cli/command.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/embedder.h"
+#include "runtime/hooks.h"
 #include "runtime/memory_settings.h"
 #include "runtime/paths.h"
 #include "runtime/prune.h"
@@ -65,6 +66,18 @@ std::string try_proxy() {
   return detail;
 }
 
+Finding examine_hooks(const Paths& paths) {
+  const std::filesystem::path config = paths.config / "config.toml";
+  return examine("hooks", "mend " + config.string(), [&] {
+    std::string found;
+    for (const Hook& hook : parse_hooks(config, paths.config / "hooks")) {
+      found += fmt::format("{}{}: {}", found.empty() ? "" : "; ", hook_event_name(hook.event),
+                           hook.command);
+    }
+    return found.empty() ? std::string("none of your own") : found;
+  });
+}
+
 std::vector<Finding> findings() {
   const Paths paths = find_paths();
   std::vector<Finding> all;
@@ -118,6 +131,7 @@ std::vector<Finding> findings() {
                            : fmt::format("{} vectors by {}", stats.vectors, stats.embedder),
                        memory.durability());
   }));
+  all.push_back(examine_hooks(paths));
   const auto megabytes = [](const std::filesystem::path& folder) {
     return fmt::format("{:.1f} MB", double(bytes_beneath(folder)) / 1e6);
   };

@@ -11,6 +11,7 @@
 #include "runtime/base/text.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/cli/trust.h"
+#include "runtime/kept_files.h"
 #include "runtime/trust.h"
 
 namespace corvid::runtime {
@@ -33,17 +34,28 @@ bool person_agrees() {
   return answer == "y" || answer == "yes";
 }
 
+void show_content(const fs::path& file) {
+  if (!fs::is_regular_file(fs::symlink_status(file))) return;
+  const std::string content = printable(to_utf8(read_file(file, int64_t{16} << 20)));
+  for (const std::string_view line : split_lines(content)) {
+    write_text(stdout, "  | " + std::string(line) + "\n");
+  }
+}
+
 void show(const fs::path& workspace, const std::vector<ProjectPart>& parts, bool with_content) {
   if (parts.empty()) write_text(stdout, "this project brings nothing along for Corvid\n");
   for (const ProjectPart& part : parts) {
     write_text(stdout, (part.is_trusted ? "trusted      " : "not trusted  ") +
                            printable(part.path) + "\n");
     if (part.is_trusted || !with_content) continue;
-    fs::path file = workspace / part.path;
-    if (fs::is_directory(file)) file /= "SKILL.md";
-    const std::string content = printable(to_utf8(read_file(file, int64_t{16} << 20)));
-    for (const std::string_view line : split_lines(content)) {
-      write_text(stdout, "  | " + std::string(line) + "\n");
+    const fs::path place = workspace / part.path;
+    if (part.path == kProjectHooks) {
+      for (const std::string& name : list_tree(place).files) {
+        write_text(stdout, "  " + printable(name) + "\n");
+        show_content(place / name);
+      }
+    } else {
+      show_content(fs::is_directory(place) ? place / "SKILL.md" : place);
     }
   }
 }
@@ -78,8 +90,8 @@ void decide(const TrustArguments& arguments) {
 }  // namespace
 
 void add_trust(Command& app) {
-  Command trust =
-      app.subcommand("trust", "Use a project's own check and skills, once you have read them");
+  Command trust = app.subcommand(
+      "trust", "Use a project's own check, hooks and skills, once you have read them");
   auto arguments = std::make_shared<TrustArguments>();
   trust.option("-w,--workspace", arguments->workspace, "The project (default: this folder)");
   trust.flag("--yes", arguments->yes, "I have read them");
@@ -87,8 +99,9 @@ void add_trust(Command& app) {
   trust.flag("--revoke", arguments->revoke, "Trust nothing of it any more");
   trust.flag("--json", arguments->json, "For programs");
   trust.footer(
-      "A project may bring .corvid/config.toml ([verify] command = \"make test\") and\n"
-      ".agents/skills/NAME/SKILL.md. They are used while their content is what you agreed to.\n"
+      "A project may bring .corvid/config.toml ([verify] command = \"make test\", [[hooks]]),\n"
+      ".corvid/hooks (their scripts) and .agents/skills/NAME/SKILL.md. They are used while their\n"
+      "content is what you agreed to.\n"
       "Examples:\n  corvid trust\n  corvid trust --list --json\n  corvid trust --revoke");
   trust.callback([arguments] { decide(*arguments); });
 }
