@@ -14,6 +14,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
 #include "runtime/cli/command.h"
+#include "runtime/cli/item_events.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/task_run.h"
 
@@ -119,10 +120,15 @@ class Output {
   std::stop_callback<std::function<void()>> forward_;
 };
 
+void write_lines(Output& output, const std::vector<Json>& lines) {
+  for (const Json& line : lines) output.write(dump_json(line) + "\n");
+}
+
 void execute(RunArguments& arguments, CommandContext& context) {
   RunView view(stderr);
   Output output(context.stop);
   std::mutex mutex;  // attempts report from their own threads
+  ItemEvents items;
   int event_count = 0;
   const int kill_after = event_count_of("CORVID_TEST_KILL_AFTER_EVENTS");
   const int interrupt_after = event_count_of("CORVID_TEST_INTERRUPT_AFTER_EVENTS");
@@ -135,6 +141,7 @@ void execute(RunArguments& arguments, CommandContext& context) {
     if (event_count == interrupt_after) ::kill(::getpid(), SIGINT);
     if (arguments.json && !std::holds_alternative<RunEnded>(event.body)) {
       output.write(json_line(event) + "\n");
+      write_lines(output, items.of(event));
     }
     if (!arguments.json) view.show(event);
   };
@@ -144,6 +151,10 @@ void execute(RunArguments& arguments, CommandContext& context) {
   if (!arguments.json) write_text(stderr, first_run_text(environment.paths, options.model));
   RunResult result;
   try {
+    if (arguments.json && !arguments.resume.empty()) {
+      write_lines(output,
+                  items.begin(find_session(environment.paths.sessions(), arguments.resume)));
+    }
     result = dispatch(arguments, environment, output.stop());
   } catch (const Error& error) {  // before a session began
     const bool is_usage = error.code() == Code::invalid || error.code() == Code::not_found;
@@ -155,6 +166,7 @@ void execute(RunArguments& arguments, CommandContext& context) {
     result.message = error.what();
   }
   if (arguments.json) {
+    write_lines(output, items.end(result));
     output.write(dump_json(result_to_json(result)) + "\n");
   } else {
     view.hush();
@@ -213,7 +225,9 @@ void add_run(Command& app, CommandContext& context) {
              "started with; a TASK given too is a further one");
   run.flag("--restore", arguments->restore,
            "With --resume: put the last recorded state of the workspace back first");
-  run.flag("--json", arguments->json, "One JSON object per line on stdout");
+  run.flag("--json", arguments->json,
+           "One JSON object per line on stdout: the session's events, the same as thread, turn and "
+           "item lines of `codex exec --json`, and the result as the last");
   run.footer(
       "Examples:\n"
       "  corvid run \"The tests fail. Find the bug and repair it.\" --verify \"python3 -m "
