@@ -82,7 +82,11 @@ int check(const PolicyArguments& arguments) {
   config.file = read_rules(arguments);
   config.can_ask = true;
   const auto chain = policies::make_policy_chain(config);
-  const policies::Decision decision = chain->decide(action_of(arguments, config.workspace));
+  policies::Decision decision = chain->decide(action_of(arguments, config.workspace));
+  if (decision.reason.empty()) {
+    decision.reason = "no rule is against it in mode " + arguments.mode +
+                      "; what it may touch is the sandbox's to say";
+  }
   if (arguments.json) {
     std::cout << dump_json({{"decision", name_of(decision.verdict)}, {"reason", decision.reason}})
               << "\n";
