@@ -37,10 +37,9 @@ struct DeltaRule {
 DeltaRule::DeltaRule(const ModelReader& reader, const std::string& block, const DeltaRuleConfig& c,
                      MemorySpec& memory, Ops& o)
     : config(c), ops(o),
-      conv_q(reader, block + "ssm_conv1d_q", c.conv_taps, c.head_count * c.key_dim, memory),
-      conv_k(reader, block + "ssm_conv1d_k", c.conv_taps, c.head_count * c.key_dim, memory),
-      conv_v(reader, block + "ssm_conv1d_v", c.conv_taps, c.value_head_count * c.value_dim,
-             memory) {
+      conv_q(reader, block + "ssm_conv1d_q", c.head_count * c.key_dim, memory),
+      conv_k(reader, block + "ssm_conv1d_k", c.head_count * c.key_dim, memory),
+      conv_v(reader, block + "ssm_conv1d_v", c.value_head_count * c.value_dim, memory) {
   const int64_t key_width = c.head_count * c.key_dim;
   const int64_t value_width = c.value_head_count * c.value_dim;
   const int64_t decay_rank = reader.dimension(block + "ssm_f_a.weight", 1);

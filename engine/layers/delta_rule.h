@@ -10,7 +10,6 @@ namespace corvid::engine {
 
 struct DeltaRuleConfig {
   int64_t dim = 0, head_count = 0, value_head_count = 0, key_dim = 0, value_dim = 0;
-  int64_t conv_taps = 0;  // 0: SiLU alone
   float norm_eps = 0, l2_eps = 1e-6f;  // the latter beside the sum of squares
   bool shared_beta = false;  // KDA: one ssm_beta per head is both gates, and there is no ssm_write
   bool allow_neg_eigval = false;            // the erase gate reaches 2

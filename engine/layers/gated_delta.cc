@@ -25,7 +25,7 @@ struct GatedDelta {
              MemorySpec& memory, Ops& o)
       : config(c), ops(o), key_width(c.head_count * c.key_dim),
         value_width(c.value_head_count * c.value_dim),
-        conv(reader, block + "ssm_conv1d", c.conv_taps, 2 * key_width + value_width, memory) {
+        conv(reader, block + "ssm_conv1d", 2 * key_width + value_width, memory) {
     state_offset = memory.add_state(value_width * c.key_dim);
     qkv = reader.linear(block + "attn_qkv", c.dim, 2 * key_width + value_width);
     gate = reader.linear(block + "attn_gate", c.dim, value_width);

@@ -9,7 +9,6 @@ namespace corvid::engine {
 
 struct GatedDeltaConfig {
   int64_t dim = 0, head_count = 0, value_head_count = 0, key_dim = 0, value_dim = 0;
-  int64_t conv_taps = 0;
   float norm_eps = 0;
   bool tiled = false;  // value head j reads key head j mod head_count, else j / (values per key)
 };

@@ -22,9 +22,9 @@ struct Hgrn2 {
   Hgrn2(const ModelReader& reader, const std::string& block, const Hgrn2Config& c,
         MemorySpec& memory, Ops& o)
       : config(c), ops(o), key_width(c.head_count * c.key_dim),
-        conv_q(reader, block + "ssm_conv1d_q", c.conv_taps, key_width, memory, false),
-        conv_f(reader, block + "ssm_conv1d_k", c.conv_taps, key_width, memory, false),
-        conv_v(reader, block + "ssm_conv1d_v", c.conv_taps, c.dim, memory, false) {
+        conv_q(reader, block + "ssm_conv1d_q", key_width, memory, false),
+        conv_f(reader, block + "ssm_conv1d_k", key_width, memory, false),
+        conv_v(reader, block + "ssm_conv1d_v", c.dim, memory, false) {
     state_offset = memory.add_state(c.dim * c.key_dim);
     q = reader.linear(block + "attn_q", c.dim, key_width);
     f = reader.linear(block + "attn_k", c.dim, key_width);

@@ -9,7 +9,6 @@ namespace corvid::engine {
 
 struct Hgrn2Config {
   int64_t dim = 0, head_count = 0, key_dim = 0;  // values share out the model's width
-  int64_t conv_taps = 0;
   float norm_eps = 0;  // of ssm_norm, over the whole width
 };
 

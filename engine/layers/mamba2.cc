@@ -22,7 +22,7 @@ struct Mamba2 {
   Mamba2(const ModelReader& reader, const std::string& block, const Mamba2Config& c,
          MemorySpec& memory, Ops& o)
       : config(c), ops(o), conv_width(c.inner_dim + 2 * c.group_count * c.state_dim),
-        conv(reader, block + "ssm_conv1d", c.conv_taps, conv_width, memory) {
+        conv(reader, block + "ssm_conv1d", conv_width, memory) {
     state_offset = memory.add_state(c.inner_dim * c.state_dim);
     in = reader.linear(block + "ssm_in", c.dim, c.inner_dim + conv_width + c.head_count);
     out = reader.linear(block + "ssm_out", c.inner_dim, c.dim);
@@ -76,7 +76,7 @@ Mamba2Config read_mamba2_config(const ModelReader& reader, int64_t dim, float no
   return {.dim = dim, .head_count = reader.count("ssm.time_step_rank"),
           .group_count = reader.count("ssm.group_count"),
           .inner_dim = reader.count("ssm.inner_size"), .state_dim = reader.count("ssm.state_size"),
-          .conv_taps = reader.count_or("ssm.conv_kernel", 0), .norm_eps = norm_eps};
+          .norm_eps = norm_eps};
 }
 
 Layer make_mamba2(const ModelReader& reader, const std::string& block, const Mamba2Config& config,

@@ -9,7 +9,6 @@ namespace corvid::engine {
 
 struct Mamba2Config {
   int64_t dim = 0, head_count = 0, group_count = 0, inner_dim = 0, state_dim = 0;
-  int64_t conv_taps = 0;
   float norm_eps = 0;
 };
 

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "engine/backends/common/dequantize.h"
 #include "runtime/base/error.h"
+#include "runtime/base/text.h"
 
 namespace corvid::engine {
 namespace {
@@ -25,6 +27,11 @@ std::string evaluated_types() {
     if (info != nullptr && info->evaluated) names.append(" ").append(info->name);
   }
   return names;
+}
+
+// Tensors that other programs write beside a model and that change nothing of it.
+bool says_nothing(std::string_view name) {
+  return name.ends_with(".input_scale") || name.ends_with(".attn_rot_embd.weight");
 }
 
 std::shared_ptr<PackedSlot> new_slot(bool source_is_file) {
@@ -118,6 +125,7 @@ const TensorView& ModelReader::shaped(const std::string& name,
               " by the metadata and is " +
               shape_text({view.shape.data(), static_cast<size_t>(view.dim_count)}),
           name);
+  read_.insert(name);
   const TypeInfo& info = type_info(view.type);
   if (!info.evaluated) {
     fail(Code::unsupported, file_.path() + ": tensor '" + name + "' is " + std::string(info.name) +
@@ -173,6 +181,28 @@ std::vector<float> ModelReader::values(const std::string& name,
 
 int64_t ModelReader::dimension(const std::string& name, int index) const {
   return tensor(name).shape[static_cast<size_t>(index)];
+}
+
+void ModelReader::require_all_read() const {
+  const int64_t block_count = count("block_count");
+  const int64_t trunk = block_count - count_or("nextn_predict_layers", 0);
+  for (const TensorView& view : file_.tensors()) {
+    const std::string& name = view.name;
+    if (read_.contains(name) || says_nothing(name)) continue;
+    if (name.starts_with("blk.")) {
+      const int64_t index = std::strtoll(name.c_str() + 4, nullptr, 10);
+      const std::string block = name.substr(0, name.find('.', 4) + 1);
+      const auto first = read_.lower_bound(block);
+      const bool begun = first != read_.end() && first->starts_with(block);
+      if (index >= trunk && index < block_count && !begun) continue;
+    } else if (!name.starts_with("output") && !name.starts_with("token_embd")) {
+      continue;
+    }
+    fail(Code::unsupported, file_.path() + ": tensor '" + printable(name) +
+                                "' has no place in a model of architecture '" +
+                                printable(prefix_.substr(0, prefix_.size() - 1)) +
+                                "' with these keys");
+  }
 }
 
 }  // namespace corvid::engine

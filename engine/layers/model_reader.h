@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,7 +31,8 @@ Linear slice(const Linear& all, int64_t first, int64_t count);
 
 // Reads a model's configuration and tensors, with every size checked. Keys are given without the
 // architecture's prefix. Throws corrupt naming key or tensor, with the shape expected and the one
-// found; unsupported naming tensor and type for types that cannot be computed with.
+// found; unsupported naming tensor and type for types that cannot be computed with. Used by one
+// thread at a time.
 class ModelReader {
  public:
   explicit ModelReader(const GgufFile& file);
@@ -59,6 +61,10 @@ class ModelReader {
   std::vector<float> values(const std::string& tensor, std::initializer_list<int64_t> shape) const;
   int64_t dimension(const std::string& tensor, int index) const;
 
+  // Throws unsupported naming a tensor of the embedding, the output or a block that was not read,
+  // for without it the model would be another one. Blocks of a draft head may be left out whole.
+  void require_all_read() const;
+
   // Throws corrupt "corrupt: FILE: WHAT at OFFSET" unless `good`; `about` is the key or the tensor
   // that it stands at (GgufFile::damaged).
   void require(bool good, const std::string& what, std::string_view about = {}) const;
@@ -69,6 +75,7 @@ class ModelReader {
 
   const GgufFile& file_;
   std::string prefix_;
+  mutable std::set<std::string, std::less<>> read_;  // tensors whose values were asked for
 };
 
 }  // namespace corvid::engine

@@ -259,6 +259,8 @@ Layer make_moe(const ModelReader& reader, const std::string& block, const MoeCon
     layer->latent_down = reader.linear(down, config.dim, config.latent_dim);
     layer->latent_up = reader.linear(up, config.latent_dim, config.dim);
   }
+  const std::string shared = block + "ffn_up_shexp.weight";
+  if (config.shared_dim == 0 && reader.has(shared)) config.shared_dim = reader.dimension(shared, 1);
   if (config.shared_dim > 0) {
     layer->shared = config.swiglu
                         ? read_swiglu(reader, block, config.dim, config.shared_dim, "_shexp")

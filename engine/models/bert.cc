@@ -4,8 +4,8 @@
 
 namespace corvid::engine {
 
-std::unique_ptr<Model> make_bert(const GgufFile& file, Ops& ops) {
-  return make_encoder(file, ops, {});
+std::unique_ptr<Model> make_bert(const ModelReader& reader, Ops& ops) {
+  return make_encoder(reader, ops, {});
 }
 
 }  // namespace corvid::engine

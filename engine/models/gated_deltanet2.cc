@@ -27,7 +27,6 @@ DeltaRuleConfig delta_config(const ModelReader& reader, const ResidualStack& sta
   reader.require(inner % config.value_head_count == 0,
                  reader.key("ssm.inner_size") + " is no multiple of the value heads");
   config.value_dim = inner / config.value_head_count;
-  config.conv_taps = reader.count_or("ssm.conv_kernel", 0);
   config.norm_eps = stack.norm_eps();
   const GgufFile& file = reader.file();
   config.allow_neg_eigval = file.boolean(reader.key("gdn2.allow_neg_eigval")).value_or(false);
@@ -42,12 +41,12 @@ DeltaRuleConfig delta_config(const ModelReader& reader, const ResidualStack& sta
 
 }  // namespace
 
-std::unique_ptr<Model> make_gated_deltanet2(const GgufFile& file, Ops& ops) {
+std::unique_ptr<Model> make_gated_deltanet2(const ModelReader& reader, Ops& ops) {
   return make_linear_hybrid(
-      file, ops, [&ops](const ModelReader& reader, const ResidualStack& stack) -> MakeMixer {
-        return [&ops, config = delta_config(reader, stack)](
-                   const ModelReader& r, const std::string& block, MemorySpec& memory) {
-          return make_delta_rule(r, block, config, memory, ops);
+      reader, ops, [&reader, &ops](const ResidualStack& stack) -> MakeMixer {
+        return [&reader, &ops, config = delta_config(reader, stack)](const std::string& block,
+                                                                     MemorySpec& memory) {
+          return make_delta_rule(reader, block, config, memory, ops);
         };
       });
 }

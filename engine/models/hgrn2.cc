@@ -11,19 +11,18 @@ Hgrn2Config hgrn2_config(const ModelReader& reader, const ResidualStack& stack) 
   config.dim = stack.dim();
   config.head_count = reader.count("ssm.time_step_rank");
   config.key_dim = reader.count("ssm.state_size");
-  config.conv_taps = reader.count_or("ssm.conv_kernel", 0);
   config.norm_eps = static_cast<float>(reader.real_or("hgrn2.norm_epsilon", stack.norm_eps()));
   return config;
 }
 
 }  // namespace
 
-std::unique_ptr<Model> make_hgrn2(const GgufFile& file, Ops& ops) {
+std::unique_ptr<Model> make_hgrn2(const ModelReader& reader, Ops& ops) {
   return make_linear_hybrid(
-      file, ops, [&ops](const ModelReader& reader, const ResidualStack& stack) -> MakeMixer {
-        return [&ops, config = hgrn2_config(reader, stack)](
-                   const ModelReader& r, const std::string& block, MemorySpec& memory) {
-          return make_hgrn2(r, block, config, memory, ops);
+      reader, ops, [&reader, &ops](const ResidualStack& stack) -> MakeMixer {
+        return [&reader, &ops, config = hgrn2_config(reader, stack)](const std::string& block,
+                                                                     MemorySpec& memory) {
+          return make_hgrn2(reader, block, config, memory, ops);
         };
       });
 }

@@ -16,7 +16,6 @@ DeltaRuleConfig kda_config(const ModelReader& reader, const ResidualStack& stack
   config.dim = stack.dim();
   config.head_count = config.value_head_count = head_count;
   config.key_dim = config.value_dim = reader.count("kda.head_dim");
-  config.conv_taps = reader.count_or("ssm.conv_kernel", 0);
   config.norm_eps = stack.norm_eps();
   config.l2_eps = config.norm_eps * config.norm_eps;  // x / max(|x|, eps), smoothly
   config.shared_beta = true;
@@ -53,8 +52,7 @@ Layer make_ffn(const ModelReader& reader, const std::string& block, int64_t dim,
 
 }  // namespace
 
-std::unique_ptr<Model> make_kimi_linear(const GgufFile& file, Ops& ops) {
-  const ModelReader reader(file);
+std::unique_ptr<Model> make_kimi_linear(const ModelReader& reader, Ops& ops) {
   auto model = std::make_unique<Decoder>(reader, ops);
   ResidualStack& stack = model->stack();
   const int64_t block_count = model->config().layer_count;

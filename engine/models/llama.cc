@@ -5,8 +5,8 @@
 
 namespace corvid::engine {
 
-std::unique_ptr<Model> make_llama(const GgufFile& file, Ops& ops) {
-  return make_transformer(file, ops, {.interleaved_rope = true, .rope_factors = true, .moe = {}});
+std::unique_ptr<Model> make_llama(const ModelReader& reader, Ops& ops) {
+  return make_transformer(reader, ops, {.interleaved_rope = true, .rope_factors = true, .moe = {}});
 }
 
 }  // namespace corvid::engine

@@ -5,8 +5,7 @@
 
 namespace corvid::engine {
 
-std::unique_ptr<Model> make_mamba2(const GgufFile& file, Ops& ops) {
-  const ModelReader reader(file);
+std::unique_ptr<Model> make_mamba2(const ModelReader& reader, Ops& ops) {
   auto model = std::make_unique<Decoder>(reader, ops);
   const Mamba2Config config =
       read_mamba2_config(reader, model->config().dim, model->stack().norm_eps());

@@ -12,6 +12,8 @@
 
 namespace corvid::engine {
 
+class ModelReader;
+
 struct ModelConfig {
   int32_t dim = 0;          // residual stream
   int32_t layer_count = 0;  // blocks, as the file counts them
@@ -52,8 +54,8 @@ class Model {
 bool is_known_architecture(std::string_view name);
 
 // Builds the architecture that `file` names. Throws unsupported for an unknown one, naming the
-// known ones; corrupt for a file whose tensors do not fit its metadata. `file` and `ops` outlive
-// the model.
+// known ones, or for one with weights that the model would not use; corrupt for a file whose
+// tensors do not fit its metadata. `file` and `ops` outlive the model.
 std::unique_ptr<Model> make_model(const GgufFile& file, Ops& ops);
 
 }  // namespace corvid::engine

@@ -5,8 +5,8 @@
 
 namespace corvid::engine {
 
-std::unique_ptr<Model> make_nemotron_h_moe(const GgufFile& file, Ops& ops) {
-  return make_nemotron(file, ops);
+std::unique_ptr<Model> make_nemotron_h_moe(const ModelReader& reader, Ops& ops) {
+  return make_nemotron(reader, ops);
 }
 
 }  // namespace corvid::engine

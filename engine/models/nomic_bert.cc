@@ -4,8 +4,8 @@
 
 namespace corvid::engine {
 
-std::unique_ptr<Model> make_nomic_bert(const GgufFile& file, Ops& ops) {
-  return make_encoder(file, ops, {.rope = true, .swiglu = true});
+std::unique_ptr<Model> make_nomic_bert(const ModelReader& reader, Ops& ops) {
+  return make_encoder(reader, ops, {.rope = true, .swiglu = true});
 }
 
 }  // namespace corvid::engine

@@ -4,8 +4,8 @@
 
 namespace corvid::engine {
 
-std::unique_ptr<Model> make_qwen3(const GgufFile& file, Ops& ops) {
-  return make_transformer(file, ops, {});
+std::unique_ptr<Model> make_qwen3(const ModelReader& reader, Ops& ops) {
+  return make_transformer(reader, ops, {});
 }
 
 }  // namespace corvid::engine

@@ -4,8 +4,8 @@
 
 namespace corvid::engine {
 
-std::unique_ptr<Model> make_qwen35moe(const GgufFile& file, Ops& ops) {
-  return make_qwen_hybrid(file, ops, true);
+std::unique_ptr<Model> make_qwen35moe(const ModelReader& reader, Ops& ops) {
+  return make_qwen_hybrid(reader, ops, true);
 }
 
 }  // namespace corvid::engine

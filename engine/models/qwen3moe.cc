@@ -5,8 +5,8 @@
 
 namespace corvid::engine {
 
-std::unique_ptr<Model> make_qwen3moe(const GgufFile& file, Ops& ops) {
-  return make_transformer(file, ops, {});
+std::unique_ptr<Model> make_qwen3moe(const ModelReader& reader, Ops& ops) {
+  return make_transformer(reader, ops, {});
 }
 
 }  // namespace corvid::engine

@@ -4,8 +4,8 @@
 
 namespace corvid::engine {
 
-std::unique_ptr<Model> make_qwen3next(const GgufFile& file, Ops& ops) {
-  return make_qwen_hybrid(file, ops, false);
+std::unique_ptr<Model> make_qwen3next(const ModelReader& reader, Ops& ops) {
+  return make_qwen_hybrid(reader, ops, false);
 }
 
 }  // namespace corvid::engine

@@ -1,3 +1,4 @@
+#include "engine/layers/model_reader.h"
 #include "engine/models/model.h"
 #include "runtime/base/error.h"
 #include "runtime/base/registry.h"
@@ -5,9 +6,10 @@
 
 namespace corvid::engine {
 
-using MakeModel = std::unique_ptr<Model> (*)(const GgufFile& file, Ops& ops);
+// `reader` is copied by what is kept of it.
+using MakeModel = std::unique_ptr<Model> (*)(const ModelReader& reader, Ops& ops);
 
-#define X(id, name) std::unique_ptr<Model> make_##id(const GgufFile& file, Ops& ops);
+#define X(id, name) std::unique_ptr<Model> make_##id(const ModelReader& reader, Ops& ops);
 #include "engine/models/models.inc"
 #undef X
 
@@ -42,7 +44,12 @@ std::unique_ptr<Model> make_model(const GgufFile& file, Ops& ops) {
   const std::string name = file.string("general.architecture").value_or("");
   std::string known;
   for (const Entry<MakeModel>& entry : kModels) {
-    if (entry.name == name) return checked(file, entry.make(file, ops));
+    if (entry.name == name) {
+      const ModelReader reader(file);
+      auto model = checked(file, entry.make(reader, ops));
+      reader.require_all_read();
+      return model;
+    }
     known.append(" ").append(entry.name);
   }
   fail(Code::unsupported, file.path() + ": unknown architecture '" + printable(name) +

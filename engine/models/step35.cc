@@ -89,8 +89,7 @@ std::unique_ptr<DraftHead> make_draft_head(const ModelReader& reader, const Resi
 
 }  // namespace
 
-std::unique_ptr<Model> make_step35(const GgufFile& file, Ops& ops) {
-  const ModelReader reader(file);
+std::unique_ptr<Model> make_step35(const ModelReader& reader, Ops& ops) {
   auto model = std::make_unique<Decoder>(reader, ops);
   ResidualStack& stack = model->stack();
   const int64_t block_count = model->config().layer_count;

@@ -200,8 +200,8 @@ void Encoder::forward(const Batch& batch, const Outputs& out) const {
 
 }  // namespace
 
-std::unique_ptr<Model> make_encoder(const GgufFile& file, Ops& ops, const EncoderKind& kind) {
-  return std::make_unique<Encoder>(ModelReader(file), ops, kind);
+std::unique_ptr<Model> make_encoder(const ModelReader& reader, Ops& ops, const EncoderKind& kind) {
+  return std::make_unique<Encoder>(reader, ops, kind);
 }
 
 }  // namespace corvid::engine

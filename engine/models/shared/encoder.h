@@ -12,6 +12,6 @@ struct EncoderKind {
   bool swiglu = false;  // instead of GELU (with erf)
 };
 
-std::unique_ptr<Model> make_encoder(const GgufFile& file, Ops& ops, const EncoderKind& kind);
+std::unique_ptr<Model> make_encoder(const ModelReader& reader, Ops& ops, const EncoderKind& kind);
 
 }  // namespace corvid::engine

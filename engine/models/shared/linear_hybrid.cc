@@ -28,10 +28,9 @@ AttentionConfig attention_config(const ModelReader& reader, const ResidualStack&
 
 }  // namespace
 
-std::unique_ptr<Model> make_linear_hybrid(const GgufFile& file, Ops& ops,
-                                          const std::function<MakeMixer(
-                                              const ModelReader&, const ResidualStack&)>& prepare) {
-  const ModelReader reader(file);
+std::unique_ptr<Model> make_linear_hybrid(const ModelReader& reader, Ops& ops,
+                                          const std::function<MakeMixer(const ResidualStack&)>&
+                                              prepare) {
   auto model = std::make_unique<Decoder>(reader, ops);
   ResidualStack& stack = model->stack();
   const int64_t block_count = model->config().layer_count;
@@ -43,8 +42,8 @@ std::unique_ptr<Model> make_linear_hybrid(const GgufFile& file, Ops& ops,
     const auto at = static_cast<size_t>(i);
     Layer mixer;
     if (recurrent[at]) {
-      if (!make_mixer) make_mixer = prepare(reader, stack);
-      mixer = make_mixer(reader, block, model->memory());
+      if (!make_mixer) make_mixer = prepare(stack);
+      mixer = make_mixer(block, model->memory());
     } else {
       mixer = make_attention(reader, block, attention_config(reader, stack, block_count, at),
                              model->memory(), ops);

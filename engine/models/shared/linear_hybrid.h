@@ -9,11 +9,10 @@
 namespace corvid::engine {
 
 // Makes the recurrent mixer of a block.
-using MakeMixer = std::function<Layer(const ModelReader& reader, const std::string& block,
-                                      MemorySpec& memory)>;
+using MakeMixer = std::function<Layer(const std::string& block, MemorySpec& memory)>;
 
-std::unique_ptr<Model> make_linear_hybrid(const GgufFile& file, Ops& ops,
-                                          const std::function<MakeMixer(
-                                              const ModelReader&, const ResidualStack&)>& prepare);
+std::unique_ptr<Model> make_linear_hybrid(const ModelReader& reader, Ops& ops,
+                                          const std::function<MakeMixer(const ResidualStack&)>&
+                                              prepare);
 
 }  // namespace corvid::engine

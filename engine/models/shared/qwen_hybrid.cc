@@ -18,7 +18,6 @@ GatedDeltaConfig delta_config(const ModelReader& reader, const ResidualStack& st
   reader.require(inner % config.value_head_count == 0,
                  reader.key("ssm.inner_size") + " is no multiple of the value heads");
   config.value_dim = inner / config.value_head_count;
-  config.conv_taps = reader.count_or("ssm.conv_kernel", 0);
   config.norm_eps = stack.norm_eps();
   config.tiled = tiled;
   return config;
@@ -78,8 +77,7 @@ std::unique_ptr<DraftHead> make_draft_head(const ModelReader& reader, const Resi
 
 }  // namespace
 
-std::unique_ptr<Model> make_qwen_hybrid(const GgufFile& file, Ops& ops, bool tiled) {
-  const ModelReader reader(file);
+std::unique_ptr<Model> make_qwen_hybrid(const ModelReader& reader, Ops& ops, bool tiled) {
   auto model = std::make_unique<Decoder>(reader, ops);
   ResidualStack& stack = model->stack();
   const int64_t block_count = model->config().layer_count;

@@ -7,6 +7,6 @@
 namespace corvid::engine {
 
 // `tiled`: how value heads are laid out, see GatedDeltaConfig.
-std::unique_ptr<Model> make_qwen_hybrid(const GgufFile& file, Ops& ops, bool tiled);
+std::unique_ptr<Model> make_qwen_hybrid(const ModelReader& reader, Ops& ops, bool tiled);
 
 }  // namespace corvid::engine

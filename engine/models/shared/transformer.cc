@@ -25,9 +25,8 @@ Layer make_ffn(const ModelReader& reader, const std::string& block, int64_t dim,
 
 }  // namespace
 
-std::unique_ptr<Model> make_transformer(const GgufFile& file, Ops& ops,
+std::unique_ptr<Model> make_transformer(const ModelReader& reader, Ops& ops,
                                         const TransformerKind& kind) {
-  const ModelReader reader(file);
   auto model = std::make_unique<Decoder>(reader, ops);
   const int64_t dim = model->config().dim, block_count = model->config().layer_count;
   const auto heads = reader.counts("attention.head_count", block_count);

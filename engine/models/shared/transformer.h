@@ -13,7 +13,7 @@ struct TransformerKind {
 };
 
 // Pre-norm blocks of GQA and SwiGLU or experts; head counts and widths may differ by block.
-std::unique_ptr<Model> make_transformer(const GgufFile& file, Ops& ops,
+std::unique_ptr<Model> make_transformer(const ModelReader& reader, Ops& ops,
                                         const TransformerKind& kind);
 
 }  // namespace corvid::engine
