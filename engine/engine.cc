@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "engine/backends/ops.h"
 #include "engine/gguf.h"
@@ -33,7 +34,8 @@ class Undo {
   ~Undo() {
     if (state_ != nullptr) memory_.set_state(state_, length_);
   }
-  void forget() { state_ = nullptr; }
+  // What is done stays. Returns the state of before.
+  std::shared_ptr<const float[]> keep() { return std::exchange(state_, nullptr); }
 
  private:
   SequenceMemory& memory_;
@@ -136,7 +138,7 @@ void Engine::append(Sequence& sequence, std::span<const Token> tokens, std::span
     std::optional<Undo> undo;
     if (stop.stop_possible()) undo.emplace(sequence.impl_->memory);
     impl_->evaluator->run({&item, 1}, rows, out, {}, stop);
-    if (undo) undo->forget();
+    if (undo) undo->keep();
     for (size_t at = 0; at < count; at += chunk_tokens) {
       sequence.impl_->log(item.tokens.subspan(at, std::min(chunk_tokens, count - at)));
     }
@@ -169,12 +171,13 @@ void Engine::verify(Sequence& sequence, std::span<const Token> tokens, std::span
   if (tokens.empty()) fail(Code::invalid, "no token to verify");
   check_size(logits, tokens.size(), impl_->summary.vocab_size);
   SequenceMemory& memory = sequence.impl_->memory;
-  std::shared_ptr<const float[]> before = memory.share_state();
+  Undo undo(memory);
   Journal journal;
   const Evaluator::Item item{&memory, tokens, &journal};
   impl_->evaluator->run({&item, 1}, Evaluator::Rows::all, logits);
   const size_t kept = keep();
   CHECK(kept >= 1 && kept <= tokens.size());
+  std::shared_ptr<const float[]> before = undo.keep();
   if (kept < tokens.size()) {
     impl_->evaluator->redo(journal, memory, std::move(before), static_cast<int32_t>(kept),
                            static_cast<int32_t>(tokens.size()));

@@ -10,7 +10,7 @@ namespace corvid::engine {
 namespace {
 
 constexpr std::string_view kMagic = "CORVSEQ\n";
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersion = 3;
 
 template <typename T>
 void put(std::string& out, const T* values, int64_t count) {
@@ -63,6 +63,15 @@ void for_each_run(SequenceMemory& memory, int64_t length, Visit visit) {
   }
 }
 
+// Of one model, only a draft head makes a difference to what is kept.
+void require_same_draft(ByteReader& in, const std::string& name, const MemorySpec& spec) {
+  const auto state_floats = in.read<int64_t>("state size");
+  const auto page_values = in.read<int64_t>("page size");
+  if (state_floats == spec.state_floats && page_values == spec.page_values) return;
+  const bool with = state_floats > spec.state_floats || page_values > spec.page_values;
+  fail(Code::invalid, name + ": saved " + (with ? "with" : "without") + " the model's draft head");
+}
+
 void read_log(ByteReader& in, Sequence::Impl& fresh) {
   fresh.tokens = read_vector<Token>(in, "tokens");
   fresh.segments = read_vector<int32_t>(in, "segments");
@@ -107,6 +116,8 @@ std::string encode_state(Sequence::Impl& sequence) {
   put<uint64_t>(out, sequence.evaluator->hash().size());
   out += sequence.evaluator->hash();
   put(out, static_cast<uint32_t>(memory.kv_type()));
+  put(out, state_floats);
+  put(out, memory.spec().page_values);
   put<uint64_t>(out, sequence.tokens.size());
   put(out, sequence.tokens.data(), static_cast<int64_t>(sequence.tokens.size()));
   put<uint64_t>(out, sequence.segments.size());
@@ -144,6 +155,7 @@ void decode_state(std::string_view bytes, const std::string& name, Sequence::Imp
   if (in.read<uint32_t>("key-value type") != static_cast<uint32_t>(fresh.memory.kv_type())) {
     fail(Code::invalid, name + ": saved with keys and values of another type");
   }
+  require_same_draft(in, name, fresh.memory.spec());
   read_log(in, fresh);
   read_snapshots(in, fresh);
   const auto length = static_cast<int32_t>(fresh.tokens.size());

@@ -186,6 +186,50 @@ TEST_CASE("what is verified and taken back equals single steps, to the bit") {
   }
 }
 
+TEST_CASE("a pass in which the choice of what stays throws leaves nothing") {
+  const TempDir folder("draft");
+  write_nemotron_with_head(folder.path() / "head.gguf");
+  RandomModel m;
+  write_gated_deltanet2(folder.path() / "a.gguf", m);
+  for (const auto& [name, options] : {std::pair{"head.gguf", with_head()}, {"a.gguf", kPlain}}) {
+    INFO(name);
+    const auto model = Engine::load(folder.path() / name, options);
+    const auto plain = model->open(), broken = model->open();
+    const std::vector<Token> prompt = some_tokens(62, 3, 50), tokens = some_tokens(4, 4, 50);
+    append(*model, *plain, prompt);
+    append(*model, *broken, prompt);
+    std::vector<float> rows(4 * 50);
+    CHECK_THROWS_WITH(model->verify(*broken, tokens, rows,
+                                    []() -> size_t { fail(Code::cancelled, "no more"); }),
+                      "no more");
+    CHECK(std::ranges::equal(plain->tokens(), broken->tokens()));
+    CHECK(plain->bytes_used() == broken->bytes_used());
+    CHECK(append(*model, *plain, tokens) == append(*model, *broken, tokens));
+  }
+}
+
+TEST_CASE("a state file is bound to the choice of the draft head") {
+  const TempDir folder("draft");
+  const fs::path path = folder.path() / "head.gguf", state = folder.path() / "state";
+  write_nemotron_with_head(path);
+  const auto with = Engine::load(path, with_head()), without = Engine::load(path, kPlain);
+  for (Engine* saver : {with.get(), without.get()}) {
+    const bool has_head = saver == with.get();
+    const auto saved = saver->open();
+    append(*saver, *saved, some_tokens(20, 3, 50));
+    saved->snapshot();
+    append(*saver, *saved, some_tokens(20, 4, 50));
+    saved->save(state);
+    const auto same = saver->open(), other = (has_head ? without : with)->open();
+    same->load(state);
+    CHECK(step(*saver, *same, 1) == step(*saver, *saved, 1));
+    CHECK_THROWS_WITH(other->load(state),
+                      state.string() + (has_head ? ": saved with the model's draft head"
+                                                 : ": saved without the model's draft head"));
+    CHECK(other->tokens().empty());
+  }
+}
+
 TEST_CASE("a draft head follows its trunk by step, chunk and after drafts were taken back") {
   const TempDir folder("draft");
   write_nemotron_with_head(folder.path() / "nemotron.gguf");
