@@ -47,7 +47,9 @@ struct Generation {
   int drafted_count = 0, accepted_count = 0;
 };
 
-// Draws one token. Deterministic: the draw depends on `params.seed` and `step` only.
+// Draws one token. Deterministic: the draw depends on `params.seed` and `step` only. Throws invalid
+// for parameters that are no finite numbers, a repetition penalty that is not above 0, and where
+// no token may follow.
 Token sample(std::span<float> logits, const SamplingParams& params, std::span<const Token> recent,
              uint64_t step);
 

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "engine/gguf.h"
 #include "engine/sampling.h"
@@ -73,6 +75,18 @@ void keep_likely(std::vector<Choice>& choices, const SamplingParams& params) {
   choices.resize(std::max<size_t>(keep, 1));
 }
 
+void check(const SamplingParams& params) {
+  const std::pair<const char*, float> numbers[] = {
+      {"temperature", params.temperature}, {"top_p", params.top_p}, {"min_p", params.min_p},
+      {"repetition_penalty", params.repetition_penalty},
+      {"presence_penalty", params.presence_penalty},
+      {"frequency_penalty", params.frequency_penalty}};
+  for (const auto& [name, value] : numbers) {
+    if (!std::isfinite(value)) fail(Code::invalid, std::string(name) + " is no finite number");
+  }
+  if (params.repetition_penalty <= 0) fail(Code::invalid, "repetition_penalty is not above 0");
+}
+
 }  // namespace
 
 SamplingParams sampling_defaults(const GgufFile& file) {
@@ -97,6 +111,7 @@ SamplingParams sampling_defaults(const GgufFile& file) {
 
 Token sample(std::span<float> logits, const SamplingParams& params, std::span<const Token> recent,
              uint64_t step) {
+  check(params);
   constexpr float kForbidden = -std::numeric_limits<float>::infinity();
   penalize(logits, params, recent);
   Choice best{-1, kForbidden};
@@ -110,7 +125,7 @@ Token sample(std::span<float> logits, const SamplingParams& params, std::span<co
   const float least = best.logit - 40 * std::max(params.temperature, 1.0f);
   std::vector<Choice> choices;
   for (size_t i = 0; i < logits.size(); ++i) {
-    if (logits[i] >= least) choices.push_back({static_cast<Token>(i), logits[i]});
+    if (logits[i] >= least && logits[i] > kForbidden) choices.push_back({static_cast<Token>(i), logits[i]});
   }
   if (params.top_k > 0 && static_cast<size_t>(params.top_k) < choices.size()) {
     std::nth_element(choices.begin(), choices.begin() + params.top_k, choices.end());

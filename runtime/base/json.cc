@@ -36,6 +36,8 @@ Json parse_json(std::string_view text, const std::string& what) {
   } catch (const Json::parse_error& error) {
     fail(Code::invalid, what + ": not valid JSON at byte " + std::to_string(error.byte) + " (" +
                             error.what() + ")");
+  } catch (const Json::out_of_range& error) {
+    fail(Code::invalid, what + ": not valid JSON (" + error.what() + ")");
   }
 }
 

@@ -36,6 +36,9 @@ TEST_CASE("UTF-8 is checked, repaired and cut at characters") {
 TEST_CASE("JSON errors name the source, and depth is bounded") {
   CHECK_THROWS_WITH(parse_json("{", "config"), Catch::StartsWith("config: not valid JSON"));
   CHECK_THROWS_AS(parse_json(std::string(100, '['), "x"), Error);
+  CHECK_THROWS_WITH(parse_json("[1e400]", "config"),
+                    Catch::StartsWith("config: not valid JSON") && Catch::Contains("1e400"));
+  CHECK(try_parse_json("[1e400]").is_discarded());
 }
 
 TEST_CASE("an atomic write replaces the file and keeps its mode") {

@@ -33,6 +33,22 @@ TEST_CASE("greedy takes the likeliest token, the first of equals") {
   CHECK(sample(logits, {}, {}, 0) == 1);
 }
 
+TEST_CASE("what is forbidden is not drawn at any temperature, and a temperature is a number") {
+  constexpr float kInfinite = std::numeric_limits<float>::infinity();
+  SamplingParams params;
+  params.temperature = 3e38f;
+  const std::map<Token, int> drawn = draw(params, {1, kForbidden, 3, kForbidden}, 200);
+  CHECK(drawn.size() == 2);
+  CHECK(drawn.count(1) + drawn.count(3) == 0);
+  for (const float temperature : {std::nanf(""), kInfinite, -kInfinite}) {
+    params.temperature = temperature;
+    CHECK_THROWS_WITH(draw(params, {1, 2}, 1), "temperature is no finite number");
+  }
+  params.temperature = 1;
+  params.repetition_penalty = 0;
+  CHECK_THROWS_AS(draw(params, {1, 2}, 1), Error);
+}
+
 TEST_CASE("a draw depends on seed and step only") {
   const std::vector<float> logits{0.1f, 0.2f, 0.3f, 0.4f, 0.5f};
   SamplingParams params;
