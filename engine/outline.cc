@@ -8,6 +8,7 @@
 #include "engine/backends/ops.h"
 #include "engine/gguf.h"
 #include "engine/models/model.h"
+#include "engine/state/kv_type.h"
 
 namespace corvid::engine {
 namespace {
@@ -157,6 +158,13 @@ int64_t decode_bytes(const GgufFile& file, const std::string& prefix, int64_t tr
   return bytes;
 }
 
+MemoryNeeds needs(int64_t state_floats, int64_t token_values, TensorType kv_type) {
+  const TypeInfo& kept = type_info(kv_type);
+  return {.state_bytes = state_floats * static_cast<int64_t>(sizeof(float)),
+          .kv_bytes_per_token = token_values / kept.block_elements * kept.block_bytes,
+          .kv_type = std::string(kept.name)};
+}
+
 }  // namespace
 
 ModelOutline outline(const GgufFile& file) {
@@ -189,7 +197,7 @@ ModelOutline outline(const GgufFile& file) {
   return result;
 }
 
-std::optional<MemoryNeeds> memory_needs(const GgufFile& file) {
+std::optional<MemoryNeeds> memory_needs(const GgufFile& file, const EngineOptions& options) {
   for (const TensorView& tensor : file.tensors()) {
     if (!type_info(tensor.type).evaluated) return std::nullopt;
   }
@@ -197,23 +205,22 @@ std::optional<MemoryNeeds> memory_needs(const GgufFile& file) {
     return std::nullopt;
   }
   if (file.tensors().empty()) {
-    MemoryNeeds needs;
     const Keys keys(file);
     const std::string layers = outline(file).layers;
+    int64_t state_floats = 0, token_values = 0;
     for (size_t i = 0; i < layers.size(); ++i) {
       const auto [state, kv] = block_floats(keys, layers[i], i);
-      needs.state_bytes += state * static_cast<int64_t>(sizeof(float));
-      needs.kv_bytes_per_token += kv * static_cast<int64_t>(sizeof(float));
+      state_floats += state;
+      token_values += kv;
     }
-    return needs;
+    return needs(state_floats, token_values, choose_kv_type(options, file, {}));
   }
   const auto ops = make_ops("reference", {});
   const auto model = make_model(file, *ops);
+  if (options.draft_head) model->enable_draft();
   const MemorySpec& memory = model->memory_spec();
-  MemoryNeeds needs;
-  needs.state_bytes = memory.state_floats * static_cast<int64_t>(sizeof(float));
-  needs.kv_bytes_per_token = memory.page_values / kPageTokens * static_cast<int64_t>(sizeof(float));
-  return needs;
+  return needs(memory.state_floats, memory.page_values / kPageTokens,
+               choose_kv_type(options, file, memory));
 }
 
 }  // namespace corvid::engine

@@ -5,9 +5,9 @@
 #include <optional>
 #include <string>
 
-namespace corvid::engine {
+#include "engine/engine.h"
 
-class GgufFile;
+namespace corvid::engine {
 
 struct ModelOutline {
   // One letter per block: M Mamba-2, A attention, S sliding-window attention, D delta rule, K KDA,
@@ -26,10 +26,12 @@ ModelOutline outline(const GgufFile& file);
 struct MemoryNeeds {
   int64_t state_bytes = 0;         // of one sequence, whatever its length
   int64_t kv_bytes_per_token = 0;
+  std::string kv_type;             // "F32", "F16" or "Q8_0", as those bytes are counted
 };
 
-// nullopt for an architecture or tensor type that cannot be computed with. Throws corrupt for
-// tensors that do not fit the metadata. Keys and values are counted in float32.
-std::optional<MemoryNeeds> memory_needs(const GgufFile& file);
+// What a sequence of an engine with these options needs. nullopt for an architecture or tensor type
+// that cannot be computed with. Throws corrupt for tensors that do not fit the metadata, else like
+// Engine::load().
+std::optional<MemoryNeeds> memory_needs(const GgufFile& file, const EngineOptions& options = {});
 
 }  // namespace corvid::engine

@@ -20,7 +20,7 @@ int main(int argc, char** argv) try {
   const auto engine = engine::Engine::load(argv[1], {});
   const engine::Tokenizer& tokenizer = engine->tokenizer();
   std::vector<engine::Token> prompt = tokenizer.encode(argv[2], /*parse_special=*/true);
-  if (tokenizer.add_bos()) prompt.insert(prompt.begin(), tokenizer.bos());
+  if (tokenizer.add_bos() && tokenizer.bos() >= 0) prompt.insert(prompt.begin(), tokenizer.bos());
 
   const auto sequence = engine->open();
   std::vector<float> logits(size_t(engine->summary().vocab_size));

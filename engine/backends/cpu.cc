@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <thread>
 #include <vector>
 
 #include <sys/mman.h>
@@ -13,6 +12,7 @@
 #include "engine/backends/cpu/kernels.h"
 #include "engine/backends/cpu/thread_pool.h"
 #include "engine/backends/ops.h"
+#include "engine/threads.h"
 
 namespace corvid::engine {
 namespace {
@@ -21,17 +21,11 @@ namespace {
 constexpr int64_t kParallelWork = 1 << 20;
 constexpr int64_t kSlow = 16;       // multiplications that an element of other work is worth
 constexpr int64_t kElements = 256;  // of such work that stay together: whole vectors
-constexpr int kThreadsMax = 256;
 
 // Rows of rounded activations that stay in a thread's cache while all panels pass by.
 int64_t block_rows(int64_t in) {
   constexpr int64_t kBlockBytes = 192 << 10;
   return std::max<int64_t>(1, kBlockBytes / (in * kTileRows)) * kTileRows;
-}
-
-int thread_count(int asked) {
-  if (asked <= 0) asked = static_cast<int>(std::thread::hardware_concurrency());
-  return std::clamp(asked, 1, kThreadsMax);
 }
 
 // Whole pages of the file under `w` leave this process's memory; who reads them gets them again.

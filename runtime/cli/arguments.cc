@@ -58,7 +58,11 @@ Option Option::number(double lowest, double highest) {
 }
 
 Option Option::not_negative() {
-  option_->check(CLI::NonNegativeNumber);
+  option_->check(CLI::Validator(
+      [](const std::string& text) {
+        return text.starts_with('-') ? "'" + printable(text) + "' is below 0" : std::string();
+      },
+      ""));
   return *this;
 }
 

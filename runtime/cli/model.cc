@@ -15,6 +15,7 @@
 #include "engine/outline.h"
 #include "engine/prompt.h"
 #include "engine/sampling.h"
+#include "engine/threads.h"
 #include "engine/tokenizer.h"
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
@@ -29,8 +30,6 @@ namespace corvid::runtime {
 namespace {
 
 using engine::Token;
-
-constexpr int kThreadsMax = 1024;
 
 struct ModelArguments {
   std::string file, tokens, prompt, prompt_file, mode = "batch", out, messages, tools,
@@ -108,6 +107,7 @@ void info(const ModelArguments& arguments) {
                  {"decode_bytes", outline.decode_bytes},
                  {"state_bytes", needs ? Json(needs->state_bytes) : Json()},
                  {"kv_bytes_per_token", needs ? Json(needs->kv_bytes_per_token) : Json()},
+                 {"kv_type", needs ? Json(needs->kv_type) : Json()},
                  {"file", file->path()},
                  {"architecture", file->string("general.architecture").value_or("")},
                  {"name", file->string("general.name").value_or("")},
@@ -134,8 +134,9 @@ void info(const ModelArguments& arguments) {
     write_text(stdout, fmt::format("draft head    {} blocks\n", outline.draft_block_count));
   }
   write_text(stdout, needs ? fmt::format("memory        {} bytes of state per sequence, {} bytes "
-                                         "of keys and values per token\n",
-                                         needs->state_bytes, needs->kv_bytes_per_token)
+                                         "of keys and values ({}) per token\n",
+                                         needs->state_bytes, needs->kv_bytes_per_token,
+                                         needs->kv_type)
                            : std::string("memory        (cannot be computed with here)\n"));
   write_text(stdout, fmt::format("context       {}\ntokenizer     {}\ntemplate      {}\n",
                                  context_of(*file), printable(tokenizer_of(*file)),
@@ -416,15 +417,16 @@ void add_model(Command& app, CommandContext& context) {
     made.option("-f,--prompt-file", arguments->prompt_file, "Text from a file");
   };
   const auto add_threads = [&](Command made) {
-    made.option("-t,--threads", arguments->threads, "Threads (default, and 0: all cores)")
-        .range(0, kThreadsMax);
+    made.option("-t,--threads", arguments->threads, "Threads (default, and 0: one per core)")
+        .range(0, engine::kThreadsMax);
   };
   Command info_command = command("info", "Architecture, sizes, metadata");
   info_command.callback([arguments] { info(*arguments); });
   Command tokenize_command = command("tokenize", "Text on stdin -> ids as a JSON array");
   tokenize_command.flag("--parse-special", arguments->parse_special,
                         "Special tokens written in the text become their ids");
-  tokenize_command.flag("--add-special", arguments->add_special, "Begin with BOS");
+  tokenize_command.flag("--add-special", arguments->add_special,
+                        "Begin with BOS and end with EOS, where the model's file asks for them");
   tokenize_command.option("--pre", arguments->pre, "Another pre-tokenizer than the file's");
   tokenize_command.flag("--detokenize", arguments->detokenize, "The reverse");
   tokenize_command.callback([arguments] { tokenize(*arguments); });

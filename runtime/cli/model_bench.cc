@@ -18,6 +18,7 @@
 #include "engine/engine.h"
 #include "engine/gguf.h"
 #include "engine/outline.h"
+#include "engine/threads.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
 #include "runtime/cli/terminal.h"
@@ -102,19 +103,14 @@ class Bench {
     load.thread_count = options.threads;
     load.int8_activations = options.int8_activations;
     load.kv_type = options.kv_type;
-    threads_ = options.threads > 0
-                   ? options.threads
-                   : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    threads_ = engine::thread_count(options.threads);
     bandwidth_ = measure_bandwidth(threads_);
     forget_peak_memory();
     const auto begin = std::chrono::steady_clock::now();
     engine_ = engine::Engine::load(options.file, load);
     load_seconds_ = seconds_since(begin);
     outline_ = engine::outline(engine_->file());
-    needs_ = engine::memory_needs(engine_->file()).value_or(engine::MemoryNeeds{});
-    const std::string& kept = engine_->summary().kv_type;
-    if (kept == "F16") needs_.kv_bytes_per_token /= 2;
-    if (kept == "Q8_0") needs_.kv_bytes_per_token = needs_.kv_bytes_per_token * 34 / 128;
+    needs_ = engine::memory_needs(engine_->file(), load).value_or(engine::MemoryNeeds{});
     row_.resize(static_cast<size_t>(engine_->summary().vocab_size));
     // Weights are brought into the form that kernels read when they are first used.
     const auto first = engine_->open();

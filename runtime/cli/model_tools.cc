@@ -11,6 +11,7 @@
 #include "engine/embedder.h"
 #include "engine/gguf.h"
 #include "engine/quantize.h"
+#include "engine/threads.h"
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
 #include "runtime/base/json.h"
@@ -166,7 +167,8 @@ void add_embed(Command& group) {
       .one_value_each();
   made.option("--prefix", arguments->prefix, "In front of every text: \"search_query: \"");
   made.option("--out", arguments->out, "X.npy, float32 [texts, width]");
-  made.option("-t,--threads", arguments->threads, "Threads (default: all cores)");
+  made.option("-t,--threads", arguments->threads, "Threads (default, and 0: one per core)")
+      .range(0, engine::kThreadsMax);
   made.flag("--exact", arguments->exact,
             "Multiply quantized weights without rounding activations to 8 bits: slower");
   made.flag("--json", arguments->json, "One object per line");

@@ -96,7 +96,10 @@ TEST_CASE("numbers out of range and unknown names are usage errors") {
     INFO(join(option, " ") << done.err);
     CHECK(done.exit_code == 1);
     CHECK(done.err.find(option[0]) != std::string::npos);
+    CHECK(done.err.size() < 300);
   }
+  CHECK(scene.corvid({"model", "embed", "absent.gguf", "-t", "-5"}).exit_code == 1);
+  CHECK(scene.corvid({"model", "bench", "absent.gguf", "-t", "1024"}).exit_code == 1);
   const std::string model =
       std::string(CORVID_SOURCE_DIR) + "/tests/golden/engine/gated-deltanet2-swa.Q8_0.gguf";
   const ProcessResult done = scene.corvid({"model", "tokenize", model, "--pre", "nothing"});

@@ -17,6 +17,7 @@ TEST_CASE("an outline names a model's layers and what a sequence needs") {
   // Two blocks of state (28, 12) and 3 inputs of 28 + 2 * 2 * 12 channels; 2 heads of 10 and 6.
   CHECK(needs->state_bytes == 2 * 4 * (28 * 12 + 3 * 76));
   CHECK(needs->kv_bytes_per_token == 4 * 2 * (10 + 6));
+  CHECK(needs->kv_type == "F32");
   int64_t bytes = 0;
   for (const engine::TensorView& tensor : file->tensors()) bytes += tensor.bytes;
   CHECK(outline.decode_bytes == bytes - 24 * 50 * 4);  // one row of the embedding is next to nothing
@@ -26,6 +27,29 @@ TEST_CASE("an outline names a model's layers and what a sequence needs") {
   outline = engine::outline(*file);
   CHECK(outline.layers == "DSD");
   CHECK(outline.ffn == "---");
+}
+
+TEST_CASE("what a sequence needs is what an engine with the same options keeps") {
+  const TempDir folder;
+  const auto path = folder.path() / "m.gguf";
+  write_qwen3(path, {.type = engine::TensorType::q8_0, .dim = 64, .hidden_dim = 64, .key_dim = 32,
+                     .value_dim = 32, .blocks = "AA"});
+  const auto file = engine::GgufFile::open(path);
+  EngineOptions exact, small;
+  exact.int8_activations = false;
+  small.kv_type = "q8_0";
+  for (const EngineOptions& options : {EngineOptions{}, exact, small}) {
+    const auto needs = engine::memory_needs(*file, options);
+    const auto model = Engine::load(path, options);
+    const auto sequence = model->open();
+    const int64_t empty = sequence->bytes_used(), count = 64;  // whole pages
+    append(*model, *sequence, std::vector<Token>(static_cast<size_t>(count), 1));
+    const int64_t log = count * int64_t{sizeof(Token)} + int64_t{sizeof(int32_t)};
+    CHECK(needs->kv_type == model->summary().kv_type);
+    CHECK(needs->state_bytes == empty);
+    CHECK(needs->kv_bytes_per_token * count == sequence->bytes_used() - empty - log);
+  }
+  CHECK(engine::memory_needs(*file)->kv_bytes_per_token == 2 * 2 * 2 * (32 + 32));
 }
 
 TEST_CASE("outlines of the fixtures name every kind of layer") {
