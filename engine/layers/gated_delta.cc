@@ -18,7 +18,8 @@ struct GatedDelta {
   Ops& ops;
   int64_t key_width, value_width, state_offset = 0;
   ShortConv conv;
-  Linear qkv, gate, beta, alpha, beta_alpha, output;  // beta_alpha: both in one, by key head
+  Linear qkv, gate, beta, alpha, output;
+  Linear joined, beta_alpha;  // qkv and gate, beta and alpha in one, by key head; else empty
   Floats dt_bias, a, norm;
 
   GatedDelta(const ModelReader& reader, const std::string& block, const GatedDeltaConfig& c,
@@ -27,8 +28,12 @@ struct GatedDelta {
         value_width(c.value_head_count * c.value_dim),
         conv(reader, block + "ssm_conv1d", 2 * key_width + value_width, memory) {
     state_offset = memory.add_state(value_width * c.key_dim);
-    qkv = reader.linear(block + "attn_qkv", c.dim, 2 * key_width + value_width);
-    gate = reader.linear(block + "attn_gate", c.dim, value_width);
+    if (!reader.has(block + "attn_qkv.weight") && reader.has(block + "ssm_in.weight")) {
+      joined = reader.linear(block + "ssm_in", c.dim, 2 * key_width + 2 * value_width);
+    } else {
+      qkv = reader.linear(block + "attn_qkv", c.dim, 2 * key_width + value_width);
+      gate = reader.linear(block + "attn_gate", c.dim, value_width);
+    }
     if (reader.has(block + "ssm_ba.weight")) {
       beta_alpha = reader.linear(block + "ssm_ba", c.dim, 2 * c.value_head_count);
     } else {
@@ -45,6 +50,31 @@ struct GatedDelta {
   int64_t key_head(int64_t value_head) const {
     return config.tiled ? value_head % config.head_count
                         : value_head / (config.value_head_count / config.head_count);
+  }
+
+  // q, k, v of all heads (rows, 2 key_width + value_width), and what the output is gated with.
+  void project(const float* x, int64_t rows, Floats& raw, Floats& z) const {
+    if (joined.weight.out == 0) {
+      qkv.run(ops, x, rows, raw.data());
+      return gate.run(ops, x, rows, z.data());
+    }
+    Floats both(raw.size() + z.size());
+    joined.run(ops, x, rows, both.data());
+    const int64_t keys = config.key_dim, values = value_width / config.head_count;
+    const float* from = both.data();
+    const auto take = [&from](float* to, int64_t head, int64_t count) {
+      std::copy_n(from, count, to + head * count);
+      from += count;
+    };
+    for (int64_t row = 0; row < rows; ++row) {
+      float* q = raw.data() + row * (2 * key_width + value_width);
+      for (int64_t head = 0; head < config.head_count; ++head) {
+        take(q, head, keys);
+        take(q + key_width, head, keys);
+        take(q + 2 * key_width, head, values);
+        take(z.data() + row * value_width, head, values);
+      }
+    }
   }
 
   // Gates (rows, value heads): sigmoid(beta), and the log decay a * softplus(alpha + dt).
@@ -93,11 +123,12 @@ struct GatedDelta {
   void operator()(const Batch& batch, const float* x, float* y) const {
     const int64_t rows = batch.rows(), stride = 2 * key_width + value_width;
     Floats raw(static_cast<size_t>(rows * stride)), all(raw.size());
-    qkv.run(ops, x, rows, raw.data());
+    Floats z(static_cast<size_t>(rows * value_width));
+    project(x, rows, raw, z);
     conv.run(ops, batch, raw.data(), stride, all.data());
     const Floats q = heads_of(all, rows, 0, 1 / std::sqrt(static_cast<float>(config.key_dim)));
     const Floats k = heads_of(all, rows, key_width, 1);
-    Floats v(static_cast<size_t>(rows * value_width)), mixed(v.size()), z(v.size());
+    Floats v(z.size()), mixed(z.size());
     for (int64_t row = 0; row < rows; ++row) {
       std::copy_n(all.data() + row * stride + 2 * key_width, value_width,
                   v.data() + row * value_width);
@@ -119,7 +150,6 @@ struct GatedDelta {
     ops.norm({.x = mixed.data(), .y = mixed.data(), .weight = norm.data(),
               .rows = rows * config.value_head_count, .width = config.value_dim,
               .eps = config.norm_eps});
-    gate.run(ops, x, rows, z.data());
     ops.gate(Activation::silu, z.data(), mixed.data(), rows * value_width);
     output.run(ops, mixed.data(), rows, y);
   }

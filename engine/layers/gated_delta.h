@@ -14,7 +14,8 @@ struct GatedDeltaConfig {
 };
 
 // The mixer of Gated DeltaNet (arXiv 2412.06464) as Qwen3-Next and Qwen3.5 have it: one decay and
-// one gate per value head; attn_qkv through one convolution, attn_gate after the norm.
+// one gate per value head; attn_qkv through one convolution, attn_gate after the norm. Older files
+// have both in ssm_in, by key head: q, k, its v, its z.
 Layer make_gated_delta(const ModelReader& reader, const std::string& block,
                        const GatedDeltaConfig& config, MemorySpec& memory, Ops& ops);
 

@@ -16,6 +16,7 @@ struct LatentAttention {
   Linear q, down, output;
   std::vector<Linear> key_up, value_up;  // of every head: keys -> latent, latent -> values
   Floats norm;
+  Floats turned;  // what key_up points into where the file has it the other way round
 
   int64_t kept_dim() const { return config.latent_dim + config.position_dim; }
 
@@ -93,6 +94,26 @@ struct LatentAttention {
   }
 };
 
+// attn_kv_b: of every head the rows latent -> keys, which are turned round, and latent -> values.
+void read_joined(const ModelReader& reader, const std::string& name, int64_t plain_dim,
+                 LatentAttention& layer) {
+  const LatentAttentionConfig& c = layer.config;
+  const int64_t rows = plain_dim + c.value_dim, size = plain_dim * c.latent_dim;
+  const Linear all = reader.linear(name, c.latent_dim, c.head_count * rows);
+  const Floats weights = reader.values(name + ".weight", {c.latent_dim, c.head_count * rows});
+  layer.turned.resize(static_cast<size_t>(c.head_count * size));
+  for (int64_t h = 0; h < c.head_count; ++h) {
+    float* to = layer.turned.data() + h * size;
+    const float* from = weights.data() + h * rows * c.latent_dim;
+    for (int64_t i = 0; i < size; ++i) {
+      to[i % c.latent_dim * plain_dim + i / c.latent_dim] = from[i] * all.scale;
+    }
+    layer.key_up.push_back({{TensorType::f32, plain_dim, c.latent_dim,
+                             reinterpret_cast<const std::byte*>(to), nullptr}, {}});
+    layer.value_up.push_back(slice(all, h * rows + plain_dim, c.value_dim));
+  }
+}
+
 }  // namespace
 
 Layer make_latent_attention(const ModelReader& reader, const std::string& block,
@@ -108,11 +129,17 @@ Layer make_latent_attention(const ModelReader& reader, const std::string& block,
                       reader.linear(block + "attn_kv_a_mqa", config.dim, kept_dim),
                       reader.linear(block + "attn_output", config.head_count * config.value_dim,
                                     config.dim),
-                      reader.linears(block + "attn_k_b", plain_dim, config.latent_dim,
-                                     config.head_count),
-                      reader.linears(block + "attn_v_b", config.latent_dim, config.value_dim,
-                                     config.head_count),
-                      reader.values(block + "attn_kv_a_norm.weight", {config.latent_dim})});
+                      {}, {}, reader.values(block + "attn_kv_a_norm.weight", {config.latent_dim}),
+                      {}});
+  if (reader.has(block + "attn_kv_b.weight") && !reader.has(block + "attn_k_b.weight")) {
+    reader.require(!reader.has(block + "attn_kv_b.bias"), block + "attn_kv_b has a bias");
+    read_joined(reader, block + "attn_kv_b", plain_dim, *layer);
+  } else {
+    layer->key_up =
+        reader.linears(block + "attn_k_b", plain_dim, config.latent_dim, config.head_count);
+    layer->value_up =
+        reader.linears(block + "attn_v_b", config.latent_dim, config.value_dim, config.head_count);
+  }
   return [layer](const Batch& batch, const float* x, float* y) { (*layer)(batch, x, y); };
 }
 

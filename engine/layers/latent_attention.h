@@ -16,8 +16,8 @@ struct LatentAttentionConfig {
 };
 
 // Multi-head latent attention (arXiv 2405.04434) without position encoding, in its absorbed form:
-// the heads attend to the latent itself. attn_q, attn_kv_a_mqa, attn_kv_a_norm, attn_k_b, attn_v_b,
-// attn_output.
+// the heads attend to the latent itself. attn_q, attn_kv_a_mqa, attn_kv_a_norm, attn_k_b and
+// attn_v_b (or attn_kv_b, which is both), attn_output.
 Layer make_latent_attention(const ModelReader& reader, const std::string& block,
                             const LatentAttentionConfig& config, MemorySpec& memory, Ops& ops);
 
