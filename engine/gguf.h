@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -118,6 +119,11 @@ class GgufWriter {
   // `bytes` are copied; their number must be what type and shape say, else throws invalid.
   void add_tensor(const std::string& name, TensorType type, std::span<const int64_t> shape,
                   std::span<const std::byte> bytes);
+  // The same with bytes that `make` makes whenever the file is written, so that no more than one
+  // tensor's are in memory; what it throws goes to who writes. Returns their number.
+  using MakeBytes = std::function<std::vector<std::byte>()>;
+  int64_t add_tensor(const std::string& name, TensorType type, std::span<const int64_t> shape,
+                     MakeBytes make);
 
   std::string bytes() const;                             // the whole file
   void write(const std::filesystem::path& path) const;   // atomically; throws io

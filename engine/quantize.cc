@@ -202,6 +202,14 @@ TensorType fitting(TensorType type, int64_t length) {
   return type == TensorType::q4_k ? TensorType::q5_0 : TensorType::q8_0;
 }
 
+// A tensor's bytes as another type.
+std::vector<std::byte> converted(const TensorView& tensor, TensorType type) {
+  if (type == tensor.type) return {tensor.data, tensor.data + tensor.bytes};
+  std::vector<float> values(static_cast<size_t>(tensor.element_count()));
+  dequantize_row(tensor.type, tensor.data, tensor.element_count(), values.data());
+  return quantize(type, values);
+}
+
 }  // namespace
 
 std::optional<TensorType> writable_type(std::string_view name) {
@@ -249,7 +257,6 @@ QuantizeReport quantize_file(const GgufFile& file, TensorType type,
     if (!stale) writer.copy_value(file, key);
   }
   writer.set_integer("general.quantization_version", 2);
-  std::vector<float> values;
   for (const TensorView& tensor : file.tensors()) {
     const std::span shape(tensor.shape.data(), static_cast<size_t>(tensor.dim_count));
     const TypeInfo& found = type_info(tensor.type);
@@ -265,17 +272,8 @@ QuantizeReport quantize_file(const GgufFile& file, TensorType type,
       ++report.quantized_count;
       report.fallback_count += chosen != type;
     }
-    if (chosen == tensor.type) {
-      writer.add_tensor(tensor.name, chosen, shape,
-                        {tensor.data, static_cast<size_t>(tensor.bytes)});
-      report.bytes_after += tensor.bytes;
-      continue;
-    }
-    values.resize(static_cast<size_t>(tensor.element_count()));
-    dequantize_row(tensor.type, tensor.data, tensor.element_count(), values.data());
-    const std::vector<std::byte> packed = quantize(chosen, values);
-    writer.add_tensor(tensor.name, chosen, shape, packed);
-    report.bytes_after += static_cast<int64_t>(packed.size());
+    report.bytes_after += writer.add_tensor(
+        tensor.name, chosen, shape, [&tensor, chosen] { return converted(tensor, chosen); });
   }
   writer.write(out);
   return report;

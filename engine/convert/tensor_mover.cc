@@ -30,36 +30,31 @@ const SafeTensors::Tensor* TensorMover::find(const std::string& name) const {
   return found == all.end() ? nullptr : &found->second;
 }
 
-std::vector<float> TensorMover::values(const std::string& from, const std::vector<int64_t>& shape) {
+void TensorMover::move_ordered(const std::string& from, const std::string& to,
+                               const std::vector<int64_t>& shape, const Order& order) {
   const SafeTensors::Tensor* tensor = find(from);
   if (tensor == nullptr) fail(Code::corrupt, "corrupt: no tensor '" + from + "'");
   if (tensor->shape != shape) {
     fail(Code::corrupt, "corrupt: tensor '" + from + "' should be " + shape_text(shape) +
                             " by config.json and is " + shape_text(tensor->shape));
   }
-  const std::optional<TensorType> type = type_of(tensor->type);
-  if (!type) fail(Code::unsupported, "tensor '" + from + "' is " + tensor->type);
-  stored_ = *type;
-  ++used_count_;
-  std::vector<float> result(static_cast<size_t>(tensor->element_count));
-  dequantize_row(*type, tensor->data.data(), tensor->element_count, result.data());
-  return result;
-}
-
-void TensorMover::write(const std::string& to, const std::vector<int64_t>& shape,
-                        const std::vector<float>& all, TensorType stored) {
+  const std::optional<TensorType> stored = type_of(tensor->type);
+  if (!stored) fail(Code::unsupported, "tensor '" + from + "' is " + tensor->type);
   const std::vector<int64_t> gguf_shape = reversed(shape);
   const TensorType type = written_type(to, static_cast<int>(shape.size()), gguf_shape.front(),
-                                       type_.value_or(stored));
-  const std::vector<std::byte> packed = quantize(type, all);
-  out_.add_tensor(to, type, gguf_shape, packed);
+                                       type_.value_or(*stored));
+  bytes_ += out_.add_tensor(to, type, gguf_shape, [tensor, stored = *stored, type, order] {
+    std::vector<float> values(static_cast<size_t>(tensor->element_count));
+    dequantize_row(stored, tensor->data.data(), tensor->element_count, values.data());
+    if (order) values = order(values);
+    return quantize(type, values);
+  });
+  ++used_count_;
   ++tensor_count_;
-  bytes_ += static_cast<int64_t>(packed.size());
 }
 
 void TensorMover::move(const std::string& from, const std::string& to, std::vector<int64_t> shape) {
-  const std::vector<float> all = values(from, shape);
-  write(to, shape, all, stored_);
+  move_ordered(from, to, shape, nullptr);
 }
 
 void TensorMover::move_linear(const std::string& from, const std::string& to, int64_t rows,
@@ -77,14 +72,17 @@ void TensorMover::move_rotated(const std::string& from, const std::string& to, i
     const std::vector<int64_t> shape =
         is_bias ? std::vector<int64_t>{rows} : std::vector<int64_t>{rows, columns};
     const int64_t width = is_bias ? 1 : columns;
-    const std::vector<float> read = values(from + part, shape);
-    std::vector<float> ordered(read.size());
-    for (int64_t row = 0; row < rows; ++row) {
-      const int64_t head = row / (2 * half), pair = row % (2 * half) / 2, side = row % 2;
-      const int64_t source = (head * 2 + side) * half + pair;
-      std::copy_n(read.data() + source * width, width, ordered.data() + row * width);
-    }
-    write(to + part, shape, ordered, stored_);
+    move_ordered(from + part, to + part, shape,
+                 [rows, half, width](const std::vector<float>& read) {
+                   std::vector<float> ordered(read.size());
+                   for (int64_t row = 0; row < rows; ++row) {
+                     const int64_t head = row / (2 * half), pair = row % (2 * half) / 2;
+                     const int64_t source = (head * 2 + row % 2) * half + pair;
+                     std::copy_n(read.data() + source * width, width,
+                                 ordered.data() + row * width);
+                   }
+                   return ordered;
+                 });
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,7 +14,8 @@ namespace corvid::engine {
 // Writes tensors of published models under GGUF's names, each with the shape that it must have.
 class TensorMover {
  public:
-  // `source` and `out` outlive it. Without `type` matrices stay what they are.
+  // `source` outlives it and `out`, which reads the tensors as it writes them. Without `type`
+  // matrices stay what they are.
   TensorMover(const SafeTensors& source, std::optional<TensorType> type, GgufWriter& out)
       : source_(source), type_(type), out_(out) {}
 
@@ -35,16 +37,17 @@ class TensorMover {
   int64_t unused_count() const;  // tensors that no move() took
 
  private:
+  using Order = std::function<std::vector<float>(const std::vector<float>& values)>;
+
   const SafeTensors::Tensor* find(const std::string& name) const;
-  std::vector<float> values(const std::string& from, const std::vector<int64_t>& shape);
-  void write(const std::string& to, const std::vector<int64_t>& shape,
-             const std::vector<float>& values, TensorType stored);
+  // As move(), of values in another order.
+  void move_ordered(const std::string& from, const std::string& to,
+                    const std::vector<int64_t>& shape, const Order& order);
 
   const SafeTensors& source_;
   std::optional<TensorType> type_;
   GgufWriter& out_;
   std::string prefix_;
-  TensorType stored_ = TensorType::f32;  // of the tensor that values() read last
   int64_t tensor_count_ = 0, bytes_ = 0, used_count_ = 0;
 };
 

@@ -4,8 +4,8 @@
 
 #include "engine/files/gguf_format.h"
 #include "engine/gguf.h"
+#include "runtime/base/atomic_file.h"
 #include "runtime/base/error.h"
-#include "runtime/base/files.h"
 
 namespace corvid::engine {
 namespace {
@@ -38,8 +38,27 @@ struct WrittenTensor {
   std::string name;
   TensorType type = TensorType::f32;
   std::vector<int64_t> shape;
-  std::vector<std::byte> data;
+  int64_t bytes = 0;
+  GgufWriter::MakeBytes make;
 };
+
+// 0 for an impossible shape.
+int64_t tensor_bytes(TensorType type, std::span<const int64_t> shape) {
+  const TypeInfo& info = type_info(type);
+  if (shape.empty() || shape.size() > 4 || shape[0] % info.block_elements != 0) return 0;
+  int64_t elements = 1;
+  for (const int64_t size : shape) {
+    if (size < 1 || size > (int64_t{1} << 40) / elements) return 0;
+    elements *= size;
+  }
+  return elements / info.block_elements * info.block_bytes;
+}
+
+[[noreturn]] void refuse_bytes(const std::string& name, TensorType type,
+                               std::span<const int64_t> shape, size_t count) {
+  fail(Code::invalid, "tensor '" + name + "': " + std::to_string(count) + " bytes do not fit " +
+                          std::string(type_info(type).name) + " " + shape_text(shape));
+}
 
 }  // namespace
 
@@ -56,6 +75,12 @@ struct GgufWriter::Impl {
     }
     values.emplace_back(key, std::move(value));
   }
+
+  // All in front of the tensors' data.
+  std::string head() const;
+  // Calls `put_part(bytes)` for the whole file, part by part.
+  template <typename Put>
+  void emit(const Put& put_part) const;
 };
 
 GgufWriter::GgufWriter() : impl_(std::make_unique<Impl>()) {}
@@ -133,55 +158,70 @@ void GgufWriter::copy_value(const GgufFile& file, std::string_view key) {
 
 void GgufWriter::add_tensor(const std::string& name, TensorType type,
                             std::span<const int64_t> shape, std::span<const std::byte> bytes) {
-  const TypeInfo& info = type_info(type);
-  int64_t elements = 1;
-  for (const int64_t size : shape) {
-    if (size < 1 || size > (int64_t{1} << 40) / elements) elements = 0;
-    if (elements == 0) break;
-    elements *= size;
+  if (tensor_bytes(type, shape) != static_cast<int64_t>(bytes.size())) {
+    refuse_bytes(name, type, shape, bytes.size());
   }
-  if (shape.empty() || shape.size() > 4 || elements == 0 || shape[0] % info.block_elements != 0 ||
-      elements / info.block_elements * info.block_bytes != static_cast<int64_t>(bytes.size())) {
-    fail(Code::invalid, "tensor '" + name + "': " + std::to_string(bytes.size()) +
-                            " bytes do not fit " + std::string(info.name) + " " +
-                            shape_text(shape));
-  }
+  add_tensor(name, type, shape,
+             [copy = std::vector<std::byte>(bytes.begin(), bytes.end())] { return copy; });
+}
+
+int64_t GgufWriter::add_tensor(const std::string& name, TensorType type,
+                               std::span<const int64_t> shape, MakeBytes make) {
+  const int64_t bytes = tensor_bytes(type, shape);
+  if (bytes == 0) refuse_bytes(name, type, shape, 0);
   for (const WrittenTensor& known : impl_->tensors) {
     if (known.name == name) fail(Code::invalid, "tensor '" + name + "' is there already");
   }
-  impl_->tensors.push_back(
-      {name, type, {shape.begin(), shape.end()}, {bytes.begin(), bytes.end()}});
+  impl_->tensors.push_back({name, type, {shape.begin(), shape.end()}, bytes, std::move(make)});
+  return bytes;
 }
 
-std::string GgufWriter::bytes() const {
+std::string GgufWriter::Impl::head() const {
   std::string out;
   put(out, kGgufMagic);
   put(out, kGgufVersion);
-  put<uint64_t>(out, impl_->tensors.size());
-  put<uint64_t>(out, impl_->values.size());
-  for (const auto& [key, value] : impl_->values) {
+  put<uint64_t>(out, tensors.size());
+  put<uint64_t>(out, values.size());
+  for (const auto& [key, value] : values) {
     put_string(out, key);
     out += value;
   }
   int64_t offset = 0;
-  for (const WrittenTensor& tensor : impl_->tensors) {
+  for (const WrittenTensor& tensor : tensors) {
     put_string(out, tensor.name);
     put(out, static_cast<uint32_t>(tensor.shape.size()));
     for (const int64_t size : tensor.shape) put(out, static_cast<uint64_t>(size));
     put(out, static_cast<uint32_t>(tensor.type));
     put(out, static_cast<uint64_t>(offset));
-    offset += padded(static_cast<int64_t>(tensor.data.size()));
+    offset += padded(tensor.bytes);
   }
   out.resize(static_cast<size_t>(padded(static_cast<int64_t>(out.size()))));
-  for (const WrittenTensor& tensor : impl_->tensors) {
-    out.append(reinterpret_cast<const char*>(tensor.data.data()), tensor.data.size());
-    out.resize(static_cast<size_t>(padded(static_cast<int64_t>(out.size()))));
+  return out;
+}
+
+template <typename Put>
+void GgufWriter::Impl::emit(const Put& put_part) const {
+  put_part(head());
+  for (const WrittenTensor& tensor : tensors) {
+    const std::vector<std::byte> data = tensor.make();
+    if (static_cast<int64_t>(data.size()) != tensor.bytes) {
+      refuse_bytes(tensor.name, tensor.type, tensor.shape, data.size());
+    }
+    put_part(std::string_view(reinterpret_cast<const char*>(data.data()), data.size()));
+    put_part(std::string(static_cast<size_t>(padded(tensor.bytes) - tensor.bytes), '\0'));
   }
+}
+
+std::string GgufWriter::bytes() const {
+  std::string out;
+  impl_->emit([&out](std::string_view part) { out += part; });
   return out;
 }
 
 void GgufWriter::write(const std::filesystem::path& path) const {
-  write_file_atomic(path, bytes());
+  AtomicFile file(path);
+  impl_->emit([&file](std::string_view part) { file.write(part); });
+  file.commit();
 }
 
 }  // namespace corvid::engine

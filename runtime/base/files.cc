@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/base/atomic_file.h"
 #include "runtime/base/error.h"
 #include "runtime/base/write_all.h"
 
@@ -61,28 +62,36 @@ std::string read_file(const std::filesystem::path& path, int64_t bytes_max) {
   }
 }
 
-void write_file_atomic(const std::filesystem::path& path, std::string_view content) {
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-  std::string temporary = (folder / ("." + path.filename().string() + ".XXXXXX")).string();
-  const int fd = ::mkostemp(temporary.data(), O_CLOEXEC);
-  if (fd < 0) fail_errno("cannot create a file in " + folder.string());
-  struct Closer {
-    int fd;
-    const std::string& path;
-    bool keep = false;
-    ~Closer() {
-      ::close(fd);
-      if (!keep) ::unlink(path.c_str());
-    }
-  } closer{fd, temporary};
+AtomicFile::AtomicFile(const std::filesystem::path& path)
+    : path_(path), folder_(path.has_parent_path() ? path.parent_path() : ".") {
+  temporary_ = (folder_ / ("." + path.filename().string() + ".XXXXXX")).string();
+  fd_ = ::mkostemp(temporary_.data(), O_CLOEXEC);
+  if (fd_ < 0) fail_errno("cannot create a file in " + folder_.string());
+}
+
+AtomicFile::~AtomicFile() {
+  ::close(fd_);
+  if (!is_done_) ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::write(std::string_view bytes) { write_all(fd_, bytes, temporary_); }
+
+void AtomicFile::commit() {
   struct stat old;
-  const mode_t mode = ::stat(path.c_str(), &old) == 0 ? old.st_mode & 07777 : 0644;
-  if (::fchmod(fd, mode) != 0) fail_errno("cannot set the mode of " + temporary);
-  write_all(fd, content, temporary);
-  if (::fsync(fd) != 0) fail_errno("cannot sync " + temporary);
-  if (::rename(temporary.c_str(), path.c_str()) != 0) fail_errno("cannot replace " + path.string());
-  closer.keep = true;
-  sync_folder(folder);
+  const mode_t mode = ::stat(path_.c_str(), &old) == 0 ? old.st_mode & 07777 : 0644;
+  if (::fchmod(fd_, mode) != 0) fail_errno("cannot set the mode of " + temporary_);
+  if (::fsync(fd_) != 0) fail_errno("cannot sync " + temporary_);
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    fail_errno("cannot replace " + path_.string());
+  }
+  is_done_ = true;
+  sync_folder(folder_);
+}
+
+void write_file_atomic(const std::filesystem::path& path, std::string_view content) {
+  AtomicFile file(path);
+  file.write(content);
+  file.commit();
 }
 
 AppendFile::AppendFile(const std::filesystem::path& path) : path_(path.string()) {

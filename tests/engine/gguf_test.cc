@@ -112,6 +112,31 @@ std::string error_of(const std::string& bytes) {
 
 }  // namespace
 
+TEST_CASE("a writer makes one tensor's bytes after the other, and a wrong one leaves no file") {
+  const TempDir folder;
+  const auto path = folder.path() / "m.gguf";
+  const std::vector<int64_t> shape{3};
+  GgufWriter writer;
+  writer.set_string("general.architecture", "none");
+  std::vector<int> made;
+  for (int i = 0; i < 3; ++i) {
+    CHECK(writer.add_tensor("t" + std::to_string(i), TensorType::f32, shape, [&made, i] {
+      made.push_back(i);
+      return std::vector<std::byte>(12, static_cast<std::byte>(i));
+    }) == 12);
+  }
+  CHECK(made.empty());
+  writer.write(path);
+  CHECK(made == std::vector<int>{0, 1, 2});
+  const std::string whole = read_file(path);
+  CHECK(whole == writer.bytes());
+  CHECK(GgufFile::open(path)->tensor("t2")->data[5] == std::byte{2});
+  writer.add_tensor("wrong", TensorType::f32, shape, [] { return std::vector<std::byte>(11); });
+  CHECK_THROWS_WITH(writer.write(path), "tensor 'wrong': 11 bytes do not fit F32 {3}");
+  CHECK(read_file(path) == whole);
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
+}
+
 TEST_CASE("what the GGUF writer writes the reader reads") {
   const std::string bytes = small_file();
   const auto file = GgufFile::parse(as_bytes(bytes), "f.gguf");
