@@ -12,15 +12,13 @@ namespace corvid::memory {
 namespace {
 
 // The source and whatever was said of the same: that is what decides its status.
-std::optional<Why> why_fact(const Store& store, FactId id) {
-  const std::optional<Fact> fact = store.fact(id);
-  if (!fact) return std::nullopt;
-  Why why{.id = fact_name(id), .kind = "fact"};
-  why.deriver = fact->deriver;
-  for (const Fact& rival : store.rivals(*fact)) {
+Why why_fact(const Store& store, const Fact& fact) {
+  Why why{.id = fact_name(fact.id), .kind = "fact"};
+  why.deriver = fact.deriver;
+  for (const Fact& rival : store.rivals(fact)) {
     if (auto turn = store.turn(rival.turn)) why.sources.push_back(std::move(*turn));
   }
-  why.history = store.events("turn", fact->turn);
+  why.history = store.events("turn", fact.turn);
   return why;
 }
 
@@ -133,35 +131,45 @@ std::vector<MemScene> Memory::scenes(const ScopeFilter& filter, int limit) const
   return scenes;
 }
 
-std::optional<Turn> Memory::turn(TurnId id) const { return state_->store->turn(id); }
+std::optional<Turn> Memory::turn(TurnId id) const {
+  std::optional<Turn> turn = state_->store->turn(id);
+  if (turn && !state_->is_own(turn->scope)) return std::nullopt;
+  return turn;
+}
 
 std::optional<MemCell> Memory::cell(CellId id) const {
   std::optional<MemCell> cell = state_->store->cell(id);
-  if (cell) cell = state_->complete(std::move(*cell));
-  return cell;
+  if (!cell || !state_->is_own(cell->scope)) return std::nullopt;
+  return state_->complete(std::move(*cell));
 }
 
 std::vector<Turn> Memory::cell_turns(const MemCell& cell) const {
   std::vector<Turn> turns;
   for (const TurnId id : cell.turns) {
-    if (auto turn = state_->store->turn(id)) turns.push_back(std::move(*turn));
+    if (auto found = turn(id)) turns.push_back(std::move(*found));
   }
   return turns;
 }
 
 std::optional<Why> Memory::why(std::string_view id) const {
   Why why{.id = std::string(id)};
+  const Store& store = *state_->store;
   if (const auto turn_id = parse_id(id, 't')) {
     why.kind = "turn";
-    why.history = state_->store->events("turn", *turn_id);
-    if (auto found = state_->store->turn(*turn_id)) {
-      for (const CellId cell : state_->store->cells_of_turn(*turn_id)) {
+    std::optional<Turn> found = store.turn(*turn_id);
+    // Whose a forgotten one was is not known: with other users in the store nobody is told.
+    const bool is_own = found ? state_->is_own(found->scope)
+                              : state_->own_scopes() == store.all_scopes();
+    if (!is_own) return std::nullopt;
+    why.history = store.events("turn", *turn_id);
+    if (found) {
+      for (const CellId cell : store.cells_of_turn(*turn_id)) {
         why.derived.push_back(cell_name(cell));
       }
-      for (const Fact& fact : state_->store->facts_of_turn(*turn_id)) {
+      for (const Fact& fact : store.facts_of_turn(*turn_id)) {
         why.derived.push_back(fact_name(fact.id));
       }
-      for (const TurnId version : state_->store->versions_of(*turn_id)) {
+      for (const TurnId version : store.versions_of(*turn_id)) {
         why.derived.push_back(turn_name(version));
       }
       why.sources.push_back(std::move(*found));
@@ -170,7 +178,11 @@ std::optional<Why> Memory::why(std::string_view id) const {
     }
     return why;
   }
-  if (const auto fact_id = parse_id(id, 'f')) return why_fact(*state_->store, *fact_id);
+  if (const auto fact_id = parse_id(id, 'f')) {
+    const std::optional<Fact> fact = store.fact(*fact_id);
+    if (!fact || !state_->is_own(fact->scope)) return std::nullopt;
+    return why_fact(store, *fact);
+  }
   const auto cell_id = parse_id(id, 'c');
   if (!cell_id) {
     fail(Code::invalid, "'" + std::string(id) +
@@ -181,7 +193,7 @@ std::optional<Why> Memory::why(std::string_view id) const {
   why.kind = "cell";
   why.sources = cell_turns(*found);
   why.deriver = found->deriver;
-  why.history = state_->store->events("cell", *cell_id);
+  why.history = store.events("cell", *cell_id);
   return why;
 }
 

@@ -29,7 +29,9 @@ struct MemoryConfig {
   Scope scope{};  // what is written and, unless a call says otherwise, read
 };
 
-// The agent's memory: turns are the truth, all else is derived from them. Thread-safe; several
+// The agent's memory: turns are the truth, all else is derived from them. Of another tenant's or
+// another user's nothing can be read or changed, by id either; stats, export_lines, import_export,
+// verify, rebuild and a pause everywhere are of the tenant as a whole. Thread-safe; several
 // processes may open one location. No method calls a model. Throws io, corrupt, unsupported (a
 // newer format), timeout (locked), invalid (wrong arguments).
 class Memory {

@@ -1,5 +1,7 @@
 #include "memory/manage/edit.h"
 
+#include <algorithm>
+
 #include "memory/ingest/facts.h"
 #include "memory/ingest/foresight.h"
 #include "memory/ingest/ingest.h"
@@ -16,7 +18,8 @@ struct Correction {
   std::string text{};
 };
 
-Correction find(const Store& store, const std::string& id, const std::string& text) {
+Correction find(const Store& store, std::span<const ScopeId> scopes, const std::string& id,
+                const std::string& text) {
   Correction correction{.text = text};
   const std::optional<FactId> fact_id = parse_id(id, 'f');
   std::optional<TurnId> turn_id = parse_id(id, 't');
@@ -26,7 +29,9 @@ Correction find(const Store& store, const std::string& id, const std::string& te
   const std::optional<Fact> fact = fact_id ? store.fact(*fact_id) : std::nullopt;
   if (fact) turn_id = fact->turn;
   const std::optional<Turn> turn = turn_id ? store.turn(*turn_id) : std::nullopt;
-  if (!turn) fail(Code::not_found, "no memory " + id);
+  if (!turn || std::ranges::find(scopes, turn->scope) == scopes.end()) {
+    fail(Code::not_found, "no memory " + id);
+  }
   if (const auto by = store.amended_by(turn->id)) {
     fail(Code::invalid, turn_name(turn->id) + (*by == 0 ? " was withdrawn" : " was replaced by " +
                                                    turn_name(*by) + "; edit that"));
@@ -64,12 +69,12 @@ Turn next_version(const Correction& correction, Time now) {
 
 }  // namespace
 
-WriteResult edit(Store& store, const Ports& ports, const std::string& id,
-                 const std::string& text) {
+WriteResult edit(Store& store, const Ports& ports, std::span<const ScopeId> scopes,
+                 const std::string& id, const std::string& text) {
   const Time now = ports.now ? ports.now() : system_now();
   WriteResult result;
   store.write([&] {
-    const Correction correction = find(store, id, text);
+    const Correction correction = find(store, scopes, id, text);
     const Turn& old = correction.old;
     Turn turn = next_version(correction, now);
     result.redactions = turn.redactions;

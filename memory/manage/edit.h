@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "memory/ports.h"
@@ -7,7 +8,8 @@
 
 namespace corvid::memory {
 
-// See Memory::edit. One transaction.
-WriteResult edit(Store& store, const Ports& ports, const std::string& id, const std::string& text);
+// See Memory::edit; what lies in none of the `scopes` does not exist. One transaction.
+WriteResult edit(Store& store, const Ports& ports, std::span<const ScopeId> scopes,
+                 const std::string& id, const std::string& text);
 
 }  // namespace corvid::memory

@@ -112,7 +112,7 @@ DocumentReport Memory::ingest_documents(const std::filesystem::path& folder) {
 WriteResult Memory::edit(const std::string& id, const std::string& text) {
   const std::unique_lock lock(state_->ingest_mutex);
   state_->ingest.forget_open_segments();
-  return memory::edit(*state_->store, state_->ports, id, text);
+  return memory::edit(*state_->store, state_->ports, state_->own_scopes(), id, text);
 }
 
 void Memory::export_lines(const std::function<void(std::string_view)>& write) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <mutex>
 
 #include "memory/ingest/facts.h"
@@ -30,6 +31,15 @@ struct Memory::State {
         }) {
     if (store->lacks_facts()) store->write([this] { rebuild_facts(*store); });
     ingest.complete_vectors(kVectorsAtOpen, kVectorTimeAtOpen);
+  }
+
+  // All that is this user's, of whichever project. What is another's does not exist for this one.
+  std::vector<ScopeId> own_scopes() const {
+    return store->find_scopes({.scope = config.scope, .all_projects = true});
+  }
+  bool is_own(ScopeId scope) const {
+    const std::vector<ScopeId> own = own_scopes();
+    return std::ranges::find(own, scope) != own.end();
   }
 
   Time now() const { return ports.now ? ports.now() : system_now(); }

@@ -18,10 +18,6 @@ class PostgresStore final : public SqlStore {
  public:
   PostgresStore(std::string_view location, Durability durability, const std::string& tenant);
 
-  ScopeId put_scope(const Scope& scope) override {
-    check_tenant(scope.tenant);
-    return SqlStore::put_scope(scope);
-  }
   TurnId add_turn(Turn& turn) override;
   void erase_turn(const Turn& turn) override;
   std::vector<TermCount> match(std::string_view term) const override {
@@ -39,16 +35,13 @@ class PostgresStore final : public SqlStore {
   std::vector<std::string> verify() const override;
 
  private:
-  void check_tenant(const std::string& tenant) const;
-
-  std::string tenant_;
   Durability durability_;
   Words words_;
 };
 
 PostgresStore::PostgresStore(std::string_view location, Durability durability,
                              const std::string& tenant)
-    : tenant_(tenant), durability_(durability) {
+    : SqlStore(tenant), durability_(durability) {
   const auto open = [&] {
     auto db = std::make_unique<SqlDb>(std::make_unique<PostgresDb>(
         std::string(location), durability == Durability::full));
@@ -61,12 +54,6 @@ PostgresStore::PostgresStore(std::string_view location, Durability durability,
   hold(std::move(writer), open());
   renew_index();
   if (is_pending) scrub();
-}
-
-void PostgresStore::check_tenant(const std::string& tenant) const {
-  if (tenant == tenant_) return;
-  fail(Code::invalid, "this belongs to tenant '" + tenant + "', and the store was opened for '" +
-                          tenant_ + "'; name another with --tenant");
 }
 
 TurnId PostgresStore::add_turn(Turn& turn) {
@@ -85,7 +72,6 @@ void PostgresStore::erase_turn(const Turn& turn) {
 void PostgresStore::put_row(const Json& line) {
   if (line.is_object() && json_string_or(line, "table", "") == "scope" && line.contains("row")) {
     const Json& row = line.at("row");
-    check_tenant(json_string(row, "tenant"));
     // A scope of the same name that holds nothing makes way.
     const Access access = connection();
     Statement clear(access.db,

@@ -1,4 +1,4 @@
-// One SQLite file, memory.db, in the store's folder.
+// One SQLite file for each tenant: memory.db in the store's folder, or in the tenant's below it.
 
 #include <sys/stat.h>
 
@@ -9,6 +9,7 @@
 #include "memory/stores/support/postings.h"
 #include "memory/stores/support/schema.h"
 #include "memory/stores/support/sql_store.h"
+#include "memory/stores/support/tenants.h"
 #include "memory/stores/support/tokens.h"
 #include "runtime/base/error.h"
 
@@ -19,7 +20,7 @@ constexpr int64_t kRebuildIndexTurnsMax = 20'000;  // below, a new index is chea
 
 class SqliteStore final : public SqlStore {
  public:
-  SqliteStore(std::string_view location, Durability durability);
+  SqliteStore(std::string_view location, Durability durability, const std::string& tenant);
 
   TurnId add_turn(Turn& turn) override;
   void erase_turn(const Turn& turn) override;
@@ -56,19 +57,24 @@ class SqliteStore final : public SqlStore {
   Tokens tokens_;
 };
 
-SqliteStore::SqliteStore(std::string_view location, Durability durability)
-    : location_(location), durability_(durability) {
+SqliteStore::SqliteStore(std::string_view location, Durability durability,
+                         const std::string& tenant)
+    : SqlStore(tenant), location_(location), durability_(durability) {
   std::string path = ":memory:";
   if (location != path) {
     std::error_code error;
-    const std::filesystem::path folder(location_);
+    // The file of no tenant may hold what is this one's, from before each had its own.
+    if (!tenant.empty() && std::filesystem::exists(std::filesystem::path(location) / kStoreFile)) {
+      SqliteStore(location, durability, "");
+    }
+    const std::filesystem::path folder = tenant_folder(location, tenant);
     if (std::filesystem::create_directories(folder, error)) {
       std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
     }
     if (!std::filesystem::is_directory(folder)) {
       fail(Code::io, "the memory store " + location_ + " is not a folder and cannot be made");
     }
-    file_ = folder / "memory.db";
+    file_ = folder / kStoreFile;
     path = file_.string();
   }
   const auto open = [&] {
@@ -83,6 +89,7 @@ SqliteStore::SqliteStore(std::string_view location, Durability durability)
     return;
   }
   ::chmod(path.c_str(), 0600);
+  if (tenant.empty()) part_tenants(*writer, location_);
   std::unique_ptr<SqlDb> reader = open();
   reader->execute("PRAGMA query_only = ON");
   const bool is_pending =
@@ -161,10 +168,9 @@ std::vector<std::string> SqliteStore::verify() const {
 
 }  // namespace
 
-// One file holds all tenants; what a question looks at is chosen by scopes.
 std::unique_ptr<Store> make_sqlite(std::string_view location, Durability durability,
-                                   const std::string&) {
-  return std::make_unique<SqliteStore>(location, durability);
+                                   const std::string& tenant) {
+  return std::make_unique<SqliteStore>(location, durability, tenant);
 }
 
 }  // namespace corvid::memory

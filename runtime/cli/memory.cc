@@ -398,7 +398,8 @@ void add_memory(Command& app, CommandContext& context) {
                "built-in, none (words only), or a table of token vectors; default: the"
                " configuration's [memory] embedder");
   group.option("--tenant", arguments->tenant, "Whose memory; tenants never see one another");
-  group.option("--user", arguments->user, "Of the tenant's users");
+  group.option("--user", arguments->user, "Of the tenant's users, who see their own; stats, export, verify, rebuild and pause"
+               " --everywhere are of the whole tenant");
   const auto command = [&](const char* name, const char* help) {
     Command made = group.subcommand(name, help);
     made.fallthrough();

@@ -137,7 +137,7 @@ TEST_CASE("A store of a newer format is refused and left as it was", "[sqlite]")
   { Memory(in_folder(folder.path())).remember(said("s", "Ann", "hello there")); }
   run_sql(folder.path(), "PRAGMA user_version = 99");
   CHECK(code_of_opening(folder.path()) == Code::unsupported);
-  run_sql(folder.path(), "PRAGMA user_version = 4");
+  run_sql(folder.path(), "PRAGMA user_version = 5");
   CHECK(Memory(in_folder(folder.path())).stats().turns == 1);
 }
 

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "memory/memory.h"
+#include "runtime/base/error.h"
 #include "runtime/base/files.h"
 #include "runtime/base/json.h"
 #include "tests/memory/support.h"
@@ -31,6 +32,12 @@ MemoryConfig tenant(const TempDir& folder, const std::string& name) {
   MemoryConfig config = in_folder(folder.path());
   config.scope.tenant = name;
   return config;
+}
+
+std::string exported(const Memory& memory) {
+  std::string out;
+  memory.export_lines([&](std::string_view line) { out.append(line) += '\n'; });
+  return out;
 }
 
 // Everything that a question shows, but how long it took.
@@ -100,6 +107,98 @@ TEST_CASE("What one tenant, user or project does changes nothing for another") {
   // Nor can an id of theirs be forgotten from here.
   const TurnId last = mine.stats().turns;
   CHECK(mine.find_to_forget({.ids = {turn_name(last)}}, {.scope = mine.scope()}).turns.empty());
+}
+
+TEST_CASE("Ids of another tenant or user do not exist, those of another project do") {
+  const TempDir folder;
+  Memory mine(tenant(folder, "acme"), with_vectors());
+  const TurnId id = mine.remember(said("s", "Ann", "Our code name is Bluefin-7", "2026-03-04")).id;
+  mine.remember(said("s", "Ann", "It is a secret", "2026-03-04"));
+  const TurnId gone = mine.remember(said("s", "Ann", "the passing note", "2026-03-04")).id;
+  mine.close_session("s");
+  mine.forget(mine.find_to_forget({.ids = {turn_name(gone)}}, {.scope = mine.scope()}), "why not");
+  const CellId cell = mine.cells(1).at(0).id;
+  const Fact fact = mine.facts({.scope = mine.scope()}, 10).at(0);
+  const auto sees = [&](const Memory& memory) {
+    std::string out;
+    if (memory.turn(id)) out += "turn ";
+    if (memory.cell(cell)) out += "cell ";
+    if (memory.why(turn_name(id))) out += "why-turn ";
+    if (memory.why(turn_name(gone))) out += "why-gone ";
+    if (memory.why(cell_name(cell))) out += "why-cell ";
+    if (memory.why(fact_name(fact.id))) out += "why-fact ";
+    return out;
+  };
+  const auto refuses = [&](Memory& memory, const std::string& what) {
+    try {
+      memory.edit(what, "changed");
+    } catch (const Error& error) {
+      return error.code() == Code::not_found;
+    }
+    return false;
+  };
+  const std::string before = exported(mine);
+  CHECK(sees(mine) == "turn cell why-turn why-gone why-cell why-fact ");
+
+  MemoryConfig other_user = tenant(folder, "acme");
+  other_user.scope.user = "bob";
+  for (const MemoryConfig& config : {tenant(folder, "globex"), tenant(folder, ""), other_user}) {
+    Memory theirs(config, with_vectors());
+    const bool is_tenant = config.scope.user.empty();
+    if (is_tenant) {
+      CHECK(theirs.stats().turns == 0);
+      CHECK(exported(theirs).find("Bluefin") == std::string::npos);
+      theirs.set_paused(true, true);
+    } else {
+      theirs.remember(said("s", "Bob", "hello", "2026-03-04"));
+    }
+    CHECK(sees(theirs).empty());
+    CHECK(theirs.cell_turns({.turns = {id}}).empty());
+    for (const std::string& what : {turn_name(id), fact_name(fact.id)}) {
+      CHECK(refuses(theirs, what));
+      const ScopeFilter all{.scope = theirs.scope(), .all_projects = true};
+      CHECK(theirs.find_to_forget({.ids = {what}}, all).turns.empty());
+    }
+    if (is_tenant) CHECK(exported(mine) == before);
+  }
+  CHECK_FALSE(mine.is_paused());
+
+  MemoryConfig other_project = tenant(folder, "acme");
+  other_project.scope.project = "/elsewhere";
+  Memory same_user(other_project, with_vectors());
+  CHECK(sees(same_user) == "turn cell why-turn why-cell why-fact ");
+  CHECK(same_user.edit(turn_name(id), "Our code name is Yellowfin-8").id != 0);
+}
+
+TEST_CASE("A file that held several tenants is parted when it is opened", "[sqlite]") {
+  const TempDir folder;
+  {
+    MemoryConfig config = in_folder(folder.path());
+    Memory ours(config, with_vectors());
+    ours.remember(said("s", "Ann", "We say hello", "2026-03-04"));
+    config.scope.project = "theirs";
+    Memory theirs(config, with_vectors());
+    theirs.remember(said("s", "Ann", "The code name is Bluefin-7", "2026-03-04"));
+    theirs.edit("t2", "The code name is Bluefin-8");
+  }
+  run_sql(folder.path(), "UPDATE scope SET tenant = 'acme', project = '' WHERE project <> '';"
+                         "PRAGMA user_version = 4");
+  Memory theirs(tenant(folder, "acme"), with_vectors());
+  const Recall recall = theirs.recall("which code name");
+  REQUIRE(recall.hits.size() == 1);
+  CHECK(recall.hits[0].id == "t3");
+  CHECK(theirs.why("t2")->history.size() == 2);
+  CHECK(value_of(theirs, "code name") == "Bluefin-8");
+  CHECK(theirs.verify().problems.empty());
+  CHECK(theirs.remember(said("s", "Ann", "and on", "2026-03-05")).id == 4);
+  Memory ours(in_folder(folder.path()), with_vectors());
+  CHECK(ours.stats().turns == 1);
+  CHECK(ours.stats().scopes == 1);
+  CHECK(ours.verify().problems.empty());
+  CHECK(exported(ours).find("Bluefin") == std::string::npos);
+  // What a tenant forgets is in neither file.
+  theirs.forget(theirs.find_to_forget({.text = "Bluefin"}, {.scope = theirs.scope()}), "");
+  CHECK(all_bytes_below(folder.path()).find("Bluefin") == std::string::npos);
 }
 
 TEST_CASE("Poison: no channel below the user's changes what the user said") {

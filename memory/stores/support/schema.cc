@@ -100,9 +100,12 @@ UPDATE meta SET value = (SELECT count(*) FROM turn) WHERE key = 'facts_missing';
 CREATE TABLE pause(scope_id INTEGER PRIMARY KEY, since INTEGER NOT NULL);
 )sql";
 
+// A file holds one tenant, see tenants.h: programs that would mix them stay out.
+constexpr const char* kFormat5 = "";
+
 // Entry i leads from format i to format i + 1.
-constexpr std::array<const char*, kStoreFormat> kMigrations = {kFormat1, kFormat2,
-                                                            kFormat3, kFormat4};
+constexpr std::array<const char*, kStoreFormat> kMigrations = {kFormat1, kFormat2, kFormat3,
+                                                               kFormat4, kFormat5};
 
 }  // namespace
 

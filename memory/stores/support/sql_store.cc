@@ -10,6 +10,7 @@
 #include "memory/stores/support/versions.h"
 #include "runtime/base/check.h"
 #include "runtime/base/error.h"
+#include "runtime/base/json.h"
 
 namespace corvid::memory {
 
@@ -65,7 +66,14 @@ void SqlStore::transact(const std::function<void()>& body, bool keeps) {
   if (keeps) transaction.commit();
 }
 
+void SqlStore::check_tenant(const std::string& tenant) const {
+  if (tenant == tenant_) return;
+  fail(Code::invalid, "this belongs to tenant '" + tenant + "', and the store was opened for '" +
+                          tenant_ + "'; name another with --tenant");
+}
+
 ScopeId SqlStore::put_scope(const Scope& scope) {
+  check_tenant(scope.tenant);
   const Access use = connection();
   Statement find(use.db,
                  "SELECT id FROM scope WHERE tenant = ? AND \"user\" = ? AND project = ?"
@@ -470,6 +478,8 @@ void SqlStore::for_each_row(const std::function<void(const Json&)>& visit) const
 }
 
 void SqlStore::put_row(const Json& line) {
+  const bool is_scope = line.is_object() && json_string_or(line, "table", "") == "scope";
+  if (is_scope && line.contains("row")) check_tenant(json_string(line.at("row"), "tenant"));
   const Access use = connection();
   memory::put_row(use.db, line);
 }

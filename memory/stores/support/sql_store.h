@@ -14,6 +14,9 @@ namespace corvid::memory {
 // upkeep. One connection writes and one reads.
 class SqlStore : public Store {
  public:
+  // All that it holds is `tenant`'s.
+  explicit SqlStore(const std::string& tenant) : tenant_(tenant) {}
+
   void write(const std::function<void()>& body) override { transact(body, true); }
   void try_out(const std::function<void()>& body) override { transact(body, false); }
   ScopeId put_scope(const Scope& scope) override;
@@ -96,8 +99,11 @@ class SqlStore : public Store {
   static void delete_turn(SqlDb& db, TurnId id);
   static MemoryStats count_rows(SqlDb& db);
 
+  const std::string tenant_;
+
  private:
   void transact(const std::function<void()>& body, bool keeps);
+  void check_tenant(const std::string& tenant) const;
 
   std::unique_ptr<SqlDb> writer_;
   std::unique_ptr<SqlDb> reader_;
