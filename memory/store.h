@@ -162,7 +162,7 @@ class Store {
   virtual bool has_tombstone(ScopeId scope, std::string_view mac) const = 0;
 
   // Removes sessions without turns, then every trace of erased content from the files.
-  // False: a reader elsewhere holds an old view; the next open or scrub finishes.
+  // False: somebody reads elsewhere, or the disk is full; the next open or scrub goes on with it.
   virtual bool scrub() = 0;
 
   virtual MemoryStats stats() const = 0;  // but for what an embedder is asked

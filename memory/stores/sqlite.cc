@@ -12,6 +12,7 @@
 #include "memory/stores/support/tenants.h"
 #include "memory/stores/support/tokens.h"
 #include "runtime/base/error.h"
+#include "runtime/base/log.h"
 
 namespace corvid::memory {
 namespace {
@@ -51,6 +52,8 @@ class SqliteStore final : public SqlStore {
   std::vector<std::string> verify() const override;
 
  private:
+  bool scrub_file();
+
   std::string location_;
   Durability durability_;
   std::filesystem::path file_;  // "" in memory
@@ -96,7 +99,12 @@ SqliteStore::SqliteStore(std::string_view location, Durability durability,
       writer->number("SELECT value FROM meta WHERE key = 'scrub_pending'") != 0;
   hold(std::move(writer), std::move(reader));
   renew_index();
-  if (is_pending) scrub();
+  if (!is_pending) return;
+  // Whoever wants to read does not wait for others who do.
+  const Whole use = both();
+  use.db.execute("PRAGMA busy_timeout = 0");
+  scrub();
+  use.db.execute("PRAGMA busy_timeout = " + std::to_string(kBusyTimeoutMs));
 }
 
 TurnId SqliteStore::add_turn(Turn& turn) {
@@ -115,6 +123,17 @@ void SqliteStore::erase_turn(const Turn& turn) {
 }
 
 bool SqliteStore::scrub() {
+  try {
+    return scrub_file();
+  } catch (const Error& error) {  // edge: what was erased is; its traces wait for room
+    log::warning("memory", "traces of what was forgotten are still there",
+                 {{"reason", error.what()}});
+    return false;
+  }
+}
+
+bool SqliteStore::scrub_file() {
+  remove_caches(file_.parent_path());
   const Whole use = both();
   {
     Transaction transaction(use.db);
@@ -127,7 +146,6 @@ bool SqliteStore::scrub() {
     }
     transaction.commit();
   }
-  remove_caches(file_.parent_path());
   // Pages may keep stale copies of cells in their slack; a new file does not.
   if (!use.db.sqlite().try_execute("VACUUM") || !use.db.sqlite().try_empty_wal()) return false;
   use.db.execute("UPDATE meta SET value = 0 WHERE key = 'scrub_pending'");

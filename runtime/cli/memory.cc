@@ -311,7 +311,8 @@ void report(const MemoryArguments& arguments, const memory::Forgotten& done, con
                                  "rewritten or removed\n",
                                  done.turn_count, found.sessions.size(), erased.files.size()));
   if (!done.file_is_clean) {
-    write_text(stderr, "another process reads the store: its next opening erases the rest\n");
+    write_text(stderr, "another process reads the store, or the disk is full: its next opening erases"
+                       " the rest\n");
   }
   for (const std::string& name : erased.remaining) {
     write_text(stderr, "still holds it, yours to decide: " + printable(name) + "\n");

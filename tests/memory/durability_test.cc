@@ -1,5 +1,7 @@
 #include <catch2/catch.hpp>
 #include <signal.h>
+#include <sqlite3.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -184,4 +186,46 @@ TEST_CASE("A failed write leaves nothing behind") {
   CHECK(memory.remember(said("s", "Ann", "two", "2026-03-02", "b")).outcome == Written::stored);
   CHECK(memory.cells(10).front().turns.size() == 2);
   CHECK(memory.verify().problems.empty());
+}
+
+TEST_CASE("What a full disk or a reader leaves behind does not close the store", "[sqlite]") {
+  const TempDir folder;
+  const auto open = [&] { return std::make_unique<Memory>(in_folder(folder.path())); };
+  {
+    const auto memory = open();
+    for (int i = 0; i < 40; ++i) {
+      memory->remember(said("s", "Ann", (i == 0 ? "secret-jay " : "heron ") + std::string(50'000, 'a' + i % 26)));
+    }
+    memory->remember(said("s", "Ann", "the kingfisher"));
+  }
+  const auto forgets = [&](Memory& memory) {
+    const ScopeFilter all{.scope = memory.scope()};
+    return memory.forget(memory.find_to_forget({.ids = {"t1"}}, all), "").file_is_clean;
+  };
+  SECTION("no room") {
+    rlimit before{};
+    REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+    const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+    const auto memory = open();
+    rlimit little = before;
+    little.rlim_cur = 1 << 20;
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &little) == 0);
+    CHECK_FALSE(forgets(*memory));
+    CHECK(open()->turn(41).has_value());
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+    ::signal(SIGXFSZ, handler);
+  }
+  SECTION("somebody reads") {
+    sqlite3* reader = nullptr;
+    const std::string file = (folder.path() / "store" / "memory.db").string();
+    REQUIRE(sqlite3_open(file.c_str(), &reader) == SQLITE_OK);
+    sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM turn", nullptr, nullptr, nullptr);
+    CHECK_FALSE(forgets(*open()));
+    const auto from = std::chrono::steady_clock::now();
+    CHECK(open()->turn(41).has_value());
+    CHECK(std::chrono::steady_clock::now() - from < std::chrono::seconds(8));
+    sqlite3_close(reader);
+  }
+  CHECK_FALSE(open()->turn(1).has_value());
+  CHECK(all_bytes_below(folder.path()).find("secret-jay") == std::string::npos);
 }

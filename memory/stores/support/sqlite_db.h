@@ -70,6 +70,8 @@ class SqliteDb {
   std::map<std::string, std::vector<sqlite3_stmt*>, std::less<>> idle_;
 };
 
+inline constexpr int kBusyTimeoutMs = 10'000;
+
 // The full-text extension of a connection, null where it lacks it.
 fts5_api* find_fts5(sqlite3* db);
 
