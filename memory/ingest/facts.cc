@@ -1,7 +1,9 @@
 #include "memory/ingest/facts.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <tuple>
 
 #include "memory/ingest/annotate.h"
 #include "memory/ingest/foresight.h"
@@ -59,18 +61,39 @@ Words cut(std::string_view sentence) {
   return words;
 }
 
-std::vector<std::string_view> sentences_of(std::string_view text, bool that_ask) {
-  std::vector<std::string_view> out;
+// "NAME {...}": what was called, not what was said.
+bool is_call(std::string_view line) {
+  const size_t name = line.find(' ');
+  return name != std::string_view::npos && line.substr(name).starts_with(" {") &&
+         line.ends_with('}') && (line.ends_with("{}") || line.substr(name).starts_with(" {\""));
+}
+
+void add_sentences(std::string_view line, bool that_ask, std::vector<std::string_view>& out) {
   size_t from = 0;
-  for (size_t i = 0; i <= text.size(); ++i) {
-    const bool at_end = i == text.size();
-    const bool is_stop = !at_end && one_of(text.substr(i, 1), {".", "!", "?", ";"}) &&
-                         (i + 1 == text.size() || text[i + 1] == ' ' || text[i + 1] == '\n');
-    if (!at_end && !is_stop && text[i] != '\n') continue;
-    const std::string_view sentence = trim(text.substr(from, i - from));
-    const bool asks = !at_end && text[i] == '?';
+  for (size_t i = 0; i <= line.size(); ++i) {
+    const bool at_end = i == line.size();
+    const bool is_stop = !at_end && one_of(line.substr(i, 1), {".", "!", "?", ";"}) &&
+                         (i + 1 == line.size() || line[i + 1] == ' ');
+    if (!at_end && !is_stop) continue;
+    const std::string_view sentence = trim(line.substr(from, i - from));
+    const bool asks = !at_end && line[i] == '?';
     if (!sentence.empty() && asks == that_ask) out.push_back(sentence);
     from = i + 1;
+  }
+}
+
+std::vector<std::string_view> sentences_of(std::string_view text, bool that_ask) {
+  std::vector<std::string_view> out;
+  std::string_view fence;  // not empty: inside of one
+  for (const std::string_view line : split_lines(text)) {
+    const std::string_view bare = trim(line);
+    const bool is_fence = bare.starts_with("```") || bare.starts_with("~~~");
+    if (is_fence && (fence.empty() || bare.starts_with(fence))) {
+      fence = fence.empty() ? bare.substr(0, 3) : std::string_view();
+      continue;
+    }
+    if (!fence.empty() || bare.starts_with('>') || is_call(bare)) continue;
+    add_sentences(bare, that_ask, out);
   }
   return out;
 }
@@ -259,65 +282,93 @@ std::vector<Fact> facts_of(const Turn& turn) {
   return facts;
 }
 
-void settle_facts(Store& store, const Fact& any) {
-  std::vector<Fact> facts = store.rivals(any);
-  const std::vector<Fact> before = facts;
-  Fact* current = nullptr;
-  for (Fact& fact : facts) {
+namespace {
+
+using Key = std::tuple<ScopeId, std::string, std::string>;
+
+Key key_of(const Fact& fact) { return {fact.scope, fact.subject, fact.key}; }
+
+// `facts` by the time they were said; their old status does not count.
+void decide(std::vector<Fact>& facts) {
+  std::vector<std::string> values;
+  for (const Fact& fact : facts) values.push_back(plain(fact.value));
+  std::vector<size_t> open;  // not superseded so far
+  size_t current = 0;
+  Tier tier = Tier::web;  // the highest that says what the current one says
+  for (size_t i = 0; i < facts.size(); ++i) {
+    Fact& fact = facts[i];
     fact.status = Fact::Status::active;
     fact.closed_at = std::nullopt;
     fact.superseded_by = 0;
-    if (current == nullptr) {
-      current = &fact;
-    } else if (plain(fact.value) == plain(current->value)) {
+    if (i > 0 && values[i] == values[current]) {
       fact.status = Fact::Status::confirmed;
-      current->tier = std::max(current->tier, fact.tier);
-    } else if (fact.tier < current->tier) {
+      tier = std::max(tier, fact.tier);
+    } else if (i > 0 && fact.tier < tier) {
       fact.status = Fact::Status::disputed;
-      fact.superseded_by = current->id;
+      fact.superseded_by = facts[current].id;
     } else {
-      for (Fact* old = facts.data(); old != &fact; ++old) {
-        if (old->status == Fact::Status::superseded || plain(old->value) == plain(fact.value)) {
-          continue;
+      std::erase_if(open, [&](size_t place) {
+        Fact& old = facts[place];
+        if (values[place] == values[i]) {  // it disputed what no longer holds
+          old.status = Fact::Status::confirmed;
+          old.superseded_by = 0;
+          return false;
         }
-        old->status = Fact::Status::superseded;
-        old->closed_at = fact.valid_from;
-        old->superseded_by = fact.id;
-      }
-      current = &fact;
+        old.status = Fact::Status::superseded;
+        old.closed_at = fact.valid_from;
+        old.superseded_by = fact.id;
+        return true;
+      });
+      current = i;
+      tier = fact.tier;
+    }
+    open.push_back(i);
+  }
+}
+
+}  // namespace
+
+void settle_facts(Store& store, std::span<const Fact> changed) {
+  std::set<Key> settled;
+  for (const Fact& any : changed) {
+    if (!settled.insert(key_of(any)).second) continue;
+    std::vector<Fact> facts = store.rivals(any);
+    const std::vector<Fact> before = facts;
+    decide(facts);
+    for (size_t i = 0; i < facts.size(); ++i) {
+      const bool is_same = facts[i].status == before[i].status &&
+                           facts[i].superseded_by == before[i].superseded_by &&
+                           facts[i].closed_at == before[i].closed_at;
+      if (!is_same) store.put_fact(facts[i]);
     }
   }
-  for (size_t i = 0; i < facts.size(); ++i) {
-    const bool is_same = facts[i].status == before[i].status &&
-                         facts[i].superseded_by == before[i].superseded_by &&
-                         facts[i].closed_at == before[i].closed_at;
-    facts[i].tier = before[i].tier;
-    if (!is_same) store.put_fact(facts[i]);
-  }
 }
 
-void add_facts(Store& store, const Turn& turn) {
-  for (const Fact& fact : facts_of(turn)) {
+void add_facts(Store& store, const Turn& turn, std::vector<Fact>& changed) {
+  for (Fact& fact : facts_of(turn)) {
     store.put_fact(fact);
-    settle_facts(store, fact);
+    changed.push_back(std::move(fact));
   }
 }
 
-void drop_facts(Store& store, TurnId turn) {
-  const std::vector<Fact> stated = store.facts_of_turn(turn);
+void drop_facts(Store& store, TurnId turn, std::vector<Fact>& changed) {
+  for (Fact& fact : store.facts_of_turn(turn)) changed.push_back(std::move(fact));
   store.erase_facts_of(turn);
   store.erase_foresights_of(turn);
-  for (const Fact& fact : stated) settle_facts(store, fact);
 }
 
 void rebuild_facts(Store& store) {
   store.erase_facts();
   store.erase_foresights();
+  std::map<Key, Fact> stated;  // one of each key
   store.for_each_text(store.all_scopes(), [&](const Turn& turn) {
     if (store.amended_by(turn.id)) return;
-    add_facts(store, turn);
+    std::vector<Fact> facts;
+    add_facts(store, turn, facts);
+    for (Fact& fact : facts) stated.try_emplace(key_of(fact), std::move(fact));
     add_foresights(store, turn);
   });
+  for (const auto& [key, fact] : stated) settle_facts(store, std::span(&fact, 1));
   store.set_lacks_facts(false);
 }
 

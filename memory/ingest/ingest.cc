@@ -9,6 +9,7 @@
 #include "memory/ingest/redact.h"
 #include "memory/ingest/vector.h"
 #include "memory/manage/tombstone.h"
+#include "memory/recall/question.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 
@@ -39,8 +40,10 @@ std::string clean_text(std::string_view text) {
 
 Tier tier_of(const NewTurn& given) {
   if (given.tier) return *given.tier;
-  if (given.role == "tool") return Tier::tool;
-  return given.role == "assistant" ? Tier::assistant : Tier::user;
+  const std::string role = lower_case(trim(given.role));
+  if (role.empty() || role == "user" || role == "human") return Tier::user;
+  const bool is_model = role == "assistant" || role == "model" || role == "ai";
+  return is_model ? Tier::assistant : Tier::tool;  // no person is known to have said it
 }
 
 // A name that is used as a key must come back as it was given.
@@ -121,6 +124,7 @@ std::vector<WriteResult> Ingest::remember(std::span<const NewTurn> turns,
     }
   } const guard{is_committed, *this};
   store_.write([&] {
+    stated_.clear();
     const ScopeId scope = store_.put_scope(scope_);
     mac_key_ = store_.mac_key();  // an import may have brought another
     // What a person hands over is taken all the same.
@@ -136,6 +140,7 @@ std::vector<WriteResult> Ingest::remember(std::span<const NewTurn> turns,
       if (event.first_id == 0) event.first_id = results.back().id;
       event.last_id = results.back().id;
     }
+    settle_facts(store_, stated_);
     if (event.first_id != 0) store_.add_event(event);
   });
   is_committed = true;
@@ -175,7 +180,7 @@ WriteResult Ingest::add(Turn turn, const NewTurn& given, ScopeId scope) {
   turn.kind = session.kind;
   open_segment(session);  // before the turn is there: it compares with the session's last one
   result.id = store_.add_turn(turn);
-  add_facts(store_, turn);
+  add_facts(store_, turn, stated_);
   add_foresights(store_, turn);
   if (ports_.embed) {
     store_.put_vector(turn.id, ports_.embedder, turn_vector(turn, ports_.embed));

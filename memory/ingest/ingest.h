@@ -49,6 +49,7 @@ class Ingest {
   std::string mac_key_;
   std::map<int64_t, Open> open_;  // by session key
   bool lacks_vectors_ = false;
+  std::vector<Fact> stated_;  // in this write, not yet settled
 };
 
 // A turn as it will be stored; throws invalid for one that is too large.

@@ -145,6 +145,7 @@ int64_t withdraw_others(Store& store, ScopeId scope, const std::vector<NewTurn>&
   for (const NewTurn& turn : turns) current.insert(turn.external_id);
   int64_t count = 0;
   bool is_changed = false;
+  std::vector<Fact> changed;
   for (const TurnId id : store.session_turns(session->key)) {
     const std::optional<Turn> turn = store.turn(id);
     if (!turn) continue;
@@ -154,15 +155,16 @@ int64_t withdraw_others(Store& store, ScopeId scope, const std::vector<NewTurn>&
     const bool comes_back = is_current && by == std::optional<TurnId>(0);
     if (!goes && !comes_back) continue;
     store.put_amendment(id, goes ? 0 : -1, now);
-    drop_facts(store, id);
+    drop_facts(store, id, changed);
     if (comes_back) {
-      add_facts(store, *turn);
+      add_facts(store, *turn, changed);
       add_foresights(store, *turn);
     }
     for (const CellId cell : store.cells_of_turn(id)) derive_again(store, cell);
     count += goes;
     is_changed = true;
   }
+  settle_facts(store, changed);
   if (is_changed) store.raise_generation();
   return count;
 }

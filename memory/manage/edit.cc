@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "memory/ingest/annotate.h"
 #include "memory/ingest/facts.h"
 #include "memory/ingest/foresight.h"
 #include "memory/ingest/ingest.h"
@@ -17,6 +18,41 @@ struct Correction {
   Turn old{};
   std::string text{};
 };
+
+struct Stated {
+  std::string subject{}, key{}, value{};
+  bool operator==(const Stated&) const = default;
+};
+
+std::vector<Stated> statements_in(Turn turn, const std::string& text) {
+  turn.text = text;
+  std::vector<Stated> out;
+  for (const Fact& fact : facts_of(turn)) {
+    out.push_back({fact.subject, fact.key, join(words_of(fact.value), " ")});
+  }
+  return out;
+}
+
+// The turn's text with another value where it states the fact, so that it states this and, besides,
+// what it stated before; "": there is no such place.
+std::string with_value(const Turn& turn, const Fact& fact, std::string_view value) {
+  std::vector<Stated> wanted = statements_in(turn, turn.text);
+  std::string words = join(words_of(value), " ");
+  for (const char* article : {"a ", "an ", "the "}) {
+    if (words.starts_with(article)) words.erase(0, std::string_view(article).size());
+  }
+  for (Stated& one : wanted) {
+    if (one.subject == fact.subject && one.key == fact.key) one.value = words;
+  }
+  const size_t sentence = turn.text.find(fact.text);
+  size_t place = sentence == std::string::npos ? 0 : sentence;
+  for (; (place = turn.text.find(fact.value, place)) != std::string::npos; ++place) {
+    std::string text = turn.text;
+    text.replace(place, fact.value.size(), value);
+    if (statements_in(turn, text) == wanted) return text;
+  }
+  return "";
+}
 
 Correction find(const Store& store, std::span<const ScopeId> scopes, const std::string& id,
                 const std::string& text) {
@@ -38,13 +74,10 @@ Correction find(const Store& store, std::span<const ScopeId> scopes, const std::
   }
   correction.old = *turn;
   if (!fact) return correction;
-  const size_t sentence = turn->text.find(fact->text);
-  const size_t place = turn->text.find(fact->value, sentence == std::string::npos ? 0 : sentence);
-  if (place == std::string::npos) {
+  correction.text = with_value(*turn, *fact, trim(text));
+  if (correction.text.empty()) {
     fail(Code::invalid, "edit " + turn_name(turn->id) + ", which states " + id);
   }
-  correction.text = turn->text;
-  correction.text.replace(place, fact->value.size(), trim(text));
   return correction;
 }
 
@@ -81,8 +114,10 @@ WriteResult edit(Store& store, const Ports& ports, std::span<const ScopeId> scop
     result.id = store.add_turn(turn);
     if (ports.embed) store.put_vector(turn.id, ports.embedder, turn_vector(turn, ports.embed));
     store.put_amendment(old.id, turn.id, now);
-    drop_facts(store, old.id);
-    add_facts(store, turn);
+    std::vector<Fact> changed;
+    drop_facts(store, old.id, changed);
+    add_facts(store, turn, changed);
+    settle_facts(store, changed);
     add_foresights(store, turn);
     for (const CellId cell : store.cells_of_turn(old.id)) {
       store.add_cell_turn(cell, turn.id);

@@ -169,10 +169,8 @@ Forgotten erase(Store& store, const ForgetPreview& confirmed, const std::string&
       ++result.turn_count;
     }
     for (const CellId cell : cells) repair_cell(store, cell, result);
-    for (const Fact& fact : facts) {
-      settle_facts(store, fact);  // what it had superseded holds again
-      result.ids.push_back(fact_name(fact.id));
-    }
+    settle_facts(store, facts);  // what they had superseded holds again
+    for (const Fact& fact : facts) result.ids.push_back(fact_name(fact.id));
     store.raise_generation();
   });
   result.sessions.assign(sessions.begin(), sessions.end());

@@ -9,7 +9,6 @@ namespace corvid::memory {
 namespace {
 
 constexpr size_t kFollowedMax = 100;
-constexpr int kChainMax = 32;
 
 // Facts of turns with their rivals; those of many turns are read at once.
 class Facts {
@@ -21,6 +20,7 @@ class Facts {
     const std::set<TurnId> wanted(turns.begin(), turns.end());
     for (Fact& fact : store_.facts_beside(turns)) {
       if (fact.status == Fact::Status::disputed) disputed_[key_of(fact)] = fact.turn;
+      if (fact.status == Fact::Status::active) holding_[key_of(fact)] = fact.turn;
       facts_.insert_or_assign(fact.id, std::move(fact));
     }
     for (const auto& [id, fact] : facts_) {
@@ -29,7 +29,7 @@ class Facts {
   }
 
   Link link_of(TurnId turn) {
-    if (!of_turn_.contains(turn)) read(std::span(&turn, 1));
+    if (!of_turn_.contains(turn)) look_up(turn);
     Link link;
     for (const Fact* fact : of_turn_[turn]) {
       if (fact->status == Fact::Status::superseded) {
@@ -49,24 +49,28 @@ class Facts {
   using Key = std::tuple<ScopeId, std::string, std::string>;
   static Key key_of(const Fact& fact) { return {fact.scope, fact.subject, fact.key}; }
 
+  // Rivals can be many: those of a key are read once.
+  void look_up(TurnId turn) {
+    std::vector<Fact> own = store_.facts_of_turn(turn);
+    const bool is_known = std::ranges::all_of(
+        own, [&](const Fact& fact) { return holding_.contains(key_of(fact)); });
+    if (!is_known) return read(std::span(&turn, 1));
+    std::vector<const Fact*>& facts = of_turn_[turn];
+    for (Fact& fact : own) {
+      facts.push_back(&facts_.insert_or_assign(fact.id, std::move(fact)).first->second);
+    }
+  }
+
   // The turn whose statement holds now instead of that of `fact`; 0: none is known.
   TurnId latest(const Fact& fact) const {
-    TurnId turn = 0;
-    FactId next = fact.superseded_by;
-    for (int i = 0; i < kChainMax && next != 0; ++i) {
-      const auto known = facts_.find(next);
-      const std::optional<Fact> newer =
-          known != facts_.end() ? std::optional(known->second) : store_.fact(next);
-      if (!newer) break;
-      turn = newer->turn;
-      next = newer->status == Fact::Status::superseded ? newer->superseded_by : 0;
-    }
-    return turn;
+    const auto found = holding_.find(key_of(fact));
+    return found == holding_.end() ? 0 : found->second;
   }
 
   const Store& store_;
   std::map<FactId, Fact> facts_;
   std::map<TurnId, std::vector<const Fact*>> of_turn_;  // those that were asked for
+  std::map<Key, TurnId> holding_;                       // where it is stated as it holds
   std::map<Key, TurnId> disputed_;                      // who disputes it, the latest one
 };
 

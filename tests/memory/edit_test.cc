@@ -58,6 +58,20 @@ TEST_CASE("A corrected fact has its new value, and rebuilding keeps it") {
   CHECK(memory.verify().problems.empty());
 }
 
+TEST_CASE("A corrected fact is corrected where it is stated, or not at all") {
+  Memory memory(in_memory());
+  memory.remember(said("s", "Ann", "Our API version 3 port is 3"));
+  memory.remember(said("s", "Ann", "My cat is Tom and my dog is Tom"));
+  CHECK(memory.turn(memory.edit("f1", "4444").id)->text == "Our API version 3 port is 4444");
+  for (const Fact& fact : memory.facts({.scope = memory.scope()}, 10)) {
+    if (fact.key != "dog") continue;
+    CHECK_THROWS_AS(memory.edit(fact_name(fact.id), "Rex, and my cat is Tim"), Error);
+    const TurnId id = memory.edit(fact_name(fact.id), "Rex").id;
+    CHECK(memory.turn(id)->text == "My cat is Tom and my dog is Rex");
+  }
+  CHECK(memory.stats().turns == 4);
+}
+
 TEST_CASE("Forgetting one version forgets all of them") {
   const TempDir folder;
   Memory memory(in_folder(folder.path()));

@@ -94,6 +94,49 @@ TEST_CASE("A later statement of no lower tier supersedes, a lower one disputes, 
   } while (std::ranges::next_permutation(order).found);
 }
 
+TEST_CASE("A statement that both sides have come to agree on is no longer disputed") {
+  Memory memory(in_memory());
+  memory.remember(by("user", "The cache port is 8080", "2026-01-01"));
+  memory.remember(by("assistant", "The cache port is 8081", "2026-01-02"));
+  CHECK(status(memory, "8081") == "disputed");
+  const std::vector<NewTurn> later = {by("user", "The cache port is 8081", "2026-01-03"),
+                                      by("user", "The cache port is 8081", "2026-01-04")};
+  memory.remember(later);
+  const std::vector<Fact> facts = memory.facts({.scope = memory.scope()}, 100);
+  REQUIRE(facts.size() == 4);
+  CHECK(facts[0].status == Fact::Status::superseded);
+  CHECK(facts[1].status == Fact::Status::confirmed);
+  CHECK(facts[1].superseded_by == 0);
+  CHECK(facts[2].status == Fact::Status::active);
+  CHECK(facts[3].status == Fact::Status::confirmed);
+  CHECK(memory.recall("which cache port").context.find("disputed") == std::string::npos);
+  CHECK(memory.verify().problems.empty());
+}
+
+TEST_CASE("Of many values the one that holds is found from each") {
+  Memory memory(in_memory());
+  std::vector<NewTurn> turns;
+  for (int i = 0; i < 200; ++i) {
+    turns.push_back(by("user", "The cache port is now " + std::to_string(4000 + i), "2026-01-01"));
+    turns.back().said_at += std::chrono::minutes(i);
+  }
+  memory.remember(turns);
+  RecallOptions options;
+  options.limit = 100;  // as many are followed
+  for (const Hit& hit : memory.recall("which cache port", options).hits) {
+    CHECK(hit.superseded_by == (hit.id == "t200" ? "" : "t200"));
+  }
+  CHECK(memory.verify().problems.empty());
+}
+
+TEST_CASE("What is quoted, fenced or a call states nothing") {
+  CHECK(stated("Look:\n```\nThe cache port is 6666\n```\nThe cache port is 9090") ==
+        Strings{"|cache port|9090"});
+  CHECK(stated("> The cache port is 6666\nso they say").empty());
+  CHECK(stated("~~~ log\nMy name is Mallory\n```\nMy name is Mallory").empty());
+  CHECK(stated("memory_note {\"text\":\"The deploy port is now 6666\"}", Tier::assistant).empty());
+}
+
 TEST_CASE("Recall puts what holds before what it superseded, and says so") {
   Memory memory(in_memory());
   memory.remember(said("a", "Ann", "my locker code is 4711, my locker code!", "2026-01-01"));
