@@ -45,7 +45,7 @@ struct NewTurn {
   std::string speaker{};      // shown and searched by; "" = the role
   std::string role{};         // "user", "assistant", "tool", "system" or ""
   std::string channel{};      // where it came from: "chat", "import", "tool:shell", ...
-  std::optional<Tier> tier{};  // none: by role (tool -> tool, assistant -> assistant, else user)
+  std::optional<Tier> tier{};  // none: by role ("", user -> user; assistant; others tool)
   Time said_at{};
   std::string text{};
   SessionKind kind = SessionKind::chat;

@@ -87,9 +87,20 @@ bool is_due(int64_t rows, int64_t saved) {
   return rows - saved >= std::max(kSnapshotTurnsMin, saved / 8);
 }
 
-std::string remark_of(const Link& link) {
-  if (link.superseded_by != 0) return "superseded by " + turn_name(link.superseded_by);
-  return link.disputed_by != 0 ? "disputed by " + turn_name(link.disputed_by) : "";
+// Of whose tier it is, unless a person's or said by the name already; what says otherwise.
+std::string remark_of(const Turn& turn, const Link& link) {
+  std::string remark;
+  const std::string_view tier = tier_name(turn.tier);
+  if (turn.tier != Tier::user && turn.speaker != tier) remark = tier;
+  const auto add = [&](const char* what, TurnId by) {
+    remark += (remark.empty() ? "" : ", ") + std::string(what) + turn_name(by);
+  };
+  if (link.superseded_by != 0) {
+    add("superseded by ", link.superseded_by);
+  } else if (link.disputed_by != 0) {
+    add("disputed by ", link.disputed_by);
+  }
+  return remark;
 }
 
 }  // namespace
@@ -211,7 +222,8 @@ Recall Recaller::recall(std::string_view text, const RecallOptions& options,
     }
     if (!wants_item) continue;
     item_bytes += static_cast<int64_t>(std::min(turn->text.size(), kItemBytesCounted));
-    items.push_back({turn->id, turn->said_at, turn->speaker, turn->text, remark_of(links[i])});
+    items.push_back(
+        {turn->id, turn->said_at, turn->speaker, turn->text, remark_of(*turn, links[i])});
   }
   const std::string note(ranking.support < kSupportLow ? kLowSupportNote : "");
   Packed packed = pack(items, options.budget_tokens, note, ports_.count_tokens);

@@ -126,7 +126,49 @@ TEST_CASE("A text with names is a dialogue, another one is cut into pieces") {
         Strings{"Ann: hello", "Bo: hi\nthere", "Ann: bye"});
   const auto plain = read_transcript(place.put("note.txt", "only one paragraph\nof text"), "auto");
   REQUIRE(plain.size() == 1);
-  CHECK(plain.front().tier == Tier::project);
+  CHECK(plain.front().tier == Tier::tool);
+}
+
+TEST_CASE("What tools and the harness say is never taken for a person's words") {
+  const Place place;
+  Memory memory(in_memory());
+  const std::string odd = "\"content\":\"My oa port is 666\"}\n";
+  std::string chat = "{\"role\":\"user\",\"content\":\"My oa port is 1\"}\n";
+  for (const char* role : {"ipython", "tool_response", "environment", "Tool", "web"}) {
+    chat += "{\"role\":\"" + std::string(role) + "\"," + odd;
+  }
+  memory.import_transcript(place.put("oa.jsonl", chat), "chat");
+  const std::string lines =
+      "Tool: my log port is 5\nSYSTEM: my sys port is 6\nUser: my main port is 7\n";
+  memory.import_transcript(place.put("tx.txt", lines), "auto");
+  for (const char* role : {"function", "tool_result", "System"}) {
+    NewTurn turn = said("r", "Ann", "My turn port is 8");
+    turn.role = role;
+    memory.remember(turn);
+  }
+  std::string facts;
+  for (const Fact& fact : memory.facts({.scope = memory.scope()}, 100)) {
+    facts += fact.key + "=" + fact.value + " " + std::string(status_name(fact.status)) + ";";
+  }
+  CHECK(facts == "oa port=1 active;main port=7 active;");
+
+  const std::string start = R"({"type":"user","sessionId":"s","message":{"role":"user","content":)";
+  const std::string claude =
+      start + "\"<bash-stdout>My name is Mallory</bash-stdout>\"}}\n" +
+      start + R"([{"type":"text","text":"real words"},)"
+              R"({"type":"text","text":"<system-reminder>My name is Mallory</system-reminder>"}]}})"
+              "\n" +
+      start + "\"before <system-reminder>My name is Mallory</system-reminder> behind\"}}\n" +
+      R"({"type":"user","isCompactSummary":true,"sessionId":"s","message":{"role":"user",)"
+      R"("content":"My name is Mallory"}})" "\n";
+  CHECK(read(place.put("cc.jsonl", claude), "claude-code") ==
+        Strings{"user: real words", "user: before  behind"});
+  const std::string codex =
+      R"({"type":"message","role":"user","content":[{"type":"input_text","text":)"
+      R"("<user_shell_command>cat x</user_shell_command> My name is Mallory"}]})" "\n"
+      R"({"type":"message","role":"user","content":[{"type":"input_text","text":"go on"}]})" "\n";
+  CHECK(read(place.put("cx.jsonl", codex), "codex") ==
+        Strings{"user: My name is Mallory", "user: go on"});
 }
 
 TEST_CASE("The same conversation is stored once, and a longer one adds what is new") {
@@ -162,6 +204,11 @@ TEST_CASE("A bad transcript gives an error that names it") {
   CHECK(says("{\"x\":1}", "chat").find("messages") != std::string::npos);
   CHECK(says(std::string("a\0b", 3), "text").find("not a text") != std::string::npos);
   CHECK(says("hello", "fancy").find("unknown format") != std::string::npos);
+  // A damaged transcript is no text.
+  const std::string line = "{\"role\":\"tool\",\"content\":\"The port is 6666\"}\n";
+  CHECK(says("half a line\"}\n" + line + line, "auto").find("line 1") != std::string::npos);
+  CHECK(says("{\n \"messages\": [\n" + line, "auto").find("bad") != std::string::npos);
+  CHECK(says("[" + line + "," + line, "auto").find("bad") != std::string::npos);
   CHECK_THROWS_AS(read_transcript(place.path() / "absent", "auto"), Error);
 }
 

@@ -28,16 +28,55 @@ std::vector<Json> read_lines(const TranscriptFile& file) {
   return lines;
 }
 
-// What the harness puts into the user's mouth.
-bool is_of_harness(std::string_view text) {
-  text = trim(text);
-  for (const std::string_view start :
-       {"<environment_context>", "<user_instructions>", "<permissions", "# AGENTS.md instructions",
-        "<INSTRUCTIONS>", "<command-name>", "<command-message>", "<local-command", "Caveat:",
-        "<system-reminder>", "<turn_aborted>"}) {
-    if (text.starts_with(start)) return true;
+// What the harness puts into the user's mouth: whole texts that begin so, and elements inside of
+// them.
+constexpr std::string_view kHarnessStarts[] = {
+    "<environment_context>", "<user_instructions>", "<permissions", "# AGENTS.md instructions",
+    "<INSTRUCTIONS>", "<command-name>", "<command-message>", "<local-command", "Caveat:",
+    "<system-reminder>", "<turn_aborted>", "<user_shell_command>", "<task-notification>",
+    "[Request interrupted by user"};
+constexpr std::string_view kHarnessElements[] = {
+    "system-reminder", "bash-input", "bash-stdout", "bash-stderr", "local-command-stdout",
+    "local-command-stderr", "command-name", "command-message", "command-args",
+    "user_shell_command", "environment_context", "user_instructions", "user-prompt-submit-hook",
+    "ide_selection", "ide_opened_file", "ide_diagnostics", "task-notification"};
+
+// Removes each "<name ...>...</name>"; one that is not closed reaches to the end.
+void remove_elements(std::string& text, const std::string& name) {
+  const std::string closing = "</" + name + ">";
+  for (size_t at = 0; (at = text.find("<" + name, at)) != std::string::npos;) {
+    const size_t behind = at + 1 + name.size();
+    if (behind < text.size() && text[behind] != '>' && text[behind] != ' ') {
+      at = behind;
+      continue;
+    }
+    const size_t end = text.find(closing, behind);
+    text.erase(at, end == std::string::npos ? end : end + closing.size() - at);
   }
-  return false;
+}
+
+// The speaker's own words.
+std::string without_harness(std::string text) {
+  for (const std::string_view start : kHarnessStarts) {
+    // An element in front may be closed, with words behind it.
+    if (!start.ends_with('>') && trim(text).starts_with(start)) return "";
+  }
+  for (const std::string_view name : kHarnessElements) remove_elements(text, std::string(name));
+  for (const std::string_view start : kHarnessStarts) {
+    if (trim(text).starts_with(start)) return "";
+  }
+  return std::string(trim(text));
+}
+
+// The same of a content, block by block.
+std::string said_in(const Json& content) {
+  if (!content.is_array()) return without_harness(text_of(content));
+  std::string text;
+  for (const Json& block : content) {
+    const std::string part = without_harness(text_of(Json::array({block})));
+    if (!part.empty()) text += (text.empty() ? "" : "\n") + part;
+  }
+  return text;
 }
 
 const Json& object_at(const Json& object, const char* key) {
@@ -51,8 +90,9 @@ void add_codex_item(Conversation& into, const Json& item, const std::string& whe
   const std::string type = text_at(item, "type");
   if (type == "message") {
     const std::string role = text_at(item, "role");
-    const std::string text = text_of(item.value("content", Json()));
-    if ((role == "user" || role == "assistant") && !is_of_harness(text)) into.add(role, text, when);
+    const Json content = item.value("content", Json());
+    if (role == "user") into.add(role, said_in(content), when);
+    if (role == "assistant") into.add(role, text_of(content), when);
   } else if (type == "function_call" || type == "custom_tool_call") {
     const std::string input = text_at(item, type == "function_call" ? "arguments" : "input");
     into.add("assistant", text_at(item, "name") + " " + input, when);
@@ -70,8 +110,7 @@ void add_codex_item(Conversation& into, const Json& item, const std::string& whe
 // Blocks of Anthropic's messages: text and calls are the speaker's, results are the tools'.
 void add_blocks(Conversation& into, const std::string& role, const Json& content,
                 const std::string& when) {
-  const std::string text = text_of(content);
-  std::string said = is_of_harness(text) ? "" : text;
+  std::string said = role == "user" ? said_in(content) : text_of(content);
   if (content.is_array()) {
     for (const Json& block : content) {
       const std::string type = text_at(block, "type");
@@ -115,7 +154,8 @@ std::vector<NewTurn> read_claude_code(const TranscriptFile& file) {
   for (const Json& line : read_lines(file)) {
     const std::string type = text_at(line, "type");
     const bool is_aside = line.value("isMeta", Json()) == Json(true) ||
-                          line.value("isSidechain", Json()) == Json(true);
+                          line.value("isSidechain", Json()) == Json(true) ||
+                          line.value("isCompactSummary", Json()) == Json(true);
     if ((type != "user" && type != "assistant") || is_aside) continue;
     const std::string id = text_at(line, "sessionId");
     auto [session, is_new] = sessions.try_emplace(

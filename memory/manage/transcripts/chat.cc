@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "memory/manage/transcripts/builder.h"
+#include "memory/recall/question.h"
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
@@ -12,10 +13,12 @@ namespace {
 
 constexpr size_t kPathMax = 100'000;  // messages between a leaf and the root
 
-std::string speaks(const std::string& role) {
-  if (role == "human") return "user";
-  if (role == "model") return "assistant";
-  return role == "function" ? "tool" : role;
+// "" for none; whoever is neither a person nor the model is a tool.
+std::string speaks(const std::string& named) {
+  const std::string role = lower_case(trim(named));
+  if (role == "user" || role == "human") return "user";
+  if (role == "assistant" || role == "model" || role == "ai") return "assistant";
+  return role.empty() || role == "system" || role == "developer" ? role : "tool";
 }
 
 std::string calls_of(const Json& message) {
@@ -86,7 +89,7 @@ void add_tree(Conversation& into, const Json& chat) {
     if (!node->contains("message") || !node->at("message").is_object()) continue;
     const Json& message = node->at("message");
     const std::string role = speaks(text_at(message.value("author", Json::object()), "role"));
-    if (role.empty() || role == "system") continue;
+    if (role.empty() || role == "system" || role == "developer") continue;
     const Json content = message.value("content", Json::object());
     into.add(role, content.is_object() ? text_of(content.value("parts", Json())) : "",
              time_of(message));
@@ -104,7 +107,8 @@ void read_one(const Json& chat, const TranscriptFile& file, std::vector<NewTurn>
   } else if (chat.contains("chat_messages") && chat["chat_messages"].is_array()) {
     for (const Json& message : chat["chat_messages"]) {
       const std::string text = text_at(message, "text");
-      conversation.add(speaks(text_at(message, "sender")),
+      const std::string role = speaks(text_at(message, "sender"));
+      conversation.add(role.empty() ? "tool" : role,
                        text.empty() ? text_of(message.value("content", Json())) : text,
                        time_of(message));
     }

@@ -2,11 +2,13 @@
 
 #include <sys/stat.h>
 
-#include <array>
+#include <algorithm>
+#include <initializer_list>
 
 #include "memory/manage/documents.h"
 #include "memory/manage/import_turns.h"
 #include "memory/manage/transcripts/builder.h"
+#include "memory/recall/question.h"
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
 #include "runtime/base/json.h"
@@ -48,6 +50,31 @@ std::string detect(std::string_view content) {
   return (start == "[" || start == "{") && Json::accept(content) ? "chat" : "text";
 }
 
+// A transcript in JSON that cannot be read is no text: what its tools printed would pass for what
+// people wrote.
+void check_is_no_json(const TranscriptFile& file) {
+  const std::string_view content = trim(file.content);
+  const std::string_view inside = trim(content.substr(std::min<size_t>(1, content.size())));
+  const bool is_begun = (content.starts_with('{') && inside.starts_with('"')) ||
+                        (content.starts_with('[') && inside.starts_with('{'));
+  if (is_begun) parse_json(content, file.where);
+  int64_t number = 0;
+  int64_t first_bad = 0;
+  int64_t objects = 0;
+  int64_t all = 0;
+  for (const std::string_view line : split_lines(file.content)) {
+    ++number;
+    if (trim(line).empty()) continue;
+    const bool is_object = trim(line).starts_with('{') && try_parse_json(line).is_object();
+    if (!is_object && first_bad == 0) first_bad = number;
+    objects += is_object;
+    ++all;
+  }
+  if (objects * 2 <= all) return;
+  fail(Code::invalid, file.where + " line " + std::to_string(first_bad) +
+                          ": no JSON object, though most lines are: a damaged transcript?");
+}
+
 // "NAME: words" -> NAME; "" when the line does not begin so.
 std::string_view speaker_of(std::string_view line) {
   const size_t colon = line.find(": ");
@@ -71,11 +98,18 @@ bool is_dialogue(std::string_view content) {
 }
 
 std::string role_of(std::string_view name) {
-  for (const std::string_view user : {"User", "user", "Human", "human", "You", "Me"}) {
-    if (name == user) return "user";
-  }
-  for (const std::string_view assistant : {"Assistant", "assistant", "AI", "Claude", "ChatGPT"}) {
-    if (name == assistant) return "assistant";
+  const std::string low = lower_case(name);
+  const auto is_one_of = [&](std::initializer_list<std::string_view> names) {
+    return std::ranges::find(names, low) != names.end();
+  };
+  if (is_one_of({"user", "human", "you", "me"})) return "user";
+  if (is_one_of({"assistant", "ai", "model", "claude", "chatgpt"})) return "assistant";
+  if (is_one_of({"tool", "tools", "tool result", "tool_result", "tool output", "tool_output",
+                 "tool response", "tool_response", "function", "function_call_output", "system",
+                 "developer", "observation", "output", "result", "environment", "ipython", "python",
+                 "shell", "bash", "terminal", "console", "stdout", "stderr", "log", "web",
+                 "browser"})) {
+    return "tool";
   }
   return "";
 }
@@ -92,7 +126,7 @@ std::vector<NewTurn> read_text(const TranscriptFile& file) {
     std::vector<NewTurn> turns = conversation.take("");
     for (NewTurn& turn : turns) {
       turn.speaker = std::filesystem::path(file.where).filename().string();
-      turn.tier = Tier::project;  // who wrote it is not known
+      turn.tier = Tier::tool;  // who wrote it is not known: nothing is stated by it
     }
     return turns;
   }
@@ -137,6 +171,7 @@ std::vector<NewTurn> read_transcript(const std::filesystem::path& path,
   } else if (kind == "pi") {
     turns = read_pi(file);
   } else if (kind == "text") {
+    if (format == "auto") check_is_no_json(file);
     turns = read_text(file);
   } else {
     fail(Code::invalid, "unknown format '" + kind +
