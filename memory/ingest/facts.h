@@ -22,8 +22,8 @@ std::vector<std::string_view> questions_of(std::string_view text);  // the other
 // can be quoted, not believed.
 std::vector<Fact> facts_of(const Turn& turn);
 
-// Stores the facts of a turn, and adds them to `changed`, which settle_facts takes at the end of the
-// transaction: once, however often the same was said.
+// Stores the facts of a turn, and adds them to `changed`, which settle_facts takes at the end of
+// the transaction: once, however often the same was said.
 void add_facts(Store& store, const Turn& turn, std::vector<Fact>& changed);
 
 // Takes back what the turn states; the same.

@@ -311,8 +311,8 @@ void report(const MemoryArguments& arguments, const memory::Forgotten& done, con
                                  "rewritten or removed\n",
                                  done.turn_count, found.sessions.size(), erased.files.size()));
   if (!done.file_is_clean) {
-    write_text(stderr, "another process reads the store, or the disk is full: its next opening erases"
-                       " the rest\n");
+    write_text(stderr, "another process reads the store, or the disk is full: the next opening"
+                       " erases the rest\n");
   }
   for (const std::string& name : erased.remaining) {
     write_text(stderr, "still holds it, yours to decide: " + printable(name) + "\n");
@@ -399,8 +399,9 @@ void add_memory(Command& app, CommandContext& context) {
                "built-in, none (words only), or a table of token vectors; default: the"
                " configuration's [memory] embedder");
   group.option("--tenant", arguments->tenant, "Whose memory; tenants never see one another");
-  group.option("--user", arguments->user, "Of the tenant's users, who see their own; stats, export, verify, rebuild and pause"
-               " --everywhere are of the whole tenant");
+  group.option("--user", arguments->user,
+               "Of the tenant's users, who see their own; stats, export, verify, rebuild and"
+               " pause --everywhere are of the whole tenant");
   const auto command = [&](const char* name, const char* help) {
     Command made = group.subcommand(name, help);
     made.fallthrough();
