@@ -241,7 +241,7 @@ TEST_CASE("no hook is planted in a repository within the workspace; ignored ones
   CHECK(scene.get("module/.git") == "gitdir: ../.git/modules/module\n");
   CHECK(scene.get("sub/code.py") == "x\n");
   CHECK_FALSE(fs::exists(scene.workspace() / "build/dep/.git"));
-  CHECK(fs::exists(scene.workspace() / "build/dep/.git-set-aside-1/hooks/pre-commit"));
+  CHECK(fs::exists(scene.workspace() / "build/dep/.git-set-aside-1/.git/hooks/pre-commit"));
 }
 
 TEST_CASE("mistakes in the options of a run are told, with what to do") {
@@ -331,7 +331,7 @@ TEST_CASE("an interrupted run counts the attempts that it made, and a resumed on
   {
     const Scene scene;
     bool is_waiting = false;
-    for (const Json& line : json_lines(play(scene, with_wait("true"), more).out)) {
+    for (const Json& line : event_lines(play(scene, with_wait("true"), more).out)) {
       const bool is_second = line.value("attempt", -1) == 1;
       count += !(is_second && is_waiting);
       is_waiting = is_waiting || (is_second && line.at("type") == "action_decided" &&

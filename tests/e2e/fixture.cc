@@ -85,6 +85,15 @@ std::vector<Json> json_lines(const std::string& out) {
   return lines;
 }
 
+std::vector<Json> event_lines(const std::string& out) {
+  std::vector<Json> events;
+  for (Json& line : json_lines(out)) {
+    const std::string type = line.at("type");
+    if (type.find('.') == std::string::npos) events.push_back(std::move(line));
+  }
+  return events;
+}
+
 Json result_of(const ProcessResult& process) {
   INFO(process.err);
   INFO(process.out);

@@ -48,6 +48,7 @@ class Scene {
 
 // The objects of a --json run, and the last of them.
 std::vector<Json> json_lines(const std::string& out);
+std::vector<Json> event_lines(const std::string& out);  // without those of threads, turns and items
 Json result_of(const ProcessResult& process);
 
 Json call(const std::string& name, const Json& arguments);  // a reply with one call

@@ -186,7 +186,7 @@ TEST_CASE("what others changed is kept and told; --restore puts the last recorde
       const Scene trial;
       const ProcessResult whole = trial.corvid(arguments_for(trial, model));
       size_t number = 0;
-      for (const Json& line : json_lines(whole.out)) {
+      for (const Json& line : event_lines(whole.out)) {
         ++number;
         if (line.at("type") == "tool_finished" && line.at("tool") == "edit_file") after = number;
       }

@@ -120,7 +120,7 @@ TEST_CASE("a run with a denied step ends as denied, also when it was interrupted
   size_t denied_at = 0;
   {
     const Scene scene;
-    const std::vector<Json> lines = json_lines(run(scene, 1000).out);
+    const std::vector<Json> lines = event_lines(run(scene, 1000).out);
     while (lines.at(denied_at++).value("verdict", "") != "deny") {
     }
   }

@@ -41,6 +41,23 @@ TEST_CASE("memory_note is the agent's own word, which memory shows and erases") 
   CHECK(fixture.call("memory_note", {{"text", text}}).is_error);
 }
 
+TEST_CASE("a paused memory is neither searched nor written by the agent") {
+  ToolFixture fixture;
+  memory::MemoryConfig config;
+  config.location = ":memory:";
+  memory::Memory memory(config);
+  fixture.memory = &memory;
+  CHECK_FALSE(fixture.call("memory_note", {{"text", "The blue port is 81."}}).is_error);
+  memory.set_paused(true, false);
+  const ToolResult found = fixture.call("memory_search", {{"question", "blue port?"}});
+  CHECK(found.is_error);
+  CHECK(found.text == "not searched: the person has paused this memory");
+  CHECK(fixture.call("memory_note", {{"text", "x"}}).is_error);
+  memory.set_paused(false, false);
+  const ToolResult again = fixture.call("memory_search", {{"question", "blue port?"}});
+  CHECK(again.text.find("81") != std::string::npos);
+}
+
 TEST_CASE("ask_user gives the person's answer, and says when there is none") {
   ToolFixture fixture;
   const Json args = {{"question", "Which?"}, {"choices", {"a", "b"}}};

@@ -17,6 +17,9 @@ class MemorySearch final : public Tool {
 
   ToolResult run(const Json& args, const ToolContext& context) const override {
     if (!context.memory) return error_result("this session has no memory");
+    if (context.memory().is_paused()) {
+      return error_result("not searched: the person has paused this memory");
+    }
     memory::RecallOptions options;
     options.budget_tokens = kBudgetTokens;
     const memory::Recall recall = context.memory().recall(json_string(args, "question"), options);
