@@ -17,14 +17,6 @@ constexpr size_t kKeyBytes = 4;
 constexpr int kErasedDepthMax = 1000;
 constexpr std::string_view kForgottenTool = "forgotten_tool";  // providers take no brackets there
 
-char low(char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; }
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(), low);
-  return result;
-}
-
 bool blank(std::string& text) {
   if (text.empty() || text == kForgotten) return false;
   text = kForgotten;
@@ -284,10 +276,10 @@ class EventEraser {
 void Needles::add(std::string_view text) {
   const std::string_view trimmed = trim(text);
   if (trimmed.empty()) return;
-  add_one(lower(trimmed));
+  add_one(lower_case(trimmed));
   // As it stands in JSON text within a string.
   const std::string escaped = dump_json(Json(to_utf8(trimmed)));
-  add_one(lower(std::string_view(escaped).substr(1, escaped.size() - 2)));
+  add_one(lower_case(std::string_view(escaped).substr(1, escaped.size() - 2)));
 }
 
 void Needles::add_lines(std::string_view text) {
@@ -304,7 +296,7 @@ void Needles::add_lines(std::string_view text) {
 
 bool Needles::erase(std::string& text) const {
   if (begins_.empty()) return false;
-  const std::string low_text = lower(text);
+  const std::string low_text = lower_case(text);
   std::string result;
   size_t done = 0;
   for (Found found; find(low_text, done, found); done = found.at + found.bytes) {
@@ -318,7 +310,7 @@ bool Needles::erase(std::string& text) const {
 
 bool Needles::are_in(std::string_view text) const {
   Found found;
-  return !begins_.empty() && find(lower(text), 0, found);
+  return !begins_.empty() && find(lower_case(text), 0, found);
 }
 
 void Needles::add_one(std::string text) {

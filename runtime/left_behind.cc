@@ -79,14 +79,6 @@ std::string content_or_stamp(int folder, const std::string& name) {
   return stamp;
 }
 
-std::string lower(std::string_view text) {
-  std::string low(text);
-  for (char& c : low) {
-    if (c >= 'A' && c <= 'Z') c = char(c - 'A' + 'a');
-  }
-  return low;
-}
-
 bool is_one_of(std::string_view name, std::string_view names) {  // a space around each
   return names.find(" " + std::string(name) + " ") != std::string_view::npos;
 }
@@ -145,13 +137,13 @@ bool is_plain_config(std::string_view text,
     if (line.starts_with('[')) {
       const size_t end = line.find(']');
       if (end == line.npos) return false;
-      section = lower(line.substr(1, line.find_first_of(" \t.]") - 1));
+      section = lower_case(line.substr(1, line.find_first_of(" \t.]") - 1));
       line = trim(line.substr(end + 1));
     }
     if (line.empty() || line[0] == '#' || line[0] == ';') continue;
     if (line.ends_with('\\')) return false;
     const size_t sign = std::min(line.find('='), line.size());
-    const std::string key = lower(trim(line.substr(0, sign)));
+    const std::string key = lower_case(trim(line.substr(0, sign)));
     const std::string_view value = trim(line.substr(std::min(sign + 1, line.size())));
     if (section == "core" && key == "worktree" && is_inside(value)) continue;
     if (!is_harmless(section, key, value)) return false;

@@ -7,7 +7,6 @@
 #include "memory/ingest/annotate.h"
 #include "memory/ingest/facts.h"
 #include "memory/ingest/times.h"
-#include "memory/recall/question.h"
 #include "runtime/base/text.h"
 
 namespace corvid::memory {

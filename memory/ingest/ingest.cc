@@ -9,7 +9,6 @@
 #include "memory/ingest/redact.h"
 #include "memory/ingest/vector.h"
 #include "memory/manage/tombstone.h"
-#include "memory/recall/question.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "memory/ingest/annotate.h"
+#include "runtime/base/text.h"
 
 namespace corvid::memory {
 namespace {
@@ -125,14 +126,6 @@ bool asks_assistant(std::string_view low) {
 }
 
 }  // namespace
-
-std::string lower_case(std::string_view text) {
-  std::string low(text);
-  for (char& c : low) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return low;
-}
 
 Question analyse_question(std::string_view text, const Corpus& corpus, Time at) {
   Question question;

@@ -9,8 +9,6 @@
 
 namespace corvid::memory {
 
-std::string lower_case(std::string_view text);  // ASCII letters only; the rest stays
-
 // A span of days that the question names; both ends count.
 struct DayRange {
   Time from{};

@@ -4,6 +4,7 @@
 
 #include "policies/rules/rule.h"
 #include "runtime/base/error.h"
+#include "runtime/base/text.h"
 
 namespace corvid::policies {
 namespace {
@@ -144,10 +145,10 @@ class PathsRule final : public Policy {
     }
     for (const fs::path& part : path.lexically_relative(config_.workspace)) {
       // Git data of nested repositories too; names compare without case, as some file systems do.
-      if (lower(part.string()) == ".git") return path.string() + " is git's own data";
+      if (lower_case(part.string()) == ".git") return path.string() + " is git's own data";
     }
     for (const fs::path& name : protected_names()) {
-      if (sandbox::is_beneath(lower(path.string()), lower((config_.workspace / name).string()))) {
+      if (sandbox::is_beneath(lower_case(path.string()), lower_case((config_.workspace / name).string()))) {
         return path.string() + " is protected";
       }
     }
@@ -161,13 +162,6 @@ class PathsRule final : public Policy {
     if (std::any_of(config_.allow_read.begin(), config_.allow_read.end(), holds)) return "";
     if (config_.mode == Mode::full) return "";
     return path.string() + " is outside of the workspace; allow it with --allow-read";
-  }
-
-  static std::string lower(std::string text) {
-    for (char& c : text) {
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return text;
   }
 
   PolicyConfig config_;

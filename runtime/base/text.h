@@ -28,6 +28,7 @@ std::string printable(std::string_view text);
 
 std::vector<std::string_view> split_lines(std::string_view text);  // without their newlines
 std::string_view trim(std::string_view text);
+std::string lower_case(std::string_view text);  // ASCII letters only; the rest stays
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
 // SHA-256 of `data`, 64 lower-case hexadecimal digits.

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <optional>
 
+#include "runtime/base/text.h"
+
 namespace corvid::sandbox {
 namespace {
 
@@ -29,14 +31,6 @@ bool is_value(std::string_view text) {
     const auto byte = static_cast<unsigned char>(c);
     return byte == '\t' || (byte >= 0x20 && byte != 0x7f);
   });
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return result;
 }
 
 std::string_view without_blanks(std::string_view text) {
@@ -92,7 +86,7 @@ std::optional<ProxyRefusal> take_headers(std::string_view lines, ProxyRequest& r
     if (colon == line.npos || !is_token(line.substr(0, colon)) || !is_value(line)) {
       return bad_request("a header that is none");
     }
-    const std::string name = lower(line.substr(0, colon));
+    const std::string name = lower_case(line.substr(0, colon));
     const std::string_view value = without_blanks(line.substr(colon + 1));
     if (name == "transfer-encoding") {
       return ProxyRefusal{411, "length-required",

@@ -6,6 +6,7 @@
 #include "engine/text/jinja/interpreter.h"
 #include "engine/text/jinja/sequence_filters.h"
 #include "engine/text/jinja/support.h"
+#include "runtime/base/text.h"
 
 namespace corvid::engine::jinja {
 
@@ -184,7 +185,7 @@ constexpr std::array kFilters{
     Entry{"safe", itself},
     Entry{"string", string},
     Entry{"upper", change<upper>},
-    Entry{"lower", change<lower>},
+    Entry{"lower", change<lower_case>},
     Entry{"title", change<title>},
     Entry{"capitalize", change<capitalize>},
     Entry{"int", to_int},

@@ -5,6 +5,7 @@
 
 #include "engine/text/jinja/interpreter.h"
 #include "engine/text/jinja/support.h"
+#include "runtime/base/text.h"
 
 namespace corvid::engine::jinja {
 
@@ -182,7 +183,7 @@ constexpr std::array kStringMethods{
           }},
     Entry{"count", count_text},
     Entry{"upper", change<upper>},
-    Entry{"lower", change<lower>},
+    Entry{"lower", change<lower_case>},
     Entry{"title", change<title>},
     Entry{"capitalize", change<capitalize>},
     Entry{"isdigit", all_of_class<std::isdigit>},

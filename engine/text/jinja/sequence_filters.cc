@@ -4,6 +4,7 @@
 
 #include "engine/text/jinja/interpreter.h"
 #include "engine/text/jinja/support.h"
+#include "runtime/base/text.h"
 
 namespace corvid::engine::jinja {
 
@@ -18,7 +19,7 @@ Value part(Interpreter& in, const Value& v, const Value* attribute) {
 Value folded(Interpreter& in, const Value& v, bool case_sensitive) {
   if (!v.is_string() || case_sensitive) return v;
   in.charge(v.string().size());
-  return Value(lower(v.string()));
+  return Value(lower_case(v.string()));
 }
 
 Args without_first(const Args& args, size_t count) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/text/jinja/interpreter.h"
+#include "runtime/base/text.h"
 
 namespace corvid::engine::jinja {
 
@@ -11,12 +12,6 @@ bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 }  // namespace
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = is_upper(c) ? static_cast<char>(c | 0x20) : c;
-  return out;
-}
-
 std::string upper(std::string_view text) {
   std::string out(text);
   for (char& c : out) c = is_lower(c) ? static_cast<char>(c & ~0x20) : c;
@@ -24,7 +19,7 @@ std::string upper(std::string_view text) {
 }
 
 std::string title(std::string_view text) {
-  std::string out = lower(text);
+  std::string out = lower_case(text);
   bool start = true;
   for (char& c : out) {
     if (start && is_lower(c)) c = static_cast<char>(c & ~0x20);
@@ -34,7 +29,7 @@ std::string title(std::string_view text) {
 }
 
 std::string capitalize(std::string_view text) {
-  std::string out = lower(text);
+  std::string out = lower_case(text);
   if (!out.empty()) out[0] = upper(out.substr(0, 1))[0];
   return out;
 }

@@ -22,7 +22,6 @@ Function find_entry(const Table& table, std::string_view name) {
 }
 
 // ASCII letters only; other characters stay as they are.
-std::string lower(std::string_view text);
 std::string upper(std::string_view text);
 std::string title(std::string_view text);
 std::string capitalize(std::string_view text);

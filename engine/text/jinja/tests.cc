@@ -3,6 +3,7 @@
 
 #include "engine/text/jinja/interpreter.h"
 #include "engine/text/jinja/support.h"
+#include "runtime/base/text.h"
 
 namespace corvid::engine::jinja {
 
@@ -94,7 +95,7 @@ constexpr std::array kTests{
           }},
     Entry{"lower", [](Interpreter& in, const Value& v, const Args&) -> Value {
             const std::string text = in.text(v);
-            return text == lower(text);
+            return text == lower_case(text);
           }},
     Entry{"upper", [](Interpreter& in, const Value& v, const Args&) -> Value {
             const std::string text = in.text(v);

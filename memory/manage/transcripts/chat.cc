@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "memory/manage/transcripts/builder.h"
-#include "memory/recall/question.h"
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"

@@ -8,7 +8,6 @@
 #include "memory/manage/documents.h"
 #include "memory/manage/import_turns.h"
 #include "memory/manage/transcripts/builder.h"
-#include "memory/recall/question.h"
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
 #include "runtime/base/json.h"
