@@ -148,7 +148,8 @@ class PathsRule final : public Policy {
       if (lower_case(part.string()) == ".git") return path.string() + " is git's own data";
     }
     for (const fs::path& name : protected_names()) {
-      if (sandbox::is_beneath(lower_case(path.string()), lower_case((config_.workspace / name).string()))) {
+      if (sandbox::is_beneath(lower_case(path.string()),
+                              lower_case((config_.workspace / name).string()))) {
         return path.string() + " is protected";
       }
     }
