@@ -52,6 +52,9 @@ enum class CallSyntax {
 // The syntax that a chat template writes; hermes_json where it shows none of the others.
 CallSyntax call_syntax(std::string_view chat_template);
 
+// What stands around the thinking of a model.
+inline constexpr std::string_view kThinkTag = "<think>", kThinkEndTag = "</think>";
+
 struct ParsedCall {
   std::string name;
   std::string arguments;  // JSON object text

@@ -47,7 +47,7 @@ struct CopySource {
 struct Thinking {
   bool is_open = false;     // the prompt ends behind <think>
   int64_t tokens_max = -1;  // what is longer is ended; below 0: no limit
-  std::string end = "\n</think>\n\n";  // as PromptWriter::thinking_end()
+  std::string end = "\n" + std::string(kThinkEndTag) + "\n\n";  // as PromptWriter::thinking_end()
 };
 
 struct ConstraintSpec {

@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-namespace corvid::engine {
+#include "engine/chat.h"
 
-inline constexpr std::string_view kThinkTag = "<think>", kThinkEndTag = "</think>";
+namespace corvid::engine {
 
 // Follows a turn token by token. Copyable. Thinking that is begun again has what is left.
 class ReasoningBudget {

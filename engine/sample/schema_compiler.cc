@@ -445,11 +445,8 @@ class SchemaCompiler : private SchemaReader {
     for (const std::string& name : required) {
       if (properties.contains(name)) continue;
       if (top) error("requires '" + name + "', which it does not define");
-      if (!is_patterned(schema, name)) {
-        properties[name] = schema.value("additionalProperties", OrderedJson(true));
-      } else {
-        properties[name] = true;
-      }
+      const OrderedJson others = schema.value("additionalProperties", OrderedJson(true));
+      properties[name] = is_patterned(schema, name) ? OrderedJson(true) : others;
     }
     for (auto& [name, part] : properties.items()) {
       part = with_patterns(schema, name, part);

@@ -255,6 +255,7 @@ OrderedJson flat(OrderedJson schema, const OrderedJson& root, const SchemaError&
       const OrderedJson* found =
           reference.is_string() ? seek(root, reference.get_ref<const std::string&>()) : nullptr;
       if (found == nullptr) error("has a '$ref' to " + reference.dump() + ", which is not in it");
+      check_form(*found, error);  // it may be no part of a schema
       rest.erase("$ref");
       more = *found;
     } else if (schema.contains("const")) {

@@ -209,7 +209,7 @@ void Masker::add_tags(const Position& position, TokenSet& set) const {
   }
   // A model may reason before it acts.
   if (!Automaton::is_text(position)) return;
-  for (const char* tag : {"<think>", "</think>"}) {
+  for (const std::string_view tag : {kThinkTag, kThinkEndTag}) {
     if (const Token token = tokenizer_.find(tag); token >= 0) set.add(token);
   }
 }

@@ -102,8 +102,8 @@ struct CallParser::Impl {
     }
     in_reasoning = options.split_reasoning && options.starts_in_reasoning;
     if (!options.split_reasoning) return;
-    known.push_back({"<think>", Tag::think});
-    known.push_back({"</think>", Tag::think_end});
+    known.push_back({kThinkTag, Tag::think});
+    known.push_back({kThinkEndTag, Tag::think_end});
   }
 
   // To the reader, or to the reasoning.

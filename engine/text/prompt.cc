@@ -16,22 +16,21 @@ namespace {
 constexpr std::string_view kMarkBegin = "\xee\x83\xb0";  // U+E0F0
 constexpr std::string_view kMarkEnd = "\xee\x83\xb1";    // U+E0F1
 constexpr std::string_view kReply = "\xee\x83\xb2";    // U+E0F2, for a reply's content
-constexpr std::string_view kThinkEnd = "</think>";
 constexpr auto kNone = std::string_view::npos;
 
 // As the source spells it, within a string: \n</think>\n\n at most.
 std::string end_of_thinking(std::string_view source) {
   std::string before, after;
   bool found = false;
-  for (size_t at = 0; (at = source.find(kThinkEnd, at)) != kNone; at += kThinkEnd.size()) {
+  for (size_t at = 0; (at = source.find(kThinkEndTag, at)) != kNone; at += kThinkEndTag.size()) {
     found = true;
     if (source.substr(0, at).ends_with("\\n")) before = "\n";
     std::string lines;
-    auto rest = source.substr(at + kThinkEnd.size());
+    auto rest = source.substr(at + kThinkEndTag.size());
     for (; rest.starts_with("\\n") && lines.size() < 2; rest.remove_prefix(2)) lines += '\n';
     if (lines.size() > after.size()) after = lines;
   }
-  return found ? before + std::string(kThinkEnd) + after : std::string();
+  return found ? before + std::string(kThinkEndTag) + after : std::string();
 }
 
 }  // namespace
@@ -178,7 +177,7 @@ std::vector<Token> PromptWriter::encode(const Prompt& prompt, size_t from) const
 }
 
 bool ends_in_thinking(std::string_view prompt) {
-  return prompt.substr(0, prompt.find_last_not_of(" \n") + 1).ends_with("<think>");
+  return prompt.substr(0, prompt.find_last_not_of(" \n") + 1).ends_with(kThinkTag);
 }
 
 }  // namespace corvid::engine

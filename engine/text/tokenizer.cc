@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "engine/chat.h"
 #include "engine/gguf.h"
 #include "engine/text/bpe.h"
 #include "engine/text/pre_tokenizer.h"
@@ -29,7 +30,7 @@ constexpr std::array<std::string_view, 8> kEndTexts{
     "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|endoftext|>",
     "<|end|>",    "</s>",       "<end_of_turn>", "<|end_of_text|>"};
 constexpr std::array<std::string_view, 12> kVisibleTags{
-    "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<think>", "</think>",
+    "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", kThinkTag, kThinkEndTag,
     "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>", "<|tool_call_begin|>",
     "<|tool_call_argument_begin|>", "<|tool_call_end|>", "<|python_tag|>"};
 
