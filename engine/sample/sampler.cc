@@ -125,7 +125,9 @@ Token sample(std::span<float> logits, const SamplingParams& params, std::span<co
   const float least = best.logit - 40 * std::max(params.temperature, 1.0f);
   std::vector<Choice> choices;
   for (size_t i = 0; i < logits.size(); ++i) {
-    if (logits[i] >= least && logits[i] > kForbidden) choices.push_back({static_cast<Token>(i), logits[i]});
+    if (logits[i] >= least && logits[i] > kForbidden) {
+      choices.push_back({static_cast<Token>(i), logits[i]});
+    }
   }
   if (params.top_k > 0 && static_cast<size_t>(params.top_k) < choices.size()) {
     std::nth_element(choices.begin(), choices.begin() + params.top_k, choices.end());
