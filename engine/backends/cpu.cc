@@ -9,6 +9,7 @@
 
 #include "engine/backends/common/plain_ops.h"
 #include "engine/backends/common/weight_groups.h"
+#include "engine/backends/cpu/denormals.h"
 #include "engine/backends/cpu/kernels.h"
 #include "engine/backends/cpu/thread_pool.h"
 #include "engine/backends/ops.h"
@@ -193,8 +194,12 @@ class CpuOps final : public Ops {
 
   template <typename Body>
   void share(int64_t work, int64_t count, int64_t grain, const Body& body) {
-    if (work < kParallelWork) return body(0, 0, count);
-    pool_.run(count, grain, body);
+    const auto part = [&body](int worker, int64_t begin, int64_t end) {
+      const DenormalsAreZero guard;
+      body(worker, begin, end);
+    };
+    if (work < kParallelWork) return part(0, 0, count);
+    pool_.run(count, grain, part);
   }
 
   // Room for every thread, made before the threads start.

@@ -1,5 +1,7 @@
 // Operations of every backend against golden files and against the reference backend.
 
+#include <limits>
+
 #include "engine/backends/common/dequantize.h"
 #include "engine/backends/ops.h"
 #include "runtime/base/error.h"
@@ -261,6 +263,21 @@ TEST_CASE("elementwise operations agree with the reference at every length") {
         }
       }
     }
+  }
+}
+
+TEST_CASE("kernels take what is below the normal numbers for zero, and the caller's are left") {
+  const float small = std::numeric_limits<float>::denorm_min() * 1000;
+  const int64_t count = 40;
+  for (const NamedOps& backend : all_ops()) {
+    if (backend.name.rfind("cpu", 0) != 0) continue;
+    INFO(backend.name);
+    const std::vector<float> x(count, small);
+    std::vector<float> y(count, small);
+    backend.ops->add(x.data(), y.data(), count);
+    CHECK(y == std::vector<float>(count, 0.0f));
+    volatile float mine = small;
+    CHECK(mine + mine == 2 * small);
   }
 }
 

@@ -82,20 +82,18 @@ struct VecPortable {
   static float from_f16_one(const std::byte* from) {
     uint16_t bits;
     std::memcpy(&bits, from, sizeof bits);
-    // Half to float by shifting into float's fields and scaling by 2^112; exact for all finite
-    // values.
-    const uint32_t shifted = static_cast<uint32_t>(bits & 0x7fff) << 13;
-    const uint32_t sign = static_cast<uint32_t>(bits & 0x8000) << 16;
-    if (shifted >= 0x0f800000u) {  // infinity or NaN
-      const uint32_t special = sign | 0x70000000u | shifted;
-      float value;
-      std::memcpy(&value, &special, sizeof value);
-      return value;
+    const uint32_t magnitude = bits & 0x7fffu, sign = (bits & 0x8000u) << 16;
+    // Below the normal halves; computed, since a float of these bits would count as zero
+    // (DenormalsAreZero).
+    if (magnitude < 0x400) {
+      const float value = static_cast<float>(magnitude) * 0x1p-24f;
+      return sign != 0 ? -value : value;
     }
+    const uint32_t rebias = magnitude < 0x7c00 ? 0x38000000u : 0x70000000u;  // infinity or NaN
+    const uint32_t whole = sign | ((magnitude << 13) + rebias);
     float value;
-    std::memcpy(&value, &shifted, sizeof value);
-    value *= 0x1p112f;
-    return sign != 0 ? -value : value;
+    std::memcpy(&value, &whole, sizeof value);
+    return value;
   }
 };
 
