@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -65,8 +66,8 @@ class Store {
   // indexed_text() (ingest/annotate.h) searchable; erase_turn takes both away.
   virtual TurnId add_turn(Turn& turn) = 0;
   virtual std::optional<Turn> turn(TurnId id) const = 0;
-  // In the order of `ids`; those that are gone are left out.
-  virtual std::vector<Turn> turns(std::span<const TurnId> ids) const = 0;
+  // By id; those that are gone are left out.
+  virtual std::map<TurnId, Turn> turns(std::span<const TurnId> ids) const = 0;
   virtual std::optional<Turn> find_external(int64_t session_key, std::string_view id) const = 0;
   virtual std::vector<TurnId> session_turns(int64_t session_key) const = 0;
   virtual std::optional<TurnId> last_turn(int64_t session_key) const = 0;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "runtime/base/clock.h"
@@ -131,6 +132,10 @@ struct Fact {
   FactId superseded_by = 0;  // of a disputed one: what it disputes
   std::string deriver{};
 };
+
+// What facts have in common of which one value holds at a time.
+using FactKey = std::tuple<ScopeId, std::string, std::string>;  // scope, subject, key
+inline FactKey key_of(const Fact& fact) { return {fact.scope, fact.subject, fact.key}; }
 
 // A statement about what is to come ("the report is due on Friday"), or that such a thing was done
 // or called off. Derived; can be dropped and made anew.

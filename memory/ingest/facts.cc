@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <tuple>
 
 #include "memory/ingest/annotate.h"
 #include "memory/ingest/foresight.h"
@@ -283,10 +282,6 @@ std::vector<Fact> facts_of(const Turn& turn) {
 
 namespace {
 
-using Key = std::tuple<ScopeId, std::string, std::string>;
-
-Key key_of(const Fact& fact) { return {fact.scope, fact.subject, fact.key}; }
-
 // `facts` by the time they were said; their old status does not count.
 void decide(std::vector<Fact>& facts) {
   std::vector<std::string> values;
@@ -328,7 +323,7 @@ void decide(std::vector<Fact>& facts) {
 }  // namespace
 
 void settle_facts(Store& store, std::span<const Fact> changed) {
-  std::set<Key> settled;
+  std::set<FactKey> settled;
   for (const Fact& any : changed) {
     if (!settled.insert(key_of(any)).second) continue;
     std::vector<Fact> facts = store.rivals(any);
@@ -359,7 +354,7 @@ void drop_facts(Store& store, TurnId turn, std::vector<Fact>& changed) {
 void rebuild_facts(Store& store) {
   store.erase_facts();
   store.erase_foresights();
-  std::map<Key, Fact> stated;  // one of each key
+  std::map<FactKey, Fact> stated;  // one of each key
   store.for_each_text(store.all_scopes(), [&](const Turn& turn) {
     if (store.amended_by(turn.id)) return;
     std::vector<Fact> facts;

@@ -276,18 +276,21 @@ std::optional<Span> Scanner::flag(size_t dash) const {
 std::optional<Span> Scanner::foreign(size_t from) const {
   constexpr std::string_view kWords[] = {
       "\u043f\u0430\u0440\u043e\u043b\u044c", "\u041f\u0430\u0440\u043e\u043b\u044c",
-      "\u30d1\u30b9\u30ef\u30fc\u30c9",         "\u5bc6\u7801",
-      "\u5bc6\u78bc",                           "\u00f1a",
+      "\u30d1\u30b9\u30ef\u30fc\u30c9",       "\u5bc6\u7801",
+      "\u5bc6\u78bc",                         "\u00f1a",
       "\ube44\ubc00\ubc88\ud638"};
   const std::string_view rest = text_.substr(from);
   for (const std::string_view word : kWords) {
     if (!rest.starts_with(word)) continue;
     if (word == "\u00f1a" && !line_before(from).ends_with("ontrase")) continue;
     size_t i = from + word.size();
-    for (const std::string_view mark : {" ", ":", "=", "\uff1a", "\u306f", "\u662f", "\u2014",
-                                        "es ", " ", ":"}) {
-      while (text_.substr(i).starts_with(mark)) i += mark.size();
-    }
+    const auto skip = [&](std::initializer_list<std::string_view> marks) {
+      for (const std::string_view mark : marks) {
+        while (text_.substr(i).starts_with(mark)) i += mark.size();
+      }
+    };
+    skip({" ", ":", "=", "\uff1a", "\u306f", "\u662f", "\u2014", "es "});
+    skip({" ", ":"});
     const size_t end = skip_run(i, [](char c) { return c > ' ' && c < 127 && c != ','; });
     const std::string_view found = text_.substr(i, end - i);
     const bool is_secret = i > from + word.size() && found.size() >= 4 && has_digit(found) &&

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <tuple>
 
 namespace corvid::memory {
 namespace {
@@ -46,9 +45,6 @@ class Facts {
   }
 
  private:
-  using Key = std::tuple<ScopeId, std::string, std::string>;
-  static Key key_of(const Fact& fact) { return {fact.scope, fact.subject, fact.key}; }
-
   // Rivals can be many: those of a key are read once.
   void look_up(TurnId turn) {
     std::vector<Fact> own = store_.facts_of_turn(turn);
@@ -70,8 +66,8 @@ class Facts {
   const Store& store_;
   std::map<FactId, Fact> facts_;
   std::map<TurnId, std::vector<const Fact*>> of_turn_;  // those that were asked for
-  std::map<Key, TurnId> holding_;                       // where it is stated as it holds
-  std::map<Key, TurnId> disputed_;                      // who disputes it, the latest one
+  std::map<FactKey, TurnId> holding_;                   // where it is stated as it holds
+  std::map<FactKey, TurnId> disputed_;                  // who disputes it, the latest one
 };
 
 int32_t row_of(const Corpus& corpus, TurnId turn) {

@@ -134,8 +134,7 @@ void put_newest_first(const Store& store, const Corpus& corpus, const Question& 
     const bool is_user = corpus.speakers()[static_cast<size_t>(place.speaker)].role == "user";
     if (is_user) by_users.push_back(place.id);
   }
-  std::map<TurnId, Turn> turns;
-  for (Turn& turn : store.turns(by_users)) turns.emplace(turn.id, std::move(turn));
+  const std::map<TurnId, Turn> turns = store.turns(by_users);
   for (size_t i = 0; i < count; ++i) {
     const Corpus::Row& place = corpus.rows()[static_cast<size_t>(best[i].row)];
     const auto turn = turns.find(place.id);

@@ -20,11 +20,12 @@ constexpr double kQuestionPenalty = 0.5;  // in the support: asking about a thin
 // What kind of talk a store holds decides how much each signal is worth.
 enum class Talk { people, assistant, agent };
 
-// Without a word of the question, how near in meaning a turn has to be (a cosine).
+// Without a word of the question, how near in meaning a turn has to be (a cosine), and how many are
+// taken then.
 constexpr float kNearInMeaning = 0.25f;
+constexpr size_t kNearestMax = 10;
 constexpr size_t kRareMin = 2;      // turns that hold a rare word,
 constexpr size_t kRareShare = 500;  // or one of so many
-constexpr size_t kNearestMax = 10;  // and how many are taken then
 
 constexpr double kAgentSays = 0.8;  // what an agent says it found and did, beside what users say
 

@@ -71,8 +71,7 @@ class TurnReader {
     end_ = std::min(begin + kReadAtOnce, ranking_.size());
     std::vector<TurnId> ids;
     for (size_t i = begin; i < end_; ++i) ids.push_back(id_of(i));
-    turns_.clear();
-    for (Turn& turn : store_.turns(ids)) turns_.emplace(turn.id, std::move(turn));
+    turns_ = store_.turns(ids);
   }
 
   const Store& store_;

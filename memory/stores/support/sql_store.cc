@@ -150,18 +150,14 @@ std::optional<Turn> SqlStore::turn(TurnId id) const {
   return read_turn(find);
 }
 
-std::vector<Turn> SqlStore::turns(std::span<const TurnId> ids) const {
+std::map<TurnId, Turn> SqlStore::turns(std::span<const TurnId> ids) const {
   const Access use = connection();
   Statement find(use.db, std::string("SELECT ") + kTurnColumns + "WHERE " +
                              use.db.among("t.id", 1));
   find.bind_ids(1, ids);
   std::map<TurnId, Turn> found;
   while (find.step()) found.emplace(find.integer(0), read_turn(find));
-  std::vector<Turn> turns;
-  for (const TurnId id : ids) {
-    if (auto node = found.extract(id)) turns.push_back(std::move(node.mapped()));
-  }
-  return turns;
+  return found;
 }
 
 std::optional<Turn> SqlStore::find_external(int64_t session_key, std::string_view id) const {

@@ -25,7 +25,7 @@ class SqlStore : public Store {
   SessionRow put_session(ScopeId scope, const std::string& name, SessionKind kind) override;
   std::optional<SessionRow> find_session(ScopeId scope, std::string_view name) const override;
   std::optional<Turn> turn(TurnId id) const override;
-  std::vector<Turn> turns(std::span<const TurnId> ids) const override;
+  std::map<TurnId, Turn> turns(std::span<const TurnId> ids) const override;
   std::optional<Turn> find_external(int64_t session_key, std::string_view id) const override;
   std::vector<TurnId> session_turns(int64_t session_key) const override;
   std::optional<TurnId> last_turn(int64_t session_key) const override;
