@@ -141,6 +141,37 @@ TEST_CASE("A traced pytest run gives the same evidence") {
   check_stats(traced.evidence);
 }
 
+// As plugins do that run failed tests again.
+constexpr const char* kOwnReports = R"(from _pytest import runner
+
+
+def call_and_report(item, when, log=True, **rest):
+    hook = getattr(item.ihook, "pytest_runtest_" + when)
+    call = runner.CallInfo.from_call(lambda: hook(item=item, **rest), when=when)
+    report = item.ihook.pytest_runtest_makereport(item=item, call=call)
+    if log:
+        item.ihook.pytest_runtest_logreport(report=report)
+    return report
+
+
+def pytest_runtest_protocol(item, nextitem):
+    original, runner.call_and_report = runner.call_and_report, call_and_report
+    try:
+        return runner.pytest_runtest_protocol(item, nextitem)
+    finally:
+        runner.call_and_report = original
+)";
+
+TEST_CASE("Failures are seen where a plugin makes pytest's reports itself") {
+  ToolFixture fixture;
+  put_stats(fixture);
+  fixture.put("conftest.py", kOwnReports);
+  if (!has_python(fixture, "pytest")) return;
+  const Traced traced = run_traced(fixture, "python3 -m pytest -q -p no:cacheprovider");
+  INFO(traced.output);
+  check_stats(traced.evidence);
+}
+
 TEST_CASE("A script without tests counts as one test") {
   ToolFixture fixture;
   if (!has_python(fixture)) return;

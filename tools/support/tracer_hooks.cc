@@ -110,45 +110,43 @@ def _patch_unittest(module):
 
 def _patch_pytest(module):
     original_protocol = module.runtestprotocol
-    original_report = module.call_and_report
     original_make = module.pytest_runtest_makereport
-    outcome = ["passed"]
-    excinfo = [None]
+    raised = {}  # what each phase of the test raised
 
     def pytest_runtest_makereport(item, call):
-        excinfo[0] = getattr(call, "excinfo", None)
-        return original_make(item, call)
-
-    def call_and_report(*args, **kwargs):
-        excinfo[0] = None
-        report = original_report(*args, **kwargs)
         with _quiet:
-            if report.failed:
-                outcome[0] = "failed"
-                if excinfo[0] is not None:
-                    value = excinfo[0].value
-                    _note_exception(value, value.__traceback__)
-            elif report.skipped and outcome[0] == "passed":
-                outcome[0] = "other"
-        excinfo[0] = None
-        return report
+            raised[call.when] = getattr(call, "excinfo", None)
+        return original_make(item, call)
 
     def runtestprotocol(item, *args, **kwargs):
         if _current is not None:
             return original_protocol(item, *args, **kwargs)
-        outcome[0] = "passed"
+        reports = ()
         with _quiet:
+            raised.clear()
             _begin(item.nodeid)
         try:
-            return original_protocol(item, *args, **kwargs)
+            # The reports as plugins have left them.
+            reports = original_protocol(item, *args, **kwargs)
+            return reports
         finally:
+            outcome = "passed" if reports else "other"
             with _quiet:
-                _end(outcome[0])
+                for report in reports:
+                    if report.failed:
+                        outcome = "failed"
+                        if raised.get(report.when) is not None:
+                            value = raised[report.when].value
+                            _note_exception(value, value.__traceback__)
+                    elif report.skipped and outcome == "passed":
+                        outcome = "other"
+            with _quiet:
+                raised.clear()
+                _end(outcome)
 
     for name in vars(original_make):  # what pytest's hook marker left there
         setattr(pytest_runtest_makereport, name, getattr(original_make, name))
     module.pytest_runtest_makereport = pytest_runtest_makereport
-    module.call_and_report = call_and_report
     module.runtestprotocol = runtestprotocol
 
 
