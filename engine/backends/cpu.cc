@@ -22,6 +22,7 @@ namespace {
 constexpr int64_t kParallelWork = 1 << 20;
 constexpr int64_t kSlow = 16;       // multiplications that an element of other work is worth
 constexpr int64_t kElements = 256;  // of such work that stay together: whole vectors
+constexpr int64_t kPieceBytes = int64_t{16} << 20;  // of a file that are packed at a time
 
 // Rows of rounded activations that stay in a thread's cache while all panels pass by.
 int64_t block_rows(int64_t in) {
@@ -29,13 +30,16 @@ int64_t block_rows(int64_t in) {
   return std::max<int64_t>(1, kBlockBytes / (in * kTileRows)) * kTileRows;
 }
 
-// Whole pages of the file under `w` leave this process's memory; who reads them gets them again.
-void give_back(const Matrix& w) {
+// Whole pages of the file under rows [begin, end) leave this process's memory; who reads them gets
+// them again.
+void give_back(const Matrix& w, int64_t begin, int64_t end) {
   const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = reinterpret_cast<uintptr_t>(w.data);
-  const uintptr_t first = (begin + page - 1) / page * page;
-  const uintptr_t end = (begin + static_cast<uintptr_t>(w.row_bytes() * w.out)) / page * page;
-  if (first < end) (void)::madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
+  const auto data = reinterpret_cast<uintptr_t>(w.data);
+  const auto place = [&](int64_t row) {
+    return data + static_cast<uintptr_t>(w.row_bytes() * std::min(row, w.out));
+  };
+  const uintptr_t first = (place(begin) + page - 1) / page * page, last = place(end) / page * page;
+  if (first < last) (void)::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
 }
 
 class CpuOps final : public Ops {
@@ -165,9 +169,16 @@ class CpuOps final : public Ops {
   const PackedMatrix& pack(const Matrix& w) {
     if (w.slot->packed == nullptr) {
       const auto packed = make_packed(w, packed_memory_);
-      share(w.in * w.out, packed->panels, 1,
-            [&](int, int64_t begin, int64_t end) { pack_panels(w, *packed, begin, end); });
-      if (w.slot->source_is_file) give_back(w);
+      // Piece by piece, so that the file's pages and what is made of them are not both there.
+      const int64_t panels = packed->rows == nullptr ? packed->panels : 0;
+      const int64_t piece = std::max<int64_t>(1, kPieceBytes / (w.row_bytes() * kPanel));
+      for (int64_t first = 0; first < panels; first += piece) {
+        const int64_t count = std::min(piece, panels - first);
+        share(w.in * kPanel * count, count, 1, [&](int, int64_t begin, int64_t end) {
+          pack_panels(w, *packed, first + begin, first + end);
+        });
+        if (w.slot->source_is_file) give_back(w, first * kPanel, (first + count) * kPanel);
+      }
       w.slot->packed = packed;
     }
     return *w.slot->packed;

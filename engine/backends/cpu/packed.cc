@@ -77,13 +77,6 @@ struct Block<TensorType::q5_0> : Fives<2> {};
 template <>
 struct Block<TensorType::q5_1> : Fives<4> {};
 
-template <>
-struct Block<TensorType::q8_0> {
-  static void quads(const std::byte* block, int, uint32_t* out) {
-    for (int i = 0; i < 8; ++i) out[i] = word_at(block + 2, i) ^ 0x80808080;
-  }
-};
-
 struct SixBits {
   static constexpr int kSuperAt = 0;
   static int scale(const std::byte* block, int s, int) { return k_scale(block, s); }
@@ -130,10 +123,6 @@ void put_quads(const uint32_t* q, std::byte* group, int64_t lane) {
   const auto put = [&](int64_t vector, uint32_t value) {
     std::memcpy(group + vector * kLine + lane * 4, &value, sizeof value);
   };
-  if constexpr (kBits == 8) {
-    for (int64_t quad = 0; quad < 8; ++quad) put(quad, q[quad]);
-    return;
-  }
   for (int64_t pair = 0; pair < 4; ++pair) {
     put(pair, (q[2 * pair] & kNibbles) | (q[2 * pair + 1] & kNibbles) << 4);
   }
@@ -192,7 +181,6 @@ PackRow find_pack_row(TensorType type) {
     case TensorType::q5_1: return pack_row<TensorType::q5_1>;
     case TensorType::q5_k: return pack_row<TensorType::q5_k>;
     case TensorType::q6_k: return pack_row<TensorType::q6_k>;
-    case TensorType::q8_0: return pack_row<TensorType::q8_0>;
     default: return nullptr;
   }
 }
@@ -228,6 +216,10 @@ std::shared_ptr<PackedMatrix> make_packed(const Matrix& w, PackedMemory& memory)
   packed->in = w.in;
   packed->out = w.out;
   packed->panels = (w.out + kPanel - 1) / kPanel;
+  if (shape.bits == 8) {
+    packed->rows = w.data;
+    return packed;
+  }
   const int64_t groups = packed->panels * (w.in / kGroup), number = shape.is_super ? 1 : 2;
   int64_t size = 0;
   const auto take = [&size](int64_t bytes) {

@@ -1,6 +1,7 @@
 #pragma once
 // Quantized weights in the order in which a kernel reads them: panels of 16 outputs, four
-// consecutive values of each side by side, so that one vector holds four steps of 16 products.
+// consecutive values of each side by side, so that one vector holds four steps of 16 products. Q8_0
+// stays as the file has it, since its bytes come into this order within registers.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +17,7 @@ inline constexpr int64_t kSuper = 8;   // groups of 32 values that share a scale
 
 // How a type is packed. Weight w is stored as w + offset, not negative.
 struct PackedShape {
-  int bits = 0;        // 4, 6 or 8 per weight; 0: the type is not packed
+  int bits = 0;        // 4, 6 or 8 (as it is) per weight; 0: the type is not packed
   int halves = 1;      // scales per group
   bool has_min = false;
   bool is_super = false;  // scales are d times a whole number, d being of kSuper groups
@@ -42,6 +43,7 @@ constexpr PackedShape packed_shape(TensorType type) {
 struct PackedMatrix {
   TensorType type = TensorType::f32;
   int64_t in = 0, out = 0, panels = 0;
+  const std::byte* rows = nullptr;   // (out, in / 32) blocks: as it is, and nothing else is there
   std::byte* weights = nullptr;      // (panels, groups, 64 * bits)
   std::byte *scales = nullptr, *mins = nullptr;  // (panels, groups, halves, 16), (.., groups, 16)
   std::byte *supers = nullptr, *super_mins = nullptr;  // (panels, groups / kSuper, 16) F16
@@ -64,7 +66,7 @@ class PackedMemory {
 // Whether packing pays: a quantized type with a shape, and not only a few outputs.
 bool can_pack(const Matrix& w);
 std::shared_ptr<PackedMatrix> make_packed(const Matrix& w, PackedMemory& memory);
-// Panels [begin, end); different ones may be packed by different threads.
+// Panels [begin, end) of what is not as it is; different ones may be packed by different threads.
 void pack_panels(const Matrix& w, PackedMatrix& packed, int64_t begin, int64_t end);
 
 // Rows of activations that a kernel takes at once: 12, then 8, then 4, then the rest.
