@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <initializer_list>
 
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
-
 #include "policies/what_runs.h"
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
+#include "runtime/base/toml.h"
 #include "sandbox/hosts.h"
 
 namespace corvid::policies {
@@ -33,11 +31,11 @@ class Reader {
 
  private:
   std::string place(const toml::node& node) const {
-    return name_ + " line " + std::to_string(node.source().begin.line);
+    return toml_place(name_, node.source());
   }
 
   [[noreturn]] void refuse(const toml::node& node, const std::string& what) const {
-    fail(Code::invalid, place(node) + ": " + what);
+    refuse_toml(name_, node.source(), what);
   }
 
   void check_keys(const toml::table& table, std::initializer_list<std::string_view> known) const {
@@ -233,12 +231,7 @@ bool fits_at(const CommandRule& rule, const std::vector<std::string>& words, siz
 }  // namespace
 
 PolicyFile parse_policy_file(std::string_view text, const std::string& name) {
-  const toml::parse_result result = toml::parse(text);
-  if (!result) {
-    fail(Code::invalid, name + " line " + std::to_string(result.error().source().begin.line) +
-                            ": " + std::string(result.error().description()));
-  }
-  return Reader(name).read(result.table());
+  return Reader(name).read(parse_toml(text, name));
 }
 
 PolicyFile read_policy_file(const std::filesystem::path& path) {

@@ -10,6 +10,7 @@ constexpr std::string_view kBlank = " \t";
 constexpr std::string_view kJoins = ";|&\n";
 // Outside of quotes these make a text more than plain words.
 constexpr std::string_view kSpecial = "$`<>(){}*?[]~!#\\";
+constexpr std::array<std::string_view, 6> kShells = {"ash", "bash", "dash", "ksh", "sh", "zsh"};
 constexpr std::array<std::string_view, 19> kKeywords = {
     "if",   "then", "else", "elif",     "fi",   "for",  "while", "until",  "do", "done",
     "case", "esac", "in",   "function", "time", "eval", "exec",  "source", "."};
@@ -93,6 +94,10 @@ class Splitter {
 };
 
 }  // namespace
+
+bool is_shell(std::string_view program) {
+  return std::find(kShells.begin(), kShells.end(), program) != kShells.end();
+}
 
 std::optional<std::vector<std::vector<std::string>>> split_shell(std::string_view text) {
   return Splitter(text).run();

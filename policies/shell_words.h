@@ -7,6 +7,8 @@
 
 namespace corvid::policies {
 
+bool is_shell(std::string_view program);  // "bash", without a folder
+
 // The simple commands of a shell text that is nothing but plain words ("quoted" or 'quoted' ones
 // without expansions too) joined by && || ; | & and newlines: "cd a && make -j2" gives {cd, a} and
 // {make, -j2}. Assignments before a command are left out. nullopt for everything else: expansions,

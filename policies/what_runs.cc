@@ -23,11 +23,6 @@ std::string program_of(const std::string& word) {
   return std::filesystem::path(word).filename().string();
 }
 
-bool is_shell(const std::string& program) {
-  static const std::set<std::string> programs = {"ash", "bash", "dash", "ksh", "sh", "zsh"};
-  return programs.contains(program);
-}
-
 // Programs whose later words are a command.
 bool is_wrapper(const std::string& program) {
   static const std::set<std::string> programs = {

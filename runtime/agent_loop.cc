@@ -45,6 +45,11 @@ tools::ToolResult error_result(std::string text) {
   return result;
 }
 
+std::string cut_off_note(int64_t tokens_max, std::string_view what) {
+  return "The last reply was cut off at " + std::to_string(tokens_max) + " tokens" +
+         std::string(what);
+}
+
 }  // namespace
 
 struct AgentLoop::Step {
@@ -113,8 +118,7 @@ StopReason AgentLoop::go_on(StartPoint from, std::stop_token stop) {
       nudge = stuck_.after_text(message.content, is_cut_off);
       if (is_cut_off || message.content.empty()) {
         if (is_cut_off) {
-          note("The last reply was cut off at " + std::to_string(options_.tokens_max) +
-               " tokens. Go on in smaller steps.");
+          note(cut_off_note(options_.tokens_max, ". Go on in smaller steps."));
         } else if (!nudge) {
           note("The last reply was empty. Call a tool, or finish.");
         }
@@ -124,8 +128,8 @@ StopReason AgentLoop::go_on(StartPoint from, std::stop_token stop) {
     }
     if (const auto reason = run_calls(message, stop)) return *reason;
     if (is_cut_off && !message.calls.empty()) {
-      note("The last reply was cut off at " + std::to_string(options_.tokens_max) +
-           " tokens, within its last call. Write less at once: a long file in several parts.");
+      note(cut_off_note(options_.tokens_max, ", within its last call. Write less at once: a long "
+                                             "file in several parts."));
     }
     if (tell(nudge)) return StopReason::stuck;
   }

@@ -5,14 +5,11 @@
 #include <iterator>
 #include <utility>
 
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
-
 #include "runtime/base/error.h"
-#include "runtime/base/files.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
+#include "runtime/base/toml.h"
 #include "runtime/clean_copy.h"
 #include "runtime/trust.h"
 
@@ -21,15 +18,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kConfigBytesMax = 1 << 20;
 constexpr int64_t kTimeMaxS = 3600;
 constexpr size_t kHooksMax = 32, kSaidBytesMax = 8 << 10;
 constexpr std::array<const char*, 4> kEvents = {"session_start", "before_tool", "after_tool",
                                                 "finish"};
 
 [[noreturn]] void refuse(const fs::path& file, const toml::node& at, const std::string& what) {
-  fail(Code::invalid,
-       file.string() + " line " + std::to_string(at.source().begin.line) + ": " + what);
+  refuse_toml(file.string(), at.source(), what);
 }
 
 HookEvent event_of(const fs::path& file, const toml::node& node) {
@@ -83,18 +78,13 @@ std::string_view hook_event_name(HookEvent event) { return kEvents[size_t(event)
 
 std::vector<Hook> parse_hooks(const fs::path& file, const fs::path& scripts) {
   if (!fs::exists(file)) return {};
-  const toml::parse_result parsed = toml::parse(read_file(file, kConfigBytesMax));
-  if (!parsed) {
-    fail(Code::invalid, file.string() + " line " +
-                            std::to_string(parsed.error().source().begin.line) + ": " +
-                            std::string(parsed.error().description()));
-  }
-  for (const auto& [key, value] : parsed.table()) {
+  const toml::table config = read_toml(file);
+  for (const auto& [key, value] : config) {
     if (key.str() == "hooks" || key.str() == "memory" || key.str() == "verify") continue;
     log::warning("config", "nothing is known of this, so it is not used",
                  {{"file", file.string()}, {"name", std::string(key.str())}});
   }
-  const toml::node* node = parsed.table().get("hooks");
+  const toml::node* node = config.get("hooks");
   if (node == nullptr) return {};
   if (!node->is_array() || node->as_array()->size() > kHooksMax) {
     refuse(file, *node, "write [[hooks]], at most " + std::to_string(kHooksMax));
@@ -104,8 +94,12 @@ std::vector<Hook> parse_hooks(const fs::path& file, const fs::path& scripts) {
   return hooks;
 }
 
+std::vector<Hook> own_hooks(const Paths& paths) {
+  return parse_hooks(paths.settings(), paths.config / "hooks");
+}
+
 std::vector<Hook> read_hooks(const Paths& paths, const fs::path& workspace) {
-  std::vector<Hook> hooks = parse_hooks(paths.config / "config.toml", paths.config / "hooks");
+  std::vector<Hook> hooks = own_hooks(paths);
   bool is_trusted = false, has_untrusted = false;
   for (const ProjectPart& part : project_parts(paths, workspace)) {
     if (part.path == kProjectConfig) is_trusted = part.is_trusted;

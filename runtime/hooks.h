@@ -35,6 +35,8 @@ struct Hook {
 std::vector<Hook> parse_hooks(const std::filesystem::path& file,
                               const std::filesystem::path& scripts);
 
+std::vector<Hook> own_hooks(const Paths& paths);  // a person's
+
 // A person's own, then the project's, where that and its scripts are trusted (trust.h).
 std::vector<Hook> read_hooks(const Paths& paths, const std::filesystem::path& workspace);
 

@@ -14,6 +14,7 @@ struct Paths {
   std::filesystem::path cache;   // $XDG_CACHE_HOME/corvid
   std::filesystem::path shared;  // read-only files that are installed with the program
 
+  std::filesystem::path settings() const { return config / "config.toml"; }
   std::filesystem::path sessions() const { return data / "sessions"; }
   std::filesystem::path memory() const { return data / "memory"; }
   std::filesystem::path models() const { return data / "models"; }

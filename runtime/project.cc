@@ -1,12 +1,10 @@
 #include "runtime/project.h"
 
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
-
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
+#include "runtime/base/toml.h"
 #include "runtime/trust.h"
 
 namespace corvid::runtime {
@@ -18,15 +16,8 @@ constexpr int64_t kFileBytesMax = 1 << 20;
 constexpr size_t kNameBytesMax = 64, kDescriptionBytesMax = 1024, kTextBytesMax = 8 << 10;
 
 std::string check_command(const fs::path& file) {
-  const std::string text = read_file(file, kFileBytesMax);
-  const toml::parse_result parsed = toml::parse(text, file.string());
-  if (!parsed) {
-    fail(Code::invalid, file.string() + " line " +
-                            std::to_string(parsed.error().source().begin.line) + ": " +
-                            std::string(parsed.error().description()));
-  }
-  const toml::node_view<const toml::node> command =
-      static_cast<const toml::table&>(parsed.table())["verify"]["command"];
+  const toml::table config = read_toml(file);
+  const toml::node_view<const toml::node> command = config["verify"]["command"];
   if (!command) return "";
   const auto value = command.value_exact<std::string>();
   if (!value) fail(Code::invalid, file.string() + ": [verify] command must be a text");

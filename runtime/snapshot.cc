@@ -497,7 +497,7 @@ void SnapshotStore::pin(const std::string& tree, const std::string& name) {
   const std::string place = "refs/corvid/" + name;
   const auto create = [&] {
     return git().reference_create(&reference.pointer, impl_->repository, place.c_str(), &id, 1,
-                                nullptr);
+                                  nullptr);
   };
   check_git(despite_stale_lock(git().repository_path(impl_->repository) + place, create),
             "cannot pin " + tree);

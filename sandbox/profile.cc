@@ -52,27 +52,6 @@ std::vector<T> in_either(std::vector<T> a, const std::vector<T>& b) {
   return a;
 }
 
-template <typename T>
-bool are_same(const std::vector<T>& a, const std::vector<T>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const T& one, const T& other) { return is_same(one, other); });
-}
-
-bool have_same_limits(const Profile& a, const Profile& b) {
-  return a.memory_bytes_max == b.memory_bytes_max && a.processes_max == b.processes_max &&
-         a.file_bytes_max == b.file_bytes_max && a.output_bytes_max == b.output_bytes_max &&
-         a.time_max == b.time_max;
-}
-
-bool are_same(const Profile& a, const Profile& b) {
-  return have_same_limits(a, b) && a.allow_network == b.allow_network && is_same(a.home, b.home) &&
-         are_same(a.read_roots, b.read_roots) && are_same(a.write_roots, b.write_roots) &&
-         are_same(a.protected_paths, b.protected_paths) &&
-         are_same(a.hidden_paths, b.hidden_paths) && are_same(a.mounts, b.mounts) &&
-         are_same(a.environment, b.environment) && are_same(a.allowed_hosts, b.allowed_hosts) &&
-         are_same(a.denied_hosts, b.denied_hosts);
-}
-
 }  // namespace
 
 bool is_beneath(const Path& path, const Path& root) {
@@ -83,7 +62,7 @@ bool is_beneath(const Path& path, const Path& root) {
 }
 
 Profile intersect(const Profile& a, const Profile& b) {
-  if (are_same(a, b)) return a;  // most rules of a policy give the same one
+  if (a == b) return a;  // most rules of a policy give the same one
   Profile both;
   // Writing includes reading: a root that one may write and the other read can be read.
   const std::vector<Path> a_readable = in_either(a.read_roots, a.write_roots);

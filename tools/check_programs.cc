@@ -5,6 +5,7 @@
 #include <map>
 #include <vector>
 
+#include "policies/shell_words.h"
 #include "runtime/base/text.h"
 #include "tools/support/ignore.h"
 #include "tools/support/recipes.h"
@@ -142,7 +143,6 @@ bool is_named_check(const std::string& path) {
 constexpr std::string_view kCompilers =
     " c++ cc clang clang++ csc dmd fpc g++ gcc gfortran ghc go javac kotlinc mcs nvcc ocamlopt"
     " rustc scalac swiftc tcc zig ";
-constexpr std::string_view kShells = " ash bash dash ksh sh zsh ";
 constexpr std::string_view kRunners = " green nose2 nosetests py.test pytest trial unittest ";
 constexpr size_t kValuesMax = 50;  // of a variable that a loop sets
 
@@ -165,7 +165,6 @@ class Finder {
   std::set<std::string> take_found() { return std::move(found_); }
 
  private:
-
   // One simple command of the check itself.
   void take(const std::vector<std::string>& words, int depth) {
     const size_t at = program_of(words);
@@ -188,7 +187,7 @@ class Finder {
 
   // What `sh -c` runs.
   static std::optional<std::string> shell_text(const std::vector<std::string>& words, size_t at) {
-    if (!is_one_of(fs::path(words[at]).filename().string(), kShells)) return std::nullopt;
+    if (!policies::is_shell(fs::path(words[at]).filename().string())) return std::nullopt;
     while (++at + 1 < words.size() && words[at].starts_with('-')) {
       if (!words[at].starts_with("--") && words[at].ends_with('c')) return words[at + 1];
     }

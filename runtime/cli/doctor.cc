@@ -67,10 +67,9 @@ std::string try_proxy() {
 }
 
 Finding examine_hooks(const Paths& paths) {
-  const std::filesystem::path config = paths.config / "config.toml";
-  return examine("hooks", "mend " + config.string(), [&] {
+  return examine("hooks", "mend " + paths.settings().string(), [&] {
     std::string found;
-    for (const Hook& hook : parse_hooks(config, paths.config / "hooks")) {
+    for (const Hook& hook : own_hooks(paths)) {
       found += fmt::format("{}{}: {}", found.empty() ? "" : "; ", hook_event_name(hook.event),
                            hook.command);
     }
