@@ -91,6 +91,7 @@ StopReason AgentLoop::go_on(StartPoint from, std::stop_token stop) {
   for (Message& message : from.added) record(std::move(message));
   if (from.compact && !make_room(stop, true)) return StopReason::context_full;
   while (turns_ < options_.turns_max) {
+    if (stop.stop_requested()) fail(Code::cancelled, "cancelled");
     if (parts_.tokens_left != nullptr && *parts_.tokens_left <= 0) return StopReason::token_limit;
     if (!make_room(stop)) return StopReason::context_full;
     const Reply reply = next_reply(stop);
@@ -272,14 +273,15 @@ std::vector<AgentLoop::Step> AgentLoop::run_steps(std::span<const ToolCall> call
     steps.push_back(Step{call});
     decide(steps.back(), stop);
   }
+  const std::stop_token stop_steps = parts_.stop_steps.stop_possible() ? parts_.stop_steps : stop;
   if (steps.size() == 1) {
-    execute(steps.front(), state_, stop);
+    execute(steps.front(), state_, stop_steps);
   } else {
     {
       std::vector<std::jthread> threads;
       for (Step& step : steps) {
         step.state = state_;
-        threads.emplace_back([this, &step, stop] { execute(step, step.state, stop); });
+        threads.emplace_back([&] { execute(step, step.state, stop_steps); });
       }
     }
     for (const Step& step : steps) {

@@ -80,6 +80,8 @@ struct LoopParts {
   ApproveStep approve = {};
   tools::AskPerson ask = {};  // empty where nobody is there
   const HookRunner* hooks = nullptr;  // null: there are none
+  // Ends the calls that run, which run()'s `stop` then lets end; without a source that one does it.
+  std::stop_token stop_steps = {};
 };
 
 class AgentLoop {

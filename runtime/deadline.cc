@@ -4,13 +4,19 @@
 
 namespace corvid::runtime {
 
-Deadline::Deadline(std::stop_source& source, int64_t seconds)
-    : thread_([this, &source, seconds](std::stop_token stop) {
+Deadline::Deadline(const StopWish& outer, int64_t seconds)
+    : both_(steps_.get_token(), [this] { stop_.request_stop(); }),
+      forward_(outer.stop,
+               [this, is_both = !outer.stop_steps.stop_possible()] {
+                 (is_both ? steps_ : stop_).request_stop();
+               }),
+      forward_steps_(outer.stop_steps, [this] { steps_.request_stop(); }),
+      thread_([this, seconds](std::stop_token ended) {
         std::unique_lock lock(mutex_);
-        if (!changed_.wait_for(lock, stop, std::chrono::seconds(seconds), [] { return false; }) &&
-            !stop.stop_requested()) {
+        if (!changed_.wait_for(lock, ended, std::chrono::seconds(seconds), [] { return false; }) &&
+            !ended.stop_requested()) {
           is_over_ = true;
-          source.request_stop();
+          steps_.request_stop();
         }
       }) {}
 

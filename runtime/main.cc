@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <mutex>
@@ -12,7 +13,6 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
-#include "runtime/cli/chat.h"
 #include "runtime/cli/command.h"
 #include "runtime/cli/trust.h"
 
@@ -21,7 +21,7 @@ namespace {
 using corvid::Code;
 using corvid::Error;
 
-// Turns the first SIGINT, SIGTERM or SIGHUP into a stop request and the second into the end. The
+// Turns SIGINT, SIGTERM and SIGHUP into wishes to stop, and the last of them into the end. The
 // signals are blocked in every thread and taken here, so that no handler runs in the middle of
 // anything.
 class SignalThread {
@@ -40,9 +40,12 @@ class SignalThread {
         int signal = 0;
         if (sigwait(&set, &signal) != 0 || signal == SIGUSR2) return;
         const std::scoped_lock guard(mutex_);
-        if (++count_ == 2) _exit(130);
-        std::fputs(note_.c_str(), stderr);
-        source_.request_stop();
+        if (count_ == 0) std::fputs(note_.c_str(), stderr);
+        const int least = signal != SIGINT && has_steps_ ? 2 : 1;
+        count_ = std::max(count_ + 1, least);
+        if (count_ > (has_steps_ ? 2 : 1)) _exit(130);
+        stop_.request_stop();
+        if (count_ == 2) steps_.request_stop();
       }
     });
   }
@@ -51,19 +54,24 @@ class SignalThread {
     thread_.join();
   }
 
-  std::stop_token renew(std::string note) {
+  // The first Ctrl-C wishes `stop` alone. With `has_steps` the second one wishes `stop_steps` too,
+  // as other signals do at once. One more ends the program.
+  corvid::runtime::StopWish renew(std::string note, bool has_steps) {
     const std::scoped_lock guard(mutex_);
     count_ = 0;
+    has_steps_ = has_steps;
     note_ = std::move(note);
-    source_ = std::stop_source();
-    return source_.get_token();
+    stop_ = std::stop_source();
+    steps_ = std::stop_source();
+    return {stop_.get_token(), steps_.get_token()};
   }
 
  private:
   std::mutex mutex_;  // protects what follows
   int count_ = 0;
+  bool has_steps_ = false;
   std::string note_;
-  std::stop_source source_;
+  std::stop_source stop_, steps_;
   std::thread thread_;
 };
 
@@ -104,11 +112,12 @@ int main(int argc, char** argv) {
   app.require_subcommand();
   corvid::runtime::CommandContext context;
   SignalThread signals;
-  context.stop =
-      signals.renew("\nstopping after the current step; once more to stop at once\n");
+  context.stop = signals.renew("\nstopping; once more to stop at once\n", false).stop;
+  context.renew_stop = [&signals](std::string note) {
+    return signals.renew(std::move(note), true);
+  };
   corvid::runtime::add_run(app, context);
-  corvid::runtime::add_chat(
-      app, [&signals](std::string note) { return signals.renew(std::move(note)); });
+  corvid::runtime::add_chat(app, context);
   corvid::runtime::add_sessions(app, context);
   corvid::runtime::add_memory(app, context);
   corvid::runtime::add_model(app, context);

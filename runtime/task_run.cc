@@ -219,7 +219,7 @@ class TaskRun {
   bool is_resumed_ = false;         // with the task that it had
   bool check_comes_first_ = false;  // what the workspace holds may be the result already
   int64_t begin_event_ = 0;         // of this part of the run
-  std::stop_token stop_;
+  std::stop_token stop_steps_;
   std::atomic<int64_t> tokens_left_{0};
   std::set<int> failed_attempts_;
   std::mutex evidence_mutex_;
@@ -302,7 +302,7 @@ const tools::Evidence& TaskRun::evidence(bool has_untrusted) {
   const std::scoped_lock guard(evidence_mutex_);
   if (!evidence_.has_value() && checker_) {
     CheckRan run;
-    evidence_ = checker_->evidence(workspace_, options_.task, has_untrusted, run, stop_);
+    evidence_ = checker_->evidence(workspace_, options_.task, has_untrusted, run, stop_steps_);
     if (!run.command.empty()) session_->append(run);
   } else if (!evidence_.has_value()) {
     tools::find_mentions(options_.task, workspace_, evidence_.emplace());
@@ -325,15 +325,13 @@ RunResult TaskRun::conduct(const std::function<StartPoint()>& prepare, std::stop
   RunResult result;
   result.session = session_->id();
   result.session_log = session_->log_path().string();
-  std::stop_source source;
-  const std::stop_callback forward(outer, [&source] { source.request_stop(); });
-  const Deadline deadline(source, options_.time_max_s);
-  stop_ = source.get_token();
+  const Deadline deadline({outer, environment_.stop_steps}, options_.time_max_s);
+  stop_steps_ = deadline.wish().stop_steps;
   tokens_left_ = options_.tokens_total_max;
   try {
     StartPoint from = prepare();
     make_checker();
-    drive(result, std::move(from), stop_);
+    drive(result, std::move(from), deadline.wish().stop);
   } catch (const Error& error) {
     result.status = "error";
     result.message = error.what();
@@ -380,6 +378,7 @@ void TaskRun::drive(RunResult& result, StartPoint from, std::stop_token stop) {
   if (is_forked) loop_settings.temperature = 0;
   int snapshot_turn = -1;
   AgentLoop* loop_pointer = nullptr;
+  shared.stop_steps = stop_steps_;
   shared.before_change = [&](int open_turn) {
     if (snapshot_turn == loop_pointer->turns()) return;
     snapshot_turn = loop_pointer->turns();

@@ -28,6 +28,9 @@ struct RunEnvironment {
   ApproveStep approve = {};
   // A person's answers; empty where nobody is there, and then no tool that asks is offered.
   tools::AskPerson ask = {};
+  // Ends a tool call that runs, which the run's own `stop` then lets end; without a source that
+  // one does it.
+  std::stop_token stop_steps = {};
 };
 
 struct ResumeOptions {

@@ -11,7 +11,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
-#include "runtime/cli/chat.h"
+#include "runtime/cli/command.h"
 #include "runtime/cli/line_reader.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/recollect.h"
@@ -29,7 +29,7 @@ constexpr const char* kHelp =
     "/memory Q  what memory holds about Q; without Q how much there is\n"
     "/model M   go on with another model; without M which one it is\n"
     "/help      this list\n"
-    "/quit      end (or Ctrl-D); Ctrl-C stops a turn, twice quits\n";
+    "/quit      end (or Ctrl-D); Ctrl-C lets a step end and stops, twice stops at once\n";
 
 struct ChatArguments {
   RunOptions options;
@@ -40,8 +40,8 @@ struct ChatArguments {
 
 class Chat {
  public:
-  Chat(ChatArguments arguments, RenewStop renew_stop)
-      : renew_stop_(std::move(renew_stop)),
+  Chat(ChatArguments arguments, const RenewStop& renew_stop)
+      : renew_stop_(renew_stop),
         paths_(find_paths()),
         options_(std::move(arguments.options)),
         reader_(paths_.data / "chat_history") {
@@ -61,7 +61,7 @@ class Chat {
     note("/help lists commands, /quit ends");
     bool was_interrupted = false;
     for (;;) {
-      const std::stop_token stop = renew_stop_("");
+      const std::stop_token stop = renew_stop_("").stop;
       const std::optional<std::string> line = reader_.read("> ", stop);
       if (!line.has_value()) {
         if (!stop.stop_requested() || was_interrupted) break;
@@ -90,12 +90,13 @@ class Chat {
   }
 
   void say(const std::string& text) {
-    const std::stop_token stop =
-        renew_stop_("\nstopping after the current step; once more to quit\n");
+    const StopWish wish = renew_stop_(kStopNote);
+    const std::stop_token stop = wish.stop;
     const bool is_first = session_.empty();
     RunEnvironment environment;
     environment.paths = paths_;
     environment.clock = system_now;
+    environment.stop_steps = wish.stop_steps;
     environment.on_event = [this](const Event& event) { show(event); };
     if (reader_.is_terminal()) {  // a line of a pipe is the next message, not an answer
       environment.approve = [this, stop](const policies::Action& action,
@@ -292,7 +293,7 @@ class Chat {
     write_text(stdout, (options_.model.empty() ? "the default model" : options_.model) + "\n");
   }
 
-  RenewStop renew_stop_;
+  const RenewStop& renew_stop_;
   Paths paths_;
   RunOptions options_;
   LineReader reader_;
@@ -308,7 +309,7 @@ class Chat {
 
 }  // namespace
 
-void add_chat(Command& app, RenewStop renew_stop) {
+void add_chat(Command& app, CommandContext& context) {
   Command chat = app.subcommand("chat", "Talk with the agent about one folder");
   auto arguments = std::make_shared<ChatArguments>();
   RunOptions& options = arguments->options;
@@ -330,7 +331,7 @@ void add_chat(Command& app, RenewStop renew_stop) {
               "message, and what the policy would ask about is denied then.\n"
               "Examples:\n  corvid chat --model openai:NAME\n"
               "  echo \"what does main.cc do?\" | corvid chat -m model.gguf --mode read-only");
-  chat.callback([arguments, renew_stop] { Chat(*arguments, renew_stop).converse(); });
+  chat.callback([arguments, &context] { Chat(*arguments, context.renew_stop).converse(); });
 }
 
 }  // namespace corvid::runtime

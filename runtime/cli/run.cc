@@ -93,12 +93,14 @@ std::string answer_of(const RunResult& result) {
   return answer + (result.exit_code == 0 ? palette.green(message) : palette.red(message)) + "\n";
 }
 
-// stdout of a run, which ends as by Ctrl-C when nobody can read on.
+// stdout of a run, which ends at once when nobody can read on.
 class Output {
  public:
-  explicit Output(std::stop_token outer) : forward_(outer, [this] { source_.request_stop(); }) {}
+  explicit Output(const StopWish& outer)
+      : forward_(outer.stop, [this] { stop_.request_stop(); }),
+        forward_steps_(outer.stop_steps, [this] { steps_.request_stop(); }) {}
 
-  std::stop_token stop() const { return source_.get_token(); }
+  StopWish wish() const { return {stop_.get_token(), steps_.get_token()}; }
   void write(const std::string& text) {
     if (error_ != 0) return;
     errno = 0;
@@ -106,7 +108,7 @@ class Output {
     if (std::ferror(stdout) == 0) return;
     error_ = errno == 0 ? EIO : errno;
     write_text(stderr, fmt::format("corvid: cannot write to stdout: {}\n", std::strerror(error_)));
-    source_.request_stop();
+    steps_.request_stop();
   }
   // A result that nobody got is a failure; a reader that has gone away wanted no more.
   int exit_code(const RunResult& result) const {
@@ -115,9 +117,9 @@ class Output {
   }
 
  private:
-  std::stop_source source_;
+  std::stop_source stop_, steps_;
   int error_ = 0;
-  std::stop_callback<std::function<void()>> forward_;
+  std::stop_callback<std::function<void()>> forward_, forward_steps_;
 };
 
 void write_lines(Output& output, const std::vector<Json>& lines) {
@@ -126,7 +128,7 @@ void write_lines(Output& output, const std::vector<Json>& lines) {
 
 void execute(RunArguments& arguments, CommandContext& context) {
   RunView view(stderr);
-  Output output(context.stop);
+  Output output(context.renew_stop(kStopNote));
   std::mutex mutex;  // attempts report from their own threads
   ItemEvents items;
   int event_count = 0;
@@ -135,6 +137,7 @@ void execute(RunArguments& arguments, CommandContext& context) {
   RunEnvironment environment;
   environment.paths = find_paths();
   environment.clock = system_now;
+  environment.stop_steps = output.wish().stop_steps;
   environment.on_event = [&](const Event& event) {
     const std::scoped_lock guard(mutex);
     if (++event_count == kill_after) std::raise(SIGKILL);
@@ -155,7 +158,7 @@ void execute(RunArguments& arguments, CommandContext& context) {
       write_lines(output,
                   items.begin(find_session(environment.paths.sessions(), arguments.resume)));
     }
-    result = dispatch(arguments, environment, output.stop());
+    result = dispatch(arguments, environment, output.wish().stop);
   } catch (const Error& error) {  // before a session began
     const bool is_usage = error.code() == Code::invalid || error.code() == Code::not_found;
     if (is_usage || !arguments.json) throw;
