@@ -93,8 +93,9 @@ StopReason AgentLoop::go_on(StartPoint from, std::stop_token stop) {
   while (turns_ < options_.turns_max) {
     if (stop.stop_requested()) fail(Code::cancelled, "cancelled");
     if (parts_.tokens_left != nullptr && *parts_.tokens_left <= 0) return StopReason::token_limit;
-    if (!make_room(stop)) return StopReason::context_full;
-    const Reply reply = next_reply(stop);
+    const std::optional<Reply> next = next_reply(stop);
+    if (!next) return StopReason::context_full;
+    const Reply& reply = *next;
     if (options_.stop_before_write && would_write(reply.message)) {
       pending_ = reply;
       is_at_write_ = true;
@@ -174,9 +175,26 @@ bool AgentLoop::tell(const std::optional<Nudge>& nudge) {
   return false;
 }
 
+// A server that refuses the conversation for its length has told the model's window: it is asked
+// once more, with room made for that.
+std::optional<Reply> AgentLoop::next_reply(std::stop_token stop) {
+  if (!make_room(stop)) return std::nullopt;
+  Reply reply = ask_model(stop);
+  if (reply.end != ReplyEnd::too_long) return reply;
+  log::info("loop", "asking again with room made", {{"after", reply.message.content}});
+  if (!make_room(stop)) return std::nullopt;
+  const TokenCounts before = reply.tokens;
+  reply = ask_model(stop);
+  if (reply.end == ReplyEnd::too_long) {
+    fail(Code::device, "the model failed: " + reply.message.content);
+  }
+  reply.tokens += before;
+  return reply;
+}
+
 // What is new is read once; where attempts may begin, the conversation is kept as it stands before
 // the reply, which is all that differs between them.
-Reply AgentLoop::next_reply(std::stop_token stop) {
+Reply AgentLoop::ask_model(std::stop_token stop) {
   if (pending_.has_value()) return *std::exchange(pending_, std::nullopt);
   const Request request = make_request();
   try {

@@ -113,7 +113,8 @@ class AgentLoop {
   const std::string& last_text() const { return last_text_; }
 
  private:
-  Reply next_reply(std::stop_token stop);
+  std::optional<Reply> next_reply(std::stop_token stop);  // nullopt: the model's window is full
+  Reply ask_model(std::stop_token stop);
   Request make_request() const;
   bool would_write(const Message& message) const;
   void record(Message message);

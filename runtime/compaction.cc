@@ -190,7 +190,7 @@ bool Compactor::summarise(Task& task) {
         is_small ? int(std::max<int64_t>(task.use.window / 8, 1)) : kSummaryTokensMax;
     const Reply reply = side->complete(request, task.stop);
     event.tokens += reply.tokens;
-    event.summary = std::string(trim(reply.message.content));
+    if (reply.end != ReplyEnd::too_long) event.summary = trim(reply.message.content);
   } catch (const Error& error) {  // edge: a side request of the model; the run goes on without it
     if (error.code() == Code::cancelled) throw;
     log::warning("compaction", "the model gave no summary", {{"reason", error.what()}});

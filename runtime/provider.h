@@ -67,7 +67,9 @@ struct Request {
   std::function<void(std::string_view)> on_text;  // may be empty
 };
 
-enum class ReplyEnd { end, length };
+// too_long: a server refused, for its model's window has no room for the conversation. There is no
+// reply then: the message holds the server's words, and context() tells what is known now.
+enum class ReplyEnd { end, length, too_long };
 
 struct Reply {
   Message message;  // calls have no ids yet
@@ -119,7 +121,8 @@ class Provider {
   // local model evaluates for that is `rebuilt`.
   virtual TokenCounts restart(std::span<const Message> messages, std::stop_token stop) = 0;
 
-  // The reply to what was read; its message becomes part of the conversation. Throws cancelled, or
+  // The reply to what was read; its message becomes part of the conversation, unless that was too
+  // long. Throws cancelled, or
   // io or device when the model fails. Never throws for what the model wrote.
   virtual Reply complete(const Request& request, std::stop_token stop) = 0;
 

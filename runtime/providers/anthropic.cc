@@ -181,7 +181,7 @@ class Anthropic final : public Provider {
   }
 
   ContextUse context(std::span<const Message> added) const override {
-    return meter_.use(messages_, added, tools_.size() + system_.size());
+    return meter_.use(messages_, added, fixed_bytes());
   }
 
   TokenCounts restart(std::span<const Message> messages, std::stop_token) override {
@@ -205,7 +205,13 @@ class Anthropic final : public Provider {
       body = dump_json(json);
       return true;
     };
-    ask(endpoint_, body_of(request), reader, mend, stop);
+    if (const auto refusal = ask(endpoint_, body_of(request), reader, mend, stop)) {
+      meter_.learn(*refusal, messages_, fixed_bytes());
+      Reply none;
+      none.end = ReplyEnd::too_long;
+      none.message.content = refusal->words;
+      return none;
+    }
     Reply reply = completion.reply();
     messages_.push_back(reply.message);
     meter_.report(reply.tokens, messages_.size());
@@ -227,6 +233,8 @@ class Anthropic final : public Provider {
   }
 
  private:
+  size_t fixed_bytes() const { return tools_.size() + system_.size(); }
+
   // Turns alternate: what user and tools say in a row is one message.
   Json wire_messages() const {
     Json list = Json::array();
@@ -262,7 +270,8 @@ class Anthropic final : public Provider {
   }
 
   std::string body_of(const Request& request) const {
-    Json json = {{"model", model_}, {"stream", true}, {"max_tokens", request.tokens_max}};
+    const int tokens_max = meter_.reply_tokens(request.tokens_max, messages_, fixed_bytes());
+    Json json = {{"model", model_}, {"stream", true}, {"max_tokens", tokens_max}};
     if (!system_.empty()) {
       json["system"] = Json::array(
           {{{"type", "text"}, {"text", system_}, {"cache_control", {{"type", "ephemeral"}}}}});

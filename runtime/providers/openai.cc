@@ -256,7 +256,7 @@ class OpenAi final : public Provider {
   }
 
   ContextUse context(std::span<const Message> added) const override {
-    return meter_.use(messages_, added, tools_.size());
+    return meter_.use(messages_, added, fixed_bytes());
   }
 
   TokenCounts restart(std::span<const Message> messages, std::stop_token) override {
@@ -274,7 +274,13 @@ class OpenAi final : public Provider {
     reader.take_whole = [&](std::string_view body) { completion.take(body, "message"); };
     reader.take_done = [&] { completion.take_done(); };
     reader.is_complete = [&] { return completion.is_complete(); };
-    ask(endpoint_, body_of(request), reader, mend_request, stop);
+    if (const auto refusal = ask(endpoint_, body_of(request), reader, mend_request, stop)) {
+      meter_.learn(*refusal, messages_, fixed_bytes());
+      Reply none;
+      none.end = ReplyEnd::too_long;
+      none.message.content = refusal->words;
+      return none;
+    }
     Reply reply = completion.reply();
     messages_.push_back(reply.message);
     meter_.report(reply.tokens, messages_.size());
@@ -297,6 +303,8 @@ class OpenAi final : public Provider {
   }
 
  private:
+  size_t fixed_bytes() const { return tools_.size(); }
+
   std::string body_of(const Request& request) const {
     Json json = {
         {"model", model_}, {"stream", true}, {"stream_options", {{"include_usage", true}}}};
@@ -305,7 +313,8 @@ class OpenAi final : public Provider {
     if (tools_ != "[]") json["tools"] = parse_json(tools_, "tools");
     if (tools_ != "[]" && request.no_calls) json["tool_choice"] = "none";
     const bool is_openai = endpoint_.name == "api.openai.com";
-    json[is_openai ? "max_completion_tokens" : "max_tokens"] = request.tokens_max;
+    json[is_openai ? "max_completion_tokens" : "max_tokens"] =
+        meter_.reply_tokens(request.tokens_max, messages_, fixed_bytes());
     if (request.temperature >= 0) json["temperature"] = request.temperature;
     if (request.seed != 0) json["seed"] = int64_t(request.seed % (uint64_t{1} << 31));
     return dump_json(json);

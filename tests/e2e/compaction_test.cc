@@ -139,6 +139,56 @@ TEST_CASE("when no summary comes three times, the run ends and says that the win
   CHECK(compactions(process).empty());
 }
 
+TEST_CASE("a server that refuses for length is asked again with room made, once in a turn") {
+  if (!sandbox_works()) return;
+  const std::string refusal = http_answer(
+      400, dump_json({{"error",
+                       {{"message",
+                         "This model's maximum context length is 4096 tokens. However, you "
+                         "requested 13096 tokens (9000 in the messages, 4096 in the completion)."},
+                        {"code", "context_length_exceeded"}}}}));
+  const std::string patch =
+      "*** Begin Patch\n*** Update File: calc.py\n-    return a - b\n+    return a + b\n"
+      "*** End Patch\n";
+  const std::string read = answer("", one_of("read_file", {{"path", "long.txt"}}), 900);
+  for (const bool is_stubborn : {false, true}) {
+    const Scene scene;
+    std::string text;
+    for (int i = 0; i < 400; ++i) text += std::string(50, 'x') + "\n";
+    scene.put("long.txt", text);
+    // The refused summary is one more request.
+    std::vector<std::string> answers = {read, refusal, refusal};
+    if (is_stubborn) {
+      answers.push_back(refusal);
+    } else {
+      answers.push_back(answer("", one_of("apply_patch", {{"patch", patch}}), 1200));
+      answers.push_back(answer("", one_of("finish", {{"summary", "add adds"}}), 1300));
+    }
+    const HttpServer server(answers);
+    const ProcessResult process =
+        scene.corvid({"run", kTask, "--workspace", scene.workspace().string(), "--model",
+                      "openai:small", "--json", "--verify", kCheck},
+                     {{"OPENAI_BASE_URL", server.url()}});
+    INFO(process.err);
+    const Json result = result_of(process);
+    REQUIRE(compactions(process).size() == 1);
+    CHECK(compactions(process)[0].at("step") == "outputs");
+    const auto requests = server.requests();
+    REQUIRE(requests.size() == (is_stubborn ? 4 : 5));
+    const Json again = parse_json(requests[3].body, "again");
+    CHECK(dump_json(again).find("xxxxxxxxxx") == std::string::npos);
+    CHECK(again.at("max_tokens") < 4096);
+    CHECK(result.at("status") == (is_stubborn ? "error" : "verified"));
+    CHECK(process.exit_code == (is_stubborn ? 5 : 0));
+    if (is_stubborn) {
+      CHECK(result.at("message").get<std::string>().find("maximum context length") !=
+            std::string::npos);
+    } else {
+      CHECK(result.at("context").at("window") == 4096);
+    }
+  }
+}
+
 namespace {
 
 // The same answer as Anthropic's messages are streamed.

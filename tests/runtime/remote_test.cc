@@ -349,4 +349,78 @@ TEST_CASE("anthropic: text, calls and tokens of a stream; turns alternate in wha
 }
 
 }  // namespace
+TEST_CASE("refusals for length are known in every server's words, with their numbers") {
+  struct Case {
+    const char* text;
+    int64_t window, used;
+  };
+  const Case cases[] = {
+      {R"({"error":{"message":"This model's maximum context length is 128000 tokens. However, your )"
+       R"(messages resulted in 140012 tokens. Please reduce the length of the messages.",)"
+       R"("type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}})",
+       128000, 140012},
+      {R"({"object":"error","message":"This model's maximum context length is 4096 tokens. However, )"
+       R"(you requested 5010 tokens (4010 in the messages, 1000 in the completion). Please reduce )"
+       R"(the length of the messages or completion.","type":"BadRequestError","code":400})",
+       4096, 4010},
+      {"'max_tokens' or 'max_completion_tokens' is too large: 4096. This model's maximum context "
+       "length is 4096 tokens and your request has 1027 input tokens (4096 > 4096 - 1027).",
+       4096, 1027},
+      {R"({"error":{"code":400,"message":"the request exceeds the available context size, try )"
+       R"(increasing it","type":"exceed_context_size_error","n_prompt_tokens": 5010,"n_ctx": 4096}})",
+       4096, 5010},
+      {"the request exceeds the available context size. try increasing the context size", 0, 0},
+      {R"({"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: )"
+       R"(210345 tokens > 200000 maximum"}})",
+       200000, 210345},
+      {"input length and `max_tokens` exceed context limit: 199000 + 4096 > 200000, decrease input "
+       "length or `max_tokens` and try again",
+       200000, 199000},
+      {"The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).",
+       1048576, 1200000},
+      {"Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum "
+       "context length",
+       32768, 40000},
+      {"Your input exceeds the context window of this model.", 0, 0}};
+  for (const Case& each : cases) {
+    CAPTURE(each.text);
+    const auto refusal = read_too_long(each.text);
+    REQUIRE(refusal.has_value());
+    CHECK(refusal->window == each.window);
+    CHECK(refusal->used == each.used);
+  }
+  for (const char* other : {"Incorrect key", "Unsupported parameter: 'max_tokens'",
+                            "Rate limit reached for gpt: Limit 200000, Requested 210000",
+                            "'temperature' does not support 0.0"}) {
+    CHECK_FALSE(read_too_long(other).has_value());
+  }
+}
+
+TEST_CASE("a refusal for length teaches the window and how many tokens the text has") {
+  for (const char* name : {"openai:small", "anthropic:small"}) {
+    const std::string text = name[0] == 'o'
+                                 ? "This model's maximum context length is 1000 tokens. However, "
+                                   "your messages resulted in 950 tokens."
+                                 : "prompt is too long: 950 tokens > 1000 maximum";
+    HttpServer server({http_answer(400, dump_json({{"error", {{"message", text}}}}))});
+    const Setting url(name[0] == 'o' ? "OPENAI_BASE_URL" : "ANTHROPIC_BASE_URL", server.url());
+    const Setting key("ANTHROPIC_API_KEY", "sk-test-of-the-test");
+    auto provider = started(name);
+    const Reply reply = ask_once(*provider, {user(std::string(1900, 'x'))});
+    CHECK(reply.end == ReplyEnd::too_long);
+    CHECK(reply.message.content.find("HTTP 400") != std::string::npos);
+    CHECK(server.requests().size() == 1);
+    CHECK(provider->context({}).window == 1000);
+    CHECK(provider->context({}).used == 950);
+    // Two bytes to a token, as it turned out; the reply is asked for in what room there is.
+    const std::vector<Message> shorter = {user(std::string(1000, 'x'))};
+    provider->restart(shorter, {});
+    CHECK(provider->context({}).used > 500);
+    Request request;
+    request.tokens_max = 4000;
+    provider->complete(request, {});
+    CHECK(parse_json(server.requests().at(1).body, "body").at("max_tokens") < 500);
+  }
+}
+
 }  // namespace corvid::runtime

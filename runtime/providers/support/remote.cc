@@ -55,12 +55,10 @@ void wait(int64_t ms, std::stop_token stop) {
   if (stop.stop_requested()) fail(Code::cancelled, "cancelled");
 }
 
-std::string what_to_do(int status, const std::string& text) {
+std::string what_to_do(int status) {
   if (status == 401 || status == 403) return "; check the key";
   if (status == 404) return "; check the model's name and the base URL";
-  if (status == 413 || text.find("context") != text.npos) {
-    return "; the conversation may be too long for the model";
-  }
+  if (status == 413) return "; the conversation may be too long for the model";
   if (status == 429) return "; the account's limit is reached";
   return "";
 }
@@ -136,23 +134,6 @@ void give_id(std::vector<Message>& messages, const std::string& call_id) {
 
 }  // namespace
 
-void WindowMeter::report(const TokenCounts& counts, size_t message_count) {
-  reported_ = counts.prefilled + counts.reused + counts.generated;
-  known_count_ = reported_ > 0 ? message_count : 0;
-}
-
-ContextUse WindowMeter::use(std::span<const Message> messages, std::span<const Message> added,
-                            size_t fixed_bytes) const {
-  size_t bytes = reported_ > 0 ? 0 : fixed_bytes;
-  const auto count = [&](const Message& message) {
-    bytes += message.content.size() + 24;
-    for (const ToolCall& call : message.calls) bytes += call.arguments.size() + 64;
-  };
-  std::for_each(messages.begin() + std::ptrdiff_t(known_count_), messages.end(), count);
-  std::for_each(added.begin(), added.end(), count);
-  return {reported_ + int64_t(bytes / 3), window_};
-}
-
 std::string base_url(const char* variable, const std::string& fallback) {
   const char* value = std::getenv(variable);
   std::string url = value == nullptr || *value == '\0' ? fallback : value;
@@ -213,17 +194,25 @@ std::string error_text(std::string_view body) {
   return printable(std::string(truncate_utf8(to_utf8(text), kErrorBytes)));
 }
 
-void ask(const Endpoint& endpoint, std::string body, const AnswerReader& answer,
-         const std::function<bool(std::string_view error, std::string& body)>& mend,
-         std::stop_token stop) {
+std::optional<TooLong> ask(
+    const Endpoint& endpoint, std::string body, const AnswerReader& answer,
+    const std::function<bool(std::string_view error, std::string& body)>& mend,
+    std::stop_token stop) {
   int64_t backoff_ms = endpoint.backoff_ms;
   int mended_count = 0;
   for (int number = 1;; ++number) {
     HttpResponse response;
     const std::string problem =
         without_key(one_try(endpoint, body, answer, response, stop), endpoint.key);
-    if (problem.empty()) return;
+    if (problem.empty()) return std::nullopt;
     const int status = response.status;
+    const bool may_be_long = status == 200 || (status >= 400 && status != 429);
+    if (may_be_long) {
+      if (auto refusal = read_too_long(problem + "\n" + response.body)) {
+        refusal->words = endpoint.name + ": " + problem;
+        return refusal;
+      }
+    }
     if ((status == 400 || status == 422) && mended_count < 4 && mend(problem, body)) {
       ++mended_count;
       --number;
@@ -235,7 +224,7 @@ void ask(const Endpoint& endpoint, std::string body, const AnswerReader& answer,
     if (is_refused || is_broke || number >= endpoint.tries_max) {
       const std::string tries = number > 1 ? " (tried " + std::to_string(number) + " times)" : "";
       const std::string advice =
-          status == 0 ? "; is the server running?" : what_to_do(status, problem);
+          status == 0 ? "; is the server running?" : what_to_do(status);
       fail(Code::io, endpoint.name + ": " + problem + advice + tries);
     }
     const std::optional<int64_t> asked_ms = wait_asked_for(response);

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "runtime/base/http.h"
 #include "runtime/provider.h"
+#include "runtime/providers/support/window.h"
 
 namespace corvid::runtime {
 
@@ -46,27 +48,12 @@ struct AnswerReader {
 
 // Asks until there is a complete answer. Again after connection failures, broken or damaged
 // streams, and the statuses 408, 409, 429, 5xx. `mend` may change the request's body after a 400 or
-// 422 (the text is the server's); it returns false when it knows nothing. Throws io with the
+// 422 (the text is the server's); it returns false when it knows nothing. A refusal of a
+// conversation that is too long is returned; nullopt: the answer is complete. Throws io with the
 // server's own words and what to do; cancelled.
-void ask(const Endpoint& endpoint, std::string body, const AnswerReader& answer,
+std::optional<TooLong> ask(const Endpoint& endpoint, std::string body, const AnswerReader& answer,
          const std::function<bool(std::string_view error, std::string& body)>& mend,
          std::stop_token stop);
-
-// How full the window of a model behind a server is: what it last reported, and three bytes to a
-// token for what came since.
-class WindowMeter {
- public:
-  explicit WindowMeter(int64_t window) : window_(window) {}
-  void report(const TokenCounts& counts, size_t message_count);
-  void forget_report() { reported_ = 0, known_count_ = 0; }
-  ContextUse use(std::span<const Message> messages, std::span<const Message> added,
-                 size_t fixed_bytes) const;
-
- private:
-  int64_t window_;
-  int64_t reported_ = 0;    // 0: none, or none since a restart
-  size_t known_count_ = 0;  // messages that it covers
-};
 
 // Appends `added` to a conversation. Calls are answered in their order: the first call of the last
 // assistant message that no tool message has answered yet takes the session's id, whatever the
