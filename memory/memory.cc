@@ -15,7 +15,7 @@ namespace {
 Why why_fact(const Store& store, const Fact& fact) {
   Why why{.id = fact_name(fact.id), .kind = "fact"};
   why.deriver = fact.deriver;
-  for (const Fact& rival : store.rivals(fact)) {
+  for (const Fact& rival : store.rivals(fact, Rivals::all)) {
     if (auto turn = store.turn(rival.turn)) why.sources.push_back(std::move(*turn));
   }
   why.history = store.events("turn", fact.turn);

@@ -33,6 +33,9 @@ struct TurnSummary {
   std::string_view role;     // valid during the visit
 };
 
+// Of the facts of a key: `open` are those that are not superseded.
+enum class Rivals { all, open, active };
+
 // `count` occurrences of a term in the indexed text of a turn.
 struct TermCount {
   TurnId turn = 0;
@@ -121,8 +124,11 @@ class Store {
   virtual std::vector<Fact> facts(std::span<const ScopeId> scopes, int limit) const = 0;  // by id
   virtual std::vector<Fact> facts_of_turn(TurnId id) const = 0;
   // The same scope, subject and key, by the time they were said.
-  virtual std::vector<Fact> rivals(const Fact& fact) const = 0;
-  // The facts of the turns with all rivals of each, by the time they were said; at least those.
+  virtual std::vector<Fact> rivals(const Fact& fact, Rivals which) const = 0;
+  // None of them was said later.
+  virtual bool is_latest(const Fact& fact) const = 0;
+  // The facts of the turns, and what is active or disputed of their keys, up to a limit; at least
+  // those.
   virtual std::vector<Fact> facts_beside(std::span<const TurnId> turns) const = 0;
   virtual void erase_facts() = 0;  // all of them
   // Foresights, as facts.

@@ -48,6 +48,7 @@ struct NewTurn {
   std::string channel{};      // where it came from: "chat", "import", "tool:shell", ...
   std::optional<Tier> tier{};  // none: by role ("", user -> user; assistant; others tool)
   Time said_at{};
+  int said_offset = 0;  // minutes east of UTC where it was said: whose "tomorrow" it means
   std::string text{};
   SessionKind kind = SessionKind::chat;
   bool allow_forgotten = false;  // store it even if the same text was forgotten before
@@ -82,6 +83,7 @@ struct Turn {
   std::string channel{};
   Tier tier = Tier::user;
   Time said_at{};
+  int said_offset = 0;  // minutes east of UTC
   Time learnt_at{};
   std::string text{};
   int64_t bytes_full = 0;  // before a long text was cut to head and tail
@@ -140,7 +142,7 @@ inline FactKey key_of(const Fact& fact) { return {fact.scope, fact.subject, fact
 // A statement about what is to come ("the report is due on Friday"), or that such a thing was done
 // or called off. Derived; can be dropped and made anew.
 struct Foresight {
-  enum class Kind { plan = 0, done = 1, off = 2 };
+  enum class Kind { plan = 0, done = 1, off = 2, moved = 3 };  // moved: a plan that replaces one
   enum class Status {
     planned,    // may still come
     kept,       // a later statement says that it was done
@@ -153,7 +155,9 @@ struct Foresight {
   Kind kind = Kind::plan;
   std::string subject{};  // who says it, lower case
   std::string text{};     // the sentence
-  std::string words{};    // its content words, stemmed, sorted, separated by blanks
+  // Its content words, stemmed, sorted, separated by blanks. Before them "+" and the verb that the
+  // plan must have had, where only that was done or called off.
+  std::string words{};
   Time said_at{};
   Time valid_from{};      // days, both included, that the sentence names
   std::optional<Time> valid_to{};  // none: it names no end

@@ -8,10 +8,11 @@
 
 namespace corvid::memory {
 
-inline constexpr const char* kForesightDeriver = "foresight/1";
+inline constexpr const char* kForesightDeriver = "foresight/2";
 
-// Plans, deadlines and appointments that a person states, and statements that such a thing was done
-// or called off, by patterns of English. Tools, web pages and assistants plan nothing.
+// Plans, deadlines and appointments that a person states, and statements that such a thing was
+// done, called off or moved to another time, by patterns of English. What was not done, or only
+// would be, and what others did is left out. Tools, web pages and assistants plan nothing.
 std::vector<Foresight> foresights_of(const Turn& turn);
 
 void add_foresights(Store& store, const Turn& turn);

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "memory/ingest/annotate.h"
-#include "memory/ingest/facts.h"
 #include "memory/ingest/foresight.h"
 #include "memory/ingest/recalled.h"
 #include "memory/ingest/redact.h"
@@ -19,6 +18,7 @@ constexpr size_t kOpenSegmentsMax = 64;
 constexpr int kVectorsPerWrite = 64;
 constexpr std::chrono::milliseconds kVectorTimePerWrite(20);
 constexpr size_t kNameBytesMax = 256;
+constexpr int kOffsetMax = 24 * 60;
 
 // A name that stays on one line and cannot break out of "[id date speaker]".
 std::string clean_name(std::string_view name) {
@@ -71,6 +71,7 @@ Turn prepare_turn(const NewTurn& given) {
   turn.channel = clean_name(given.channel);
   turn.tier = tier_of(given);
   turn.said_at = given.said_at;
+  turn.said_offset = std::clamp(given.said_offset, -kOffsetMax, kOffsetMax);
   WithoutRecalled own = remove_recalled(clean_text(given.text));
   turn.injected_ids = std::move(own.injected_ids);
   Redacted redacted = redact(own.text);

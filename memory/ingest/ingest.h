@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "memory/ingest/segment.h"
+#include "memory/ingest/settle.h"
 #include "memory/ports.h"
 #include "memory/store.h"
 
@@ -49,7 +50,7 @@ class Ingest {
   std::string mac_key_;
   std::map<int64_t, Open> open_;  // by session key
   bool lacks_vectors_ = false;
-  std::vector<Fact> stated_;  // in this write, not yet settled
+  Unsettled stated_;  // in this write, not yet settled
 };
 
 // A turn as it will be stored; throws invalid for one that is too large.

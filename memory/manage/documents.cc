@@ -6,8 +6,8 @@
 #include <map>
 #include <set>
 
-#include "memory/ingest/facts.h"
 #include "memory/ingest/foresight.h"
+#include "memory/ingest/settle.h"
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
 #include "runtime/base/text.h"
@@ -145,7 +145,7 @@ int64_t withdraw_others(Store& store, ScopeId scope, const std::vector<NewTurn>&
   for (const NewTurn& turn : turns) current.insert(turn.external_id);
   int64_t count = 0;
   bool is_changed = false;
-  std::vector<Fact> changed;
+  Unsettled changed;
   for (const TurnId id : store.session_turns(session->key)) {
     const std::optional<Turn> turn = store.turn(id);
     if (!turn) continue;

@@ -6,6 +6,7 @@
 #include "memory/ingest/facts.h"
 #include "memory/ingest/foresight.h"
 #include "memory/ingest/ingest.h"
+#include "memory/ingest/settle.h"
 #include "memory/ingest/vector.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
@@ -90,6 +91,7 @@ Turn next_version(const Correction& correction, Time now) {
   given.channel = "edit";
   given.tier = Tier::user;
   given.said_at = old.said_at;
+  given.said_offset = old.said_offset;
   given.text = correction.text;
   given.kind = old.kind;
   Turn turn = prepare_turn(given);
@@ -114,7 +116,7 @@ WriteResult edit(Store& store, const Ports& ports, std::span<const ScopeId> scop
     result.id = store.add_turn(turn);
     if (ports.embed) store.put_vector(turn.id, ports.embedder, turn_vector(turn, ports.embed));
     store.put_amendment(old.id, turn.id, now);
-    std::vector<Fact> changed;
+    Unsettled changed;
     drop_facts(store, old.id, changed);
     add_facts(store, turn, changed);
     settle_facts(store, changed);

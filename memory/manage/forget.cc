@@ -5,7 +5,7 @@
 #include <set>
 
 #include "memory/ingest/annotate.h"
-#include "memory/ingest/facts.h"
+#include "memory/ingest/settle.h"
 #include "memory/ingest/ingest.h"
 #include "memory/ingest/segment.h"
 #include "memory/manage/tombstone.h"
@@ -145,7 +145,8 @@ Forgotten erase(Store& store, const ForgetPreview& confirmed, const std::string&
   std::set<std::string> sessions;
   store.write([&] {
     std::set<CellId> cells;
-    std::vector<Fact> facts;
+    std::set<std::string> facts;
+    Unsettled changed;
     for (const Turn& shown : confirmed.turns) {
       const std::optional<Turn> turn = store.turn(shown.id);
       if (!turn) continue;  // somebody else was faster
@@ -153,7 +154,10 @@ Forgotten erase(Store& store, const ForgetPreview& confirmed, const std::string&
       for (const std::string& mac : tombstone_macs(key, *turn)) {
         store.add_tombstone(turn->scope, mac, now);
       }
-      for (Fact& fact : store.facts_of_turn(turn->id)) facts.push_back(std::move(fact));
+      for (Fact& fact : store.facts_of_turn(turn->id)) {
+        facts.insert(fact_name(fact.id));
+        changed.try_emplace(key_of(fact), std::move(fact));
+      }
       store.erase_turn(*turn);
       store.add_event({.at = now,
                        .actor = "user",
@@ -168,8 +172,8 @@ Forgotten erase(Store& store, const ForgetPreview& confirmed, const std::string&
       ++result.turn_count;
     }
     for (const CellId cell : cells) repair_cell(store, cell, result);
-    settle_facts(store, facts);  // what they had superseded holds again
-    for (const Fact& fact : facts) result.ids.push_back(fact_name(fact.id));
+    settle_facts(store, changed);  // what they had superseded holds again
+    result.ids.insert(result.ids.end(), facts.begin(), facts.end());
     store.raise_generation();
   });
   result.sessions.assign(sessions.begin(), sessions.end());

@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "memory/ingest/ingest.h"
+#include "memory/ingest/times.h"
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
 #include "runtime/base/json.h"
@@ -19,7 +20,9 @@ NewTurn read_line(const Json& line) {
   turn.speaker = json_string(line, "speaker");
   turn.text = json_string(line, "text");
   turn.role = json_string_or(line, "role", "");
-  turn.said_at = parse_time(json_string(line, "when"));
+  const std::string when = json_string(line, "when");
+  turn.said_at = parse_time(when);
+  turn.said_offset = utc_offset(when);
   turn.channel = "import";
   if (turn.external_id.empty()) fail(Code::invalid, "an empty \"id\"");
   return turn;

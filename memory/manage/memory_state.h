@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <mutex>
 
-#include "memory/ingest/facts.h"
+#include "memory/ingest/settle.h"
 #include "memory/ingest/ingest.h"
 #include "memory/ingest/segment.h"
 #include "memory/memory.h"

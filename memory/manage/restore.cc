@@ -1,7 +1,7 @@
 #include <map>
 #include <set>
 
-#include "memory/ingest/facts.h"
+#include "memory/ingest/settle.h"
 #include "memory/ingest/ingest.h"
 #include "memory/ingest/redact.h"
 #include "memory/ingest/segment.h"
@@ -153,6 +153,7 @@ class Merger {
     turn.channel = json_string(row, "channel");
     turn.tier = static_cast<Tier>(std::clamp<int64_t>(json_int_or(row, "tier", 1), 1, 5));
     turn.said_at = Time(std::chrono::milliseconds(json_int_or(row, "said_at", 0)));
+    turn.said_offset = static_cast<int>(json_int_or(row, "said_offset", 0));
     turn.text = json_string(row, "text");
     if (is_there(scopes_.at(scope), turn, json_string(row, "sha256"))) {
       ++report_.duplicates;

@@ -18,8 +18,13 @@ class Facts {
     for (const TurnId turn : turns) of_turn_[turn].clear();
     const std::set<TurnId> wanted(turns.begin(), turns.end());
     for (Fact& fact : store_.facts_beside(turns)) {
-      if (fact.status == Fact::Status::disputed) disputed_[key_of(fact)] = fact.turn;
-      if (fact.status == Fact::Status::active) holding_[key_of(fact)] = fact.turn;
+      if (fact.status == Fact::Status::disputed) {
+        TurnId& latest = disputed_[key_of(fact)];
+        latest = std::max(latest, fact.turn);
+      }
+      if (fact.status == Fact::Status::active) {
+        holding_[key_of(fact)].insert({fact.valid_from, fact.turn, fact.id});
+      }
       facts_.insert_or_assign(fact.id, std::move(fact));
     }
     for (const auto& [id, fact] : facts_) {
@@ -28,7 +33,7 @@ class Facts {
   }
 
   Link link_of(TurnId turn) {
-    if (!of_turn_.contains(turn)) look_up(turn);
+    if (!of_turn_.contains(turn)) read(std::span(&turn, 1));
     Link link;
     for (const Fact* fact : of_turn_[turn]) {
       if (fact->status == Fact::Status::superseded) {
@@ -45,28 +50,29 @@ class Facts {
   }
 
  private:
-  // Rivals can be many: those of a key are read once.
-  void look_up(TurnId turn) {
-    std::vector<Fact> own = store_.facts_of_turn(turn);
-    const bool is_known = std::ranges::all_of(
-        own, [&](const Fact& fact) { return holding_.contains(key_of(fact)); });
-    if (!is_known) return read(std::span(&turn, 1));
-    std::vector<const Fact*>& facts = of_turn_[turn];
-    for (Fact& fact : own) {
-      facts.push_back(&facts_.insert_or_assign(fact.id, std::move(fact)).first->second);
-    }
-  }
+  struct Holding {
+    Time said_at;
+    TurnId turn;
+    FactId id;
+    auto operator<=>(const Holding&) const = default;
+  };
 
-  // The turn whose statement holds now instead of that of `fact`; 0: none is known.
+  // The turn whose statement holds now instead of that of `fact`; 0: none is known. What replaced
+  // it may have been replaced in turn.
   TurnId latest(const Fact& fact) const {
     const auto found = holding_.find(key_of(fact));
-    return found == holding_.end() ? 0 : found->second;
+    if (found == holding_.end()) return 0;
+    const std::set<Holding>& all = found->second;
+    const auto by = std::ranges::find(all, fact.superseded_by, &Holding::id);
+    if (by != all.end()) return by->turn;
+    const auto since = fact.closed_at ? all.lower_bound({*fact.closed_at, 0, 0}) : all.end();
+    return since != all.end() ? since->turn : all.rbegin()->turn;
   }
 
   const Store& store_;
   std::map<FactId, Fact> facts_;
   std::map<TurnId, std::vector<const Fact*>> of_turn_;  // those that were asked for
-  std::map<FactKey, TurnId> holding_;                   // where it is stated as it holds
+  std::map<FactKey, std::set<Holding>> holding_;        // where it is stated as it holds
   std::map<FactKey, TurnId> disputed_;                  // who disputes it, the latest one
 };
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "memory/ingest/annotate.h"
-#include "memory/ingest/facts.h"
+#include "memory/ingest/sentences.h"
 
 namespace corvid::memory {
 namespace {

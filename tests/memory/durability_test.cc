@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "memory/memory.h"
+#include "memory/stores/support/schema.h"
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
 #include "tests/memory/support.h"
@@ -139,7 +140,7 @@ TEST_CASE("A store of a newer format is refused and left as it was", "[sqlite]")
   { Memory(in_folder(folder.path())).remember(said("s", "Ann", "hello there")); }
   run_sql(folder.path(), "PRAGMA user_version = 99");
   CHECK(code_of_opening(folder.path()) == Code::unsupported);
-  run_sql(folder.path(), "PRAGMA user_version = 5");
+  run_sql(folder.path(), "PRAGMA user_version = " + std::to_string(kStoreFormat));
   CHECK(Memory(in_folder(folder.path())).stats().turns == 1);
 }
 

@@ -1,5 +1,6 @@
 #include "memory/manage/transcripts/builder.h"
 
+#include "memory/ingest/times.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
 
@@ -12,7 +13,7 @@ constexpr size_t kSessionBytesMax = 200;
 }  // namespace
 
 void Conversation::add(const std::string& role, const std::string& text, const std::string& when) {
-  if (!when.empty()) last_ = parse_time(when);
+  if (!when.empty()) set_time(when);
   if (trim(text).empty()) return;
   NewTurn turn;
   turn.role = role;
@@ -20,12 +21,18 @@ void Conversation::add(const std::string& role, const std::string& text, const s
   turn.channel = "import:" + format_;
   turn.kind = kind_;
   turn.said_at = last_;
+  turn.said_offset = offset_;
   turn.text = text;
   const std::string id =
       sha256_hex(role + '\n' + speaker_ + '\n' + to_utf8(text)).substr(0, kIdDigits);
   const int earlier = seen_[id]++;  // "yes" may be said twice
   turn.external_id = format_ + "/" + id + (earlier > 0 ? "/" + std::to_string(earlier) : "");
   turns_.push_back(std::move(turn));
+}
+
+void Conversation::set_time(const std::string& when) {
+  last_ = parse_time(when);
+  offset_ = utc_offset(when);
 }
 
 std::vector<NewTurn> Conversation::take(const std::string& session) {

@@ -18,7 +18,7 @@ class Conversation {
 
   // `when` in RFC 3339; "" = that of the message before.
   void add(const std::string& role, const std::string& text, const std::string& when = "");
-  void set_time(Time time) { last_ = time; }
+  void set_time(const std::string& when);  // in RFC 3339
   void set_speaker(const std::string& name) { speaker_ = name; }  // of the next turns; "" = role
 
   // Under `session`, or a name made of the first turn.
@@ -28,6 +28,7 @@ class Conversation {
   std::string format_;
   SessionKind kind_;
   Time last_;
+  int offset_ = 0;
   std::string speaker_;
   std::map<std::string, int> seen_;
   std::vector<NewTurn> turns_;

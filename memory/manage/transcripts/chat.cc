@@ -98,7 +98,7 @@ void add_tree(Conversation& into, const Json& chat) {
 void read_one(const Json& chat, const TranscriptFile& file, std::vector<NewTurn>& out) {
   Conversation conversation("chat", SessionKind::chat, file.modified);
   const std::string when = time_of(chat);
-  if (!when.empty()) conversation.set_time(parse_time(when));
+  if (!when.empty()) conversation.set_time(when);
   if (chat.is_array()) {
     for (const Json& message : chat) add_message(conversation, message, time_of(message));
   } else if (chat.contains("mapping") && chat["mapping"].is_object()) {

@@ -1,5 +1,8 @@
 #include "memory/stores/support/facts.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "memory/stores/support/rows.h"
 
 namespace corvid::memory {
@@ -10,6 +13,8 @@ constexpr const char* kFactColumns =
     " superseded_by, deriver";
 constexpr const char* kForesightColumns =
     "id, scope_id, turn_id, kind, subject, text, words, said_at, valid_from, valid_to, deriver";
+constexpr int64_t kBesideMax = 1'000;
+constexpr const char* kOpen = " AND status <> 2";  // as the index fact_open says it
 constexpr const char* kByTime = " ORDER BY valid_from, turn_id, id";
 
 Fact read_fact(const Statement& row) {
@@ -38,6 +43,13 @@ std::vector<Fact> read_all(Statement& find) {
 
 std::string query(const std::string& rest) {
   return std::string("SELECT ") + kFactColumns + " FROM fact " + rest;
+}
+
+// Of one key: scope ?1, subject ?2, key ?3.
+std::string of_key(SqlDb& db) {
+  const char* const hashed =
+      db.is_sqlite() ? "" : " AND key_hash = hashtextextended(?2 || '/' || ?3, 0)";
+  return std::string("WHERE scope_id = ?1 AND subject = ?2 AND key = ?3") + hashed;
 }
 
 }  // namespace
@@ -71,21 +83,35 @@ std::vector<Fact> facts_of_turn(SqlDb& db, TurnId id) {
   return read_all(find);
 }
 
-std::vector<Fact> find_rivals(SqlDb& db, const Fact& fact) {
-  const std::string hashed =
-      db.is_sqlite() ? "" : " AND key_hash = hashtextextended(?2 || '/' || ?3, 0)";
-  Statement find(db, query("WHERE scope_id = ?1 AND subject = ?2 AND key = ?3" + hashed + kByTime));
+std::vector<Fact> find_rivals(SqlDb& db, const Fact& fact, Rivals which) {
+  const std::string open = which == Rivals::all ? "" : kOpen;
+  const std::string active = which == Rivals::active ? " AND status = 0" : "";
+  Statement find(db, query(of_key(db) + open + active + kByTime));
   find.bind(1, fact.scope).bind(2, fact.subject).bind(3, fact.key);
   return read_all(find);
+}
+
+bool is_latest(SqlDb& db, const Fact& fact) {
+  Statement find(db, "SELECT 1 FROM fact " + of_key(db) +
+                         " AND valid_from >= ?4 AND (valid_from > ?4 OR turn_id > ?5) LIMIT 1");
+  find.bind(1, fact.scope).bind(2, fact.subject).bind(3, fact.key);
+  return !find.bind(4, to_ms(fact.valid_from)).bind(5, fact.turn).step();
 }
 
 std::vector<Fact> facts_beside(SqlDb& db, std::span<const TurnId> turns) {
   // On a server the hash alone: what it holds too much does no harm.
   const std::string same = db.is_sqlite() ? "scope_id, subject, key" : "scope_id, key_hash";
-  Statement find(db, query("WHERE (" + same + ") IN (SELECT " + same + " FROM fact WHERE " +
-                           db.among("turn_id", 1) + ")" + kByTime));
+  const std::string own = "WHERE " + db.among("turn_id", 1);
+  Statement find(db, query(own));
   find.bind_ids(1, turns);
-  return read_all(find);
+  std::vector<Fact> facts = read_all(find);
+  if (facts.empty()) return facts;
+  Statement beside(db, query("WHERE (" + same + ") IN (SELECT " + same + " FROM fact " + own + ")" +
+                             kOpen + " AND status IN (0, 3) ORDER BY status, valid_from DESC"
+                             " LIMIT ?2"));
+  beside.bind_ids(1, turns).bind(2, kBesideMax);
+  std::ranges::move(read_all(beside), std::back_inserter(facts));
+  return facts;
 }
 
 void put_foresight(SqlDb& db, const Foresight& foresight) {

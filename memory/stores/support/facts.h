@@ -4,8 +4,8 @@
 #include <span>
 #include <vector>
 
+#include "memory/store.h"
 #include "memory/stores/support/sql.h"
-#include "memory/types.h"
 
 namespace corvid::memory {
 
@@ -14,7 +14,8 @@ FactId put_fact(SqlDb& db, const Fact& fact);
 std::optional<Fact> find_fact(SqlDb& db, FactId id);
 std::vector<Fact> find_facts(SqlDb& db, std::span<const ScopeId> scopes, int limit);
 std::vector<Fact> facts_of_turn(SqlDb& db, TurnId id);
-std::vector<Fact> find_rivals(SqlDb& db, const Fact& fact);
+std::vector<Fact> find_rivals(SqlDb& db, const Fact& fact, Rivals which);
+bool is_latest(SqlDb& db, const Fact& fact);
 std::vector<Fact> facts_beside(SqlDb& db, std::span<const TurnId> turns);
 
 void put_foresight(SqlDb& db, const Foresight& foresight);

@@ -172,8 +172,20 @@ ALTER TABLE fact ALTER key_hash SET STATISTICS 0;
 CREATE INDEX fact_key ON fact(tenant_id, scope_id, key_hash);
 )sql";
 
+// Minutes east of UTC where a turn was said. Of facts said often only those that hold are read;
+// what they are is read anew, of every tenant.
+constexpr const char* kLayout3 = R"sql(
+ALTER TABLE turn ADD COLUMN said_offset bigint NOT NULL DEFAULT 0;
+DROP INDEX fact_key;
+CREATE INDEX fact_key ON fact(tenant_id, scope_id, key_hash, valid_from, turn_id);
+CREATE INDEX fact_open ON fact(tenant_id, scope_id, key_hash, status) WHERE status <> 2;
+ALTER TABLE meta NO FORCE ROW LEVEL SECURITY;
+UPDATE meta SET value = '1' WHERE key = 'facts_missing';
+ALTER TABLE meta FORCE ROW LEVEL SECURITY;
+)sql";
+
 // Entry i leads from layout i to layout i + 1.
-constexpr std::array<const char*, kPostgresLayout> kMigrations = {kLayout1, kLayout2};
+constexpr std::array<const char*, kPostgresLayout> kMigrations = {kLayout1, kLayout2, kLayout3};
 
 int64_t layout_of(SqlDb& db) {
   if (db.number("SELECT count(*) FROM pg_namespace WHERE nspname = 'corvid'") == 0) return 0;

@@ -59,6 +59,7 @@ Turn read_turn(const Statement& row) {
   turn.features = static_cast<uint32_t>(row.integer(17));
   turn.redactions = static_cast<int32_t>(row.integer(18));
   turn.injected_ids = read_list(row.text(19));
+  turn.said_offset = static_cast<int>(row.integer(20));
   return turn;
 }
 

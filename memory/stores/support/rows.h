@@ -14,7 +14,8 @@ namespace corvid::memory {
 inline constexpr const char* kTurnColumns =
     "t.id, t.scope_id, t.session_id, s.name, s.kind, t.seq, t.external_id, t.role, t.speaker,"
     " t.channel, t.tier, t.said_at, t.learnt_at, t.text, t.bytes_full, t.sha256, t.words,"
-    " t.features, t.redactions, t.injected_ids FROM turn t JOIN session s ON s.id = t.session_id ";
+    " t.features, t.redactions, t.injected_ids, t.said_offset FROM turn t"
+    " JOIN session s ON s.id = t.session_id ";
 Turn read_turn(const Statement& row);
 
 // The same for read_cell, on `c`. The cell's turns are left to add_sources.

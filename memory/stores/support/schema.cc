@@ -103,9 +103,19 @@ CREATE TABLE pause(scope_id INTEGER PRIMARY KEY, since INTEGER NOT NULL);
 // A file holds one tenant, see tenants.h: programs that would mix them stay out.
 constexpr const char* kFormat5 = "";
 
+// Minutes east of UTC where a turn was said. Of facts said often only those that hold are read;
+// what they are is read anew.
+constexpr const char* kFormat6 = R"sql(
+ALTER TABLE turn ADD COLUMN said_offset INTEGER NOT NULL DEFAULT 0;
+DROP INDEX fact_key;
+CREATE INDEX fact_key ON fact(scope_id, subject, key, valid_from, turn_id);
+CREATE INDEX fact_open ON fact(scope_id, subject, key, status) WHERE status <> 2;
+UPDATE meta SET value = (SELECT count(*) FROM turn) WHERE key = 'facts_missing';
+)sql";
+
 // Entry i leads from format i to format i + 1.
 constexpr std::array<const char*, kStoreFormat> kMigrations = {kFormat1, kFormat2, kFormat3,
-                                                               kFormat4, kFormat5};
+                                                               kFormat4, kFormat5, kFormat6};
 
 }  // namespace
 

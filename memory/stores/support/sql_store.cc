@@ -130,7 +130,8 @@ void SqlStore::insert_turn(SqlDb& db, Turn& turn) {
   Statement add(db,
                 "INSERT INTO turn(scope_id, session_id, seq, external_id, role, speaker, channel,"
                 " tier, said_at, learnt_at, text, bytes_full, sha256, words, features, redactions,"
-                " injected_ids) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " injected_ids, said_offset)"
+                " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                 " RETURNING id");
   add.bind(1, turn.scope).bind(2, turn.session_key).bind(3, turn.seq);
   turn.external_id.empty() ? add.bind_null(4) : add.bind(4, turn.external_id);
@@ -138,7 +139,8 @@ void SqlStore::insert_turn(SqlDb& db, Turn& turn) {
   add.bind(8, static_cast<int64_t>(turn.tier)).bind(9, to_ms(turn.said_at));
   add.bind(10, to_ms(turn.learnt_at)).bind(11, turn.text).bind(12, turn.bytes_full);
   add.bind(13, turn.sha256).bind(14, turn.words).bind(15, int64_t{turn.features});
-  add.bind(16, turn.redactions).bind(17, id_list(turn.injected_ids)).step();
+  add.bind(16, turn.redactions).bind(17, id_list(turn.injected_ids));
+  add.bind(18, int64_t{turn.said_offset}).step();
   turn.id = add.integer(0);
 }
 
@@ -393,9 +395,14 @@ std::vector<Fact> SqlStore::facts_of_turn(TurnId id) const {
   return memory::facts_of_turn(use.db, id);
 }
 
-std::vector<Fact> SqlStore::rivals(const Fact& fact) const {
+std::vector<Fact> SqlStore::rivals(const Fact& fact, Rivals which) const {
   const Access use = connection();
-  return memory::find_rivals(use.db, fact);
+  return memory::find_rivals(use.db, fact, which);
+}
+
+bool SqlStore::is_latest(const Fact& fact) const {
+  const Access use = connection();
+  return memory::is_latest(use.db, fact);
 }
 
 std::vector<Fact> SqlStore::facts_beside(std::span<const TurnId> turns) const {
@@ -489,7 +496,7 @@ MemoryStats SqlStore::count_rows(SqlDb& db) {
   stats.events = db.number("SELECT count(*) FROM event");
   stats.tombstones = db.number("SELECT count(*) FROM tombstone");
   stats.facts = db.number("SELECT count(*) FROM fact");
-  stats.foresights = db.number("SELECT count(*) FROM foresight WHERE kind = 0");
+  stats.foresights = db.number("SELECT count(*) FROM foresight WHERE kind IN (0, 3)");
   stats.vectors = db.number("SELECT count(*) FROM embedding");
   return stats;
 }

@@ -53,7 +53,8 @@ class SqlStore : public Store {
   std::optional<Fact> fact(FactId id) const override;
   std::vector<Fact> facts(std::span<const ScopeId> scopes, int limit) const override;
   std::vector<Fact> facts_of_turn(TurnId id) const override;
-  std::vector<Fact> rivals(const Fact& fact) const override;
+  std::vector<Fact> rivals(const Fact& fact, Rivals which) const override;
+  bool is_latest(const Fact& fact) const override;
   std::vector<Fact> facts_beside(std::span<const TurnId> turns) const override;
   void erase_facts() override;
   void erase_facts_of(TurnId turn) override;

@@ -30,6 +30,7 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr int kBatch = 1'000;
 constexpr int kSingleWrites = 500;
+constexpr int kRepeats = 4'000;
 constexpr int kQuestions = 200;
 constexpr int kSessionTurns = 40;
 constexpr size_t kWords = 50'000;
@@ -207,6 +208,25 @@ std::vector<std::string> questions_for(int count) {
   return out;
 }
 
+// Of one fact that was stated 4,000 times before.
+std::string repeated_writes(memory::Memory& memory, bool is_same) {
+  std::vector<memory::NewTurn> turns;
+  for (int i = 0; i < kRepeats + kSingleWrites; ++i) {
+    memory::NewTurn turn;
+    turn.session = "repeats";
+    turn.role = "user";
+    turn.said_at = parse_time("2040-01-01T00:00:00Z") + std::chrono::minutes(i);
+    turn.text = is_same ? "The exit code is 0." : "The listening port is " + std::to_string(i);
+    turns.push_back(turn);
+  }
+  memory.remember(std::span(turns).first(kRepeats));
+  std::vector<Took> times;
+  for (int i = kRepeats; i < kRepeats + kSingleWrites; ++i) {
+    times.push_back(time_of([&] { memory.remember(turns[static_cast<size_t>(i)]); }));
+  }
+  return percentiles(times);
+}
+
 void measure_memory(const std::filesystem::path& folder, int count, const memory::Ports& ports) {
   Talk talk;
   memory::MemoryConfig config;
@@ -255,8 +275,11 @@ void measure_memory(const std::filesystem::path& folder, int count, const memory
   config.durability = memory::Durability::normal;
   memory = std::make_unique<memory::Memory>(config, ports);
   line("write", single_writes(*memory));
+  line("write of a fact said 4,000 times", repeated_writes(*memory, true));
+  line("write of one that had 4,000 values", repeated_writes(*memory, false));
+  const int64_t turn_count = memory->stats().turns;
   memory.reset();
-  line("bytes of a turn", fmt::format("{}", bytes_below(folder) / (count + 2 * kSingleWrites)));
+  line("bytes of a turn", fmt::format("{}", bytes_below(folder) / turn_count));
 }
 
 void run_sql(sqlite3* db, const std::string& sql) {
