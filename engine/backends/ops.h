@@ -34,6 +34,26 @@ struct Matrix {
   }
 };
 
+// One matrix product of several: y (rows, w.out) = x (rows, w.in) w^T, where row i of x is its row
+// from[i]; `from` empty: row i.
+struct Product {
+  const Matrix* w = nullptr;
+  const float* x = nullptr;
+  int64_t rows = 0;
+  float* y = nullptr;
+  std::span<const int32_t> from;
+};
+
+// Weighted sums of rows: y (rows, width), row r = the sum of weights[r, i] x[ids[r, i]] over
+// i < count, in this order.
+struct MixArgs {
+  const float* x = nullptr;        // rows of `width` values
+  const int32_t* ids = nullptr;    // (rows, count)
+  const float* weights = nullptr;  // (rows, count)
+  float* y = nullptr;
+  int64_t rows = 0, count = 0, width = 0;
+};
+
 enum class Activation { silu, sigmoid, softplus, relu_squared };
 
 // y = x / sqrt(mean(x^2) + eps) * weight * scale, or with `l2` x / sqrt(sum(x^2) + eps) ... .
@@ -124,8 +144,15 @@ class Ops {
   virtual ~Ops() = default;
   virtual std::string description() const = 0;  // for people: "cpu avx2, 2 threads"
 
+  // Products that do not need each other's results. What consecutive ones read, where it is the
+  // same x, rows and `from`, is prepared once.
+  virtual void matmuls(std::span<const Product> products) = 0;
   // y (rows, w.out) = x (rows, w.in) w^T
-  virtual void matmul(const Matrix& w, const float* x, int64_t rows, float* y) = 0;
+  void matmul(const Matrix& w, const float* x, int64_t rows, float* y) {
+    const Product one{&w, x, rows, y, {}};
+    matmuls({&one, 1});
+  }
+  virtual void mix(const MixArgs& args) = 0;
   // y (ids.size(), w.in) = rows of w; ids are in range
   virtual void gather(const Matrix& w, std::span<const int32_t> ids, float* y) = 0;
   virtual void norm(const NormArgs& args) = 0;

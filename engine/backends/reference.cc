@@ -108,21 +108,18 @@ class ReferenceOps final : public Ops {
 
   explicit ReferenceOps(bool int8_activations) : int8_activations_(int8_activations) {}
 
-  void matmul(const Matrix& w, const float* x, int64_t rows, float* y) override {
-    std::vector<float> rounded;
-    if (int8_activations_ && find_unpack(w.type) != nullptr) {
-      RoundedBuffer buffer;
-      buffer.round(x, rows, w.in);
-      for (int64_t i = 0; i < rows * w.in; ++i) {
-        rounded.push_back(buffer.view().d[i / kGroup] * buffer.view().q[i]);
-      }
-      x = rounded.data();
-    }
-    std::vector<float> row(static_cast<size_t>(w.in));
-    for (int64_t o = 0; o < w.out; ++o) {
-      dequantize_row(w.type, w.data + o * w.row_bytes(), w.in, row.data());
-      for (int64_t r = 0; r < rows; ++r) {
-        y[r * w.out + o] = static_cast<float>(dot(row.data(), x + r * w.in, w.in));
+  void matmuls(std::span<const Product> products) override {
+    for (const Product& product : products) multiply(product);
+  }
+
+  void mix(const MixArgs& args) override {
+    for (int64_t r = 0; r < args.rows; ++r) {
+      for (int64_t i = 0; i < args.width; ++i) {
+        double sum = 0;
+        for (int64_t j = r * args.count; j < (r + 1) * args.count; ++j) {
+          sum += static_cast<double>(args.weights[j]) * args.x[args.ids[j] * args.width + i];
+        }
+        args.y[r * args.width + i] = static_cast<float>(sum);
       }
     }
   }
@@ -206,6 +203,31 @@ class ReferenceOps final : public Ops {
   }
 
  private:
+  void multiply(const Product& product) const {
+    const Matrix& w = *product.w;
+    std::vector<float> x;
+    for (int64_t r = 0; r < product.rows; ++r) {
+      const int64_t from = product.from.empty() ? r : product.from[static_cast<size_t>(r)];
+      x.insert(x.end(), product.x + from * w.in, product.x + (from + 1) * w.in);
+    }
+    if (int8_activations_ && find_unpack(w.type) != nullptr) {
+      RoundedBuffer buffer;
+      buffer.reserve(product.rows * w.in);
+      buffer.round(x.data(), product.rows * w.in, 0);
+      const RoundedRows rounded = buffer.at(0, w.in);
+      for (int64_t i = 0; i < product.rows * w.in; ++i) {
+        x[static_cast<size_t>(i)] = rounded.d[i / kGroup] * rounded.q[i];
+      }
+    }
+    std::vector<float> row(static_cast<size_t>(w.in));
+    for (int64_t o = 0; o < w.out; ++o) {
+      dequantize_row(w.type, w.data + o * w.row_bytes(), w.in, row.data());
+      for (int64_t r = 0; r < product.rows; ++r) {
+        product.y[r * w.out + o] = static_cast<float>(dot(row.data(), x.data() + r * w.in, w.in));
+      }
+    }
+  }
+
   bool int8_activations_;
 };
 

@@ -52,16 +52,34 @@ struct GatedDelta {
                         : value_head / (config.value_head_count / config.head_count);
   }
 
-  // q, k, v of all heads (rows, 2 key_width + value_width), and what the output is gated with.
-  void project(const float* x, int64_t rows, Floats& raw, Floats& z) const {
-    if (joined.weight.out == 0) {
-      qkv.run(ops, x, rows, raw.data());
-      return gate.run(ops, x, rows, z.data());
+  // All that is projected from x: queries, keys and values of all heads (rows, 2 key_width +
+  // value_width), what the output is gated with, and the two gates of gates().
+  void project_all(const float* x, int64_t rows, Floats& raw, Floats& z, Floats& b,
+                   Floats& g) const {
+    Floats one(static_cast<size_t>(joined.weight.out * rows));
+    Floats both(static_cast<size_t>(beta_alpha.weight.out * rows));
+    std::vector<Projection> all;
+    if (!one.empty()) {
+      all.push_back({&joined, one.data()});
+    } else {
+      all.push_back({&qkv, raw.data()});
+      all.push_back({&gate, z.data()});
     }
-    Floats both(raw.size() + z.size());
-    joined.run(ops, x, rows, both.data());
+    if (both.empty()) {
+      all.push_back({&beta, b.data()});
+      all.push_back({&alpha, g.data()});
+    } else {
+      all.push_back({&beta_alpha, both.data()});
+    }
+    project(ops, x, rows, all);
+    if (!one.empty()) part(one, rows, raw, z);
+    gates(both, rows, b, g);
+  }
+
+  // From what `joined` gives, by key head.
+  void part(const Floats& one, int64_t rows, Floats& raw, Floats& z) const {
     const int64_t keys = config.key_dim, values = value_width / config.head_count;
-    const float* from = both.data();
+    const float* from = one.data();
     const auto take = [&from](float* to, int64_t head, int64_t count) {
       std::copy_n(from, count, to + head * count);
       from += count;
@@ -77,15 +95,11 @@ struct GatedDelta {
     }
   }
 
-  // Gates (rows, value heads): sigmoid(beta), and the log decay a * softplus(alpha + dt).
-  void gates(const float* x, int64_t rows, Floats& b, Floats& g) const {
+  // Gates (rows, value heads): sigmoid(beta), and the log decay a * softplus(alpha + dt). `both`,
+  // unless empty, has beta and alpha by key head.
+  void gates(const Floats& both, int64_t rows, Floats& b, Floats& g) const {
     const int64_t heads = config.value_head_count;
-    if (beta_alpha.weight.out == 0) {
-      beta.run(ops, x, rows, b.data());
-      alpha.run(ops, x, rows, g.data());
-    } else {
-      Floats both(static_cast<size_t>(rows * 2 * heads));
-      beta_alpha.run(ops, x, rows, both.data());
+    if (!both.empty()) {
       const int64_t group = heads / config.head_count;
       const float* from = both.data();
       for (int64_t i = 0; i < rows * config.head_count; ++i, from += 2 * group) {
@@ -124,17 +138,16 @@ struct GatedDelta {
     const int64_t rows = batch.rows(), stride = 2 * key_width + value_width;
     Floats raw(static_cast<size_t>(rows * stride)), all(raw.size());
     Floats z(static_cast<size_t>(rows * value_width));
-    project(x, rows, raw, z);
+    Floats b(static_cast<size_t>(rows * config.value_head_count)), g(b.size());
+    project_all(x, rows, raw, z, b, g);
     conv.run(ops, batch, raw.data(), stride, all.data());
     const Floats q = heads_of(all, rows, 0, 1 / std::sqrt(static_cast<float>(config.key_dim)));
     const Floats k = heads_of(all, rows, key_width, 1);
-    Floats v(z.size()), mixed(z.size());
+    Floats v(static_cast<size_t>(rows * value_width)), mixed(v.size());
     for (int64_t row = 0; row < rows; ++row) {
       std::copy_n(all.data() + row * stride + 2 * key_width, value_width,
                   v.data() + row * value_width);
     }
-    Floats b(static_cast<size_t>(rows * config.value_head_count)), g(b.size());
-    gates(x, rows, b, g);
     const Floats wide_b = spread(b, config.key_dim), wide_g = spread(g, config.key_dim);
     const Floats w = spread(b, config.value_dim);
     for (const BatchItem& item : batch.items) {

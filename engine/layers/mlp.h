@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 
 #include "engine/layers/batch.h"
@@ -17,6 +18,18 @@ struct FeedForward {
 
   void run(Ops& ops, const float* x, int64_t rows, float* y) const;
 };
+
+// y (rows, dim) of some rows of x: `from` names them, or where it is empty they are the first.
+struct FeedForwardItem {
+  const FeedForward* part = nullptr;
+  const float* x = nullptr;
+  int64_t rows = 0;
+  float* y = nullptr;
+  std::span<const int32_t> from;
+};
+
+// Several at once, that the threads meet no more often than for one.
+void feed_forward(Ops& ops, std::span<const FeedForwardItem> items);
 
 // ffn_gate, ffn_up, ffn_down of a block; `suffix` names others of the kind ("_shexp").
 FeedForward read_swiglu(const ModelReader& reader, const std::string& block, int64_t dim,

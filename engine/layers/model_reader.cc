@@ -40,6 +40,15 @@ std::shared_ptr<PackedSlot> new_slot(bool source_is_file) {
 
 }  // namespace
 
+void project(Ops& ops, const float* x, int64_t rows, std::span<const Projection> projections) {
+  std::vector<Product> products;
+  for (const Projection& one : projections) {
+    products.push_back({&one.linear->weight, x, rows, one.y, {}});
+  }
+  ops.matmuls(products);
+  for (const Projection& one : projections) one.linear->finish(ops, rows, one.y);
+}
+
 Linear slice(const Linear& all, int64_t first, int64_t count) {
   Linear part = all;
   part.weight.out = count;

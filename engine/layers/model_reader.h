@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,10 +22,21 @@ struct Linear {
 
   void run(Ops& ops, const float* x, int64_t rows, float* y) const {
     ops.matmul(weight, x, rows, y);
+    finish(ops, rows, y);
+  }
+  // Makes of the product with the weight what run() gives.
+  void finish(Ops& ops, int64_t rows, float* y) const {
     for (int64_t i = 0; scale != 1 && i < rows * weight.out; ++i) y[i] *= scale;
     if (!bias.empty()) ops.affine(nullptr, bias.data(), y, rows, weight.out);
   }
 };
+
+// Several projections of the same rows, each to its y.
+struct Projection {
+  const Linear* linear = nullptr;
+  float* y = nullptr;
+};
+void project(Ops& ops, const float* x, int64_t rows, std::span<const Projection> projections);
 
 // The outputs [first, first + count) of `all` as a projection of their own.
 Linear slice(const Linear& all, int64_t first, int64_t count);

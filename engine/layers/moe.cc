@@ -117,61 +117,78 @@ struct Moe {
   std::optional<Linear> latent_down, latent_up, shared_gate;
   std::optional<FeedForward> shared;
 
+  // The rows of each expert, one expert behind the other, and where each row finds its own.
+  struct Plan {
+    std::vector<std::vector<int32_t>> rows;  // of each expert
+    std::vector<int32_t> slots;              // (rows, used_count) places of a row's experts
+    Floats weights;                          // (rows, used_count)
+  };
+
   void operator()(const Batch& batch, const float* x, float* y) const {
     const int64_t rows = batch.rows();
     const int64_t width = config.latent_dim > 0 ? config.latent_dim : config.dim;
-    Floats routed(static_cast<size_t>(rows * width)), latent;
-    const float* input = x;
+    Floats latent, logits(static_cast<size_t>(rows * config.expert_count));
+    std::vector<Projection> first = {{&gate, logits.data()}};
     if (latent_down) {
-      latent.resize(routed.size());
-      latent_down->run(ops, x, rows, latent.data());
-      input = latent.data();
+      latent.resize(static_cast<size_t>(rows * width));
+      first.push_back({&*latent_down, latent.data()});
     }
-    add_experts(x, input, rows, routed);
-    if (latent_up) {
-      latent_up->run(ops, routed.data(), rows, y);
-    } else {
-      std::copy(routed.begin(), routed.end(), y);
-    }
-    if (shared) add_shared(x, rows, y);
-  }
+    Floats shared_gates(static_cast<size_t>(shared_gate ? rows : 0));
+    if (shared_gate) first.push_back({&*shared_gate, shared_gates.data()});
+    project(ops, x, rows, first);
 
-  // Expert by expert in ascending order, so that a row's sum does not depend on the other rows.
-  void add_experts(const float* x, const float* input, int64_t rows, Floats& y) const {
-    Floats logits(static_cast<size_t>(rows * config.expert_count));
-    gate.run(ops, x, rows, logits.data());
-    std::vector<std::vector<std::pair<int64_t, float>>> work(experts.size());  // row, weight
-    for (int64_t row = 0; row < rows; ++row) {
-      const auto part = std::span(logits).subspan(static_cast<size_t>(row * config.expert_count),
-                                                  static_cast<size_t>(config.expert_count));
-      for (const Chosen& chosen : router.choose(part)) {
-        work[static_cast<size_t>(chosen.expert)].emplace_back(row, chosen.weight);
-      }
-    }
-    const int64_t width = static_cast<int64_t>(y.size()) / rows;
-    Floats gathered, out;
+    const Plan work = plan(logits, rows);
+    Floats out(static_cast<size_t>(rows * config.used_count * width));
+    Floats of_shared(static_cast<size_t>(shared ? rows * config.dim : 0));
+    std::vector<FeedForwardItem> items;
+    float* to = out.data();
     for (size_t e = 0; e < experts.size(); ++e) {
-      if (work[e].empty()) continue;
-      gathered.clear();
-      for (const auto& [row, weight] : work[e]) {
-        gathered.insert(gathered.end(), input + row * width, input + (row + 1) * width);
-      }
-      out.resize(gathered.size());
-      experts[e].run(ops, gathered.data(), static_cast<int64_t>(work[e].size()), out.data());
-      const float* from = out.data();
-      for (const auto& [row, weight] : work[e]) {
-        float* to = y.data() + row * width;
-        for (int64_t i = 0; i < width; ++i) to[i] += weight * *from++;
-      }
+      const auto count = static_cast<int64_t>(work.rows[e].size());
+      if (count == 0) continue;
+      items.push_back({&experts[e], latent_down ? latent.data() : x, count, to, work.rows[e]});
+      to += count * width;
     }
+    if (shared) items.push_back({&*shared, x, rows, of_shared.data(), {}});
+    feed_forward(ops, items);
+
+    ops.mix({.x = out.data(), .ids = work.slots.data(), .weights = work.weights.data(),
+             .y = latent_up ? latent.data() : y, .rows = rows, .count = config.used_count,
+             .width = width});
+    if (latent_up) latent_up->run(ops, latent.data(), rows, y);
+    if (shared) add_shared(shared_gates, of_shared, rows, y);
   }
 
-  void add_shared(const float* x, int64_t rows, float* y) const {
-    Floats out(static_cast<size_t>(rows * config.dim));
-    shared->run(ops, x, rows, out.data());
+  // A row's experts are in ascending order, so that its sum does not depend on the other rows.
+  Plan plan(const Floats& logits, int64_t rows) const {
+    const auto used = static_cast<size_t>(config.used_count);
+    const auto count = static_cast<size_t>(config.expert_count);
+    std::vector<std::vector<Chosen>> chosen;
+    Plan result{std::vector<std::vector<int32_t>>(count), {}, {}};
+    for (int64_t row = 0; row < rows; ++row) {
+      chosen.push_back(
+          router.choose(std::span(logits).subspan(static_cast<size_t>(row) * count, count)));
+      std::sort(chosen.back().begin(), chosen.back().end(),
+                [](const Chosen& a, const Chosen& b) { return a.expert < b.expert; });
+      for (const Chosen& one : chosen.back()) {
+        result.rows[static_cast<size_t>(one.expert)].push_back(static_cast<int32_t>(row));
+      }
+    }
+    std::vector<int32_t> next(count);  // the place of an expert's next row
+    for (size_t e = 1; e < count; ++e) {
+      next[e] = next[e - 1] + static_cast<int32_t>(result.rows[e - 1].size());
+    }
+    result.slots.reserve(used * chosen.size());
+    for (const std::vector<Chosen>& of_row : chosen) {
+      for (const Chosen& one : of_row) {
+        result.slots.push_back(next[static_cast<size_t>(one.expert)]++);
+        result.weights.push_back(one.weight);
+      }
+    }
+    return result;
+  }
+
+  void add_shared(Floats& gates, Floats& out, int64_t rows, float* y) const {
     if (shared_gate) {
-      Floats gates(static_cast<size_t>(rows));
-      shared_gate->run(ops, x, rows, gates.data());
       ops.activate(Activation::sigmoid, gates.data(), rows);
       for (size_t i = 0; i < out.size(); ++i) out[i] *= gates[i / static_cast<size_t>(config.dim)];
     }

@@ -239,6 +239,31 @@ TEST_CASE("matrix products agree with the reference and a row does not depend on
   }
 }
 
+TEST_CASE("weighted sums of rows agree with the reference") {
+  Random random(5);
+  const auto backends = all_ops();
+  for (const int64_t width : {1, 8, 16, 37}) {
+    const int64_t rows = 9, count = 3;
+    const std::vector<float> x = random.fill(static_cast<size_t>(rows * count * width), -2, 2);
+    const std::vector<float> weights = random.fill(static_cast<size_t>(rows * count), -1, 1);
+    std::vector<int32_t> ids;
+    for (int64_t i = 0; i < rows * count; ++i) {
+      ids.push_back(static_cast<int32_t>(random.next() * static_cast<double>(rows * count)));
+    }
+    std::vector<float> wanted(static_cast<size_t>(rows * width)), y(wanted.size());
+    const auto mix = [&](Ops& ops, std::vector<float>& to) {
+      ops.mix({.x = x.data(), .ids = ids.data(), .weights = weights.data(), .y = to.data(),
+               .rows = rows, .count = count, .width = width});
+    };
+    mix(*backends[0].ops, wanted);
+    for (const NamedOps& backend : backends) {
+      INFO(backend.name << " " << width);
+      mix(*backend.ops, y);
+      CHECK(max_difference(y, wanted) < 1e-6f);
+    }
+  }
+}
+
 TEST_CASE("elementwise operations agree with the reference at every length") {
   Random random(4);
   const auto backends = all_ops();

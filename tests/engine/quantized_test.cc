@@ -55,6 +55,62 @@ TEST_CASE("products with every quantized type agree with the reference") {
   }
 }
 
+TEST_CASE("several products at once are what each of them is alone, bit for bit") {
+  Random random(9);
+  const int64_t in = 256, rows = 40;
+  const std::vector<float> x = random.fill(static_cast<size_t>(in * rows), -1, 1);
+  std::vector<std::vector<std::byte>> bytes;
+  std::vector<Matrix> weights;
+  for (const TensorType type : {TensorType::q4_k, TensorType::q4_k, TensorType::q6_k,
+                                TensorType::q2_k, TensorType::q8_0, TensorType::f32}) {
+    for (const int64_t out : {5, 24, 100}) {
+      if (type == TensorType::f32) {
+        const std::vector<float> plain = random.fill(static_cast<size_t>(in * out), -1, 1);
+        const auto* raw = reinterpret_cast<const std::byte*>(plain.data());
+        bytes.emplace_back(raw, raw + plain.size() * sizeof(float));
+      } else {
+        bytes.push_back(random_weights(type, in * out, random));
+      }
+      const auto slot = out == 24 ? nullptr : std::make_shared<engine::PackedSlot>();
+      weights.push_back({type, in, out, bytes.back().data(), slot});
+    }
+  }
+  // Every second product takes rows by name, some of them twice.
+  const std::vector<int32_t> named = {39, 0, 7, 7, 12, 1, 39, 20, 21, 22, 23, 24, 25, 3, 2};
+  std::vector<float> chosen;
+  for (const int32_t row : named) chosen.insert(chosen.end(), &x[row * in], &x[row * in] + in);
+  const auto run = [&](engine::Ops& ops, bool together) {
+    std::vector<std::vector<float>> y;
+    std::vector<engine::Product> products;
+    for (size_t i = 0; i < weights.size(); ++i) {
+      const bool by_name = i % 2 == 1;
+      const int64_t count = by_name ? static_cast<int64_t>(named.size()) : rows;
+      y.emplace_back(static_cast<size_t>(count * weights[i].out));
+      products.push_back({&weights[i], x.data(), count, y.back().data(), {}});
+      if (by_name) products.back().from = named;
+      if (!together) {
+        ops.matmul(weights[i], by_name ? chosen.data() : x.data(), count, y.back().data());
+      }
+    }
+    if (together) ops.matmuls(products);
+    return y;
+  };
+  for (const bool int8 : {false, true}) {
+    const auto reference = make_ops("reference", {"", 1, int8});
+    CHECK(run(*reference, true) == run(*reference, false));
+    for (const std::string& level : levels()) {
+      for (const int threads : {1, 3}) {
+        INFO(level << " int8 " << int8 << " threads " << threads);
+        const auto ops = make_ops("cpu", {level, threads, int8});
+        for (Matrix& w : weights) {
+          if (w.slot) w.slot = std::make_shared<engine::PackedSlot>();
+        }
+        CHECK(run(*ops, true) == run(*ops, false));
+      }
+    }
+  }
+}
+
 TEST_CASE("the largest weights and activations overflow no 8-bit product") {
   for (const TensorType type : quantized_types()) {
     const int64_t in = 256, out = 9;

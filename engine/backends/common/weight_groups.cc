@@ -227,9 +227,9 @@ UnpackBlock find_unpack(TensorType type) {
 
 namespace {
 
-void round_row(const float* x, int64_t in, int8_t* q, float* d, float* sums) {
+void round_groups(const float* x, int64_t count, int8_t* q, float* d, float* sums) {
   constexpr float kRound = 12582912;  // 1.5 * 2^23: adding it rounds to the nearest whole number
-  for (int64_t group = 0; group < in / kGroup; ++group) {
+  for (int64_t group = 0; group < count / kGroup; ++group) {
     const float* from = x + group * kGroup;
     float largest = 0;
     for (int i = 0; i < kGroup; ++i) largest = std::max(largest, std::fabs(from[i]));
@@ -249,15 +249,18 @@ void round_row(const float* x, int64_t in, int8_t* q, float* d, float* sums) {
 
 }  // namespace
 
-void RoundedBuffer::round(const float* x, int64_t rows, int64_t in) {
-  in_ = in;
-  q_.resize(static_cast<size_t>(rows * in));
-  d_.resize(static_cast<size_t>(rows * in / kGroup));
-  sums_.resize(static_cast<size_t>(rows * in / kHalf));
-  for (int64_t r = 0; r < rows; ++r) {
-    round_row(x + r * in, in, q_.data() + r * in, d_.data() + r * in / kGroup,
-              sums_.data() + r * in / kHalf);
-  }
+void RoundedBuffer::reserve(int64_t values) {
+  q_.resize(static_cast<size_t>(values));
+  d_.resize(static_cast<size_t>(values / kGroup));
+  sums_.resize(static_cast<size_t>(values / kHalf));
+}
+
+void RoundedBuffer::round(const float* x, int64_t count, int64_t at) {
+  round_groups(x, count, q_.data() + at, d_.data() + at / kGroup, sums_.data() + at / kHalf);
+}
+
+RoundedRows RoundedBuffer::at(int64_t at, int64_t in) const {
+  return {in, q_.data() + at, d_.data() + at / kGroup, sums_.data() + at / kHalf};
 }
 
 }  // namespace corvid::engine

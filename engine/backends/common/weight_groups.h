@@ -44,14 +44,16 @@ struct RoundedRows {
   const float* sums = nullptr;   // (rows, in / 16) d times the sum of 16 q
 };
 
-// Rounds rows of `in` values, a whole number of groups, and keeps them until the next time.
+// Keeps rounded rows of whole groups until the next time.
 class RoundedBuffer {
  public:
-  void round(const float* x, int64_t rows, int64_t in);
-  RoundedRows view() const { return {in_, q_.data(), d_.data(), sums_.data()}; }
+  void reserve(int64_t values);
+  // Rounds `count` values to the place of those from `at` on; by any thread.
+  void round(const float* x, int64_t count, int64_t at);
+  // Rows of `in` values from the value `at` on.
+  RoundedRows at(int64_t at, int64_t in) const;
 
  private:
-  int64_t in_ = 0;
   std::vector<int8_t> q_;
   std::vector<float> d_, sums_;
 };

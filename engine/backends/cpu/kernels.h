@@ -43,6 +43,7 @@ struct Kernels {
   void (*packed_matmul)(const PackedArgs& args, int64_t begin, int64_t end);
   void (*round_tiles)(const RoundTilesArgs& args, int64_t begin, int64_t end);
   void (*norm)(const NormArgs& args);
+  void (*mix)(const MixArgs& args, int64_t begin, int64_t end);  // these rows
   void (*add)(const float* x, float* y, int64_t count);
   void (*activate)(Activation kind, float* x, int64_t count);
   void (*gate)(Activation kind, const float* gate, float* x, int64_t count);

@@ -66,6 +66,24 @@ struct KernelsImpl {
     }
   }
 
+  static void mix(const MixArgs& args, int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      const int32_t* ids = args.ids + r * args.count;
+      const float* weights = args.weights + r * args.count;
+      const auto sum = [&](int64_t i, int64_t n) {
+        V total = V::zero();
+        for (int64_t j = 0; j < args.count; ++j) {
+          total = V::fma(V::all(weights[j]), load_some<V>(args.x + ids[j] * args.width + i, n),
+                         total);
+        }
+        return total;
+      };
+      float* y = args.y + r * args.width;
+      for_vectors<V>(args.width, [&](int64_t i) { sum(i, V::kLanes).store(y + i); },
+                     [&](int64_t i, int64_t n) { sum(i, n).store_part(y + i, n); });
+    }
+  }
+
   static void add(const float* x, float* y, int64_t count) {
     map<V>(y, count, [&](int64_t i, V value, int64_t n) { return value + load_some<V>(x + i, n); });
   }
@@ -145,8 +163,8 @@ struct KernelsImpl {
 
   static constexpr Kernels table(const char* name, Quantized* quantized, Int8* int8,
                                  Packed* packed = nullptr, RoundTiles* round_tiles = nullptr) {
-    return {name, matmul, quantized, int8, packed, round_tiles, norm, add, activate, gate, affine,
-            attend<V>, conv, delta_head<V>, ssd_group<V>};
+    return {name, matmul, quantized, int8, packed, round_tiles, norm, mix, add, activate, gate,
+            affine, attend<V>, conv, delta_head<V>, ssd_group<V>};
   }
 };
 

@@ -247,15 +247,18 @@ void pack_panels(const Matrix& w, PackedMatrix& packed, int64_t begin, int64_t e
   for (int64_t o = begin * kPanel; o < std::min(end * kPanel, w.out); ++o) pack(w, packed, o);
 }
 
-TiledRows TiledBuffer::reserve(int64_t rows, int64_t in, int halves) {
-  const auto groups = static_cast<size_t>(rows * in / kGroup);
-  if (q_.size() < groups * kGroup) {
-    q_.resize(groups * kGroup);
-    d_.resize(groups);
-    sums_.resize(groups);
-    start_.resize(2 * groups);
-  }
-  return {q_.data(), d_.data(), sums_.data(), start_.data(), halves};
+void TiledBuffer::reserve(int64_t values) {
+  const auto groups = static_cast<size_t>(values / kGroup);
+  if (d_.size() >= groups) return;
+  q_.resize(groups * kGroup);
+  d_.resize(groups);
+  sums_.resize(groups);
+  start_.resize(2 * groups);
+}
+
+TiledRows TiledBuffer::at(int64_t index, int halves) {
+  return {q_.data() + index * kGroup, d_.data() + index, sums_.data() + index,
+          start_.data() + 2 * index, halves};
 }
 
 }  // namespace corvid::engine

@@ -90,7 +90,8 @@ struct TiledRows {
 };
 
 struct RoundTilesArgs {
-  const float* x = nullptr;  // (rows, in)
+  const float* x = nullptr;       // rows of `in` values
+  const int32_t* from = nullptr;  // (rows) which of them; null: the first
   int64_t rows = 0, in = 0;
   PackedShape shape;
   TiledRows out;
@@ -112,7 +113,8 @@ void round_tiles_avx512(const RoundTilesArgs& args, int64_t begin, int64_t end);
 // Keeps rounded rows until the next time.
 class TiledBuffer {
  public:
-  TiledRows reserve(int64_t rows, int64_t in, int halves);
+  void reserve(int64_t values);
+  TiledRows at(int64_t index, int halves);
 
  private:
   std::vector<int8_t> q_;

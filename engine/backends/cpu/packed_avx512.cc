@@ -360,7 +360,7 @@ void round_tiles_avx512(const RoundTilesArgs& args, int64_t begin, int64_t end) 
     for (int64_t r = 0; r < rows; ++r) {
       const int64_t row = first + r;
       if (row < begin || row >= end) continue;
-      const float* x = args.x + row * args.in;
+      const float* x = args.x + (args.from == nullptr ? row : args.from[row]) * args.in;
       for (int64_t g = 0; g < groups; ++g) {
         round_group(x + g * kGroup, args.shape, first * groups + g * rows + r, args.out);
       }
