@@ -7,6 +7,7 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,7 +40,8 @@ commands:
   trace              makes the evidence that is missing; runs the checks WITHOUT a sandbox
   rank               prints JSON lines: id, function and repository (the rank of the right repair,
                      from 1, 0 where it is not among the first --limit), the function being named
-                     in the task or not; --tables FILE
+                     in the task or not, and *_unit (the rank of the function that has it among the
+                     functions of the list); --tables FILE
   (both: --language python, the default, or c)
   features           writes --out PREFIX.{groups,cand,jsonl} for fit_place.py; --tables FILE
 )";
@@ -87,7 +89,7 @@ Json to_json(const Evidence& evidence) {
   }
   return {{"passed", evidence.check_passed},         {"failing", evidence.failing_test_count},
           {"passing", evidence.passing_test_count},  {"tracebacks", tracebacks},
-          {"executed", executed}};
+          {"executed", executed},                    {"output", to_utf8(evidence.output)}};
 }
 
 Evidence read_stored(const fs::path& path) {
@@ -97,6 +99,7 @@ Evidence read_stored(const fs::path& path) {
   out.check_passed = json["passed"].get<bool>();
   out.failing_test_count = json["failing"].get<int>();
   out.passing_test_count = json["passing"].get<int>();
+  out.output = json_string_or(json, "output", "");
   for (const Json& traceback : json["tracebacks"]) {
     std::vector<Frame> frames;
     for (const Json& f : traceback)
@@ -181,10 +184,52 @@ class Right {
   std::vector<std::string> lines_;
 };
 
+// Where the right repair's function stands among the units of the project, in the order in which
+// they are first met in the list; from 1, 0 where none of its candidates is there.
+class Units {
+ public:
+  explicit Units(const std::vector<SourceFile>& files) {
+    for (const SourceFile& file : files) {
+      if (const Language* language = language_of(file.path); language != nullptr)
+        sources_.emplace(file.path, std::make_unique<Source>(file.text, *language));
+    }
+  }
+
+  size_t rank_of(const std::string& path, int line,
+                 const std::vector<EditCandidate>& candidates) const {
+    const auto right = find(path, line);
+    std::set<std::pair<std::string, int>> seen;
+    for (const EditCandidate& c : candidates) {
+      const auto unit = find(c.path, c.line);
+      seen.insert(unit);
+      if (unit == right) return seen.size();
+    }
+    return 0;
+  }
+
+ private:
+  // Path and first line of the unit that has `line` (from 1) or ends before it.
+  std::pair<std::string, int> find(const std::string& path, int line) const {
+    const auto source = sources_.find(path);
+    if (source == sources_.end()) return {path, 0};
+    int first = 0;
+    for (const Unit& unit : source->second->units()) {
+      if (unit.first_line + 1 <= line && line <= unit.last_line + 2) {
+        first = unit.first_line + 1;
+        if (line <= unit.last_line + 1) break;
+      }
+    }
+    return {path, first};
+  }
+
+  std::map<std::string, std::unique_ptr<Source>> sources_;
+};
+
 void rank(const Task& task, const EditRanker& ranker, int limit) {
   const Workspace workspace(task.folder);
   const std::vector<SourceFile> files = sources_of(workspace);
   const Right right(task, files);
+  const Units units(files);
   Json out = {{"id", task.id}};
   const std::string function =
       "The tests fail. The bug is in `" + json_string(task.record, "function") + "` in `" +
@@ -203,6 +248,7 @@ void rank(const Task& task, const EditRanker& ranker, int limit) {
     });
     out[name] = at == all.end() ? 0 : at - all.begin() + 1;
     out[name + "_count"] = all.size();
+    out[name + "_unit"] = units.rank_of(right.file(), right.line(), all);
   }
   std::printf("%s\n", dump_json(out).c_str());
   std::fflush(stdout);
@@ -231,19 +277,20 @@ class Writer {
     const Right right(task, files);
     const Evidence evidence = read_stored(task.evidence);
     if (evidence.check_passed || evidence.executed.empty()) return;
-    const Place place(evidence);
+    const Place place(evidence, files);
     std::vector<std::unique_ptr<Source>> sources;
     std::vector<Seen> units;
     for (const SourceFile& file : files) {
       if (is_test_file(file.path)) continue;
       sources.push_back(std::make_unique<Source>(file.text, language_));
       for (const Unit& unit : sources.back()->units()) {
-        Seen seen{&file, sources.back().get(), &unit, place.unit(file.path, unit), false};
+        const Source& source = *sources.back();
+        Seen seen{&file, &source, &unit, place.unit(file.path, source, unit), false};
         seen.is_right = file.path == right.file() && right.line() >= unit.first_line + 1 &&
                         right.line() <= unit.last_line + 2;
         // What no failing test runs keeps a weight that is set by judgement.
-        if (place.unit_terms(file.path, unit)[static_cast<size_t>(UnitTerm::not_executed)] > 0)
-          continue;
+        const UnitTerms terms = place.unit_terms(file.path, source, unit);
+        if (terms[static_cast<size_t>(UnitTerm::not_executed)] > 0) continue;
         units.push_back(seen);
       }
     }
@@ -283,7 +330,7 @@ class Writer {
     generate({*seen.source, unit, model.facts, facts, candidates});
     const std::vector<Candidate>& all = candidates.all();
     const auto features = features_of(model, unit, facts, candidates);
-    const UnitTerms unit_terms = place.unit_terms(seen.file->path, unit);
+    const UnitTerms unit_terms = place.unit_terms(seen.file->path, *seen.source, unit);
     const auto lines = place.line_terms(seen.file->path, *seen.source, unit);
     for (const LineTerms& line : lines) {
       put(groups_, unit_terms);

@@ -292,6 +292,25 @@ TEST_CASE("Of two functions that ran the one that passing tests spare comes firs
   CHECK(share(evidence, 19, 22) < spared);
 }
 
+TEST_CASE("A word of the failure's message draws candidates to where it stands") {
+  const Tables tables;
+  const auto ranker = tables.load();
+  Evidence evidence;
+  const auto share_of_scale = [&] {
+    double share = 0;
+    for (const EditCandidate& c : rank(*ranker, kShape, evidence)) {
+      if (c.line >= 19) share += std::exp(c.score);
+    }
+    return share;
+  };
+  const double before = share_of_scale();
+  evidence.output = "1 failed\nValueError: no value\nno limit\n";
+  const double after = share_of_scale();
+  CHECK(after > before);
+  evidence.output = "value\n";  // no message
+  CHECK(share_of_scale() == Approx(before));
+}
+
 TEST_CASE("Random order is drawn by its seed from the same candidates") {
   const Tables tables;
   const auto ranker = tables.load();

@@ -74,7 +74,16 @@ bool is_test_file(std::string_view path) {
   return false;
 }
 
-Place::Place(const Evidence& evidence) : evidence_(evidence) {
+Place::Place(const Evidence& evidence, std::span<const SourceFile> files)
+    : evidence_(evidence), message_(evidence.output, files) {
+  for (const auto& [path, lines] : evidence.executed) {
+    if (is_test_file(path)) continue;
+    for (const auto& [line, hits] : lines) {
+      const float value = spectrum(path, line - 1, line - 1).ochiai;
+      if (value > 0) suspicions_.push_back(value);
+    }
+  }
+  std::sort(suspicions_.begin(), suspicions_.end(), std::greater<>());
   for (const std::vector<Frame>& traceback : evidence.tracebacks) {
     int distance = 0;
     for (auto frame = traceback.rbegin(); frame != traceback.rend(); ++frame) {
@@ -126,9 +135,21 @@ Place::Spectrum Place::spectrum(const std::string& path, int first_line, int las
     const float ochiai = failing / std::sqrt(all * (failing + passing));
     if (ochiai <= highest) continue;
     highest = ochiai;
-    best = {failing / all, failing / (failing + passing)};
+    best = {failing / all, failing / (failing + passing), ochiai};
   }
   return best;
+}
+
+int Place::lines_above(float ochiai) const {
+  return static_cast<int>(std::lower_bound(suspicions_.begin(), suspicions_.end(), ochiai,
+                                           std::greater<>()) -
+                          suspicions_.begin());
+}
+
+int Place::lines_at(float ochiai) const {
+  const auto [first, last] =
+      std::equal_range(suspicions_.begin(), suspicions_.end(), ochiai, std::greater<>());
+  return static_cast<int>(last - first);
 }
 
 bool Place::is_named(const std::string& path, const Unit& unit) const {
@@ -142,10 +163,14 @@ bool Place::is_named(const std::string& path, const Unit& unit) const {
                      [&](const std::string& name) { return names_unit(name, unit.name); });
 }
 
-UnitTerms Place::unit_terms(const std::string& path, const Unit& unit) const {
+UnitTerms Place::unit_terms(const std::string& path, const Source& source,
+                            const Unit& unit) const {
   using enum UnitTerm;
   UnitTerms out{};
   if (!unit.is_function) at(out, outside) = 1;
+  for (int i = unit.first_line; i <= unit.last_line; ++i) {
+    at(out, message) = std::max(at(out, message), message_.rarest_in(source.line(i)));
+  }
   at(out, log_lines) = std::log(static_cast<float>(unit.last_line - unit.first_line + 1));
   if (const Mark* mark = innermost(path, unit)) {
     constexpr std::array<UnitTerm, 4> kFrames = {frame_0, frame_1, frame_2, frame_far};
@@ -159,6 +184,8 @@ UnitTerms Place::unit_terms(const std::string& path, const Unit& unit) const {
     if (s.share > 0) {
       at(out, log_share) = std::log(s.share);
       at(out, log_purity) = std::log(s.purity);
+      at(out, log_rank) = std::log1p(static_cast<float>(lines_above(s.ochiai)));
+      at(out, log_ties) = std::log1p(static_cast<float>(lines_at(s.ochiai)));
     } else {
       at(out, unit.is_function ? not_executed : outside_not_executed) = 1;
     }
@@ -166,8 +193,8 @@ UnitTerms Place::unit_terms(const std::string& path, const Unit& unit) const {
   return out;
 }
 
-float Place::unit(const std::string& path, const Unit& unit) const {
-  float weight = weigh(unit_terms(path, unit));
+float Place::unit(const std::string& path, const Source& source, const Unit& unit) const {
+  float weight = weigh(unit_terms(path, source, unit));
   for (const std::string& p : paths_) {
     if (same_path(p, path)) weight += kMentionedPath;
   }
@@ -195,6 +222,12 @@ std::vector<LineTerms> Place::line_terms(const std::string& path, const Source& 
       at(terms, line_not_executed) = value.share > 0 ? 0 : 1;
       at(terms, line_log_share) = value.share > 0 ? std::log(value.share) : 0;
       at(terms, line_log_purity) = value.share > 0 ? std::log(value.purity) : 0;
+      at(terms, line_log_rank) =
+          value.share > 0 ? std::log1p(static_cast<float>(lines_above(value.ochiai))) : 0;
+    }
+    for (int i = s.first_line; i <= s.last_line; ++i) {
+      at(terms, line_message) =
+          std::max(at(terms, line_message), message_.rarest_in(source.line(i)));
     }
     if (mark != nullptr) {
       const int line = mark->line - 1;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tools/edits/candidates.h"
+#include "tools/edits/message.h"
 #include "tools/evidence.h"
 
 namespace corvid::tools::edits {
@@ -21,7 +22,9 @@ bool is_test_file(std::string_view path);
 // outside: no function. log_lines: lines of the unit. frame_*: in a traceback, so many frames of
 // the project above its innermost one. not_executed, outside_not_executed: by no failing test, of
 // functions and of other units. log_share: of the failing tests, those that run its most suspicious
-// line (Ochiai); log_purity: of the tests that run it, those that fail.
+// line (Ochiai); log_purity: of the tests that run it, those that fail. log_rank: lines of the
+// project that are more suspicious than that one; log_ties: that are as much so. message: how rare
+// the rarest word of the failures' messages is that stands in it.
 enum class UnitTerm : uint8_t {
 #define PLACE_UNIT(id, weight) id,
 #define PLACE_LINE(id, weight)
@@ -52,13 +55,13 @@ float weigh(const LineTerms& terms);
 
 class Place {
  public:
-  // `evidence` must outlive this.
-  explicit Place(const Evidence& evidence);
+  // `evidence` must outlive this. `files` are the project's.
+  explicit Place(const Evidence& evidence, std::span<const SourceFile> files = {});
 
-  UnitTerms unit_terms(const std::string& path, const Unit& unit) const;
+  UnitTerms unit_terms(const std::string& path, const Source& source, const Unit& unit) const;
 
   // log-weight of a unit against the other units of the project: its terms and what the task says.
-  float unit(const std::string& path, const Unit& unit) const;
+  float unit(const std::string& path, const Source& source, const Unit& unit) const;
 
   // Whether the task names this unit (and its file, where it names files).
   bool is_named(const std::string& path, const Unit& unit) const;
@@ -79,11 +82,17 @@ class Place {
   struct Spectrum {
     float share = 0;   // of the failing tests
     float purity = 0;  // of the tests that run the line
+    float ochiai = 0;
   };
   const Mark* innermost(const std::string& path, const Unit& unit) const;
   Spectrum spectrum(const std::string& path, int first_line, int last_line) const;  // 0-based
 
+  int lines_above(float ochiai) const;  // lines that are more suspicious
+  int lines_at(float ochiai) const;
+
   const Evidence& evidence_;
+  MessageWords message_;
+  std::vector<float> suspicions_;  // of all lines that failing tests run, highest first
   std::map<std::string, std::vector<Mark>> marks_;
   std::set<std::string> paths_;
 };

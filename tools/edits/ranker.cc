@@ -168,7 +168,7 @@ std::vector<Visit> EditRanker::Impl::plan(std::vector<File>& files, const edits:
       Visit visit;
       visit.file = &file;
       visit.unit = &unit;
-      visit.weight = place.unit(file.file->path, unit);
+      visit.weight = place.unit(file.file->path, *file.source, unit);
       visit.is_named = place.is_named(file.file->path, unit);
       any_named = any_named || visit.is_named;
       out.push_back(std::move(visit));
@@ -353,7 +353,7 @@ std::vector<EditCandidate> EditRanker::rank(std::span<const SourceFile> files,
                                             const Evidence& evidence, const EditOptions& options,
                                             const RankEdits& model) const {
   std::vector<File> opened = impl_->open(files, options);
-  const edits::Place place(evidence);
+  const edits::Place place(evidence, files);
   std::vector<Visit> visits = impl_->plan(opened, place, options);
   size_t count = 0;
   for (Visit& visit : visits) {
