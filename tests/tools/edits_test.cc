@@ -222,6 +222,65 @@ TEST_CASE("Lost lines can be inserted and extra ones deleted") {
   }
 }
 
+TEST_CASE("What a file defines and uses nowhere is offered, and what it uses and lacks") {
+  const Tables tables;
+  const auto ranker = tables.load();
+  const std::string text =
+      "import threading\n"                                     // 1
+      "from text import unquote\n"                             // 2
+      "_LIMIT = 8\n"                                           // 3
+      "class Reader:\n"                                        // 4
+      "    def __init__(self, path, mode):\n"                  // 5
+      "        self.path = path\n"                             // 6
+      "        self.mode = mode\n"                             // 7
+      "        self._depth = 3\n"                              // 8
+      "    def read(self, size):\n"                            // 9
+      "        if self.closed or size < 4:\n"                  // 10
+      "            return open(self.path)\n"                   // 11
+      "        data = self.fetch(\n"                           // 12
+      "            path=self.path,\n"                          // 13
+      "        )\n"                                            // 14
+      "        names = {\n"                                    // 15
+      "            'path': self.path,\n"                       // 16
+      "        }\n"                                            // 17
+      "        get_ident(data, names)\n"                       // 18
+      "        return data\n"                                  // 19
+      "    def _check(self, size):\n"                          // 20
+      "        raise socket.error(self.mode) from None\n"      // 21
+      "    def fetch(self, path, mode=None):\n"                // 22
+      "        try:\n"                                         // 23
+      "            walk(path)\n"                               // 24
+      "        except socket.error as failure:\n"              // 25
+      "            raise failure\n"                            // 26
+      "        except:\n"                                      // 27
+      "            pass\n";                                    // 28
+  const auto all = rank(*ranker, text);
+  struct Case {
+    int line;
+    std::string repair;
+  };
+  const std::vector<Case> cases = {
+      {10, "if self.closed or size < _LIMIT:"},
+      {10, "if self.closed or size < self._depth:"},
+      {11, "return open(unquote(self.path))"},
+      {18, "threading.get_ident(data, names)"},
+      {18, "data = get_ident(data, names)"},
+      {18, "get_ident(data, names, depth=self._depth)"},
+      {10, "self._check(size)"},
+      {19, "data = unquote(data)"},
+      {6, "self.closed = False"},
+      {14, "mode=self.mode,"},
+      {17, "'mode': self.mode,"},
+      {25, "except OSError as failure:"},
+      {26, "raise"},
+      {27, "except Exception:"},
+  };
+  for (const Case& c : cases) {
+    INFO(c.line << ": " << c.repair);
+    CHECK(offers(all, c.line, c.repair));
+  }
+}
+
 TEST_CASE("Test files are edited only when they are asked for by path") {
   const Tables tables;
   const auto ranker = tables.load();

@@ -120,7 +120,7 @@ void Candidates::insert(const Gap& gap, std::string_view text, Kind kind) {
   c.line = gap.line;
   c.first = c.last = gap.token;
   c.new_first = static_cast<int>(new_ids_.size());
-  if (!add_tokens(text, true)) return;
+  if (!add_tokens(text, !gap.in_brackets)) return;
   c.new_last = static_cast<int>(new_ids_.size());
   c.text = gap.margin.empty() ? std::string(static_cast<size_t>(gap.column), ' ')
                               : gap.margin;

@@ -78,6 +78,9 @@ struct FileFacts {
   Names numbers;                                          // literals, verbatim
   Names types;                                            // named after isinstance and except
   Names keywords;                                         // NAME=VALUE of calls, verbatim
+  Names orphans;         // imported or private to the module, and named nowhere else
+  Names orphan_methods;  // private ones that nothing calls
+  Names orphan_members;  // assigned to `self` and named nowhere else
   // Of names with `.NAME`, `[...]` and `(...)` after them: what follows a beginning, and the
   // whole ones by their last and first name.
   std::unordered_map<std::string_view, Names> trailers, by_tail, by_head;
@@ -98,6 +101,7 @@ struct Gap {
   bool in_loop = false;
   std::string margin = {};  // white space before the line; empty: as many spaces as `column`
   bool ends_arm = false;    // of a `switch`
+  bool in_brackets = false;  // the line is part of a statement
 };
 
 struct UnitFacts {

@@ -189,6 +189,10 @@ class Extractor {
   void new_name(const Candidate& c, std::string_view name, bool is_plain) {
     set(Feature::new_count, log1(model_.facts.words.count(name)));
     set(Feature::new_unit_count, log1(facts_.words.count(name)));
+    const FileFacts& file = model_.facts;
+    const bool is_orphan = file.orphans.has(name) || file.orphan_methods.has(name) ||
+                           file.orphan_members.has(name);
+    set(Feature::new_orphan, is_orphan ? 1 : 0);
     set(Feature::new_is_class, name[0] >= 'A' && name[0] <= 'Z' ? 1 : 0);
     if (!is_plain) return;
     const bool is_unread = facts_.locals.has(name) && facts_.read.count(name) == 0;

@@ -140,6 +140,42 @@ void add_statement(const Source& source, size_t index, FileFacts& out) {
   if (!imports) out.add_line(source, index, looks_open);
 }
 
+// Whether `name` at `i` is bound by an import there.
+bool is_imported(const Source& source, int i) {
+  const std::string_view before = source.str(i - 1), after = source.str(i + 1);
+  return (before == "import" || before == "as" || before == "," || before == "(") &&
+         after != "as" && after != ".";
+}
+
+// Names that stand once in the file, where they are defined.
+void add_orphans(const Source& source, FileFacts& out) {
+  constexpr size_t kImportsMax = 12;  // more of them: they are there for others
+  Names imported;
+  for (int i = 1; i < source.count(); ++i) {
+    const std::string_view name = source.str(i), before = source.str(i - 1);
+    const int statement = source.statement_of(i);
+    if (!source.is_plain_name(i) || out.words.count(name) != 1 || statement < 0) continue;
+    const Statement& s = source.statements()[static_cast<size_t>(statement)];
+    const std::string_view head = source.str(s.first_token);
+    const bool is_private = name[0] == '_' && !name.starts_with("__");
+    if (head == "import" || head == "from") {
+      if (is_imported(source, i)) imported.add(name);
+    } else if (before == "def" || before == "class") {
+      if (is_private) (s.column == 0 ? out.orphans : out.orphan_methods).add(name);
+    } else if (before == ".") {
+      const bool is_assigned = source.is(i + 1, "=") || source.is(i + 1, ":");
+      if (is_assigned && source.is(i - 2, "self")) out.orphan_members.add(name);
+    } else if (i == s.first_token && s.column == 0 && source.is(i + 1, "=")) {
+      const bool is_constant = std::none_of(name.begin(), name.end(), [](char c) {
+        return c >= 'a' && c <= 'z';
+      });
+      if (is_private || is_constant) out.orphans.add(name);
+    }
+  }
+  if (imported.items.size() > kImportsMax) return;
+  for (const std::string_view name : imported.items) out.orphans.add(name);
+}
+
 }  // namespace
 
 void read_python_file(const Source& source, FileFacts& out) {
@@ -149,6 +185,7 @@ void read_python_file(const Source& source, FileFacts& out) {
     if (is_call(source, i + 1)) add_types(source, i, out);
   }
   for (size_t i = 0; i < source.statements().size(); ++i) add_statement(source, i, out);
+  add_orphans(source, out);
 }
 
 namespace {

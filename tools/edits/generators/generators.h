@@ -2,6 +2,7 @@
 // One function per group of repairs; a language lists those that it runs.
 
 #include <array>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +32,9 @@ void each_statement(const Context& context, Visit visit) {
     visit(k, context.source.statements()[static_cast<size_t>(k)]);
   }
 }
+
+// Calls visit(first, last) for each name with its trailers that is read as a value.
+void each_value(const Context& context, const std::function<void(int, int)>& visit);
 
 // An operator and what may stand in its place; empty texts are none.
 struct Change {

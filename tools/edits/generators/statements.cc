@@ -12,11 +12,31 @@ constexpr std::array<std::string_view, 10> kExceptions = {
     "RuntimeError", "Exception", "OSError",  "NotImplementedError", "StopIteration"};
 
 void change_exception(const Context& context, int i) {
-  for (const std::string_view other : context.file.exceptions.items) {
+  const int last = context.source.primary_end(i);
+  const bool is_dotted = last > i + 1 && !context.source.is(last - 1, ")");
+  const auto offer = [&](std::string_view other) {
     context.out.replace(i, i + 1, other, Kind::exception);
+    if (is_dotted) context.out.replace(i, last, other, Kind::exception);
+  };
+  for (const std::string_view other : context.file.exceptions.items) offer(other);
+  for (const std::string_view other : kExceptions) offer(other);
+}
+
+// f(x) becomes x = f(x), likewise for the locals that stand most often.
+void keep_result(const Context& context, const Statement& s) {
+  const Source& source = context.source;
+  const int open = source.is(s.last_token - 1, ")") ? source.match(s.last_token - 1) : -1;
+  if (open <= s.first_token || source.primary_end(s.first_token) != s.last_token) return;
+  const auto offer = [&](std::string_view name) {
+    const std::string assignment = std::string(name) + " = ";
+    context.out.replace(s.first_token, s.first_token, assignment, Kind::keep_result);
+  };
+  if (is_call(source, open) && source.is_plain_name(open + 1)) offer(source.str(open + 1));
+  if (source.is_plain_name(s.first_token) && source.str(s.first_token) != "self") {
+    offer(source.str(s.first_token));
   }
-  for (const std::string_view other : kExceptions) {
-    context.out.replace(i, i + 1, other, Kind::exception);
+  for (const std::string_view name : choices(context.facts.stored, "", context.facts, 2)) {
+    offer(name);
   }
 }
 
@@ -70,6 +90,15 @@ void generate_statements(const Context& context) {
     if ((head == "raise" || head == "except") && source.is_plain_name(i + 1)) {
       change_exception(context, i + 1);
     }
+    if (head == "raise" && s.last_token == i + 2 && source.is_plain_name(i + 1)) {
+      out.replace(i + 1, i + 2, "", Kind::exception);
+    }
+    if (head == "except" && source.is(i + 1, ":")) {
+      for (const std::string_view other : kExceptions) {
+        out.replace(i + 1, i + 1, " " + std::string(other), Kind::exception);
+      }
+    }
+    if (source.is_plain_name(i)) keep_result(context, s);
     if (head == "raise" && i + 1 < s.last_token && source.token(i + 1).kind == TokenKind::string) {
       wrap_raised_text(context, i + 1);
     }

@@ -57,7 +57,7 @@ void wrap(const Context& context, int first, int last) {
 
 }  // namespace
 
-void generate_wraps(const Context& context) {
+void each_value(const Context& context, const std::function<void(int, int)>& visit) {
   const Source& source = context.source;
   each_token(context, [&](int i) {
     const bool starts = source.is_plain_name(i) && !source.is(i - 1, ".") &&
@@ -79,8 +79,12 @@ void generate_wraps(const Context& context) {
       return;
     }
     if (i == s.first_token && last == s.last_token && source.is(last - 1, ")")) return;
-    wrap(context, i, last);
+    visit(i, last);
   });
+}
+
+void generate_wraps(const Context& context) {
+  each_value(context, [&](int first, int last) { wrap(context, first, last); });
 }
 
 }  // namespace corvid::tools::edits

@@ -241,11 +241,12 @@ constexpr std::array<std::string_view, 12> kArguments = {
 constexpr std::array<std::string_view, 3> kTrailers = {"[0]", "[-1]", "()"};
 
 constexpr std::array kGenerators = {
+    &generate_orphans,
     &generate_operators,  &generate_conditions, &generate_constants,  &generate_variables,
     &generate_calls,      &generate_arguments,  &generate_subscripts, &generate_returns,
     &generate_statements, &generate_texts,      &generate_idioms,     &generate_forms,
     &generate_clauses,    &generate_expressions, &generate_wraps,     &generate_deletions,
-    &generate_insertions};
+    &generate_insertions, &generate_members,     &generate_rows};
 
 }  // namespace
 
