@@ -50,10 +50,10 @@ void put_for_values(const Context& context, const Orphans& orphans) {
   each_value(context, [&](int first, int last) {
     const std::string text(text_of(source, first, last));
     if (text.empty()) return;
-    const bool is_whole_call = is_call(source, last - 1) || source.is(last - 1, ")");
+    const bool is_call_or_group = source.is(last - 1, ")");
     for (const std::string& value : orphans.values) {
       context.out.replace(first, first + 1, value, Kind::orphan_name);
-      if (last > first + 1 && !is_whole_call) {
+      if (last > first + 1 && !is_call_or_group) {
         context.out.replace(first, last, value, Kind::orphan_name);
       }
     }
