@@ -284,9 +284,9 @@ struct VerifyReport {
   int64_t checked_turns = 0;
 };
 
-// On two-person chats this flags 5 % of the questions that have an answer and a third of those that
+// On two-person chats this flags 6 % of the questions that have an answer and half of those that
 // give one person's words to the other.
-inline constexpr double kSupportLow = 0.12;
+inline constexpr double kSupportLow = 0.08;
 
 // "t123", "c45" or "f6"; parse_id returns the number behind that letter.
 std::string turn_name(TurnId id);

@@ -16,6 +16,8 @@ namespace corvid::memory {
 namespace {
 
 constexpr size_t kPiece = 1024;
+constexpr size_t kCacheLine = 64;
+constexpr size_t kBytesAhead = 4096;  // a page: processors do not look further by themselves
 
 }  // namespace
 
@@ -47,6 +49,7 @@ CORVID_WIDE int32_t dot(const int8_t* a, const int8_t* b, size_t count) {
 CORVID_WIDE void dots(const Rows& rows, std::span<const int8_t> question, float factor,
                       std::span<float> out) {
   const size_t dim = question.size();
+  const size_t rows_ahead = kBytesAhead / std::max<size_t>(dim, 1) + 1;
   // Sixteen bits wide, so that two products are summed by one instruction.
   std::array<int16_t, kPiece> asked{};
   for (size_t begin = 0; begin < dim; begin += kPiece) {
@@ -54,6 +57,9 @@ CORVID_WIDE void dots(const Rows& rows, std::span<const int8_t> question, float 
     for (size_t i = 0; i < size; ++i) asked[i] = question[begin + i];
     for (size_t row = 0; row < out.size(); ++row) {
       const int8_t* const codes = rows.codes + row * dim + begin;
+      const int8_t* const soon =
+          rows.codes + std::min(row + rows_ahead, out.size() - 1) * dim + begin;
+      for (size_t i = 0; i < size; i += kCacheLine) __builtin_prefetch(soon + i);
       int32_t sum = 0;
       for (size_t i = 0; i < size; ++i) sum += static_cast<int16_t>(codes[i]) * asked[i];
       const float part = factor * rows.inverse[row] * static_cast<float>(sum);

@@ -15,7 +15,9 @@ namespace {
 
 constexpr double kShortWords = 20;        // a turn of no more is short
 constexpr float kMargin = 1e-4f;          // more than single precision may err
-constexpr double kQuestionPenalty = 0.5;  // in the support: asking about a thing is not telling it
+// In the support: asking about a thing is not telling it, and whose words they are decides.
+constexpr double kQuestionPenalty = 0.5;
+constexpr double kWhoseWords = 1.25;
 
 // What kind of talk a store holds decides how much each signal is worth.
 enum class Talk { people, assistant, agent };
@@ -35,16 +37,17 @@ constexpr Window kNearAnswer = {0, 0, 0.5, 1, 0.3, 0, 0};  // what was said befo
 
 // Names of people in turn order, words only.
 constexpr Weights kPeople = {.near = 1.0, .wide = 0.5, .session = 0.3, .speaker = 0.8, .date = 0.8,
-                             .time = 0.3, .name = 0.3, .question = -0.1};
+                             .time = 0.3, .name = 0.3, .question = -0.1, .reply = 0.1};
 constexpr Weights kPeopleVectors = {
     .near = 0.3, .wide = 0.7, .session = 0.2, .speaker = 0.8, .date = 0.8, .time = 0.5,
-    .name = 0.3, .question = -0.3, .own_vector = 0.6, .near_vector = 0.3, .wide_vector = 0.2};
+    .name = 0.3, .question = -0.3, .reply = 0.1, .length = -0.04, .own_vector = 0.6,
+    .near_vector = 0.3, .wide_vector = 0.3};
 constexpr Weights kPeopleSentences = {
     .wide = 1.0, .session = 0.1, .speaker = 0.8, .date = 0.8, .time = 0.6, .name = 0.3,
-    .question = -0.3, .own_vector = 0.8, .near_vector = 0.4, .wide_vector = 0.2};
+    .question = -0.3, .reply = 0.1, .own_vector = 0.8, .near_vector = 0.4, .wide_vector = 0.3};
 constexpr Weights kAssistant = {.own = 0.2, .near = 0.2, .session = 0.05, .user = 0.1,
                                 .speaker = 0.8, .date = 0.3, .first = 0.05};
-constexpr Weights kAssistantVectors = {.own = 0.2, .near = 0.2, .session = 0.05, .user = 0.1,
+constexpr Weights kAssistantVectors = {.own = 0.2, .near = 0.4, .session = 0.05, .user = 0.05,
                                        .speaker = 0.8, .date = 0.3, .first = 0.05,
                                        .own_vector = 0.5, .session_vector = 0.1};
 
@@ -126,6 +129,7 @@ class Ranker {
     if (talk == Talk::agent) {
       weights.name = 0;  // capitals in code are types and constants
       weights.length = -0.03;  // a file that was read is as long as twenty decisions
+      weights.reply = 0;       // an agent asks for leave
     }
     return weights;
   }
@@ -146,6 +150,15 @@ class Ranker {
   double answer_match(uint32_t features) const;
   double question_cost(uint32_t features) const {
     return (features & kAsks) != 0 ? weights_.question : 0.0;
+  }
+  double reply_part(size_t i) const {
+    if (weights_.reply == 0 || own_max_ <= 0) return 0;
+    const int32_t before = corpus_.previous(static_cast<int32_t>(i));
+    if (before < 0) return 0;
+    const auto asked = static_cast<size_t>(before);
+    const bool replies = (corpus_.rows()[asked].features & kAsks) != 0 &&
+                         (corpus_.rows()[i].features & kAsks) == 0;
+    return replies ? weights_.reply * part(signals_.own(), asked, own_max_) : 0;
   }
   double length_cost(int32_t words) const {
     return words > kShortWords ? weights_.length * std::log2(words / kShortWords) : 0.0;
@@ -222,7 +235,6 @@ double Ranker::answer_match(uint32_t features) const {
 }
 
 // Is what was asked covered, and did the person asked about say it rather than somebody else?
-// Likeness of sentences does not tell whose words they are.
 double Ranker::support() const {
   if (signals_.asked() <= 0 || near_max_ <= 0) return 0.0;
   const double coverage = std::min(1.0, largest(signals_.covered()) / signals_.asked());
@@ -233,13 +245,13 @@ double Ranker::support() const {
     const Corpus::Row& row = corpus_.rows()[i];
     if (signals_.wide()[i] <= 0) continue;
     double score = part(signals_.near(), i, near_max_) + 0.5 * part(signals_.wide(), i, wide_max_) +
-                   0.3 * part(signals_.session(), static_cast<size_t>(row.session), session_max_) +
-                   (request_.similarity.is_of_sentences ? 0.0 : 0.4) * own_[i];
+                   0.5 * part(signals_.session(), static_cast<size_t>(row.session), session_max_) +
+                   0.6 * own_[i];
     if ((row.features & kAsks) != 0) score -= kQuestionPenalty;
     double& best = speaker_match(row) > 0 ? mine : others;
     best = std::max(best, score);
   }
-  return std::clamp(coverage * (0.5 + (mine - others)), 0.0, 1.0);
+  return std::clamp(coverage * (0.5 + kWhoseWords * (mine - others)), 0.0, 1.0);
 }
 
 // nullopt: nothing speaks for the turn.
@@ -263,7 +275,7 @@ std::optional<Ranked> Ranker::rank(size_t i, bool takes_all) const {
     ranked.vector += weights_.session_vector * session_vector_[session];
   }
   ranked.speaker = weights_.speaker * said_by(i, speaker_match(row));
-  ranked.answer = answer_match(row.features);
+  ranked.answer = answer_match(row.features) + reply_part(i);
   if (corpus_.sessions()[session].first == ranked.row) ranked.session += weights_.first;
   ranked.question = question_cost(row.features);
   ranked.length = length_cost(row.words);
@@ -352,7 +364,7 @@ std::vector<int32_t> Ranker::candidates(bool takes_all, size_t keep) const {
     float score = evidence + std::min(date, 0.0f) + vector[0][i] + vector[1][i] + vector[2][i] +
                   session_vector[session] +
                   static_cast<float>(weights_.speaker * said_by(i, speaker_match(row))) +
-                  marked[row.features % marked.size()];
+                  marked[row.features % marked.size()] + static_cast<float>(reply_part(i));
     score += words < lengths.size() ? lengths[words] : static_cast<float>(length_cost(row.words));
     if (first != 0 && sessions[session].first == static_cast<int32_t>(i)) score += first;
     best.add(static_cast<int32_t>(i), score);

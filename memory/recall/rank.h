@@ -26,6 +26,7 @@ struct Weights {
   double time = 0;      // names a time, when one is asked for
   double name = 0;      // has names, when one is asked for
   double question = 0;  // asks itself
+  double reply = 0;     // BM25 of the question to which it answers
   double first = 0;     // opens its session
   double length = 0;    // each doubling of the words beyond 20: a budget holds less of what is long
   double own_vector = 0, near_vector = 0, wide_vector = 0;  // see Similarity

@@ -104,6 +104,7 @@ void Signals::for_each_viewer(const Window& window, int32_t row, const Give& giv
   for (size_t distance = 1; distance <= 3; ++distance) {
     const float seen_before = window[3 + distance];
     const float seen_after = window[3 - distance];
+    if (seen_before <= 0 && seen_after <= 0) return;  // farther ones see no more
     if (before >= 0) before = corpus_->previous(before);
     if (after >= 0) after = corpus_->next(after);
     if (before >= 0 && seen_before > 0) give(before, seen_before);

@@ -179,3 +179,20 @@ TEST_CASE("In an agent's sessions the shorter of two turns that fit alike comes 
   CHECK_FALSE(recall.hits[0].reasons.contains("length"));
   CHECK(recall.hits[1].reasons.at("length") < 0);
 }
+
+TEST_CASE("A reply counts what the question before it shares with the one asked") {
+  Memory memory(in_memory());
+  memory.remember(said("s", "Ann", "Do you still take kickboxing lessons?"));
+  memory.remember(said("s", "Ben", "Yes, twice a week!"));
+  memory.remember(said("s", "Ann", "Kickboxing lessons are fun."));
+  memory.remember(said("s", "Ben", "They are, twice a week!"));
+  double reply = 0;
+  double other = 0;
+  for (const Hit& hit : memory.recall("what about Ben and the kickboxing lessons").hits) {
+    const auto part = hit.reasons.find("answer");
+    if (hit.id == "t2" && part != hit.reasons.end()) reply = part->second;
+    if (hit.id == "t4" && part != hit.reasons.end()) other = part->second;
+  }
+  CHECK(reply > 0);
+  CHECK(other == 0);
+}

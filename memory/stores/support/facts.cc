@@ -15,7 +15,8 @@ constexpr const char* kForesightColumns =
     "id, scope_id, turn_id, kind, subject, text, words, said_at, valid_from, valid_to, deriver";
 constexpr int64_t kBesideMax = 1'000;
 constexpr const char* kOpen = " AND status <> 2";  // as the index fact_open says it
-constexpr const char* kByTime = " ORDER BY valid_from, turn_id, id";
+// The sign keeps SQLite from reading all of a key in this order rather than what it needs.
+constexpr const char* kByTime = " ORDER BY +valid_from, turn_id, id";
 
 Fact read_fact(const Statement& row) {
   Fact fact;
@@ -100,15 +101,18 @@ bool is_latest(SqlDb& db, const Fact& fact) {
 
 std::vector<Fact> facts_beside(SqlDb& db, std::span<const TurnId> turns) {
   // On a server the hash alone: what it holds too much does no harm.
-  const std::string same = db.is_sqlite() ? "scope_id, subject, key" : "scope_id, key_hash";
-  const std::string own = "WHERE " + db.among("turn_id", 1);
-  Statement find(db, query(own));
+  const std::string key = db.is_sqlite() ? "subject, key" : "key_hash";
+  const std::string same = db.is_sqlite() ? "b.subject = a.subject AND b.key = a.key"
+                                          : "b.key_hash = a.key_hash";
+  const std::string own = " FROM fact WHERE " + db.among("turn_id", 1);
+  Statement find(db, query("WHERE " + db.among("turn_id", 1)));
   find.bind_ids(1, turns);
   std::vector<Fact> facts = read_all(find);
   if (facts.empty()) return facts;
-  Statement beside(db, query("WHERE (" + same + ") IN (SELECT " + same + " FROM fact " + own + ")" +
-                             kOpen + " AND status IN (0, 3) ORDER BY status, valid_from DESC"
-                             " LIMIT ?2"));
+  Statement beside(db, query("WHERE id IN (SELECT b.id FROM (SELECT DISTINCT scope_id, " + key +
+                             own + ") a JOIN fact b ON b.scope_id = a.scope_id AND " + same +
+                             " WHERE b.status <> 2 AND b.status IN (0, 3))"
+                             " ORDER BY status, valid_from DESC LIMIT ?2"));
   beside.bind_ids(1, turns).bind(2, kBesideMax);
   std::ranges::move(read_all(beside), std::back_inserter(facts));
   return facts;
