@@ -215,7 +215,7 @@ Reply AgentLoop::ask_model(std::stop_token stop) {
 
 Request AgentLoop::make_request() const {
   return runtime::make_request({parts_.profile, parts_.toolbox, parts_.workspace,
-                                parts_.check_command, parts_.checker != nullptr},
+                                parts_.check_command, bool(parts_.checker)},
                                options_, state_, seen_);
 }
 
@@ -449,9 +449,9 @@ void AgentLoop::execute(Step& step, tools::ToolState& state, std::stop_token sto
 
 std::optional<StopReason> AgentLoop::check(std::stop_token stop) {
   end_commands();
-  if (parts_.checker == nullptr) return StopReason::done;
+  if (!parts_.checker) return StopReason::done;
   parts_.session.sync();
-  last_check_ = parts_.checker->verify(parts_.workspace, before_.has_untrusted, stop,
+  last_check_ = parts_.checker().verify(parts_.workspace, before_.has_untrusted, stop,
                                        options_.check_time_max);
   seen_.edit_is_unchecked = false;
   seen_.check_is_known = true;

@@ -64,7 +64,7 @@ struct LoopParts {
   std::function<memory::Memory&()> memory;  // with all that was said; may be empty
   const tools::Workspace& workspace;
   const ModelProfile& profile;
-  const Checker* checker = nullptr;  // null: no check was asked for
+  std::function<const Checker&()> checker;  // empty: no check was asked for
   std::function<const tools::EditRanker&()> edit_ranker;  // may be empty
   tools::RankEdits rank_edits;
   tools::EditRanking edit_ranking = tools::EditRanking::model;

@@ -3,7 +3,11 @@
 #include <algorithm>
 #include <set>
 
+#include <unistd.h>
+
+#include "runtime/base/files.h"
 #include "runtime/base/json.h"
+#include "runtime/base/text.h"
 #include "runtime/mask_event.h"
 
 namespace corvid::runtime {
@@ -52,6 +56,21 @@ void note_check(const CheckRan& check, Seen& seen) {
   seen.check_is_known = true;
 }
 
+std::vector<std::string> changed_since_read(const tools::Workspace& workspace,
+                                            const tools::ToolState& state) {
+  constexpr uintmax_t kBytesMax = 16 << 20;  // more than tools read
+  std::vector<std::string> changed;
+  for (const auto& [path, hash] : state.read_hashes) {
+    const std::filesystem::path file = workspace.root() / path;
+    std::error_code error;
+    const bool is_readable = std::filesystem::is_regular_file(file, error) &&
+                             std::filesystem::file_size(file, error) <= kBytesMax &&
+                             ::access(file.c_str(), R_OK) == 0;
+    if (!is_readable || sha256_hex(read_file(file)) != hash) changed.push_back(path);
+  }
+  return changed;
+}
+
 CutOff find_cut_off(std::span<const Event> events) {
   CutOff end;
   std::vector<ToolCall> open;
@@ -60,8 +79,7 @@ CutOff find_cut_off(std::span<const Event> events) {
   for (const Event& event : events) {
     if (event.attempt >= 0) {
       note_attempt(event, end.failed_attempts, out_of_time);
-    } else if (const auto* taken = std::get_if<SnapshotTaken>(&event.body)) {
-      if (taken->turn != 0 || taken->after) continue;
+    } else if (std::holds_alternative<SessionStarted>(event.body)) {
       end.failed_attempts.clear();  // a new task begins
       end.has_task = false;
       end.from.before = {.has_untrusted = end.from.before.has_untrusted};

@@ -7,6 +7,7 @@
 
 #include "runtime/agent_loop.h"
 #include "runtime/event.h"
+#include "tools/workspace.h"
 
 namespace corvid::runtime {
 
@@ -21,6 +22,10 @@ struct CutOff {
 
 // What a conversation has seen after the harness's check of its result.
 void note_check(const CheckRan& check, Seen& seen);
+
+// Files that are not as they were when the model last saw them, sorted.
+std::vector<std::string> changed_since_read(const tools::Workspace& workspace,
+                                            const tools::ToolState& state);
 
 // Calls that nothing was done about yet are left to the loop (StartPoint::unstarted).
 CutOff find_cut_off(std::span<const Event> events);

@@ -71,8 +71,8 @@ std::string why_check_cannot_run(const CheckRan& run, bool is_fixed) {
 bool ends_with_pass(std::span<const Event> events) {
   bool has_passed = false;
   for (const Event& event : events) {
-    if (const auto* taken = std::get_if<SnapshotTaken>(&event.body)) {
-      if (taken->turn == 0 && !taken->after) has_passed = false;  // a new task begins
+    if (std::holds_alternative<SessionStarted>(event.body)) {
+      has_passed = false;  // a new task begins
     } else if (const auto* restored = std::get_if<WorkspaceRestored>(&event.body)) {
       if (restored->reason != "restore") has_passed = false;
     } else if (const auto* attempt = std::get_if<AttemptEnded>(&event.body)) {

@@ -256,7 +256,7 @@ class EventEraser {
     if (ended == nullptr) return false;
     Json json = try_parse_json(ended->result);
     if (!json.is_object()) return replace(ended->result, "{}");
-    for (const char* name : {"changed_files", "changed_tests"}) {
+    for (const char* name : {"changed_files", "changed_files_encoded", "changed_tests"}) {
       if (json.contains(name)) json[name] = Json::array();
     }
     json["message"] = kForgotten;

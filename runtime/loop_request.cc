@@ -1,11 +1,15 @@
 #include "runtime/loop_request.h"
 
+#include <algorithm>
+
 #include "runtime/base/error.h"
 #include "tools/edit_candidates.h"
 #include "tools/edit_text.h"
 
 namespace corvid::runtime {
 namespace {
+
+constexpr int64_t kToolOutputBytes = 30'000;
 
 // A call whose answer the model has already, or that cannot help yet, is not offered.
 void withhold_known(const OfferBasis& basis, const tools::ToolState& state, const Seen& seen,
@@ -80,6 +84,20 @@ std::vector<std::string> offered_values(const OfferBasis& basis, const LoopOptio
 }
 
 }  // namespace
+
+LoopOptions make_loop_options(const RunOptions& options, const ModelProfile& profile,
+                              int64_t window, int turns_done) {
+  LoopOptions loop;
+  loop.turns_max = turns_done + options.turns_max;
+  loop.tokens_max = options.tokens_max;
+  loop.seed = options.seed;
+  loop.tool_output_bytes =
+      profile.tool_output_bytes > 0 ? profile.tool_output_bytes
+      : window > 0                  ? std::clamp(window / 2, int64_t{2000}, kToolOutputBytes)
+                                    : kToolOutputBytes;
+  loop.checks_max = options.checks_max;
+  return loop;
+}
 
 Request make_request(const OfferBasis& basis, const LoopOptions& options,
                      const tools::ToolState& state, const Seen& seen) {

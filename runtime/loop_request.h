@@ -6,6 +6,7 @@
 #include <string>
 
 #include "runtime/provider.h"
+#include "runtime/run_options.h"
 #include "tools/tool.h"
 #include "tools/toolbox.h"
 
@@ -25,6 +26,10 @@ struct LoopOptions {
   std::string first_choice;
   size_t reserved_choices = 0;
 };
+
+// Of a run's loop; `window` is the model's, 0 where it is not known.
+LoopOptions make_loop_options(const RunOptions& options, const ModelProfile& profile,
+                              int64_t window, int turns_done);
 
 // What one conversation was shown; it decides what a model with reads_max is offered.
 struct Seen {

@@ -1,8 +1,31 @@
 #include "runtime/run_result.h"
 
+#include <algorithm>
+
+#include <fmt/format.h>
+
 #include "runtime/base/json.h"
+#include "runtime/base/text.h"
 
 namespace corvid::runtime {
+
+void set_paths(Json& json, const std::string& key, const std::vector<std::string>& paths) {
+  json[key] = paths;
+  if (std::all_of(paths.begin(), paths.end(), [](const auto& path) { return is_utf8(path); })) {
+    return;
+  }
+  Json encoded = Json::array();
+  for (const std::string& path : paths) {
+    std::string text;
+    for (const char c : path) {
+      const auto byte = static_cast<unsigned char>(c);
+      const bool is_plain = byte > 0x20 && byte < 0x7f && c != '%';
+      text += is_plain ? std::string(1, c) : fmt::format("%{:02X}", byte);
+    }
+    encoded.push_back(std::move(text));
+  }
+  json[key + "_encoded"] = std::move(encoded);
+}
 
 Json result_to_json(const RunResult& result) {
   Json json = {{"type", "result"},
@@ -15,11 +38,11 @@ Json result_to_json(const RunResult& result) {
                {"context", {{"used", result.context.used}, {"window", result.context.window}}},
                {"ranking_tokens", counts_to_json(result.ranking_tokens)},
                {"verify", nullptr},
-               {"changed_files", result.changed_files},
                {"diff", result.diff},
                {"checks_run", result.checks_run},
                {"attempts", {{"tried", result.attempts_tried}, {"winner", nullptr}}},
                {"message", result.message}};
+  set_paths(json, "changed_files", result.changed_files);
   if (result.check.has_value()) {
     json["verify"] = {{"command", result.check->command},
                       {"exit_code", result.check->exit_code},

@@ -32,6 +32,10 @@ struct RunResult {
   std::string message;  // for people: what happened, what to do next
 };
 
+// Sets json[key]; where a path is not UTF-8, which JSON cannot hold, also json[key + "_encoded"]:
+// all of them in the same order with other bytes than visible ASCII as "%E9".
+void set_paths(Json& json, const std::string& key, const std::vector<std::string>& paths);
+
 Json result_to_json(const RunResult& result);
 
 // Exit code of a status; `check_ran` tells "unverified" with changed test files from the plain one.

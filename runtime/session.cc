@@ -239,9 +239,8 @@ std::vector<Event> standing_events(std::span<const Event> events) {
     if (is_undo || (restored != nullptr && restored->reason == "rewind")) {
       auto cut = standing.end();
       for (auto it = standing.begin(); it != standing.end(); ++it) {
-        const auto* taken = std::get_if<SnapshotTaken>(&it->body);
         const auto* turn = std::get_if<TurnEnded>(&it->body);
-        if (is_undo && taken != nullptr && taken->turn == 0 && !taken->after) cut = it;
+        if (is_undo && std::holds_alternative<SessionStarted>(it->body)) cut = it;
         if (!is_undo && turn != nullptr && it->attempt < 0 && turn->turn >= restored->turn) {
           cut = it;
           break;

@@ -1,6 +1,6 @@
 #pragma once
-// Workspace snapshots in a shadow repository outside of the workspace: every file, also untracked
-// and ignored ones up to a size, as git trees. The user's own .git is never touched.
+// Workspace snapshots in a shadow repository outside of the workspace: every folder and file, also
+// untracked and ignored ones up to a size, as git trees. The user's own .git is never touched.
 
 #include <cstdint>
 #include <filesystem>
@@ -21,13 +21,14 @@ struct SnapshotLimits {
   int64_t total_bytes_max = int64_t{512} << 20;
 };
 
-// One file of a snapshot.
+// One file or folder of a snapshot.
 struct SnapshotEntry {
-  std::string blob;   // id in the repository
-  uint32_t mode = 0;         // 0100644, 0100755 or 0120000 (symbolic link)
-  uint32_t permissions = 0;  // of a file, 0777 at most
+  std::string blob;          // id in the repository; empty for a folder
+  uint32_t mode = 0;         // 0100644, 0100755, 0120000 (symbolic link) or 0040000 (folder)
+  uint32_t permissions = 0;  // of a file or a folder, 07777 at most
   bool operator==(const SnapshotEntry&) const = default;
 };
+bool is_folder(const SnapshotEntry& entry);
 
 // What tells whether a file is another one without reading it. The change time moves with every
 // change, and no program can set it back.
@@ -41,6 +42,8 @@ FileStamp stamp_of(const struct stat& status);
 struct Snapshot {
   std::string tree;                            // id in the repository
   std::map<std::string, SnapshotEntry> files;  // relative path -> what it is
+  std::map<std::string, uint32_t> folders;     // relative path -> permissions
+  bool has_folders = true;  // false: recorded by an older version, which did not keep folders
   // Relative paths, sorted: above a limit, unreadable, or no file (a pipe); a folder stands for all
   // beneath it. What they hold is unknown: nothing that is done with the snapshot touches them.
   std::vector<std::string> left_out;
@@ -50,7 +53,10 @@ struct Snapshot {
 
 bool is_left_out(const Snapshot& snapshot, const std::string& path);
 
-// What files are to be: nothing stands for "not there".
+// The file or folder at `path`; nothing: neither.
+std::optional<SnapshotEntry> entry_in(const Snapshot& snapshot, const std::string& path);
+
+// What files and folders are to be: nothing stands for "not there".
 using WantedFiles = std::map<std::string, std::optional<SnapshotEntry>>;
 
 // The shadow repository of one workspace. Thread-safe.
@@ -69,9 +75,10 @@ class SnapshotStore {
   // Returns the paths that were changed.
   std::vector<std::string> restore(const Snapshot& target);
 
-  // Makes these files what they are to be, touches no other, and returns those that it changed. A
-  // path that other things stand in the way of (a link or a file for a folder above it, a folder
-  // with files in its place) is left alone. Throws io.
+  // Makes these files and folders what they are to be, touches no other, and returns the files that
+  // it changed. A path that other things stand in the way of (a link or a file for a folder above
+  // it, a folder with files in its place) is left alone, and so is a folder to be removed that is
+  // not empty. No file gets its setuid or setgid bit back: it may have another owner. Throws io.
   std::vector<std::string> put_back(const WantedFiles& wanted);
 
   // Writes the files of `snapshot` beneath `folder`.
@@ -87,7 +94,9 @@ class SnapshotStore {
   std::unique_ptr<Impl> impl_;
 };
 
-// Paths that differ between two snapshots, sorted, without those that one of them left out.
+// Files that differ between two snapshots, sorted, without those that one of them left out; the
+// same of folders, of which there are none where one of them kept no folders.
+std::vector<std::string> changed_folders(const Snapshot& before, const Snapshot& after);
 std::vector<std::string> changed_paths(const Snapshot& before, const Snapshot& after);
 
 // Files that either left out and that are other ones in `after`, or there in one alone; sorted.

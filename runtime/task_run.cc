@@ -26,6 +26,7 @@
 #include "runtime/project.h"
 #include "runtime/prompt.h"
 #include "runtime/recollect.h"
+#include "runtime/run_check.h"
 #include "runtime/run_ending.h"
 #include "runtime/run_model.h"
 #include "runtime/run_policy.h"
@@ -42,7 +43,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kChecksAlone = 4;
-constexpr int64_t kToolOutputBytes = 30'000;
 
 class TaskRun {
  public:
@@ -94,8 +94,6 @@ class TaskRun {
     append_start();
     const auto prepare = [this] {
       begin_provider();
-      start_snapshot_ = store_.take();
-      record_snapshot(0, start_snapshot_, false);
       StartPoint from;
       from.added.push_back(first_message());
       return from;
@@ -168,15 +166,19 @@ class TaskRun {
   void record_snapshot(int turn, const Snapshot& snapshot, bool after) {
     store_.pin(snapshot.tree, session_->id() + "/" + snapshot.tree.substr(0, 12));
     session_->append(SnapshotTaken{turn, snapshot.tree, snapshot.left_out_texts, after});
-    recorded_tree_ = snapshot.tree;
     change_is_open_ = !after && turn > 0;
   }
 
   LoopParts parts();
-  LoopOptions loop_options(int turns_done) const;
+  LoopOptions loop_options(int turns_done) const {
+    return make_loop_options(options_, profile_, window_, turns_done);
+  }
   RunResult conduct(const std::function<StartPoint()>& prepare, std::stop_token stop);
   StartPoint pick_up(const ResumeOptions& resume, TokenCounts& rebuilt);
-  void make_checker();
+  Resumed find_workspace(const ResumeOptions& resume, std::span<const Event> events,
+                         const CutOff& end);
+  bool record_start();  // true: it was not recorded before
+  const Checker& checker();
   const tools::Evidence& evidence(bool has_untrusted);
   const tools::EditRanker& edit_ranker();
   void apply(const Winner& winner);
@@ -211,9 +213,11 @@ class TaskRun {
   std::map<std::string, fs::path> edit_tables_;  // empty: suggest_edits is not offered
   std::mutex edit_ranker_mutex_;
   std::unique_ptr<tools::EditRanker> edit_ranker_;
-  std::unique_ptr<Checker> checker_;  // null where there is no check
-  Snapshot start_snapshot_;
-  std::string recorded_tree_;
+  std::mutex checker_mutex_;
+  std::unique_ptr<Checker> checker_;  // null: not needed so far
+  Snapshot start_snapshot_;           // what the run began with, once it is needed
+  bool has_start_ = false;
+  bool is_start_earlier_ = false;  // an earlier part of the run recorded it
   int changing_turn_ = 0;
   bool change_is_open_ = false;  // a step began to change the workspace; its end is not recorded
   bool is_resumed_ = false;         // with the task that it had
@@ -234,7 +238,7 @@ LoopParts TaskRun::parts() {
                   .memory = {},
                   .workspace = workspace_,
                   .profile = profile_,
-                  .checker = checker_.get(),
+                  .checker = {},
                   .edit_ranker = {},
                   .rank_edits = opinion_.rank,
                   .edit_ranking = options_.edit_ranking,
@@ -245,6 +249,7 @@ LoopParts TaskRun::parts() {
                   .approve = environment_.approve,
                   .ask = environment_.ask,
                   .hooks = hooks_.get()};
+  if (!options_.verify.empty()) parts.checker = [this]() -> const Checker& { return checker(); };
   if (memory_) {
     parts.memory = [this]() -> memory::Memory& {
       if (memory_writer_) memory_writer_->settle();
@@ -257,52 +262,33 @@ LoopParts TaskRun::parts() {
   return parts;
 }
 
-LoopOptions TaskRun::loop_options(int turns_done) const {
-  LoopOptions loop;
-  loop.turns_max = turns_done + options_.turns_max;
-  loop.tokens_max = options_.tokens_max;
-  loop.seed = options_.seed;
-  loop.tool_output_bytes =
-      profile_.tool_output_bytes > 0 ? profile_.tool_output_bytes
-      : window_ > 0                  ? std::clamp(window_ / 2, int64_t{2000}, kToolOutputBytes)
-                                     : kToolOutputBytes;
-  loop.checks_max = options_.checks_max;
-  return loop;
+// Nothing of it is done for a run that only reads.
+bool TaskRun::record_start() {
+  if (has_start_) return false;
+  start_snapshot_ = store_.take();
+  record_snapshot(0, start_snapshot_, false);
+  has_start_ = true;
+  return true;
 }
 
-void TaskRun::make_checker() {
-  if (options_.verify.empty()) return;
-  CheckerOptions check;
-  check.command = options_.verify;
-  check.time_max = std::chrono::seconds(options_.check_time_max_s);
-  check.profile = run_base_profile(environment_.paths);
-  const sandbox::Profile allowed = policy_->decide({}).profile;
-  check.profile.allowed_hosts = allowed.allowed_hosts;
-  check.profile.denied_hosts = allowed.denied_hosts;
-  policies::Action later;
-  later.argv = {"true"};
-  later.before.has_untrusted = true;
-  check.hosts_after_untrusted = make_policy(false)->decide(later).profile.allowed_hosts;
-  for (const fs::path& folder : readable_folders(options_)) {
-    check.profile.read_roots.push_back(folder);
+const Checker& TaskRun::checker() {
+  const std::scoped_lock guard(checker_mutex_);
+  if (!checker_) {
+    record_start();
+    const auto policy = make_policy(false);
+    checker_ = make_run_checker(
+        {options_, environment_.paths, *policy, *sandbox_, workspace_, store_, scratch_.path()},
+        start_snapshot_, is_start_earlier_);
   }
-  check.scratch = scratch_.path();
-  const auto ignored = is_resumed_ ? std::make_shared<const IgnoredFiles>(
-                                         workspace_, store_, start_snapshot_, scratch_.path())
-                                   : std::make_shared<const IgnoredFiles>(
-                                         workspace_, int64_t{1} << 30, scratch_.path());
-  for (const std::string& path : ignored->left_out()) {
-    log::warning("verify", "ignored file too large for the clean copy", {{"path", path}});
-  }
-  checker_ = std::make_unique<Checker>(*sandbox_, check, store_, start_snapshot_, ignored);
+  return *checker_;
 }
 
 // What the check shows at the start of the run, once; attempts share it.
 const tools::Evidence& TaskRun::evidence(bool has_untrusted) {
   const std::scoped_lock guard(evidence_mutex_);
-  if (!evidence_.has_value() && checker_) {
+  if (!evidence_.has_value() && !options_.verify.empty()) {
     CheckRan run;
-    evidence_ = checker_->evidence(workspace_, options_.task, has_untrusted, run, stop_steps_);
+    evidence_ = checker().evidence(workspace_, options_.task, has_untrusted, run, stop_steps_);
     if (!run.command.empty()) session_->append(run);
   } else if (!evidence_.has_value()) {
     tools::find_mentions(options_.task, workspace_, evidence_.emplace());
@@ -329,9 +315,7 @@ RunResult TaskRun::conduct(const std::function<StartPoint()>& prepare, std::stop
   stop_steps_ = deadline.wish().stop_steps;
   tokens_left_ = options_.tokens_total_max;
   try {
-    StartPoint from = prepare();
-    make_checker();
-    drive(result, std::move(from), deadline.wish().stop);
+    drive(result, prepare(), deadline.wish().stop);
   } catch (const Error& error) {
     result.status = "error";
     result.message = error.what();
@@ -360,7 +344,7 @@ RunResult TaskRun::conduct(const std::function<StartPoint()>& prepare, std::stop
 
 // The check over the workspace as it stands. True: it is the end of the run.
 bool TaskRun::check_decides(RunResult& result, bool has_untrusted, std::stop_token stop) {
-  const CheckResult now = checker_->verify(workspace_, has_untrusted, stop);
+  const CheckResult now = checker().verify(workspace_, has_untrusted, stop);
   session_->append(now.run);
   if (now.originals.has_value()) session_->append(*now.originals);
   return settle_early(result, now, profile_.calls_required);
@@ -383,7 +367,8 @@ void TaskRun::drive(RunResult& result, StartPoint from, std::stop_token stop) {
     if (snapshot_turn == loop_pointer->turns()) return;
     snapshot_turn = loop_pointer->turns();
     left_behind_.begin();
-    const Snapshot now = store_.take();
+    if (!options_.verify.empty()) checker();  // it keeps the ignored files as they are before
+    const Snapshot now = record_start() ? start_snapshot_ : store_.take();
     if (open_turn != 0) record_snapshot(open_turn, now, true);
     record_snapshot(snapshot_turn, now, false);
     changing_turn_ = snapshot_turn;
@@ -426,6 +411,7 @@ void TaskRun::run_fork(RunResult& result, AgentLoop& loop, int count, std::stop_
   attempts.check_time_first = first_check_time(session_->events());
   attempts.check_time_max = std::chrono::seconds(options_.check_time_max_s);
   changing_turn_ = loop.turns() + 1;
+  checker();
   LoopOptions settings = loop_options(loop.turns());
   if (settings.checks_max == 0) settings.checks_max = 1;
   settings.temperature = 0;
@@ -464,7 +450,8 @@ void TaskRun::finish(RunResult& result) {
   count_events(result, events, begin_event_);
   std::vector<ChangedPath> changes =
       session_changes(events, store_, {.since_event = last_run_event(events)});
-  const std::vector<std::string> kept = kept_files(workspace_);
+  const std::vector<std::string> kept =
+      changes.empty() ? std::vector<std::string>() : kept_files(workspace_);
   // What git ignores is no change of the run's: caches come and go.
   std::erase_if(changes, [&](const ChangedPath& change) {
     return !change.is_certain || (fs::exists(fs::symlink_status(workspace_.root() / change.path)) &&
@@ -497,6 +484,35 @@ RunResult TaskRun::resume(const ResumeOptions& resume, std::unique_ptr<Session> 
   return result;
 }
 
+// What stands in the workspace when the session goes on: what others have changed is recorded, and
+// with --restore put back. Where no state was recorded, what was read tells.
+Resumed TaskRun::find_workspace(const ResumeOptions& resume, std::span<const Event> events,
+                                const CutOff& end) {
+  const std::string last = last_tree(events), first = start_tree(events);
+  Resumed resumed;
+  if (last.empty()) {
+    resumed.changed_files = changed_since_read(workspace_, end.from.state);
+    session_->append(resumed);
+    return resumed;
+  }
+  const Snapshot found = store_.take();
+  resumed.found_tree = found.tree;
+  store_.pin(found.tree, session_->id() + "/found-" + found.tree.substr(0, 12));
+  if (last != found.tree) resumed.changed_files = changed_paths(store_.load(last), found);
+  session_->append(resumed);
+  session_->append(SnapshotTaken{-1, found.tree, found.left_out_texts, false});
+  if (resume.restore && last != found.tree) {
+    store_.restore(store_.load(last));
+    session_->append(WorkspaceRestored{last, "restore", end.from.turns_done});
+    resumed.changed_files.clear();
+  }
+  // What stands there when a further task begins is the person's, not that task's.
+  if (!is_resumed_ || first.empty()) return resumed;
+  start_snapshot_ = store_.load(first);
+  has_start_ = is_start_earlier_ = true;
+  return resumed;
+}
+
 // Where an earlier run of this session ended; a further task begins there anew.
 StartPoint TaskRun::pick_up(const ResumeOptions& resume, TokenCounts& rebuilt) {
   const std::vector<Event> events = session_->events();
@@ -510,7 +526,6 @@ StartPoint TaskRun::pick_up(const ResumeOptions& resume, TokenCounts& rebuilt) {
   is_resumed_ = !is_new_task;
   if (is_new_task) {
     options_.task = resume.task;
-    append_start();
     for (const ToolCall& call : end.from.unstarted.calls) end.interrupted.push_back(call.id);
     // A narrow model takes each task for its first.
     const tools::ToolState state = profile_.calls_required ? tools::ToolState{} : end.from.state;
@@ -523,28 +538,11 @@ StartPoint TaskRun::pick_up(const ResumeOptions& resume, TokenCounts& rebuilt) {
     session_->append(CallInterrupted{id});
     session_->append(MessageAdded{{Role::tool, "interrupted: the call was cut off", {}, id}});
   }
-  Snapshot found = store_.take();
-  const std::string last = last_tree(events), first = start_tree(events);
-  Resumed resumed{{}, found.tree};
-  store_.pin(found.tree, session_->id() + "/found-" + found.tree.substr(0, 12));
-  if (!last.empty() && last != found.tree) {
-    resumed.changed_files = changed_paths(store_.load(last), found);
-  }
-  session_->append(resumed);
-  session_->append(SnapshotTaken{-1, found.tree, found.left_out_texts, false});
-  if (resume.restore && !resumed.changed_files.empty()) {
-    store_.restore(store_.load(last));
-    session_->append(WorkspaceRestored{last, "restore", end.from.turns_done});
-    found = store_.take();
-    resumed.changed_files.clear();
-  }
-  recorded_tree_ = found.tree;
-  // What stands there when a further task begins is the person's, not that task's.
-  start_snapshot_ = first.empty() || is_new_task ? found : store_.load(first);
+  if (is_new_task) append_start();
+  const Resumed resumed = find_workspace(resume, events, end);
   check_comes_first_ =
       !options_.verify.empty() && !is_new_task &&
       (ends_with_pass(events) || (profile_.calls_required && !resumed.changed_files.empty()));
-  if (first.empty() || is_new_task) record_snapshot(0, found, false);
   begin_provider();
   const std::vector<Message> messages =
       session_messages(session_->events(), -1, end.from.unstarted);

@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include <fmt/format.h>
+
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
@@ -16,9 +18,13 @@ namespace {
 
 using Entry = std::optional<SnapshotEntry>;
 
-Entry entry_in(const Snapshot& snapshot, const std::string& path) {
-  const auto found = snapshot.files.find(path);
-  return found == snapshot.files.end() ? Entry() : Entry(found->second);
+bool is_folder(const Entry& entry) { return entry.has_value() && runtime::is_folder(*entry); }
+
+// Whether one of the sorted paths is `path` or lies beneath it.
+bool names(const std::set<std::string>& paths, const std::string& path) {
+  if (paths.contains(path)) return true;
+  const auto next = paths.lower_bound(path + "/");
+  return next != paths.end() && next->starts_with(path + "/");
 }
 
 void collect_strings(const Json& json, std::set<std::string>& strings) {
@@ -27,7 +33,7 @@ void collect_strings(const Json& json, std::set<std::string>& strings) {
   for (const Json& item : json) collect_strings(item, strings);
 }
 
-// What one step changed in one file.
+// What one step changed in one file or folder.
 struct StepChange {
   ChangedPath change;
   int64_t begin = 0;  // event
@@ -43,6 +49,7 @@ class StepReader {
     if (event.attempt >= 0) return;
     if (const auto* start = std::get_if<SessionStarted>(&event.body)) {
       workspace_ = start->workspace;
+      run_event_ = event.sequence;
     } else if (const auto* taken = std::get_if<SnapshotTaken>(&event.body)) {
       if (taken->turn >= 0) read(*taken, event.sequence);
     } else if (const auto* action = std::get_if<ActionDecided>(&event.body)) {
@@ -73,7 +80,6 @@ class StepReader {
   bool is_cut_off() const { return begin_.has_value() && !begin_->has_end && begin_->turn > 0; }
 
   void read(const SnapshotTaken& taken, int64_t sequence) {
-    if (taken.turn == 0) run_event_ = sequence;
     if (!taken.after) {
       begin_ = Begin{taken.tree, sequence, taken.turn, false};
     } else if (begin_.has_value() && begin_->turn == taken.turn) {
@@ -111,8 +117,11 @@ class StepReader {
     std::set<std::string> named;
     const Json action = try_parse_json(is_certain ? "" : action_);
     if (!action.is_discarded()) collect_strings(action, named);
-    for (const std::string& path : changed_paths(before, after)) {
-      const bool is_named = named.contains(path) || named.contains(workspace_ + "/" + path);
+    const std::vector<std::string> folders = changed_folders(before, after);
+    std::set<std::string> changed(folders.begin(), folders.end());
+    for (std::string& path : changed_paths(before, after)) changed.insert(std::move(path));
+    for (const std::string& path : changed) {
+      const bool is_named = names(named, path) || names(named, workspace_ + "/" + path);
       changes_.push_back(
           {{path, entry_in(before, path), entry_in(after, path), false, is_certain || is_named},
            begin_->event,
@@ -131,14 +140,28 @@ class StepReader {
   std::vector<StepChange> changes_;
 };
 
+// Files, and folders that no file tells of. A folder that the session made and that others use now
+// stays, and nobody need hear of it.
+void report(const std::string& path, const Entry& wanted, const Entry& left,
+            const WantedFiles& all, Restored& result) {
+  const auto next = all.lower_bound(path + "/");
+  const bool has_more = next != all.end() && next->first.starts_with(path + "/");
+  if (left == wanted) {
+    if (!is_folder(wanted) && (wanted.has_value() || !has_more)) result.files.push_back(path);
+    if (is_folder(wanted) && !has_more) result.files.push_back(path + "/");
+  } else if (wanted.has_value() && left.has_value() && left->blob == wanted->blob &&
+             left->mode == wanted->mode) {
+    result.modes.push_back(fmt::format("{} ({:o})", path, wanted->permissions));
+  } else if (wanted.has_value() || !is_folder(left)) {
+    result.conflicts.push_back(path);
+  }
+}
+
 Restored put_back(const Paths& paths, Session& session, ChangesOptions options,
                   const WorkspaceRestored& step, bool force) {
   const std::vector<Event> events = session.events();
   const auto start = session_start(events);
   if (!start.has_value()) fail(Code::corrupt, "corrupt: session " + session.id() + " has no start");
-  if (last_tree(events).empty()) {
-    fail(Code::not_found, "session " + session.id() + " has recorded no state of the workspace");
-  }
   const WorkspaceLock lock(paths, start->workspace);
   const tools::Workspace workspace(start->workspace);
   LeftBehind(workspace, run_record_path(paths, start->workspace));  // of a run that was killed
@@ -147,6 +170,7 @@ Restored put_back(const Paths& paths, Session& session, ChangesOptions options,
   store.pin(found.tree, session.id() + "/found-" + found.tree.substr(0, 12));
   session.append(SnapshotTaken{-1, found.tree, found.left_out_texts, false});
   options.present = &found;
+  options.with_folders = true;
 
   Restored result;
   result.found_tree = found.tree;
@@ -166,14 +190,14 @@ Restored put_back(const Paths& paths, Session& session, ChangesOptions options,
       continue;
     } else if (force || (change.is_certain && now == change.after)) {
       wanted[change.path] = change.before;
-    } else {
+    } else if (change.before.has_value() || !is_folder(change.after)) {
       result.conflicts.push_back(change.path);
     }
   }
   store.put_back(wanted);
   const Snapshot left = store.take();
   for (const auto& [path, entry] : wanted) {
-    (entry_in(left, path) == entry ? result.files : result.conflicts).push_back(path);
+    report(path, entry, entry_in(left, path), wanted, result);
   }
   std::sort(result.conflicts.begin(), result.conflicts.end());
   store.pin(left.tree, session.id() + "/" + left.tree.substr(0, 12));
@@ -210,6 +234,7 @@ std::optional<SessionStarted> session_start(std::span<const Event> events) {
 std::string start_tree(std::span<const Event> events) {
   std::string tree;
   for (const Event& event : events) {
+    if (std::holds_alternative<SessionStarted>(event.body)) tree.clear();
     const auto* taken = std::get_if<SnapshotTaken>(&event.body);
     if (taken != nullptr && taken->turn == 0) tree = taken->tree;
   }
@@ -244,6 +269,9 @@ std::vector<ChangedPath> session_changes(std::span<const Event> events, const Sn
   }
   std::vector<ChangedPath> changes;
   for (auto& [path, change] : by_path) {
+    for (Entry* entry : {&change.before, &change.after}) {
+      if (!options.with_folders && is_folder(*entry)) entry->reset();
+    }
     if (change.is_unknown || change.before != change.after) changes.push_back(std::move(change));
   }
   return changes;
@@ -252,8 +280,7 @@ std::vector<ChangedPath> session_changes(std::span<const Event> events, const Sn
 int64_t last_run_event(std::span<const Event> events) {
   int64_t sequence = 0;
   for (const Event& event : events) {
-    const auto* taken = std::get_if<SnapshotTaken>(&event.body);
-    if (taken != nullptr && taken->turn == 0) sequence = event.sequence;
+    if (std::holds_alternative<SessionStarted>(event.body)) sequence = event.sequence;
   }
   return sequence;
 }

@@ -24,8 +24,8 @@ std::optional<SessionStarted> session_start(std::span<const Event> events);
 std::string start_tree(std::span<const Event> events);  // before the last run; empty: none
 std::string last_tree(std::span<const Event> events);   // newest recorded state; empty: none
 
-// A file that differs before and after the changing steps of a session. What others changed between
-// those steps is no change of the session's.
+// A file, or a folder, that differs before and after the changing steps of a session. What others
+// changed between those steps is no change of the session's.
 struct ChangedPath {
   std::string path;
   std::optional<SnapshotEntry> before;  // before the first step that changed it; nothing: no file
@@ -39,6 +39,7 @@ struct ChangesOptions {
   int64_t since_event = 0;            // steps that began at this event of the log or later
   int since_turn = 0;                 // and in this turn or later
   const Snapshot* present = nullptr;  // ends a step that was cut off; null: such a step is left out
+  bool with_folders = false;
 };
 
 // The step that began with a SnapshotTaken before a turn ends with those after it, of the same
@@ -56,13 +57,14 @@ struct Restored {
   std::vector<std::string> files;      // put back
   std::vector<std::string> conflicts;  // changed since by others: left alone
   std::vector<std::string> lost;       // too large for snapshots: nothing is kept to put back
+  std::vector<std::string> modes;      // "a (4755)": put back, but for these permissions
   std::string found_tree;              // what stood there before, saved
 };
 
-// Puts back the files that the session changed in its last run (undo), or in `turn` and later
-// (rewind). A file that is neither as the session left it nor as it was before is left alone and
-// named, unless `force`; no other file is touched. What was found is saved first, and the step is
-// recorded in the session. Throws not_found when the session has recorded no state.
+// Puts back the files and folders that the session changed in its last run (undo), or in `turn` and
+// later (rewind). A file that is neither as the session left it nor as it was before is left alone
+// and named, unless `force`; no other file is touched. What was found is saved first, and the step
+// is recorded in the session.
 Restored undo_last_run(const Paths& paths, Session& session, bool force);
 Restored rewind_to_turn(const Paths& paths, Session& session, int turn, bool force);
 

@@ -7,6 +7,7 @@
 #include "runtime/cli/sessions_keep.h"
 #include "runtime/cli/sessions_replay.h"
 #include "runtime/cli/terminal.h"
+#include "runtime/run_result.h"
 #include "runtime/workspace_history.h"
 #include "tools/quote.h"
 
@@ -80,21 +81,25 @@ int put_back(const SessionArguments& arguments, bool is_undo) {
                                 ? undo_last_run(paths, *session, arguments.force)
                                 : rewind_to_turn(paths, *session, arguments.turn, arguments.force);
   if (arguments.json) {
-    write_text(stdout, dump_json({{"session", id},
-                                  {"files", restored.files},
-                                  {"conflicts", restored.conflicts},
-                                  {"lost", restored.lost},
-                                  {"found", restored.found_tree}}) +
-                           "\n");
+    Json json = {{"session", id}, {"found", restored.found_tree}};
+    set_paths(json, "files", restored.files);
+    set_paths(json, "conflicts", restored.conflicts);
+    set_paths(json, "lost", restored.lost);
+    set_paths(json, "modes", restored.modes);
+    write_text(stdout, dump_json(json) + "\n");
   } else {
     for (const std::string& path : restored.files)
       write_text(stdout, "put back " + tools::quote_path(path) + "\n");
-    if (restored.files.empty() && restored.conflicts.empty() && restored.lost.empty()) {
+    if (restored.files.empty() && restored.conflicts.empty() && restored.lost.empty() &&
+        restored.modes.empty()) {
       write_text(stdout, "nothing to put back: the workspace is as it was\n");
     }
     for (const std::string& path : restored.lost) {
       write_text(stderr, "cannot be put back: " + tools::quote_path(path) +
                              " changed, and it is too large for snapshots\n");
+    }
+    for (const std::string& path : restored.modes) {
+      write_text(stderr, "permissions cannot be put back: " + tools::quote_path(path) + "\n");
     }
     for (const std::string& path : restored.conflicts) {
       write_text(stderr, "left alone: " + tools::quote_path(path) +
@@ -102,7 +107,9 @@ int put_back(const SessionArguments& arguments, bool is_undo) {
                              "(what is there now is saved)\n");
     }
   }
-  return restored.conflicts.empty() && restored.lost.empty() ? 0 : 2;
+  const bool is_whole =
+      restored.conflicts.empty() && restored.lost.empty() && restored.modes.empty();
+  return is_whole ? 0 : 2;
 }
 
 }  // namespace

@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
 
 #include "runtime/session.h"
@@ -30,7 +32,7 @@ std::string run_and_id(const Scene& scene, const std::vector<Json>& replies) {
 
 struct Undone {
   int exit_code = -1;
-  std::vector<std::string> files, conflicts;
+  std::vector<std::string> files, conflicts, modes;
 };
 
 Undone undo(const Scene& scene, std::vector<std::string> more = {}) {
@@ -41,7 +43,8 @@ Undone undo(const Scene& scene, std::vector<std::string> more = {}) {
   INFO(process.err);
   const std::vector<Json> lines = json_lines(process.out);
   REQUIRE(lines.size() == 1);
-  return {process.exit_code, lines[0].at("files"), lines[0].at("conflicts")};
+  return {process.exit_code, lines[0].at("files"), lines[0].at("conflicts"),
+          lines[0].at("modes")};
 }
 
 using Names = std::vector<std::string>;
@@ -207,4 +210,82 @@ TEST_CASE("a file that is too large to be kept is named when it changed, also by
       scene.corvid({"sessions", "undo", "-w", scene.workspace().string(), "--json"});
   CHECK(undo.exit_code == 2);
   CHECK(parse_json(undo.out, "undo").at("lost") == Json{"data.bin"});
+}
+
+TEST_CASE("an undo puts empty folders and permissions back, and names those that it cannot") {
+  if (!namespaces_work()) return;
+  const Scene scene;
+  const fs::path work = scene.workspace();
+  fs::create_directories(work / "empty" / "deep");
+  scene.put("private/key", "x\n");
+  scene.put("suid", "x\n");
+  ::chmod((work / "private").c_str(), 0700);
+  ::chmod((work / "suid").c_str(), 04755);
+  const auto mode = [&](const char* path) {
+    struct stat status;
+    return ::lstat((work / path).c_str(), &status) == 0 ? status.st_mode & 07777 : 0;
+  };
+  const Json command = call("shell", {{"command",
+                                       "rm -r empty private; rm suid; mkdir -p new/deep; "
+                                       "mkdir private; chmod 755 private"}});
+  run_and_id(scene, {command, finish()});
+  CHECK(fs::exists(work / "new" / "deep"));
+  CHECK_FALSE(fs::exists(work / "empty"));
+  const Undone undone = undo(scene);
+  CHECK(undone.files == Names{"empty/deep/", "new/deep", "private/key"});
+  CHECK(undone.conflicts.empty());
+  CHECK(undone.modes == Names{"suid (4755)"});
+  CHECK(undone.exit_code == 2);
+  CHECK(mode("private") == 0700);
+  CHECK(mode("suid") == 0755);
+  CHECK(scene.get("suid") == "x\n");
+  CHECK(fs::is_directory(work / "empty" / "deep"));
+  CHECK_FALSE(fs::exists(work / "new"));
+}
+
+TEST_CASE("a run that only reads records no state, and an undo of it undoes nothing before it") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  const auto snapshots = [&] {
+    size_t count = 0;
+    for (const auto& item : fs::recursive_directory_iterator(scene.data() / "snapshots")) {
+      count += item.is_regular_file() &&
+               item.path().string().find("/objects/") != std::string::npos;
+    }
+    return count;
+  };
+  const std::vector<Json> reading = {call("read_file", {{"path", "calc.py"}}), finish()};
+  const Json first = result_of(scene.run(reading));
+  CHECK(first.at("status") == "unverified");
+  CHECK(snapshots() == 0);
+  // A person's change meanwhile is told to the model that has read the file.
+  scene.put("calc.py", kWrongLine + "# more\n");
+  const std::string id = first.at("session");
+  const ProcessResult again = scene.corvid({"run", "go on", "--resume", id, "--json"});
+  CHECK(again.out.find("Since the last step these files changed: calc.py") != std::string::npos);
+  CHECK(snapshots() == 0);
+  CHECK(undo(scene).exit_code == 0);
+
+  const Scene two;
+  const std::vector<Json> editing = {call("read_file", {{"path", "calc.py"}}), edit(), finish(),
+                                     call("read_file", {{"path", "calc.py"}}), finish()};
+  const std::string session = run_and_id(two, editing);
+  CHECK(two.get("calc.py") == kRightLine);
+  CHECK(two.corvid({"run", "read it", "--resume", session, "--json"}).exit_code == 0);
+  CHECK(undo(two).files.empty());
+  CHECK(two.get("calc.py") == kRightLine);
+}
+
+TEST_CASE("programs get names that are not UTF-8 byte by byte") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  const Json result = result_of(scene.run(
+      {call("shell", {{"command", "printf x > \"$(printf 'caf\\351 1.txt')\"; printf y > b"}}),
+       finish()}));
+  CHECK(result.at("changed_files").size() == 2);
+  CHECK(result.at("changed_files_encoded") == Json({"b", "caf%E9%201.txt"}));
+  const ProcessResult undone = scene.corvid(
+      {"sessions", "undo", "--json", "--workspace", scene.workspace().string()});
+  CHECK(json_lines(undone.out).at(0).at("files_encoded") == Json({"b", "caf%E9%201.txt"}));
+  CHECK(json_lines(undone.out).at(0).at("conflicts").empty());
 }

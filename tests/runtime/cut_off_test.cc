@@ -46,7 +46,7 @@ TEST_CASE("a resumed run knows what was read and done before it") {
   };
   MessageAdded page{{Role::tool, "page", {}, "c"}};
   page.message.is_untrusted = true;
-  std::vector<Event> events = {at_attempt(SnapshotTaken{0, "tree", {}, false}, -1),
+  std::vector<Event> events = {at_attempt(SessionStarted{1, "id", "/w", "task", "{}", ""}, -1),
                                decided(R"({"tool":"shell","argv":["make"]})", "allow"),
                                decided(R"({"tool":"shell","argv":["sudo"]})", "deny"),
                                decided(R"({"tool":"write_file","writes":["/w/a"]})", "allow"),
@@ -56,7 +56,7 @@ TEST_CASE("a resumed run knows what was read and done before it") {
   events.push_back(at_attempt(page, -1));
   CHECK(find_cut_off(events).from.before.has_untrusted);
   // A further task has a budget of its own; what was read stays read.
-  events.push_back(at_attempt(SnapshotTaken{0, "tree", {}, false}, -1));
+  events.push_back(at_attempt(SessionStarted{1, "id", "/w", "task", "{}", ""}, -1));
   CHECK(find_cut_off(events).from.before == policies::Before{true, 0, 0, 0});
   CHECK_FALSE(find_cut_off(events).from.was_denied);
   // What an attempt read is not in the conversation that goes on.

@@ -53,7 +53,7 @@ TEST_CASE("a check cannot run when the shell or python -m lacks what the command
 }
 
 TEST_CASE("a log ends with a pass until another task, an undo or a failed check comes") {
-  const Event start = event(SnapshotTaken{0, "a", {}, false});
+  const Event start = event(SessionStarted{1, "id", "/w", "task", "{}", ""});
   const Event verified = event(AttemptEnded{"verified", "", {}}, 3);
   const Event passed = event(ran("make", 0, "")), failed = event(ran("make", 1, ""));
   const Event failed_attempt = event(AttemptEnded{"failed", "", {}}, 4);

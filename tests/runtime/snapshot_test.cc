@@ -191,7 +191,8 @@ struct Story {
   SnapshotStore store{shadow.path() / "s.git", dir.path()};
   std::vector<Event> events;
 
-  Story() { add(SessionStarted{1, "s", dir.path().string(), "", "", ""}); }
+  Story() { begin(); }
+  void begin() { add(SessionStarted{1, "s", dir.path().string(), "", "", ""}); }
   void add(EventBody body) { events.push_back({int64_t(events.size()), {}, -1, std::move(body)}); }
   void write(const std::string& path, const std::string& text) { put(dir.path() / path, text); }
   void taken(int turn, bool after) { add(SnapshotTaken{turn, store.take().tree, {}, after}); }
@@ -239,6 +240,8 @@ TEST_CASE("a session's changes are those of its steps, not what others do betwee
   story.taken(-1, false);
   story.taken(3, true);
   CHECK(story.changed() == Names{"b", "c"});
+  story.begin();
+  CHECK(story.changed({.since_event = last_run_event(story.events)}).empty());
   story.taken(0, false);
   story.step(4, "d", "4");
   CHECK(story.changed({.since_event = last_run_event(story.events)}) == Names{"d"});
@@ -279,6 +282,70 @@ TEST_CASE("what an undo or a rewind put back is done for, and what it left alone
   CHECK(story.changed().empty());
   story.step(3, "a", "3");
   CHECK(story.changed() == Names{"a"});
+}
+
+TEST_CASE("folders are part of a snapshot: empty ones, and their permissions") {
+  const TempDir dir, other;
+  const fs::path root = dir.path();
+  const auto mode = [&](const char* path) {
+    struct stat status;
+    return ::lstat((root / path).c_str(), &status) == 0 ? status.st_mode & 07777 : 0;
+  };
+  fs::create_directories(root / "empty" / "deep");
+  put(root / "private" / "key", "x");
+  ::chmod((root / "private").c_str(), 0700);
+  fs::create_directories(root / "sticky");
+  ::chmod((root / "sticky").c_str(), 01777);
+  put(root / "stays" / "a", "a");
+  SnapshotStore store(other.path() / "shadow.git", root);
+  const Snapshot before = store.take();
+  CHECK(before.folders.size() == 5);
+  CHECK(store.load(before.tree).folders == before.folders);
+  CHECK(changed_folders(before, store.load(before.tree)).empty());
+
+  fs::remove_all(root / "empty");
+  fs::remove_all(root / "private");
+  put(root / "private", "a file where a folder was");
+  ::chmod((root / "sticky").c_str(), 0755);
+  fs::remove(root / "stays" / "a");
+  fs::create_directories(root / "new" / "deep");
+  const Snapshot after = store.take();
+  CHECK(changed_folders(before, after) == std::vector<std::string>{"empty", "empty/deep", "new",
+                                                                   "new/deep", "private",
+                                                                   "sticky"});
+  store.restore(store.load(before.tree));
+  CHECK(store.take().tree == before.tree);
+  CHECK(fs::is_directory(root / "empty" / "deep"));
+  CHECK(mode("private") == 0700);
+  CHECK(mode("sticky") == 01777);
+  CHECK_FALSE(fs::exists(root / "new"));
+
+  // What others put into a new folder stays, and so does the folder.
+  fs::create_directories(root / "new");
+  store.take();
+  put(root / "new" / "mine", "x");
+  store.put_back({{"new", std::nullopt}});
+  CHECK(fs::exists(root / "new" / "mine"));
+}
+
+TEST_CASE("large contents that do not compress are stored as they are") {
+  const TempDir dir, other;
+  std::mt19937 random(7);
+  std::string noise(3 << 20, '\0'), text(3 << 20, 'a');
+  for (char& c : noise) c = char(random());
+  write_file_atomic(dir.path() / "noise", noise);
+  write_file_atomic(dir.path() / "text", text);
+  SnapshotStore store(other.path() / "s.git", dir.path());
+  const Snapshot taken = store.take();
+  CHECK(store.content(taken.files.at("noise")) == noise);
+  CHECK(store.content(taken.files.at("text")) == text);
+  std::vector<uintmax_t> sizes;
+  for (const auto& item : fs::recursive_directory_iterator(other.path() / "s.git" / "objects")) {
+    if (item.is_regular_file()) sizes.push_back(item.file_size());
+  }
+  std::sort(sizes.begin(), sizes.end());
+  CHECK(sizes.back() > noise.size());  // a header; compression would not have made it smaller
+  CHECK(sizes.at(sizes.size() - 2) < text.size() / 50);
 }
 
 TEST_CASE("random trees survive take and restore") {

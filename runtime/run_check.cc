@@ -1,0 +1,45 @@
+#include "runtime/run_check.h"
+
+#include "runtime/base/log.h"
+#include "runtime/run_policy.h"
+
+namespace corvid::runtime {
+namespace {
+
+constexpr int64_t kIgnoredBytesMax = int64_t{1} << 30;
+
+std::shared_ptr<const IgnoredFiles> keep_ignored(const RunCheckParts& parts, const Snapshot& start,
+                                                 bool is_resumed) {
+  if (is_resumed) {
+    return std::make_shared<const IgnoredFiles>(parts.workspace, parts.store, start, parts.scratch);
+  }
+  return std::make_shared<const IgnoredFiles>(parts.workspace, kIgnoredBytesMax, parts.scratch);
+}
+
+}  // namespace
+
+std::unique_ptr<Checker> make_run_checker(const RunCheckParts& parts, const Snapshot& start,
+                                          bool is_resumed) {
+  CheckerOptions check;
+  check.command = parts.options.verify;
+  check.time_max = std::chrono::seconds(parts.options.check_time_max_s);
+  check.profile = run_base_profile(parts.paths);
+  const sandbox::Profile allowed = parts.policy.decide({}).profile;
+  check.profile.allowed_hosts = allowed.allowed_hosts;
+  check.profile.denied_hosts = allowed.denied_hosts;
+  policies::Action later;
+  later.argv = {"true"};
+  later.before.has_untrusted = true;
+  check.hosts_after_untrusted = parts.policy.decide(later).profile.allowed_hosts;
+  for (const std::filesystem::path& folder : readable_folders(parts.options)) {
+    check.profile.read_roots.push_back(folder);
+  }
+  check.scratch = parts.scratch;
+  const auto ignored = keep_ignored(parts, start, is_resumed);
+  for (const std::string& path : ignored->left_out()) {
+    log::warning("verify", "ignored file too large for the clean copy", {{"path", path}});
+  }
+  return std::make_unique<Checker>(parts.sandbox, check, parts.store, start, ignored);
+}
+
+}  // namespace corvid::runtime
