@@ -50,7 +50,8 @@ Profile intersect(const Profile& a, const Profile& b);
 
 // The base of a usable profile: system folders, the harmless part of /etc, the toolchains that PATH
 // names (also beneath the home folder), a private home, and a clean environment. Credentials in the
-// home folder are hidden. `variables` is an environment ("NAME=VALUE"); reads the file system.
+// home folder and the system's own are hidden. `variables` is an environment ("NAME=VALUE"); reads
+// the file system.
 Profile system_profile(const std::vector<std::string>& variables);
 
 // system_profile of this process's environment.
@@ -58,6 +59,7 @@ Profile system_profile();
 
 // Names of files and folders beneath a home folder that hold credentials, relative to it.
 const std::vector<std::string>& credential_names();
+const std::vector<std::string>& system_credentials();  // the system's own, absolute
 
 // True when `path` is `root` or lies beneath it; compares text, both absolute and normal.
 bool is_beneath(const std::filesystem::path& path, const std::filesystem::path& root);

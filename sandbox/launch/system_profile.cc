@@ -126,6 +126,14 @@ const std::vector<std::string>& credential_names() {
   return names;
 }
 
+const std::vector<std::string>& system_credentials() {
+  static const std::vector<std::string> paths = {
+      "/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/krb5.keytab",
+      "/etc/ssl/private", "/etc/ssh/ssh_host_dsa_key", "/etc/ssh/ssh_host_ecdsa_key",
+      "/etc/ssh/ssh_host_ed25519_key", "/etc/ssh/ssh_host_rsa_key", "/var/backups"};
+  return paths;
+}
+
 Profile system_profile(const std::vector<std::string>& variables) {
   Profile profile;
   for (const char* folder : kSystemFolders) profile.read_roots.emplace_back(folder);
@@ -138,6 +146,7 @@ Profile system_profile(const std::vector<std::string>& variables) {
   if (!home.is_absolute() || home == "/" || is_beneath("/tmp", home) || holds_system) home.clear();
   profile.home = home;
   add_toolchains(profile, value_of(variables, "PATH"), home);
+  for (const std::string& path : system_credentials()) profile.hidden_paths.emplace_back(path);
   if (!home.empty()) {
     for (const std::string& name : credential_names()) profile.hidden_paths.push_back(home / name);
   }

@@ -241,6 +241,13 @@ TEST_CASE("Credentials stay hidden when the whole file system is readable") {
                   .allow = [](Arena&, Profile& profile) { profile.hidden_paths.clear(); }});
 }
 
+TEST_CASE("The system's credentials stay hidden when the whole file system is readable") {
+  expect_blocked({.script = "ls /etc/hostname >/dev/null; grep -q : /etc/shadow && echo ESCAPED",
+                  .prepare = [](Arena& arena) { arena.profile.read_roots.emplace_back("/etc"); },
+                  .allow = [](Arena&, Profile& profile) { profile.hidden_paths.clear(); },
+                  .control_needs_root = true});
+}
+
 TEST_CASE("A folder above something hidden cannot be renamed, which would show it to the next") {
   expect_blocked({.script = "mv above moved",
                   .prepare =
