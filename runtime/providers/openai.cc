@@ -261,6 +261,8 @@ class OpenAi final : public Provider {
 
   TokenCounts restart(std::span<const Message> messages, std::stop_token) override {
     messages_.resize(1);  // the system text
+    written_.clear();
+    written_count_ = 0;
     meter_.forget_report();
     take_in(messages_, messages);
     return {};
@@ -305,19 +307,34 @@ class OpenAi final : public Provider {
  private:
   size_t fixed_bytes() const { return tools_.size(); }
 
-  std::string body_of(const Request& request) const {
+  std::string body_of(const Request& request) {
     Json json = {
         {"model", model_}, {"stream", true}, {"stream_options", {{"include_usage", true}}}};
-    json["messages"] = Json::array();
-    for (const Message& message : messages_) json["messages"].push_back(to_wire(message));
-    if (tools_ != "[]") json["tools"] = parse_json(tools_, "tools");
     if (tools_ != "[]" && request.no_calls) json["tool_choice"] = "none";
     const bool is_openai = endpoint_.name == "api.openai.com";
     json[is_openai ? "max_completion_tokens" : "max_tokens"] =
         meter_.reply_tokens(request.tokens_max, messages_, fixed_bytes());
     if (request.temperature >= 0) json["temperature"] = request.temperature;
     if (request.seed != 0) json["seed"] = int64_t(request.seed % (uint64_t{1} << 31));
-    return dump_json(json);
+    std::string body = dump_json(json);
+    body.back() = ',';
+    body += "\"messages\":[" + wire_messages() + "]";
+    if (tools_ != "[]") body += ",\"tools\":" + tools_;
+    return body + "}";
+  }
+
+  // Each message is written once, but for the last reply and what answers it: its calls may still
+  // get other ids.
+  std::string wire_messages() {
+    size_t settled = messages_.size();
+    while (settled > 0 && messages_[settled - 1].role != Role::assistant) --settled;
+    const auto add = [&](std::string& text, size_t index) {
+      text += (text.empty() ? "" : ",") + dump_json(to_wire(messages_[index]));
+    };
+    for (; written_count_ + 1 < settled; ++written_count_) add(written_, written_count_);
+    std::string all = written_;
+    for (size_t i = written_count_; i < messages_.size(); ++i) add(all, i);
+    return all;
   }
 
   static Json to_wire(const Message& message) {
@@ -338,6 +355,8 @@ class OpenAi final : public Provider {
   Endpoint endpoint_;
   std::string tools_;  // JSON array
   std::vector<Message> messages_;
+  std::string written_;       // the first of them, as they are sent
+  size_t written_count_ = 0;  // how many
   WindowMeter meter_;
   std::string lineage_ = "main";
 };
