@@ -158,11 +158,17 @@ int64_t decode_bytes(const GgufFile& file, const std::string& prefix, int64_t tr
   return bytes;
 }
 
-MemoryNeeds needs(int64_t state_floats, int64_t token_values, TensorType kv_type) {
+MemoryNeeds needs(const MemorySpec& memory, TensorType kv_type) {
   const TypeInfo& kept = type_info(kv_type);
-  return {.state_bytes = state_floats * static_cast<int64_t>(sizeof(float)),
-          .kv_bytes_per_token = token_values / kept.block_elements * kept.block_bytes,
-          .kv_type = std::string(kept.name)};
+  MemoryNeeds result{.state_bytes = memory.state_floats * static_cast<int64_t>(sizeof(float)),
+                     .kv_type = std::string(kept.name)};
+  for (const MemorySpec::PageList& list : memory.lists) {
+    const int64_t bytes = list.values / kPageTokens / kept.block_elements * kept.block_bytes;
+    if (list.window == 0) result.kv_bytes_per_token += bytes;
+    result.window_bytes += bytes * list.window;
+    result.window_tokens = std::max(result.window_tokens, list.window);
+  }
+  return result;
 }
 
 }  // namespace
@@ -207,20 +213,20 @@ std::optional<MemoryNeeds> memory_needs(const GgufFile& file, const EngineOption
   if (file.tensors().empty()) {
     const Keys keys(file);
     const std::string layers = outline(file).layers;
-    int64_t state_floats = 0, token_values = 0;
+    MemorySpec memory;
     for (size_t i = 0; i < layers.size(); ++i) {
       const auto [state, kv] = block_floats(keys, layers[i], i);
-      state_floats += state;
-      token_values += kv;
+      memory.add_state(state);
+      const int64_t window = layers[i] == 'S' ? keys.count("attention.sliding_window") : 0;
+      memory.add_kv(1, kv, 0, window);
     }
-    return needs(state_floats, token_values, choose_kv_type(options, file, {}));
+    return needs(memory, choose_kv_type(options, file, {}));
   }
   const auto ops = make_ops("reference", {});
   const auto model = make_model(file, *ops);
   if (options.draft_head) model->enable_draft();
   const MemorySpec& memory = model->memory_spec();
-  return needs(memory.state_floats, memory.page_values / kPageTokens,
-               choose_kv_type(options, file, memory));
+  return needs(memory, choose_kv_type(options, file, memory));
 }
 
 }  // namespace corvid::engine

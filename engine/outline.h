@@ -25,7 +25,10 @@ ModelOutline outline(const GgufFile& file);
 
 struct MemoryNeeds {
   int64_t state_bytes = 0;         // of one sequence, whatever its length
-  int64_t kv_bytes_per_token = 0;
+  int64_t kv_bytes_per_token = 0;  // of layers that see all tokens
+  // Of layers that see a window: for the newest window_tokens (the widest window), besides what
+  // snapshots hold on to.
+  int64_t window_bytes = 0, window_tokens = 0;
   std::string kv_type;             // "F32", "F16" or "Q8_0", as those bytes are counted
 };
 

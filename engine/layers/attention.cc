@@ -77,7 +77,7 @@ void Attention::attend(const BatchItem& item, const float* queries, float* mixed
   args.value_dim = config.value_dim;
   args.window = config.window;
   args.scale = 1 / std::sqrt(static_cast<float>(config.key_dim));
-  args.pages = item.memory->pages();
+  args.pages = item.memory->pages(kv);
   args.page_tokens = kPageTokens;
   args.kv_type = item.memory->kv_type();
   args.key_offset = item.memory->bytes_of(layer.key_offset);
@@ -125,7 +125,8 @@ Layer make_attention(const ModelReader& reader, const std::string& block,
   const int64_t q_width = config.head_count * config.key_dim * (config.gated ? 2 : 1);
   const int64_t k_width = config.kv_head_count * config.key_dim;
   const int64_t v_width = config.kv_head_count * config.value_dim;
-  const int kv = memory.add_kv(config.kv_head_count, config.key_dim, config.value_dim);
+  const int kv =
+      memory.add_kv(config.kv_head_count, config.key_dim, config.value_dim, config.window);
   Attention layer{config, ops, kv, {}, {}, {}, {}, {}, {}, {}};
   if (reader.has(block + "attn_qkv.weight")) {
     const Linear all = reader.linear(block + "attn_qkv", config.dim, q_width + k_width + v_width);

@@ -83,7 +83,7 @@ struct LatentAttention {
                      .first_position = item.memory->length(), .heads = heads, .kv_heads = 1,
                      .key_dim = kept_dim(), .value_dim = config.latent_dim,
                      .scale = 1 / std::sqrt(static_cast<float>(config.key_dim)),
-                     .pages = item.memory->pages(), .page_tokens = kPageTokens,
+                     .pages = item.memory->pages(kv), .page_tokens = kPageTokens,
                      .kv_type = item.memory->kv_type(),
                      .key_offset = item.memory->bytes_of(layer.key_offset),
                      .value_offset = item.memory->bytes_of(layer.value_offset)});

@@ -25,9 +25,10 @@ namespace {
 std::unique_ptr<Model> checked(const GgufFile& file, std::unique_ptr<Model> model) {
   constexpr int64_t kStateFloatsMax = int64_t{1} << 31, kPageFloatsMax = int64_t{1} << 29;
   const MemorySpec& memory = model->memory_spec();
-  if (memory.state_floats <= kStateFloatsMax && memory.page_values <= kPageFloatsMax) return model;
+  const int64_t page_values = memory.page_values();
+  if (memory.state_floats <= kStateFloatsMax && page_values <= kPageFloatsMax) return model;
   file.damaged("impossible sizes: one sequence would need " +
-               std::to_string((memory.state_floats >> 28) + (memory.page_values >> 28)) + " GiB");
+               std::to_string((memory.state_floats >> 28) + (page_values >> 28)) + " GiB");
 }
 
 }  // namespace

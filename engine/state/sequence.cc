@@ -55,7 +55,8 @@ int Sequence::truncate(int token_count) {
   }
   const int64_t state_floats = impl.memory.spec().state_floats;
   Snapshot from{0, std::make_shared<float[]>(static_cast<size_t>(state_floats))};
-  if (state_floats == 0) from.length = token_count;  // keys and values alone: nothing to rebuild
+  // Keys and values alone that are all there: nothing to rebuild.
+  if (state_floats == 0 && impl.memory.sees(token_count)) from.length = token_count;
   else if (!impl.snapshots.empty()) from = impl.snapshots.back();
   impl.memory.set_state(from.state, from.length);
 

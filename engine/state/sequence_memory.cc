@@ -1,6 +1,7 @@
 #include "engine/state/sequence_memory.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "engine/backends/common/dequantize.h"
 #include "runtime/base/check.h"
@@ -15,12 +16,29 @@ std::shared_ptr<T[]> copy_block(const T* from, int64_t count) {
   return block;
 }
 
+size_t page_count(int32_t tokens) {
+  return static_cast<size_t>((tokens + kPageTokens - 1) / kPageTokens);
+}
+
 }  // namespace
 
-int MemorySpec::add_kv(int64_t heads, int64_t key_dim, int64_t value_dim) {
-  Kv layer{key_dim,     value_dim,  heads * key_dim, heads * value_dim,
-           page_values, page_values + kPageTokens * heads * key_dim};
-  page_values = layer.value_offset + kPageTokens * layer.value_width;
+int64_t MemorySpec::PageList::first_seen(int64_t position) const {
+  return window == 0 ? 0 : std::max<int64_t>(0, position - window + 1) / kPageTokens;
+}
+
+bool MemorySpec::PageList::is_seen(int64_t page, int64_t position) const {
+  return page >= first_seen(position) && page * kPageTokens < position;
+}
+
+int MemorySpec::add_kv(int64_t heads, int64_t key_dim, int64_t value_dim, int64_t window) {
+  const auto found = std::find_if(lists.begin(), lists.end(),
+                                  [&](const PageList& list) { return list.window == window; });
+  const auto at = static_cast<size_t>(found - lists.begin());
+  if (found == lists.end()) lists.push_back({window, 0});
+  int64_t& values = lists[at].values;
+  Kv layer{key_dim, value_dim, heads * key_dim, heads * value_dim,
+           values,  values + kPageTokens * heads * key_dim, at};
+  values = layer.value_offset + kPageTokens * layer.value_width;
   kv.push_back(layer);
   return static_cast<int>(kv.size()) - 1;
 }
@@ -31,28 +49,61 @@ int64_t MemorySpec::add_state(int64_t floats) {
   return offset;
 }
 
+int64_t MemorySpec::page_values() const {
+  return std::accumulate(lists.begin(), lists.end(), int64_t{0},
+                         [](int64_t sum, const PageList& list) { return sum + list.values; });
+}
+
 SequenceMemory::SequenceMemory(const MemorySpec& spec, TensorType kv_type)
     : spec_(&spec),
       kv_type_(kv_type),
-      state_(std::make_shared<float[]>(static_cast<size_t>(spec.state_floats))) {}
+      state_(std::make_shared<float[]>(static_cast<size_t>(spec.state_floats))),
+      lists_(spec.lists.size()) {}
 
-void SequenceMemory::push_page(Page page) {
-  raw_pages_.push_back(page.get());
-  pages_.push_back(std::move(page));
+void SequenceMemory::Pages::set(size_t at, Page page) {
+  raw[at] = page.get();
+  own[at] = std::move(page);
 }
 
 void SequenceMemory::prepare(int32_t rows) {
   if (state_.use_count() > 1) state_ = copy_block(state_.get(), spec_->state_floats);
-  if (spec_->page_values == 0) return;
-  const auto end = static_cast<size_t>((length_ + rows + kPageTokens - 1) / kPageTokens);
-  for (auto i = static_cast<size_t>(length_ / kPageTokens); i < std::min(end, pages_.size()); ++i) {
-    if (pages_[i].use_count() == 1) continue;
-    pages_[i] = copy_block(pages_[i].get(), page_bytes());
-    raw_pages_[i] = pages_[i].get();
+  const size_t end = page_count(length_ + rows);
+  for (size_t list = 0; list < lists_.size(); ++list) {
+    Pages& pages = lists_[list];
+    const int64_t bytes = bytes_of(spec_->lists[list].values);
+    for (auto i = static_cast<size_t>(length_ / kPageTokens); i < end; ++i) {
+      if (i == pages.own.size()) {
+        pages.own.emplace_back();
+        pages.raw.emplace_back();
+        pages.set(i, std::make_shared<std::byte[]>(static_cast<size_t>(bytes)));
+      } else if (pages.own[i].use_count() > 1) {
+        pages.set(i, copy_block(pages.own[i].get(), bytes));
+      }
+    }
   }
-  while (pages_.size() < end) {
-    push_page(std::make_shared<std::byte[]>(static_cast<size_t>(page_bytes())));
+}
+
+void SequenceMemory::drop_unseen(std::span<const int32_t> others) {
+  for (size_t list = 0; list < lists_.size(); ++list) {
+    const MemorySpec::PageList& spec = spec_->lists[list];
+    for (int64_t page = 0; page < spec.first_seen(length_); ++page) {
+      const auto at = static_cast<size_t>(page);
+      const auto sees_it = [&](int32_t length) { return spec.is_seen(page, length); };
+      const bool is_kept = lists_[list].raw[at] == nullptr ||
+                           std::any_of(others.begin(), others.end(), sees_it);
+      if (!is_kept) lists_[list].set(at, nullptr);
+    }
   }
+}
+
+bool SequenceMemory::sees(int32_t length) const {
+  for (size_t list = 0; list < lists_.size(); ++list) {
+    const auto first = static_cast<size_t>(spec_->lists[list].first_seen(length));
+    for (size_t at = first; at < page_count(length); ++at) {
+      if (lists_[list].raw[at] == nullptr) return false;
+    }
+  }
+  return true;
 }
 
 int64_t SequenceMemory::bytes_of(int64_t values) const {
@@ -62,13 +113,13 @@ int64_t SequenceMemory::bytes_of(int64_t values) const {
 
 std::byte* SequenceMemory::keys(int kv, int64_t position) {
   const MemorySpec::Kv& layer = spec_->kv[static_cast<size_t>(kv)];
-  return raw_pages_[static_cast<size_t>(position / kPageTokens)] +
+  return pages(kv)[static_cast<size_t>(position / kPageTokens)] +
          bytes_of(layer.key_offset + position % kPageTokens * layer.key_width);
 }
 
 std::byte* SequenceMemory::values(int kv, int64_t position) {
   const MemorySpec::Kv& layer = spec_->kv[static_cast<size_t>(kv)];
-  return raw_pages_[static_cast<size_t>(position / kPageTokens)] +
+  return pages(kv)[static_cast<size_t>(position / kPageTokens)] +
          bytes_of(layer.value_offset + position % kPageTokens * layer.value_width);
 }
 
@@ -80,14 +131,14 @@ void SequenceMemory::put(int kv, int64_t position, const float* key_row, const f
 
 void SequenceMemory::set_state(const std::shared_ptr<const float[]>& state, int32_t length) {
   CHECK(length <= length_);
+  CHECK(sees(length));
   // The copy is made by prepare(); until then the block is only read.
   state_ = std::const_pointer_cast<float[]>(state);
   length_ = length;
-  const auto page_count = spec_->page_values == 0
-                              ? 0
-                              : static_cast<size_t>((length + kPageTokens - 1) / kPageTokens);
-  pages_.resize(page_count);
-  raw_pages_.resize(page_count);
+  for (Pages& pages : lists_) {
+    pages.own.resize(page_count(length));
+    pages.raw.resize(page_count(length));
+  }
 }
 
 void SequenceMemory::rewind(std::shared_ptr<const float[]> state, int32_t length) {
@@ -98,8 +149,13 @@ void SequenceMemory::rewind(std::shared_ptr<const float[]> state, int32_t length
 }
 
 int64_t SequenceMemory::bytes() const {
-  return static_cast<int64_t>(pages_.size()) * page_bytes() +
-         static_cast<int64_t>(sizeof(float)) * spec_->state_floats;
+  int64_t bytes = static_cast<int64_t>(sizeof(float)) * spec_->state_floats;
+  for (size_t list = 0; list < lists_.size(); ++list) {
+    const auto& raw = lists_[list].raw;
+    bytes += (std::ssize(raw) - std::count(raw.begin(), raw.end(), nullptr)) *
+             bytes_of(spec_->lists[list].values);
+  }
+  return bytes;
 }
 
 }  // namespace corvid::engine

@@ -10,7 +10,7 @@ namespace corvid::engine {
 namespace {
 
 constexpr std::string_view kMagic = "CORVSEQ\n";
-constexpr uint32_t kVersion = 3;
+constexpr uint32_t kVersion = 4;
 
 template <typename T>
 void put(std::string& out, const T* values, int64_t count) {
@@ -49,17 +49,20 @@ void read_floats(ByteReader& in, const char* what, float* out, int64_t count) {
   if (bytes > 0) std::memcpy(out, from, bytes);
 }
 
-// Calls `visit(bytes, count)` for the keys and values of every layer and page.
+// Calls `visit(kv, count)` for every layer whose page from token `first` on, with `count` of its
+// tokens, is kept for the end of the sequence or a snapshot.
 template <typename Visit>
-void for_each_run(SequenceMemory& memory, int64_t length, Visit visit) {
-  const auto& layers = memory.spec().kv;
-  for (int64_t first = 0; first < length; first += kPageTokens) {
-    const int64_t count = std::min(kPageTokens, length - first);
-    for (int kv = 0; kv < static_cast<int>(layers.size()); ++kv) {
-      const MemorySpec::Kv& layer = layers[static_cast<size_t>(kv)];
-      visit(memory.keys(kv, first), memory.bytes_of(count * layer.key_width));
-      visit(memory.values(kv, first), memory.bytes_of(count * layer.value_width));
-    }
+void for_each_kept(const Sequence::Impl& sequence, int64_t first, Visit visit) {
+  const MemorySpec& spec = sequence.memory.spec();
+  std::vector<int32_t> lengths = sequence.snapshot_lengths();
+  const auto length = static_cast<int32_t>(sequence.tokens.size());
+  lengths.push_back(length);
+  for (int kv = 0; kv < static_cast<int>(spec.kv.size()); ++kv) {
+    const MemorySpec::PageList& list = spec.lists[spec.kv[static_cast<size_t>(kv)].list];
+    const bool is_kept = std::any_of(lengths.begin(), lengths.end(), [&](int32_t at) {
+      return list.is_seen(first / kPageTokens, at);
+    });
+    if (is_kept) visit(kv, std::min(kPageTokens, length - first));
   }
 }
 
@@ -67,8 +70,8 @@ void for_each_run(SequenceMemory& memory, int64_t length, Visit visit) {
 void require_same_draft(ByteReader& in, const std::string& name, const MemorySpec& spec) {
   const auto state_floats = in.read<int64_t>("state size");
   const auto page_values = in.read<int64_t>("page size");
-  if (state_floats == spec.state_floats && page_values == spec.page_values) return;
-  const bool with = state_floats > spec.state_floats || page_values > spec.page_values;
+  if (state_floats == spec.state_floats && page_values == spec.page_values()) return;
+  const bool with = state_floats > spec.state_floats || page_values > spec.page_values();
   fail(Code::invalid, name + ": saved " + (with ? "with" : "without") + " the model's draft head");
 }
 
@@ -106,6 +109,30 @@ void read_snapshots(ByteReader& in, Sequence::Impl& fresh) {
   }
 }
 
+void read_pages(ByteReader& in, Sequence::Impl& fresh) {
+  constexpr int32_t kTokensBetweenDrops = 64 * kPageTokens;
+  SequenceMemory& memory = fresh.memory;
+  const auto length = static_cast<int32_t>(fresh.tokens.size());
+  const auto read = [&](std::byte* to, int64_t values) {
+    const auto bytes = static_cast<size_t>(memory.bytes_of(values));
+    const auto* from = in.take(bytes, "keys and values");
+    if (bytes > 0) std::memcpy(to, from, bytes);
+  };
+  while (memory.length() < length) {
+    const int32_t first = memory.length();
+    const int32_t rows = std::min<int32_t>(kPageTokens, length - first);
+    memory.prepare(rows);
+    for_each_kept(fresh, first, [&](int kv, int64_t count) {
+      const MemorySpec::Kv& layer = memory.spec().kv[static_cast<size_t>(kv)];
+      read(memory.keys(kv, first), count * layer.key_width);
+      read(memory.values(kv, first), count * layer.value_width);
+    });
+    memory.advance(rows);
+    if (memory.length() % kTokensBetweenDrops == 0) memory.drop_unseen(fresh.snapshot_lengths());
+  }
+  memory.drop_unseen(fresh.snapshot_lengths());
+}
+
 }  // namespace
 
 std::string encode_state(Sequence::Impl& sequence) {
@@ -117,7 +144,7 @@ std::string encode_state(Sequence::Impl& sequence) {
   out += sequence.evaluator->hash();
   put(out, static_cast<uint32_t>(memory.kv_type()));
   put(out, state_floats);
-  put(out, memory.spec().page_values);
+  put(out, memory.spec().page_values());
   put<uint64_t>(out, sequence.tokens.size());
   put(out, sequence.tokens.data(), static_cast<int64_t>(sequence.tokens.size()));
   put<uint64_t>(out, sequence.segments.size());
@@ -128,8 +155,13 @@ std::string encode_state(Sequence::Impl& sequence) {
     put(out, snapshot.state.get(), state_floats);
   }
   put(out, memory.state().data(), state_floats);
-  for_each_run(memory, memory.length(),
-               [&out](const std::byte* bytes, int64_t count) { put(out, bytes, count); });
+  for (int64_t first = 0; first < memory.length(); first += kPageTokens) {
+    for_each_kept(sequence, first, [&](int kv, int64_t count) {
+      const MemorySpec::Kv& layer = memory.spec().kv[static_cast<size_t>(kv)];
+      put(out, memory.keys(kv, first), memory.bytes_of(count * layer.key_width));
+      put(out, memory.values(kv, first), memory.bytes_of(count * layer.value_width));
+    });
+  }
   put(out, checksum(out));
   return out;
 }
@@ -158,20 +190,9 @@ void decode_state(std::string_view bytes, const std::string& name, Sequence::Imp
   require_same_draft(in, name, fresh.memory.spec());
   read_log(in, fresh);
   read_snapshots(in, fresh);
-  const auto length = static_cast<int32_t>(fresh.tokens.size());
-  const MemorySpec& spec = fresh.memory.spec();
-  int64_t token_values = 0;
-  for (const MemorySpec::Kv& kv : spec.kv) token_values += kv.key_width + kv.value_width;
-  const auto wanted = static_cast<uint64_t>(spec.state_floats) * sizeof(float) +
-                      static_cast<uint64_t>(fresh.memory.bytes_of(token_values * length));
-  if (in.left() != wanted + sizeof stored) in.damaged("the state has another size");
-  fresh.memory.prepare(length);
-  fresh.memory.advance(length);
-  read_floats(in, "state", fresh.memory.state().data(), spec.state_floats);
-  for_each_run(fresh.memory, length, [&in](std::byte* to, int64_t count) {
-    const auto* from = in.take(static_cast<uint64_t>(count), "keys and values");
-    if (count > 0) std::memcpy(to, from, static_cast<size_t>(count));
-  });
+  read_floats(in, "state", fresh.memory.state().data(), fresh.memory.spec().state_floats);
+  read_pages(in, fresh);
+  if (in.left() != sizeof stored) in.damaged("the state has another size");
 }
 
 }  // namespace corvid::engine

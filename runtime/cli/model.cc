@@ -107,6 +107,8 @@ void info(const ModelArguments& arguments) {
                  {"decode_bytes", outline.decode_bytes},
                  {"state_bytes", needs ? Json(needs->state_bytes) : Json()},
                  {"kv_bytes_per_token", needs ? Json(needs->kv_bytes_per_token) : Json()},
+                 {"window_bytes", needs ? Json(needs->window_bytes) : Json()},
+                 {"window_tokens", needs ? Json(needs->window_tokens) : Json()},
                  {"kv_type", needs ? Json(needs->kv_type) : Json()},
                  {"file", file->path()},
                  {"architecture", file->string("general.architecture").value_or("")},
@@ -138,6 +140,11 @@ void info(const ModelArguments& arguments) {
                                          needs->state_bytes, needs->kv_bytes_per_token,
                                          needs->kv_type)
                            : std::string("memory        (cannot be computed with here)\n"));
+  if (needs && needs->window_bytes > 0) {
+    write_text(stdout, fmt::format("window        {} bytes of keys and values for the newest {} "
+                                   "tokens in layers that see no others\n",
+                                   needs->window_bytes, needs->window_tokens));
+  }
   write_text(stdout, fmt::format("context       {}\ntokenizer     {}\ntemplate      {}\n",
                                  context_of(*file), printable(tokenizer_of(*file)),
                                  file->has("tokenizer.chat_template") ? "yes" : "no"));

@@ -218,8 +218,11 @@ class Bench {
 
   // Weights, the state, and the keys and values of the tokens before, on average over the run.
   double bytes_per_token(int depth) const {
+    const double tokens = depth + options_.decode_tokens / 2.0;
+    const double window = double(std::max<int64_t>(1, needs_.window_tokens));
     return double(outline_.decode_bytes) + double(needs_.state_bytes) +
-           double(needs_.kv_bytes_per_token) * (depth + options_.decode_tokens / 2.0);
+           double(needs_.kv_bytes_per_token) * tokens +
+           double(needs_.window_bytes) * std::min(1.0, tokens / window);
   }
 
   void report(const char* test, int count, int depth, std::vector<Seconds> seconds) const {
@@ -269,7 +272,8 @@ class Bench {
                                     {"bandwidth_bytes_per_s", bandwidth_},
                                     {"state_bytes", needs_.state_bytes},
                                     {"kv_type", engine_->summary().kv_type},
-                                    {"kv_bytes_per_token", needs_.kv_bytes_per_token}}) +
+                                    {"kv_bytes_per_token", needs_.kv_bytes_per_token},
+                                    {"window_bytes", needs_.window_bytes}}) +
                              "\n");
       return;
     }

@@ -26,6 +26,9 @@ TEST_CASE("an outline names a model's layers and what a sequence needs") {
   file = engine::GgufFile::open(path);
   outline = engine::outline(*file);
   CHECK(outline.layers == "DSD");
+  CHECK(engine::memory_needs(*file)->kv_bytes_per_token == 0);
+  CHECK(engine::memory_needs(*file)->window_tokens == 8);
+  CHECK(engine::memory_needs(*file)->window_bytes == 8 * 4 * 2 * (10 + 6));
   CHECK(outline.ffn == "---");
 }
 
@@ -90,6 +93,7 @@ TEST_CASE("metadata alone tell the same as a whole file") {
     REQUIRE(some.has_value());
     CHECK(some->state_bytes == all->state_bytes);
     CHECK(some->kv_bytes_per_token == all->kv_bytes_per_token);
+    CHECK(some->window_bytes == all->window_bytes);
   }
 }
 

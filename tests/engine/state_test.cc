@@ -76,6 +76,36 @@ void fill(Engine& model, Sequence& sequence) {
   append(model, sequence, some_tokens(45, 3));
 }
 
+// Does things to a sequence by chance; after each that goes back or makes it anew it gives what its
+// log gives on a fresh one.
+void walk(const std::filesystem::path& path, const std::filesystem::path& state) {
+  EngineOptions chosen = options();
+  chosen.draft_head = path.filename() == "qwen35_mtp.gguf";
+  const auto model = Engine::load(path, chosen);
+  auto sequence = model->open();
+  Random random(path.filename().string().size());
+  const auto below = [&random](size_t count) {
+    return static_cast<int>(random.next() * static_cast<double>(count));
+  };
+  for (int round = 0; round < 40; ++round) {
+    const int what = below(8);
+    if (what < 3) append(*model, *sequence, some_tokens(size_t(1 + below(150)), size_t(round)));
+    if (what == 3) step(*model, *sequence, below(50));
+    if (what == 4) sequence->snapshot();
+    if (what == 5) sequence->truncate(below(sequence->tokens().size() + 1));
+    if (what == 6) sequence = sequence->fork();
+    if (what == 7) {
+      sequence->save(state);
+      sequence = model->open();
+      sequence->load(state);
+    }
+    if (what < 5) continue;
+    INFO("round " << round << ", " << sequence->tokens().size() << " tokens");
+    const auto again = replay(*model, sequence->tokens(), sequence->segments());
+    CHECK(follow(*model, *again) == follow(*model, *sequence->fork()));
+  }
+}
+
 }  // namespace
 
 TEST_CASE("chunk borders sit at absolute positions and are logged") {
@@ -394,6 +424,61 @@ TEST_CASE("a stop request ends prefill at a chunk border") {
     CHECK(error.code() == Code::cancelled);
   }
   CHECK(sequence->tokens().empty());
+}
+
+TEST_CASE("layers that see a window keep its pages and those before snapshots, no others") {
+  const TempDir folder;
+  const auto path = folder.path() / "window.gguf";
+  write_gated_deltanet2(path, {.window = 20, .blocks = "AAA"});
+  const auto model = Engine::load(path, options());
+  const auto sequence = model->open();
+  const auto pages = [&sequence] {
+    const int64_t page = 3 * 64 * 2 * (10 + 6) * 4;
+    const int64_t log = std::ssize(sequence->tokens()) * int64_t{sizeof(Token)} +
+                        std::ssize(sequence->segments()) * int64_t{sizeof(int32_t)};
+    CHECK((sequence->bytes_used() - log) % page == 0);
+    return (sequence->bytes_used() - log) / page;
+  };
+  const auto cut = [&](int count, int rebuilt) {
+    INFO(count);
+    CHECK(sequence->truncate(count) == rebuilt);
+    const auto again = replay(*model, sequence->tokens(), sequence->segments());
+    CHECK(follow(*model, *again) == follow(*model, *sequence->fork()));
+  };
+  append(*model, *sequence, some_tokens(300));
+  sequence->snapshot();
+  append(*model, *sequence, some_tokens(700, 2));
+  CHECK(pages() == 2);
+  sequence->save(folder.path() / "state");
+  CHECK(std::filesystem::file_size(folder.path() / "state") < 2 * 3 * 64 * 2 * (10 + 6) * 4);
+  append(*model, *sequence, some_tokens(9000, 3));
+  CHECK(pages() == 3);  // the window reaches back over a border
+  cut(9990, 0);
+  cut(500, 200);
+  cut(350, 50);
+  cut(301, 0);
+  cut(100, 100);
+  sequence->load(folder.path() / "state");
+  CHECK(pages() == 2);
+  cut(990, 0);
+  cut(300, 0);
+  CHECK(pages() == 1);
+}
+
+TEST_CASE("whatever is done to a sequence, it goes on as if never interrupted, to the bit") {
+  const Models models;
+  auto paths = models.paths;
+  paths.push_back(models.folder.path() / "window.gguf");
+  write_gated_deltanet2(paths.back(), {.window = 20, .blocks = "AAA"});
+  if (const auto shared = fixtures(); !shared.empty()) {
+    for (const auto& entry : std::filesystem::directory_iterator(shared / "models")) {
+      if (entry.path().filename() != "bert.gguf") paths.push_back(entry.path());
+    }
+  }
+  for (const auto& path : paths) {
+    INFO(path);
+    walk(path, models.folder.path() / "state");
+  }
 }
 
 TEST_CASE("at most 32 snapshots are kept, evenly spaced") {
