@@ -232,7 +232,7 @@ void convert_decoder(const Config& config, const fs::path& folder, const std::st
   out.set_real(architecture + ".attention.layer_norm_rms_epsilon",
                config.real_or("rms_norm_eps", 1e-6));
   const bool is_llama = architecture == "llama";
-  write_byte_pairs(folder, is_llama ? "llama-bpe" : "qwen2", vocab_size, out);
+  write_decoder_tokens(folder, is_llama ? "llama-bpe" : "qwen2", vocab_size, out);
   write_end_ids(config, out);
   // Embedding models of this kind read the end token's state.
   if (write_pooling(folder, architecture, out)) {

@@ -4,11 +4,14 @@
 
 #include <cstring>
 
+#include "engine/convert/sentence_model.h"
+#include "engine/convert/tokenizer_files.h"
 #include "engine/embedder.h"
 #include "engine/files/safetensors.h"
 #include "engine/gguf.h"
 #include "engine/tokenizer.h"
 #include "runtime/base/error.h"
+#include "tests/engine/random_weights.h"
 #include "tests/engine/support.h"
 
 namespace corvid::test {
@@ -107,6 +110,69 @@ TEST_CASE("converted Llama and Qwen3 models give the golden logits and ids") {
   }
 }
 
+TEST_CASE("SentencePiece's byte pairs give the golden ids, from either of their files") {
+  const fs::path source = golden("engine/convert/sentence_pieces");
+  const Json cases = read(source / "cases.json");
+  for (const char* name : {"tokenizer.model", "tokenizer.json"}) {
+    INFO(name);
+    const TempDir folder("convert");
+    fs::copy_file(source / name, folder.path() / name);
+    engine::GgufWriter writer;
+    engine::write_decoder_tokens(folder.path(), "llama-bpe", 520, writer);
+    const std::string bytes = writer.bytes();
+    const auto file = engine::GgufFile::parse(std::as_bytes(std::span(bytes)), name);
+    const auto tokenizer = engine::Tokenizer::make(*file);
+    CHECK(tokenizer->vocab_size() == 520);
+    CHECK(tokenizer->unused().size() == 8);
+    CHECK(tokenizer->bos() == 1);
+    CHECK(tokenizer->is_end(2));
+    CHECK(tokenizer->add_bos());
+    for (const Json& one : cases) {
+      const auto text = one.at("text").get<std::string>();
+      INFO(text);
+      const std::vector<Token> ids = tokenizer->encode(text, false);
+      CHECK(Json(ids) == one.at("ids"));
+    }
+    CHECK_THROWS_WITH(engine::write_decoder_tokens(folder.path(), "llama-bpe", 500, writer),
+                      Catch::EndsWith("has more tokens than the model"));
+  }
+}
+
+TEST_CASE("SentencePiece files that are damaged or of another kind are refused") {
+  const std::string good = read_file(golden("engine/convert/sentence_pieces/tokenizer.model"));
+  CHECK(engine::parse_sentence_model(good, "m").pieces.size() == 512);
+  Random random(4);
+  for (int round = 0; round < 300; ++round) {
+    std::string bad = good;
+    const auto at = static_cast<size_t>(random.next() * static_cast<double>(bad.size()));
+    if (round % 2 == 0) bad.resize(at);
+    else bad[at] = static_cast<char>(bad[at] ^ (1 << (round % 8)));
+    try {
+      const auto read = engine::parse_sentence_model(bad, "m");
+      CHECK(read.pieces.size() == read.kinds.size());
+    } catch (const Error& error) {
+      CHECK(error.code() == Code::corrupt);
+    }
+  }
+  const TempDir folder("convert");
+  const auto refusal = [&](const std::string& bytes) {
+    write_file_atomic(folder.path() / "tokenizer.model", bytes);
+    engine::GgufWriter writer;
+    try {
+      engine::write_decoder_tokens(folder.path(), "llama-bpe", 520, writer);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  CHECK(refusal(good).empty());
+  // The last of two settings holds: trainer_spec.model_type 1, normalizer_spec's white space.
+  const std::string settings[] = {"\x12\x02\x18\x01", "\x1a\x02\x20\x01"};
+  for (const std::string& more : settings) {
+    CHECK(refusal(good + more).find("byte pairs over plain text alone") != std::string::npos);
+  }
+}
+
 TEST_CASE("a converted decoder with last-token pooling is an embedding model") {
   const TempDir folder("convert");
   const fs::path source = copy_of("qwen3", folder), model = folder.path() / "embed.gguf";
@@ -165,7 +231,7 @@ TEST_CASE("what cannot be converted is named") {
   {
     const fs::path source = copy_of("qwen3", folder);
     change(source / "tokenizer.json", "\"ByteLevel\"", "\"Metaspace\"");
-    CHECK(error_of(source, out).find("not byte-level BPE") != std::string::npos);
+    CHECK(error_of(source, out).find("is neither byte-level BPE nor") != std::string::npos);
   }
   {
     const fs::path source = copy_of("bert", folder);
