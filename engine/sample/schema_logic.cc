@@ -67,6 +67,18 @@ bool has_form(const OrderedJson& value, Form form) {
   return false;
 }
 
+// As a JSON pointer in a URI spells it.
+std::string pointer_name(std::string_view name) {
+  std::string out;
+  for (const char c : name) {
+    if (c == '~') out += "~0";
+    else if (c == '/') out += "~1";
+    else if (c == '%') out += "%25";
+    else out += c;
+  }
+  return out;
+}
+
 constexpr const char* kTypes[] = {"object", "array", "string", "number", "boolean", "null"};
 
 OrderedJson other_types(const OrderedJson& given) {
@@ -246,6 +258,19 @@ void check_form(const OrderedJson& schema, const SchemaError& error) {
     if (form == Form::schemas || form == Form::map_of_schemas) {
       for (const OrderedJson& part : *found) check_form(part, error);
     }
+  }
+}
+
+void for_each_part(OrderedJson& schema,
+                   const std::function<void(OrderedJson& part, const std::string& place)>& visit) {
+  if (!schema.is_object()) return;
+  for (const auto& [keyword, form] : kForms) {
+    const auto found = schema.find(std::string(keyword));
+    if (found == schema.end()) continue;
+    const std::string place = "/" + std::string(keyword);
+    if (form == Form::schema) visit(*found, place);
+    if (form != Form::schemas && form != Form::map_of_schemas) continue;
+    for (const auto& [name, part] : found->items()) visit(part, place + "/" + pointer_name(name));
   }
 }
 

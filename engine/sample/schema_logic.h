@@ -29,6 +29,10 @@ void close_unevaluated(const OrderedJson& taken, OrderedJson& schema);
 // Throws for keywords whose values are not of the kind that JSON Schema gives them.
 void check_form(const OrderedJson& schema, const SchemaError& error);
 
+// Every schema directly within one that has passed check_form(), with its place: "/properties/a".
+void for_each_part(OrderedJson& schema,
+                   const std::function<void(OrderedJson& part, const std::string& place)>& visit);
+
 // Whether a keyword of JSON Schema says something of a value, rather than about the schema.
 bool is_assertion(std::string_view keyword);
 

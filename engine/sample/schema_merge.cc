@@ -202,25 +202,8 @@ std::string plain_name(std::string_view token) {
   return name;
 }
 
-// The part with this $anchor; null as well where parts have an $id, and so anchors of their own.
-const OrderedJson* anchored(const OrderedJson& part, std::string_view name, bool is_root) {
-  if (!part.is_structured()) return nullptr;
-  if (part.is_object()) {
-    if (!is_root && part.contains("$id")) return nullptr;
-    for (const char* keyword : {"$anchor", "$dynamicAnchor"}) {
-      if (part.contains(keyword) && part[keyword] == std::string(name)) return &part;
-    }
-  }
-  for (const auto& [key, inner] : part.items()) {
-    if (key == "enum" || key == "const") continue;
-    if (const OrderedJson* found = anchored(inner, name, false)) return found;
-  }
-  return nullptr;
-}
-
 const OrderedJson* seek(const OrderedJson& root, std::string_view reference) {
   if (!reference.starts_with('#')) return nullptr;
-  if (reference.size() > 1 && reference[1] != '/') return anchored(root, reference.substr(1), true);
   const OrderedJson* at = &root;
   for (reference.remove_prefix(1); !reference.empty();) {
     if (reference[0] != '/') return nullptr;

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include "engine/sample/schema_logic.h"
 #include "engine/sample/schema_merge.h"
+#include "engine/sample/schema_references.h"
 #include "engine/text/jinja/value.h"
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
@@ -75,6 +78,33 @@ OrderedJson only_for(const OrderedJson& schema, const std::string& type) {
   return leaf;
 }
 
+// The smallest whole number above 0 that is a multiple of a decimal number, as JSON spells it; 0
+// where it has more than 18 digits.
+int64_t whole_multiple(std::string_view text) {
+  constexpr int kDigitsMax = 18;
+  int64_t digits = 0, scale = 1;
+  int count = 0, places = 0, exponent = 0;
+  bool is_fraction = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '.') {
+      is_fraction = true;
+    } else if (text[i] == 'e' || text[i] == 'E') {
+      exponent = std::atoi(text.substr(i + 1).data());
+      break;
+    } else if (text[i] < '0' || text[i] > '9' || ++count > kDigitsMax) {
+      return 0;
+    } else {
+      digits = digits * 10 + (text[i] - '0');
+      places += is_fraction;
+    }
+  }
+  places -= exponent;
+  if (std::abs(places) > kDigitsMax) return 0;
+  for (int i = 0; i < std::abs(places); ++i) scale *= 10;
+  if (places > 0) return digits / std::gcd(digits, scale);
+  return digits > (int64_t{1} << 53) / scale ? 0 : digits * scale;
+}
+
 bool is_whole(const OrderedJson& value) {
   return value.is_number_integer() || (value.is_number() && std::floor(value.get<double>()) ==
                                                                 value.get<double>());
@@ -87,11 +117,12 @@ bool has_any(const OrderedJson& schema, std::initializer_list<const char*> names
                      [&](const char* name) { return schema.contains(name); });
 }
 
-SchemaReader::SchemaReader(const ToolShape& shape)
-    : shape_(shape),
-      root_(std::make_shared<OrderedJson>(parse_ordered(shape.schema))) {
-  if (!root_->is_object()) error("is not a JSON object");
-  check_form(*root_, [this](const std::string& what) { error(what); });
+SchemaReader::SchemaReader(const ToolShape& shape) : shape_(shape) {
+  auto root = std::make_shared<OrderedJson>(parse_ordered(shape.schema));
+  if (!root->is_object()) error("is not a JSON object");
+  check_form(*root, [this](const std::string& what) { error(what); });
+  localise_references(*root);
+  root_ = std::move(root);
 }
 
 void SchemaReader::error(const std::string& what) const {
@@ -375,10 +406,9 @@ Dfa SchemaReader::combined(const Dfa& a, const Dfa& b, Dfa::Combine how) const {
 int64_t SchemaReader::multiple_of(const OrderedJson& schema) const {
   const auto found = schema.find("multipleOf");
   if (found == schema.end()) return 1;
-  if (!is_whole(*found) || found->get<double>() < 1 || found->get<double>() > (1 << 24)) {
-    error("has a 'multipleOf' that is no whole number up to 2^24");
-  }
-  return found->get<int64_t>();
+  const int64_t whole = found->is_number() ? whole_multiple(found->dump()) : 0;
+  if (whole < 1 || whole > (1 << 24)) error("has a 'multipleOf' without a whole multiple to 2^24");
+  return whole;
 }
 
 DecimalBounds SchemaReader::bounds(const OrderedJson& schema) const {

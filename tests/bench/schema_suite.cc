@@ -1,8 +1,8 @@
 // How much of the JSON-Schema-Test-Suite the constraint for one value can write: for each file the
 // schemas that are refused, the valid instances that can be written and the invalid ones that can
 // (which must be none). The suite is public: github.com/json-schema-org/JSON-Schema-Test-Suite.
-// With --samples N, N random values of each schema go to stderr as JSON lines with their schema,
-// for another validator to judge:
+// With --refusals each refused schema is named with the reason. With --samples N, N random values
+// of each schema go to stderr as JSON lines with their schema, for another validator to judge:
 //   build/release/tests/bench/schema_suite --samples 40 SUITE/tests/draft2020-12/*.json 2>s.jsonl
 //   python3 -c 'import json, jsonschema
 //   for line in map(json.loads, open("s.jsonl")):
@@ -26,6 +26,11 @@ namespace {
 
 using namespace corvid;
 using namespace corvid::engine;
+
+struct Options {
+  int samples = 0;
+  bool refusals = false;
+};
 
 struct Counts {
   int schemas = 0, refused = 0, valid = 0, reached = 0, invalid = 0, let = 0;
@@ -64,9 +69,9 @@ std::string random_text(Constraint constraint, const Tokenizer& tokenizer, std::
   return text + tokenizer.decode(constraint.closing());
 }
 
-// nullopt: refused. A schema that allows nothing is refused as such, which is right.
+// nullopt: refused, for a reason. A schema that allows nothing is refused as such, which is right.
 std::optional<Constraint> constraint_for(const OrderedJson& given, const Tokenizer& tokenizer,
-                                         bool& allows_nothing) {
+                                         std::string& reason) {
   OrderedJson schema = given;
   if (given == true) schema = OrderedJson::object();
   if (given == false) schema = {{"not", OrderedJson::object()}};
@@ -75,20 +80,24 @@ std::optional<Constraint> constraint_for(const OrderedJson& given, const Tokeniz
   try {
     return Constraint(spec, tokenizer);
   } catch (const Error& error) {
-    allows_nothing = std::string_view(error.what()).find("allows no value") != std::string::npos;
+    reason = error.what();
     return std::nullopt;
   }
 }
 
-Counts check_group(const OrderedJson& group, const Tokenizer& tokenizer, int samples) {
+Counts check_group(const OrderedJson& group, const Tokenizer& tokenizer, const Options& options) {
   Counts counts{.schemas = 1};
   const OrderedJson& schema = group["schema"];
-  bool allows_nothing = false;
-  const std::optional<Constraint> constraint = constraint_for(schema, tokenizer, allows_nothing);
+  std::string reason;
+  const std::optional<Constraint> constraint = constraint_for(schema, tokenizer, reason);
+  const bool allows_nothing = reason.find("allows no value") != std::string::npos;
   const auto is_valid = [](const OrderedJson& test) { return test["valid"] == true; };
   const bool has_valid = std::any_of(group["tests"].begin(), group["tests"].end(), is_valid);
   if (!constraint && (has_valid || !allows_nothing)) {
     counts.refused = 1;
+    if (options.refusals) {
+      fmt::print("    {}: {}\n", group["description"].get<std::string>(), reason);
+    }
     return counts;
   }
   for (const OrderedJson& test : group["tests"]) {
@@ -97,7 +106,7 @@ Counts check_group(const OrderedJson& group, const Tokenizer& tokenizer, int sam
     if (writes) ++(is_valid(test) ? counts.reached : counts.let);
   }
   std::mt19937 random(3);
-  for (int i = 0; constraint && i < samples; ++i) {
+  for (int i = 0; constraint && i < options.samples; ++i) {
     const OrderedJson line = {{"schema", schema},
                               {"text", random_text(*constraint, tokenizer, random)}};
     std::cerr << line.dump(-1, ' ', true, OrderedJson::error_handler_t::replace) << "\n";
@@ -114,9 +123,13 @@ void print(const std::string& name, const Counts& counts) {
 
 int main(int argc, char** argv) {
   const auto tokenizer = test::tiny_tokenizer();
-  int first = 1, samples = 0;
-  if (argc > 2 && std::string_view(argv[1]) == "--samples") {
-    samples = std::stoi(argv[2]);
+  int first = 1;
+  Options options;
+  if (argc > 1 && std::string_view(argv[1]) == "--refusals") {
+    options.refusals = true;
+    first = 2;
+  } else if (argc > 2 && std::string_view(argv[1]) == "--samples") {
+    options.samples = std::stoi(argv[2]);
     first = 3;
   }
   fmt::print("{:26}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}\n", "", "schemas", "refused", "valid", "written",
@@ -126,7 +139,7 @@ int main(int argc, char** argv) {
     std::ifstream file(argv[i]);
     Counts counts;
     for (const OrderedJson& group : OrderedJson::parse(file)) {
-      counts += check_group(group, *tokenizer, samples);
+      counts += check_group(group, *tokenizer, options);
     }
     print(std::filesystem::path(argv[i]).stem().string(), counts);
     all += counts;

@@ -1,0 +1,64 @@
+#include <catch2/catch.hpp>
+
+#include "engine/constraint.h"
+#include "runtime/base/error.h"
+#include "tests/engine/tiny_tokenizer.h"
+
+using namespace corvid;
+using namespace corvid::engine;
+
+TEST_CASE("references by $id, $anchor and $dynamicRef are followed within the schema") {
+  struct Referring {
+    const char* schema;
+    std::vector<const char*> valid, wrong;
+  };
+  const Referring cases[] = {
+      {R"({"$id": "https://a.org/x/root.json", "$ref": "../y/./far.json#/$defs/n~1%25",
+           "$defs": {"far": {"$id": "/y/far.json", "$defs": {"n/%": {"const": 1}}}}})",
+       {"1"}, {"2"}},
+      {R"({"$id": "urn:example:1", "items": {"$ref": "urn:example:1#here"},
+           "$defs": {"a": {"$anchor": "here", "type": "null"}}})",
+       {"[null]"}, {"[1]"}},
+      {R"({"$ref": "child#here", "$defs": {"a": {"$id": "child", "$anchor": "here", "const": 1,
+           "$defs": {"b": {"$id": "other", "$anchor": "here", "const": 2}}}}})",
+       {"1"}, {"2"}},
+      // Of dynamic anchors the root's holds; a plain anchor is none.
+      {R"({"$id": "https://a.org/root", "$ref": "list", "$defs": {
+           "foo": {"$dynamicAnchor": "it", "type": "null"},
+           "list": {"$id": "list", "type": "array", "items": {"$dynamicRef": "#it"},
+                    "$defs": {"it": {"$dynamicAnchor": "it"}}}}})",
+       {"[null]"}, {"[1]"}},
+      {R"({"$id": "https://a.org/root", "$ref": "list", "$defs": {
+           "foo": {"$anchor": "it", "type": "null"},
+           "list": {"$id": "list", "type": "array", "items": {"$dynamicRef": "#it"},
+                    "$defs": {"it": {"$dynamicAnchor": "it", "type": "boolean"}}}}})",
+       {"[true]"}, {"[null]"}},
+      // What enum holds is no schema.
+      {R"({"$ref": "https://a.org/x", "$defs": {
+           "a": {"enum": [{"$id": "https://a.org/x", "type": "null"}]},
+           "b": {"$id": "https://a.org/x", "type": "boolean"}}})",
+       {"true"}, {"null"}}};
+  const auto tokenizer = test::tiny_tokenizer();
+  for (const Referring& one : cases) {
+    INFO(one.schema);
+    ConstraintSpec spec;
+    spec.value_schema = one.schema;
+    const Constraint start(spec, *tokenizer);
+    const auto writes = [&](const char* text) {
+      Constraint constraint = start;
+      for (const Token token : tokenizer->encode(text, false)) {
+        if (!constraint.allows(token)) return false;
+        constraint.accept(token);
+      }
+      return constraint.may_end();
+    };
+    for (const char* text : one.valid) CHECK(writes(text));
+    for (const char* text : one.wrong) CHECK_FALSE(writes(text));
+  }
+  // Which of two anchors it is depends on the way there.
+  ConstraintSpec spec;
+  spec.value_schema = R"({"anyOf": [{"$ref": "a"}, {"$ref": "b"}], "$defs": {
+      "a": {"$id": "a", "$dynamicAnchor": "it", "items": {"$dynamicRef": "b#it"}},
+      "b": {"$id": "b", "$dynamicAnchor": "it", "items": {"$dynamicRef": "#it"}}}})";
+  CHECK_THROWS_WITH(Constraint(spec, *tokenizer), Catch::Contains("$dynamicRef"));
+}
