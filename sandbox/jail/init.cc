@@ -40,13 +40,15 @@ void reap(pid_t command, const Plan& plan, int proc_fd) {
   if (WIFSIGNALED(ending)) end(Ending::killed, WTERMSIG(ending), left);
 }
 
-void look(const Plan& plan, int proc_fd) {
+void look(const Plan& plan, int proc_fd, SharedMemory& shared) {
   pollfd lifeline = {kLifelineFd, 0, 0};
   if (poll(&lifeline, 1, 0) != 0) _exit(126);
   const Usage usage = measure(plan, proc_fd);
   if (usage.process_count > plan.processes_max) end(Ending::processes_exceeded, 0);
-  if (usage.resident_bytes <= plan.memory_bytes_max) return;
-  if (measure_exactly(plan, proc_fd) > plan.memory_bytes_max) end(Ending::memory_exceeded, 0);
+  look_at_shared_memory(proc_fd, shared);
+  const long left = plan.memory_bytes_max - shared.bytes();
+  if (usage.resident_bytes <= left) return;
+  if (measure_exactly(plan, proc_fd) > left) end(Ending::memory_exceeded, 0);
 }
 
 }  // namespace
@@ -72,9 +74,10 @@ void run_init(State& state) {
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
   const timespec pause = {0, kLookEveryNanoseconds};
+  SharedMemory shared;
   for (;;) {
     reap(command, state.plan, proc_fd);
-    if (sigtimedwait(&child, nullptr, &pause) < 0) look(state.plan, proc_fd);
+    if (sigtimedwait(&child, nullptr, &pause) < 0) look(state.plan, proc_fd, shared);
   }
 }
 

@@ -62,6 +62,20 @@ bool deny_namespaces(scmp_filter_ctx filter) {
   return true;
 }
 
+// What is shared must be seen from outside: no process hides its files, and threads share theirs.
+bool keep_files_visible(scmp_filter_ctx filter) {
+  for (const uint64_t value : {0, 2}) {  // said to be done: ssh-agent ends when it is refused
+    if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(0), SCMP_SYS(prctl), 2,
+                         SCMP_A0(SCMP_CMP_MASKED_EQ, kInt, PR_SET_DUMPABLE),
+                         SCMP_A1(SCMP_CMP_MASKED_EQ, kInt, value)) != 0) {
+      return false;
+    }
+  }
+  return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+                          SCMP_A0(SCMP_CMP_MASKED_EQ, uint64_t{CLONE_THREAD} | CLONE_FILES,
+                                  CLONE_THREAD)) == 0;
+}
+
 // Left: Unix, IPv4, IPv6, and netlink's routing protocol, with which C libraries list addresses.
 bool deny_sockets(scmp_filter_ctx filter) {
   const uint32_t action = SCMP_ACT_ERRNO(EAFNOSUPPORT);
@@ -150,7 +164,7 @@ std::vector<sock_filter> make_filter() {
   const scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
   if (filter == nullptr) return program;
   if (deny_calls(filter) && deny_namespaces(filter) && deny_sockets(filter) &&
-      deny_arguments(filter) && deny_id_bits(filter)) {
+      deny_arguments(filter) && deny_id_bits(filter) && keep_files_visible(filter)) {
     program = exported(filter);
   }
   seccomp_release(filter);

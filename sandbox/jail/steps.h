@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sandbox/jail/plan.h"
+#include "sandbox/jail/shared_memory.h"
 #include "sandbox/jail/status.h"
 
 // From the first step to exec nothing here throws or allocates: every buffer is made in prepare().
@@ -102,6 +103,9 @@ struct Usage {
   long resident_bytes = 0;  // shared pages counted once per process: an upper bound
 };
 Usage measure(const Plan& plan, int proc_fd);
+
+// Of the namespace's processes, when it is time to.
+void look_at_shared_memory(int proc_fd, SharedMemory& shared);
 
 // Memory with shared pages divided among their owners, where the kernel tells; slower.
 long measure_exactly(const Plan& plan, int proc_fd);

@@ -143,13 +143,30 @@ class Warden {
       report(Ending::processes_exceeded, 0);
       return true;
     }
-    if (resident_bytes(processes) <= plan.memory_bytes_max) return false;
-    if (exact_bytes(processes) <= plan.memory_bytes_max) return false;
+    look_at(processes);
+    const long left = plan.memory_bytes_max - shared_.bytes();
+    if (resident_bytes(processes) <= left) return false;
+    if (exact_bytes(processes) <= left) return false;
     report(Ending::memory_exceeded, 0);
     return true;
   }
 
+  // There are no System V segments here: the filter refuses them.
+  void look_at(const std::vector<TreeProcess>& processes) {
+    if (!shared_.is_due()) return;
+    shared_.begin();
+    char folder[32];
+    for (const bool is_mapped : {false, true}) {
+      for (const TreeProcess& process : processes) {
+        snprintf(folder, sizeof folder, "/proc/%d", process.pid);
+        is_mapped ? shared_.add_mapped(AT_FDCWD, folder) : shared_.add(AT_FDCWD, folder);
+      }
+    }
+    shared_.end(AT_FDCWD, nullptr);
+  }
+
   State& state_;
+  SharedMemory shared_;
   pid_t command_;
   int signals_;
   int channel_;

@@ -43,6 +43,14 @@ long files_in_memory(const Plan& plan) {
 
 }  // namespace
 
+void look_at_shared_memory(int proc_fd, SharedMemory& shared) {
+  if (!shared.is_due()) return;
+  shared.begin();
+  each_process(proc_fd, [&](const char* pid) { shared.add(proc_fd, pid); });
+  each_process(proc_fd, [&](const char* pid) { shared.add_mapped(proc_fd, pid); });
+  shared.end(proc_fd, "sysvipc/shm");
+}
+
 Usage measure(const Plan& plan, int proc_fd) {
   Usage usage;
   usage.resident_bytes = files_in_memory(plan);

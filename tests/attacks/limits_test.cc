@@ -99,6 +99,60 @@ TEST_CASE("Files in memory count against the limit") {
                   .allow = large_memory});
 }
 
+namespace {
+
+// Python that makes four files in memory of 50 MiB; `then` does something with each `fd`.
+std::string memory_files(const std::string& first, const std::string& then) {
+  return "python3 -c 'import ctypes, mmap, os, time\n"
+         "libc = ctypes.CDLL(None)\n" +
+         first +
+         "\nfor i in range(4):\n"
+         "  fd = os.memfd_create(\"x\")\n"
+         "  os.posix_fallocate(fd, 0, 50 << 20)\n" +
+         then +
+         "\ntime.sleep(1)\n"
+         "print(\"ESCAPED\")'";
+}
+
+void expect_counted(const std::string& script) {
+  expect_blocked({.script = script.c_str(),
+                  .tools = {"python3"},
+                  .prepare = small_memory,
+                  .allow = large_memory});
+}
+
+}  // namespace
+
+TEST_CASE("Files of memfd_create count against the limit, open or mapped") {
+  expect_counted(memory_files("", "  pass"));
+  expect_counted(memory_files("kept = []", "  kept.append(mmap.mmap(fd, 50 << 20)); os.close(fd)"));
+}
+
+TEST_CASE("A process cannot keep its files in memory from being counted") {
+  expect_counted(memory_files("libc.prctl(4, 0, 0, 0, 0)", "  pass"));  // PR_SET_DUMPABLE
+  // In a process whose first thread has ended.
+  expect_counted(memory_files("import threading\n"
+                              "def go_on():\n"
+                              "  time.sleep(1.5); print(\"ESCAPED\", flush=True); os._exit(0)\n"
+                              "threading.Thread(target=go_on).start()",
+                              "  if i == 3: libc.syscall(93 if os.uname().machine == \"aarch64\" else 60, 0)"));
+}
+
+TEST_CASE("System V shared memory counts against the limit") {
+  expect_counted("python3 -c 'import ctypes, time\n"
+                 "libc = ctypes.CDLL(None)\n"
+                 "libc.shmat.restype = ctypes.c_void_p\n"
+                 "libc.shmdt.argtypes = [ctypes.c_void_p]\n"
+                 "for i in range(4):\n"
+                 "  segment = libc.shmget(0, ctypes.c_size_t(50 << 20), 0o1600)\n"
+                 "  at = libc.shmat(segment, None, 0)\n"
+                 "  assert segment >= 0\n"
+                 "  ctypes.memset(at, 1, 50 << 20)\n"
+                 "  libc.shmdt(at)\n"
+                 "time.sleep(1)\n"
+                 "print(\"ESCAPED\")'");
+}
+
 TEST_CASE("A file cannot grow beyond the limit") {
   expect_blocked({.script = "head -c 30M /dev/zero > big; "
                             "test $(stat -c %s big) -gt 20000000 && echo ESCAPED; rm -f big",

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// Memory that no process's resident size tells of: files that memfd_create makes, held open or
+// mapped, and System V segments. Nothing is allocated.
+namespace corvid::jail {
+
+class SharedMemory {
+ public:
+  SharedMemory();
+
+  // Whether it is time for another pass: at most a tenth of the time goes into them.
+  bool is_due() const;
+  // A pass: begin(), add() for each process, add_mapped() for each, end(). `process` is a folder of
+  // a process, relative to `proc_fd` (of /proc) or absolute.
+  void begin();
+  void add(int proc_fd, const char* process);
+  void add_mapped(int proc_fd, const char* process);
+  // `sysvipc` names the list of segments (proc(5)), or is null where there can be none.
+  void end(int proc_fd, const char* sysvipc);
+
+  // What the last pass has found. What is mapped counts here and as resident. Of a file that is
+  // mapped and that nobody holds open the mapped part is counted, and nothing of one on its way
+  // through a socket. Processes whose files could not be seen over several passes in a row count
+  // as more than any limit.
+  long bytes() const { return bytes_; }
+
+ private:
+  bool add_descriptors(int proc_fd, const char* process, bool& is_seen);
+  bool is_new(uint64_t inode);
+
+  static constexpr size_t kInodesMax = 4096;  // beyond, what several hold counts several times
+  dev_t device_ = 0;                          // of all memfds; 0: there can be none
+  uint64_t inodes_[kInodesMax] = {};
+  size_t inode_count_ = 0;
+  bool has_unseen_ = false;
+  int unseen_passes_ = 0;
+  long sum_ = 0, bytes_ = 0;
+  int64_t begun_us_ = 0, due_us_ = 0;
+};
+
+}  // namespace corvid::jail
