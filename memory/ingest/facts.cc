@@ -36,7 +36,7 @@ constexpr std::string_view kPassing[] = {
 constexpr std::string_view kStates[] = {
     "broken", "frozen", "stolen", "gone", "done", "lost", "stuck", "dead", "shut", "hurt", "torn",
     "worn", "hidden", "sent", "paid", "sold", "taken", "forgotten", "down", "up", "out", "over",
-    "off", "late", "early", "here", "there", "back", "fine", "ok", "okay", "good", "better",
+    "off", "due", "late", "early", "here", "there", "back", "fine", "ok", "okay", "good", "better",
     "bad", "worse", "great", "ready", "sick", "ill", "well", "open", "empty", "full", "slow",
     "fast", "wrong", "right", "correct", "true", "false", "sad", "happy", "angry", "hungry",
     "busy", "free", "available", "clean", "dirty", "nice", "awesome", "amazing", "green", "live",
@@ -237,6 +237,7 @@ AllFound key_is_value(const Words& words, size_t at, bool needs_exact) {
     const std::string key = key_of(words, at, verb);
     const auto value = value_at(words, from);
     if (key.empty() || !value || has_word(key, kPassing)) return {};
+    if (words[value->from].low.starts_with("redacted:")) return {};  // a secret that was taken out
     if (!has_word(key, kSingle) && is_state(words, *value)) return {};
     AllFound found;
     if (add_qualified(words, *value, key, found)) return found;

@@ -1,7 +1,6 @@
 #include "memory/ingest/foresight.h"
 
 #include <algorithm>
-#include <array>
 #include <set>
 #include <string>
 
@@ -41,12 +40,10 @@ constexpr std::string_view kDone[] = {
 struct Verb {
   std::string_view said, meant;
 };
-constexpr Verb kDid[] = {{"bought", "buy"},   {"visited", "visit"}, {"moved to", "move"},
-                         {"fixed", "fix"},    {"wrote", "write"},   {"took", "take"},
-                         {"gave", "give"},    {"met", "meet"},      {"ran", "run"},
-                         {"sold", "sell"},    {"painted", "paint"}, {"built", "build"},
-                         {"cleaned", "clean"}, {"booked", "book"},  {"called", "call"},
-                         {"paid", "pay"},     {"read", "read"},     {"applied", "apply"}};
+constexpr Verb kDid[] = {{"bought", "buy"}, {"wrote", "write"}, {"took", "take"},
+                         {"gave", "give"},  {"met", "meet"},    {"ran", "run"},
+                         {"sold", "sell"},  {"built", "build"}, {"paid", "pay"},
+                         {"read", "read"}};  // beside all that end in -ed
 constexpr Verb kOff[] = {{"cancelled", "cancel"},        {"canceled", "cancel"},
                          {"called off", "cancel"},       {"abandoned", "abandon"},
                          {"postponed", "postpone"},      {"gave up", ""},
@@ -130,6 +127,7 @@ bool is_own_doing(const Words& words, size_t at) {
 }
 
 bool refuses(const Words& words) {
+  constexpr std::string_view kWeak[] = {"be", "have", "need", "forget", "let"};
   for (const std::string_view phrase : kRefusals) {
     const Place place = find(words, phrase);
     if (place.to == 0 || place.to >= words.size()) continue;
@@ -138,11 +136,9 @@ bool refuses(const Words& words) {
                                     words[place.from - back].low.starts_with("we")) &&
              words[place.from - back].low.size() <= 5;
     };
-    const auto is_late = [&](const Word& word) { return one_of(word.low, kOnlyThen); };
-    const bool is_weak = one_of(words[place.to].low, std::array<std::string_view, 5>{
-                                                         "be", "have", "need", "forget", "let"});
-    if ((says_so(1) || says_so(2)) && !is_weak &&
-        std::none_of(words.begin() + static_cast<std::ptrdiff_t>(place.to), words.end(), is_late)) {
+    const auto limits = [&](const Word& word) { return one_of(word.low, kOnlyThen); };
+    if ((says_so(1) || says_so(2)) && !one_of(words[place.to].low, kWeak) &&
+        std::none_of(words.begin() + static_cast<std::ptrdiff_t>(place.to), words.end(), limits)) {
       return true;
     }
   }
@@ -177,14 +173,18 @@ bool says_little(std::string_view word) {
       "due", "deadline", "remind", "todo", "finally", "went", "go", "done", "did", "make", "made",
       "get", "got", "finished", "finish", "completed", "sent", "send", "cancelled", "canceled",
       "postponed", "longer", "won't", "decided", "really", "new", "monday", "tuesday",
-      "wednesday", "thursday", "friday", "saturday", "sunday", "scheduled", "intend", "ve"};
+      "wednesday", "thursday", "friday", "saturday", "sunday", "scheduled", "intend", "ve",
+      "january", "february", "march", "april", "may", "june", "july", "august", "september",
+      "october", "november", "december", "moved", "rescheduled", "delayed", "pushed", "extended"};
   return kWords.contains(word);
 }
 
 std::string words_for(std::string_view sentence) {
   std::set<std::string> words;
   for (std::string& word : words_of(sentence)) {
-    if (!is_stop_word(word) && !says_little(word)) words.insert(stem(std::move(word)));
+    const bool is_number = word[0] >= '0' && word[0] <= '9';
+    if (is_number || is_stop_word(word) || says_little(word)) continue;
+    words.insert(stem(std::move(word)));
   }
   return join({words.begin(), words.end()}, " ");
 }
@@ -224,6 +224,12 @@ std::optional<Reading> reading_of(const Words& words, bool has_future) {
       return Reading{Foresight::Kind::done, each.meant};
     }
   }
+  for (size_t i = 0; i < words.size(); ++i) {
+    const bool is_past = words[i].low.size() >= 5 && words[i].low.ends_with("ed");
+    if (is_past && has_happened(words, i) && is_own_doing(words, i)) {
+      return Reading{Foresight::Kind::done, words[i].low};
+    }
+  }
   return std::nullopt;
 }
 
@@ -246,7 +252,8 @@ std::optional<Foresight> read(std::string_view sentence, const Turn& turn) {
     found.valid_to = std::max(found.valid_to.value_or(ref.last), ref.last);
     has_future = true;
   }
-  const std::optional<Reading> reading = reading_of(words_in(sentence), has_future);
+  const Words said = words_in(sentence);
+  const std::optional<Reading> reading = reading_of(said, has_future);
   if (!reading) return std::nullopt;
   found.kind = reading->kind;
   // "Postponed until May" begins then.

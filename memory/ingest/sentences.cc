@@ -24,6 +24,9 @@ constexpr std::string_view kReports[] = {
     "said", "says", "told", "tells", "claims", "claimed", "wrote", "writes", "asked", "asks",
     "insists", "insisted", "mentioned", "mentions", "reported", "reports", "announced", "replied",
     "answered", "heard", "read", "saying", "telling", "stated", "states"};
+constexpr std::string_view kThirds[] = {"him", "her", "them", "everyone", "everybody", "people"};
+// Their full stop ends no sentence.
+constexpr std::string_view kTitles[] = {"mr", "mrs", "ms", "dr", "prof", "st"};
 constexpr std::string_view kAnybody[] = {"you", "you're", "anyone", "anybody", "someone",
                                          "somebody", "one"};
 
@@ -35,6 +38,19 @@ bool is_in_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
          static_cast<unsigned char>(c) >= 0x80 ||
          std::string_view("'_./:@$%#+-").find(c) != std::string_view::npos;
+}
+
+bool ends_with_title(std::string_view text) {
+  const size_t blank = text.rfind(' ');
+  return one_of(lower_case(text.substr(blank == std::string_view::npos ? 0 : blank + 1)), kTitles);
+}
+
+// The comma of "1,450".
+bool is_within_number(std::string_view text, size_t at) {
+  const auto is_digit = [&](size_t i) {
+    return i < text.size() && text[i] >= '0' && text[i] <= '9';
+  };
+  return text[at] == ',' && at > 0 && is_digit(at - 1) && is_digit(at + 1);
 }
 
 // "NAME {...}": what was called, not what was said.
@@ -50,7 +66,7 @@ void add_sentences(std::string_view line, bool that_ask, std::vector<std::string
     const bool at_end = i == line.size();
     const bool is_stop = !at_end && std::string_view(".!?;").find(line[i]) != std::string::npos &&
                          (i + 1 == line.size() || line[i + 1] == ' ');
-    if (!at_end && !is_stop) continue;
+    if (!at_end && (!is_stop || (line[i] == '.' && ends_with_title(line.substr(0, i))))) continue;
     const std::string_view sentence = trim(line.substr(from, i - from));
     const bool asks = !at_end && line[i] == '?';
     if (!sentence.empty() && asks == that_ask) out.push_back(sentence);
@@ -110,7 +126,8 @@ Words words_in(std::string_view sentence) {
       continue;
     }
     size_t end = at;
-    while (end < sentence.size() && is_in_word(sentence[end]) && quote_at(sentence, end) == 0) {
+    while (end < sentence.size() && quote_at(sentence, end) == 0 &&
+           (is_in_word(sentence[end]) || is_within_number(sentence, end))) {
       ++end;
     }
     std::string_view word = sentence.substr(at, end - at);
@@ -120,6 +137,7 @@ Words words_in(std::string_view sentence) {
       word.remove_suffix(1);
       ends = true;
     }
+    ends = ends && !one_of(lower_case(word), kTitles);
     if (!word.empty()) words.push_back({lower_case(word), word, ends, is_quoted});
   }
   return words;
@@ -138,7 +156,7 @@ bool is_claimed(const Words& words, size_t at) {
       is_if = true;
       // "If you need it, my number is ..." says the number.
       is_open = i + 1 < words.size() && one_of(words[i + 1].low, kAnybody);
-    } else if (one_of(low, kSupposes)) {
+    } else if (one_of(low, kSupposes) || (low == "tell" && one_of(words[i + 1].low, kThirds))) {
       return false;
     } else if (one_of(low, kReports) &&
                (!is_mine || low == "heard" || low == "read" || low == "asked")) {

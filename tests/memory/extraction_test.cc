@@ -50,6 +50,11 @@ constexpr Said kFactsSeen[] = {
     {"As I said, the staging port is 8443", "|staging port|8443"},
     {"I work as a nurse.", "ann|job|nurse"},
     {"My locker code is \"4711\".", "ann|locker code|4711"},
+    {"My rent is $1,450 a month. My landlord is Mr. Green.",
+     "ann|rent|$1,450 a month; ann|landlord|Mr Green"},
+    {"If you see Tom, tell him the code is 9.", ""},
+    {"My password is [redacted:password].", ""},
+    {"My exam is due in 10 days.", ""},
 };
 constexpr Said kFactsAside[] = {
     {"If you need me, my extension is 4417.", "ann|extension|4417"},
@@ -165,6 +170,8 @@ constexpr Twice kPlansSeen[] = {
      "planned"},
     {"I'm going to cancel the gym membership tomorrow.", "I cancelled the gym membership.", "kept"},
     {"I'm going to submit the thesis draft by Friday.", "I submitted the thesis draft.", "kept"},
+    {"I need to renew my passport by the 20th.", "I renewed my passport.", "kept"},
+    {"My exam is due in 10 days.", "The exam was moved to March 20.", "withdrawn planned"},
     {"I plan to join the pottery class.", "I changed my mind about the pottery class.",
      "withdrawn"},
 };
