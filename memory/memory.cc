@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "memory/consolidate/profile.h"
 #include "memory/consolidate/scenes.h"
+#include "memory/consolidate/told.h"
 #include "memory/ingest/foresight.h"
 #include "memory/manage/memory_state.h"
 #include "runtime/base/error.h"
@@ -29,12 +31,24 @@ std::string cell_name(CellId id) { return "c" + std::to_string(id); }
 
 std::string fact_name(FactId id) { return "f" + std::to_string(id); }
 
+std::string item_name(ItemId id) { return "p" + std::to_string(id); }
+
 std::string_view status_name(Fact::Status status) {
   switch (status) {
     case Fact::Status::active: return "active";
     case Fact::Status::confirmed: return "confirmed";
     case Fact::Status::superseded: return "superseded";
     case Fact::Status::disputed: return "disputed";
+  }
+  return "unknown";
+}
+
+std::string_view status_name(ProfileItem::Status status) {
+  switch (status) {
+    case ProfileItem::Status::proposed: return "proposed";
+    case ProfileItem::Status::approved: return "approved";
+    case ProfileItem::Status::rejected: return "rejected";
+    case ProfileItem::Status::confirmed: return "confirmed";
   }
   return "unknown";
 }
@@ -99,7 +113,16 @@ Recall Memory::recall(std::string_view question, const RecallOptions& options) c
 
 Recall Memory::recall(std::string_view question, const RecallOptions& options,
                       const ScopeFilter& filter) const {
-  return state_->recaller.recall(question, options, filter);
+  Recall first = state_->recaller.recall(question, options, filter, {});
+  const int limit = std::min(options.sub_queries, kSubQueriesMax);
+  if (limit <= 0 || !state_->ports.complete) return first;
+  const std::vector<std::string> besides = read_questions(
+      state_->ports.complete(questions_prompt(question, first.context), kQuestionsSchema), limit);
+  if (besides.empty()) return first;
+  Recall all = state_->recaller.recall(question, options, filter, besides);
+  all.ms += first.ms;
+  all.sub_queries = besides;
+  return all;
 }
 
 std::vector<MemCell> Memory::cells(const ScopeFilter& filter, int limit) const {
@@ -129,6 +152,10 @@ std::vector<MemScene> Memory::scenes(const ScopeFilter& filter, int limit) const
   std::ranges::reverse(scenes);
   scenes.resize(std::min(scenes.size(), static_cast<size_t>(std::max(limit, 0))));
   return scenes;
+}
+
+std::vector<ProfileItem> Memory::profile(const ScopeFilter& filter) const {
+  return profile_items(*state_->store, state_->store->find_scopes(filter));
 }
 
 std::optional<Turn> Memory::turn(TurnId id) const {
@@ -183,10 +210,19 @@ std::optional<Why> Memory::why(std::string_view id) const {
     if (!fact || !state_->is_own(fact->scope)) return std::nullopt;
     return why_fact(store, *fact);
   }
+  if (const auto item_id = parse_id(id, 'p')) {
+    const std::optional<ProfileItem> item = store.item(*item_id);
+    if (!item || !state_->is_own(item->scope)) return std::nullopt;
+    why.kind = "profile item";
+    why.deriver = item->deriver;
+    for (auto& [turn_id, turn] : store.turns(item->turns)) why.sources.push_back(std::move(turn));
+    why.history = store.events("profile", *item_id);
+    return why;
+  }
   const auto cell_id = parse_id(id, 'c');
   if (!cell_id) {
     fail(Code::invalid, "'" + std::string(id) +
-                            "' is not the id of a memory; ids look like t12, c3 or f6");
+                            "' is not the id of a memory; ids look like t12, c3, f6 or p7");
   }
   const std::optional<MemCell> found = cell(*cell_id);
   if (!found) return std::nullopt;

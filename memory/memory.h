@@ -32,7 +32,8 @@ struct MemoryConfig {
 // The agent's memory: turns are the truth, all else is derived from them. Of another tenant's or
 // another user's nothing can be read or changed, by id either; stats, export_lines, import_export,
 // verify, rebuild and a pause everywhere are of the tenant as a whole. Thread-safe; several
-// processes may open one location. No method calls a model. Throws io, corrupt, unsupported (a
+// processes may open one location. Only consolidate() and a recall with sub_queries ask a model.
+// Throws io, corrupt, unsupported (a
 // newer format), timeout (locked), invalid (wrong arguments).
 class Memory {
  public:
@@ -62,6 +63,16 @@ class Memory {
   std::vector<Foresight> foresights(const ScopeFilter& filter, Time at) const;
   // Newest first.
   std::vector<MemScene> scenes(const ScopeFilter& filter, int limit) const;
+  // What a model takes people for, and facts of its that differ from what is known, by age.
+  std::vector<ProfileItem> profile(const ScopeFilter& filter) const;
+  // What a person says to one of them ("p7"); an approved fact holds as if the person had stated
+  // it. Throws not_found, invalid.
+  void decide(const std::string& id, bool approves);
+  // Level 1, in the background: the model of Ports tells of closed MemCells and of scenes, see
+  // consolidate/told.h for what is believed of it. Throws invalid without a model, and what the
+  // model throws; what was told until then stays.
+  ConsolidateReport consolidate(const ScopeFilter& filter, const ConsolidateOptions& options);
+
   std::optional<Turn> turn(TurnId id) const;     // nullopt: no such turn
   std::optional<MemCell> cell(CellId id) const;  // nullopt: no such cell
   std::vector<Turn> cell_turns(const MemCell& cell) const;
@@ -144,6 +155,8 @@ Json to_json(const Recall& recall);
 Json to_json(const MemCell& cell);
 Json to_json(const Fact& fact);
 Json to_json(const Foresight& foresight);
+Json to_json(const ProfileItem& item);
+Json to_json(const ConsolidateReport& report);
 Json to_json(const MemScene& scene);
 Json to_json(const Turn& turn);
 Json to_json(const MemoryStats& stats);

@@ -21,8 +21,10 @@ Json to_json(const Recall& recall) {
     if (!hit.superseded_by.empty()) hits.back()["superseded_by"] = hit.superseded_by;
     if (!hit.disputed_by.empty()) hits.back()["disputed_by"] = hit.disputed_by;
   }
-  return {{"hits", std::move(hits)}, {"support", recall.support}, {"context", recall.context},
-          {"tokens", recall.tokens}, {"ms", recall.ms}};
+  Json json = {{"hits", std::move(hits)}, {"support", recall.support},
+               {"context", recall.context}, {"tokens", recall.tokens}, {"ms", recall.ms}};
+  if (!recall.sub_queries.empty()) json["sub_queries"] = recall.sub_queries;
+  return json;
 }
 
 Json to_json(const MemCell& cell) {
@@ -67,6 +69,29 @@ Json to_json(const Foresight& foresight) {
   json["valid_to"] = foresight.valid_to ? Json(format_time(*foresight.valid_to)) : Json();
   json["closed_by"] = foresight.closed_by == 0 ? Json() : Json(turn_name(foresight.closed_by));
   return json;
+}
+
+Json to_json(const ProfileItem& item) {
+  Json turns = Json::array();
+  for (const TurnId id : item.turns) turns.push_back(turn_name(id));
+  const bool is_fact = item.kind == ProfileItem::Kind::fact;
+  return {{"id", item_name(item.id)},
+          {"kind", is_fact ? "proposed fact" : "trait"},
+          {"subject", item.subject},
+          {is_fact ? "key" : "category", item.key},
+          {is_fact ? "value" : "text", item.text},
+          {"status", std::string(status_name(item.status))},
+          {"cell", cell_name(item.cell)},
+          {"proposed", format_time(item.at)},
+          {"deriver", item.deriver},
+          {"turns", std::move(turns)}};
+}
+
+Json to_json(const ConsolidateReport& report) {
+  return {{"cells", report.cells},       {"unusable", report.unusable},
+          {"waiting", report.waiting},   {"facts", report.facts},
+          {"foresights", report.foresights}, {"proposals", report.proposals},
+          {"scenes", report.scenes},     {"dropped", report.dropped}};
 }
 
 Json to_json(const MemScene& scene) {

@@ -130,12 +130,25 @@ class Store {
   // The facts of the turns, and what is active or disputed of their keys, up to a limit; at least
   // those.
   virtual std::vector<Fact> facts_beside(std::span<const TurnId> turns) const = 0;
-  virtual void erase_facts() = 0;  // all of them
+  virtual void erase_facts() = 0;  // all that patterns have found
   // Foresights, as facts.
   virtual void put_foresight(const Foresight& foresight) = 0;
   virtual std::vector<Foresight> foresights(std::span<const ScopeId> scopes) const = 0;
-  virtual void erase_foresights() = 0;              // all of them
-  virtual void erase_foresights_of(TurnId turn) = 0;
+  virtual void erase_foresights() = 0;  // all that patterns have found
+  // Those of one deriver; "": of all.
+  virtual void erase_foresights_of(TurnId turn, std::string_view deriver = "") = 0;
+
+  // Profile items, by id; put_item inserts (id == 0) or replaces. erase_items takes those of a cell
+  // away, `decided` ones (not merely proposed) only if that is said.
+  virtual ItemId put_item(const ProfileItem& item) = 0;
+  virtual std::optional<ProfileItem> item(ItemId id) const = 0;
+  virtual std::vector<ProfileItem> items(std::span<const ScopeId> scopes) const = 0;
+  virtual void erase_items(CellId cell, bool decided) = 0;
+  // What a model says of a scene of just these cells; those that hold a cell go with it.
+  virtual void put_scene_note(std::span<const CellId> cells, std::string_view summary,
+                              Time at) = 0;
+  virtual std::map<std::vector<CellId>, std::string> scene_notes() const = 0;
+  virtual void erase_scene_notes(CellId cell) = 0;
 
   // True until facts have been derived from turns that were there before the store knew of facts.
   virtual bool lacks_facts() const = 0;
@@ -145,7 +158,7 @@ class Store {
   virtual void put_amendment(TurnId turn, TurnId by, Time at) = 0;
   virtual std::optional<TurnId> amended_by(TurnId turn) const = 0;  // nullopt: it is current
   virtual std::vector<TurnId> versions_of(TurnId turn) const = 0;  // next older and newer ones
-  virtual void erase_facts_of(TurnId turn) = 0;
+  virtual void erase_facts_of(TurnId turn, std::string_view deriver = "") = 0;  // the same
 
   // Scope 0 means all.
   virtual void set_paused(ScopeId scope, bool paused, Time since) = 0;

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -16,6 +18,7 @@ using TurnId = int64_t;   // printed as "t123"; never given to another turn
 using CellId = int64_t;   // printed as "c45"
 using ScopeId = int64_t;
 using FactId = int64_t;   // printed as "f6"
+using ItemId = int64_t;   // printed as "p7"
 
 // What a channel may do: a lower tier never replaces what a higher one said. The numbers are
 // stored.
@@ -106,8 +109,8 @@ struct MemCell {
   bool is_open = true;
   std::string reason{};    // why closed: date, gap, topic, limit, request, boundary
   std::string title{};
-  std::string episode{};     // extractive: sentences of its turns
-  std::string deriver{};     // "level0/1"
+  std::string episode{};     // sentences of its turns, or a model's
+  std::string deriver{};     // "level0/1", "model/1"
   int64_t tokens = 0;
   std::vector<TurnId> turns{};  // its sources, in order; never empty
 };
@@ -167,12 +170,30 @@ struct Foresight {
   TurnId closed_by = 0;   // what kept or withdrew it
 };
 
+// What a model takes a user for, or a fact that is not what is known: a proposal, until a person
+// decides. Facts that hold are Fact.
+struct ProfileItem {
+  enum class Kind { fact = 0, trait = 1 };
+  enum class Status { proposed = 0, approved = 1, rejected = 2, confirmed = 3 };
+  ItemId id = 0;  // 0: not stored yet
+  ScopeId scope = 0;
+  CellId cell = 0;        // of which it was made
+  Kind kind = Kind::trait;
+  std::string subject{};  // as of a Fact; of a trait whose it is
+  std::string key{};      // as of a Fact; of a trait its category
+  std::string text{};     // a fact's value, or the trait in words
+  Status status = Status::proposed;
+  Time at{};              // when it was proposed
+  std::string deriver{};
+  std::vector<TurnId> turns{};  // its evidence, never empty; a fact's is one turn
+};
+
 // MemCells of one theme that lie near each other in time. Worked out of the cells whenever asked
 // for, so that it is never stale and keeps nothing of what was forgotten.
 struct MemScene {
   std::string id{};       // "s12", where c12 is its first cell
   std::string label{};    // the words that set it apart
-  std::string summary{};  // sentences of its cells
+  std::string summary{};  // sentences of its cells, or a model's
   std::vector<CellId> cells{};  // in the order in which they were opened
   int64_t turn_count = 0;
   Time from{}, to{};
@@ -198,6 +219,9 @@ struct RecallOptions {
   int64_t budget_tokens = 2000;  // of the context block
   std::optional<Time> at{};       // the moment of asking, for "yesterday"; none: now
   std::string exclude_session{};  // leave out turns of this session (the reader has them already)
+  // So many further questions at most (kSubQueriesMax) that a model puts to the memory besides, if
+  // there is one; 0: it is not asked.
+  int sub_queries = 0;
 };
 
 struct Recall {
@@ -208,6 +232,7 @@ struct Recall {
   std::string context{};
   int64_t tokens = 0;     // of context
   double ms = 0;
+  std::vector<std::string> sub_queries{};  // that a model put besides
 };
 
 struct Event {
@@ -266,6 +291,20 @@ struct DocumentReport {
   int64_t withdrawn = 0;  // turns that their document no longer holds
 };
 
+struct ConsolidateOptions {
+  int cells_max = 20;  // calls of the model for cells, and as many for scenes
+  std::stop_token stop{};
+  std::function<void(int done, int all)> progress{};  // may be empty
+};
+
+struct ConsolidateReport {
+  int cells = 0;      // told by the model
+  int unusable = 0;   // its answer was not
+  int waiting = 0;    // cells that are still to be told
+  int facts = 0, foresights = 0, proposals = 0, scenes = 0;
+  int dropped = 0;    // facts, plans, traits and sentences that their sources do not support
+};
+
 struct MemoryStats {
   int64_t scopes = 0, sessions = 0, turns = 0, cells = 0, events = 0, tombstones = 0;
   int64_t vectors = 0;
@@ -284,18 +323,22 @@ struct VerifyReport {
   int64_t checked_turns = 0;
 };
 
+inline constexpr int kSubQueriesMax = 3;
+
 // On two-person chats this flags 6 % of the questions that have an answer and half of those that
 // give one person's words to the other.
 inline constexpr double kSupportLow = 0.08;
 
-// "t123", "c45" or "f6"; parse_id returns the number behind that letter.
+// "t123", "c45", "f6" or "p7"; parse_id returns the number behind that letter.
 std::string turn_name(TurnId id);
 std::string cell_name(CellId id);
 std::string fact_name(FactId id);
+std::string item_name(ItemId id);
 std::optional<int64_t> parse_id(std::string_view text, char letter);
 
 std::string_view tier_name(Tier tier);
 std::string_view status_name(Fact::Status status);
 std::string_view status_name(Foresight::Status status);
+std::string_view status_name(ProfileItem::Status status);
 
 }  // namespace corvid::memory

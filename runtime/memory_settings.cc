@@ -24,6 +24,10 @@ MemorySettings read_memory_settings(const Paths& paths) {
     } else if (key.str() == "store" &&
                (text->front() == '/' || memory::is_store_url(*text))) {
       settings.store = *text;
+    } else if (key.str() == "model") {
+      settings.model = *text;
+    } else if (key.str() == "consolidate" && (*text == "after-runs" || *text == "on-demand")) {
+      settings.consolidates_after_runs = *text == "after-runs";
     } else if (key.str() == "durability" && (*text == "full" || *text == "normal")) {
       settings.durability =
           *text == "full" ? memory::Durability::full : memory::Durability::normal;
@@ -31,8 +35,12 @@ MemorySettings read_memory_settings(const Paths& paths) {
       refuse_toml(file, value.source(),
              "known in [memory]: embedder = \"built-in\" | \"none\" | a table of token vectors,"
              " durability = \"full\" | \"normal\", store = an absolute folder |"
-             " \"postgresql://...\"");
+             " \"postgresql://...\", model = a model as --model names it, consolidate ="
+             " \"on-demand\" | \"after-runs\"");
     }
+  }
+  if (settings.consolidates_after_runs && settings.model.empty()) {
+    refuse_toml(file, node->source(), "consolidate = \"after-runs\" needs a model = \"NAME\"");
   }
   return settings;
 }

@@ -12,6 +12,8 @@ struct MemorySettings {
   std::string store{};  // a folder, or the postgresql:// URL of a database
   std::string embedder = "built-in";  // see memory_ports
   memory::Durability durability = memory::Durability::full;  // "full" or "normal"
+  std::string model{};  // that `memory consolidate` asks; "": none
+  bool consolidates_after_runs = false;  // consolidate = "after-runs" rather than "on-demand"
 };
 
 // The defaults, with the store in the data folder, without a file or table. Throws invalid, naming

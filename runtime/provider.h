@@ -64,6 +64,9 @@ struct Request {
   uint64_t seed = 0;
   int tokens_max = 4096;
   bool no_calls = false;  // text only
+  // Not empty: a JSON Schema; the reply's text is one value of it and there are no calls. Local
+  // models are held to it, servers are asked for it.
+  std::string schema = {};
   std::function<void(std::string_view)> on_text;  // may be empty
 };
 

@@ -3,15 +3,20 @@
 #include <exception>
 #include <utility>
 
+#include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/embedder.h"
+#include "runtime/memory_model.h"
 #include "runtime/memory_settings.h"
+#include "runtime/session.h"
+#include "runtime/workspace_history.h"
 
 namespace corvid::runtime {
 namespace {
 
 constexpr size_t kDiffBytesRemembered = 4 << 10;
+constexpr int kCellsAfterRun = 4;
 
 std::string spoken(const Message& message) {
   std::string text = message.content;
@@ -20,6 +25,19 @@ std::string spoken(const Message& message) {
     text += call.name + " " + call.arguments;
   }
   return text;
+}
+
+std::unique_ptr<memory::Memory> open_with(const MemorySettings& settings, const Paths& paths,
+                                          const std::filesystem::path& workspace,
+                                          memory::Complete complete) {
+  memory::MemoryConfig config;
+  config.location = settings.store;
+  config.durability = settings.durability;
+  config.scope.project = workspace.string();
+  memory::Ports ports = memory_ports(paths, settings.embedder);
+  ports.complete = std::move(complete);
+  ports.model = settings.model;
+  return std::make_unique<memory::Memory>(config, std::move(ports));
 }
 
 bool is_remembered(const Event& event) {
@@ -39,12 +57,24 @@ std::optional<std::string> reply_of(const Event& event) {
 
 std::unique_ptr<memory::Memory> open_memory(const Paths& paths,
                                             const std::filesystem::path& workspace) {
-  const MemorySettings settings = read_memory_settings(paths);
-  memory::MemoryConfig config;
-  config.location = settings.store;
-  config.durability = settings.durability;
-  config.scope.project = workspace.string();
-  return std::make_unique<memory::Memory>(config, memory_ports(paths, settings.embedder));
+  return open_with(read_memory_settings(paths), paths, workspace, {});
+}
+
+void consolidate_after_run(const Paths& paths, const std::filesystem::path& session_log,
+                           std::stop_token stop) {
+  try {
+    const MemorySettings settings = read_memory_settings(paths);
+    if (!settings.consolidates_after_runs || session_log.empty()) return;
+    const std::optional<SessionStarted> start = session_start(read_events(session_log));
+    if (!start) return;
+    const auto memory =
+        open_with(settings, paths, start->workspace, memory_model(settings.model, paths, stop));
+    if (memory->is_paused()) return;
+    memory->consolidate({.scope = memory->scope()},
+                        {.cells_max = kCellsAfterRun, .stop = stop, .progress = {}});
+  } catch (const Error& error) {  // edge: the run is over, and memory is whole without it
+    log::warning("run", "the model told nothing to memory", {{"reason", error.what()}});
+  }
 }
 
 Recalled recall_for(const memory::Memory& memory, const RunOptions& options,

@@ -2,8 +2,10 @@
 // The session's side of memory: what of a run is remembered, and what is recalled at its start.
 
 #include <condition_variable>
+#include <filesystem>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -20,6 +22,11 @@ namespace corvid::runtime {
 // The memory of one workspace in Corvid's data folder.
 std::unique_ptr<memory::Memory> open_memory(const Paths& paths,
                                             const std::filesystem::path& workspace);
+
+// Where [memory] consolidate = "after-runs": its model tells of the newest MemCells of the
+// session's workspace. A failure is a warning. `session_log` "": nothing was recorded.
+void consolidate_after_run(const Paths& paths, const std::filesystem::path& session_log,
+                           std::stop_token stop);
 
 struct Recalled {
   std::string text = {};

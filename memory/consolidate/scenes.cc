@@ -68,8 +68,12 @@ class Finder {
     for (size_t i = 0; i < cells_.size(); ++i) place(i);
     merge();
     std::vector<MemScene> out;
+    const auto notes = store_.scene_notes();
     for (const Scene& scene : scenes_) {
-      if (!scene.cells.empty()) out.push_back(describe(scene));
+      if (scene.cells.empty()) continue;
+      out.push_back(describe(scene));
+      const auto note = notes.find(out.back().cells);
+      if (note != notes.end()) out.back().summary = note->second;
     }
     return out;
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "memory/consolidate/consolidate.h"
 #include "memory/ingest/annotate.h"
 #include "memory/ingest/foresight.h"
 #include "memory/ingest/recalled.h"
@@ -30,9 +31,16 @@ std::string clean_name(std::string_view name) {
 }
 
 std::string clean_text(std::string_view text) {
-  std::string out = to_utf8(text);
-  for (size_t at = 0; (at = out.find('\0', at)) != std::string::npos; at += 3) {
-    out.replace(at, 1, "\xef\xbf\xbd");
+  constexpr std::string_view kMark = "\xef\xbb\xbf";  // of byte order, which is no text
+  const std::string given = to_utf8(text.starts_with(kMark) ? text.substr(kMark.size()) : text);
+  if (given.find('\0') == std::string::npos) return given;
+  std::string out;
+  for (const char c : given) {
+    if (c == '\0') {
+      out += "\xef\xbf\xbd";
+    } else {
+      out += c;
+    }
   }
   return out;
 }
@@ -97,6 +105,7 @@ std::vector<Turn> current_turns(const Store& store, const MemCell& cell) {
 void derive_again(Store& store, CellId id) {
   std::optional<MemCell> cell = store.cell(id);
   if (!cell || cell->is_open) return;
+  drop_told(store, *cell, false);
   derive_cell(*cell, current_turns(store, *cell));
   store.put_cell(*cell);
 }

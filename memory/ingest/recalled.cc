@@ -30,6 +30,19 @@ void note_id(std::vector<TurnId>& ids, TurnId id) {
   if (id != 0 && std::ranges::find(ids, id) == ids.end()) ids.push_back(id);
 }
 
+// A single mark, or one that the erasure of another puts together, must not reach a later context.
+std::string without_marks(std::string_view text) {
+  if (text.find("recalled-memory>") == std::string_view::npos) return std::string(text);
+  std::string out;
+  for (const char c : text) {
+    out += c;
+    for (const std::string_view mark : {kRecallBegin, kRecallEnd}) {
+      if (c == '>' && out.ends_with(mark)) out.resize(out.size() - mark.size());
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 WithoutRecalled remove_recalled(std::string_view text) {
@@ -49,16 +62,7 @@ WithoutRecalled remove_recalled(std::string_view text) {
     if (end == std::string_view::npos) break;
     text.remove_prefix(end + kRecallEnd.size());
   }
-  // A single mark, or one that the erasure puts together, must not reach a later context.
-  for (bool found = true; found;) {
-    found = false;
-    for (const std::string_view mark : {kRecallBegin, kRecallEnd}) {
-      for (size_t at = 0; (at = kept.find(mark, at)) != std::string::npos;) {
-        kept.erase(at, mark.size());
-        found = true;
-      }
-    }
-  }
+  kept = without_marks(kept);
   if (kept.find("[t") == std::string::npos) {
     result.text = std::move(kept);
     return result;

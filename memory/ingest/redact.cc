@@ -85,8 +85,8 @@ class Scanner {
     while (is_blank(at(i))) ++i;
     return i;
   }
-  size_t skip_run(size_t i, bool (*belongs)(char)) const {
-    const size_t end = std::min(text_.size(), i + kValueBytesMax);
+  size_t skip_run(size_t i, bool (*belongs)(char), size_t bytes_max = kValueBytesMax) const {
+    const size_t end = std::min(text_.size(), i + bytes_max);
     while (i < end && belongs(text_[i])) ++i;
     return i;
   }
@@ -167,7 +167,7 @@ std::optional<Span> Scanner::prefixed(size_t from) const {
   for (const SecretPrefix& shape : secret_prefixes()) {
     if (!rest.starts_with(shape.prefix)) continue;
     const size_t body = from + shape.prefix.size();
-    const size_t end = skip_run(body, shape.belongs);
+    const size_t end = skip_run(body, shape.belongs, shape.length_max + 1);
     const size_t length = end - body;
     if (length < shape.length_min || length > shape.length_max) continue;
     if (shape.needs_digit && !has_digit(text_.substr(body, length))) continue;

@@ -1,6 +1,7 @@
 #include "memory/ingest/settle.h"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 #include <string>
 #include <vector>
@@ -169,6 +170,10 @@ void rebuild_facts(Store& store) {
     add_facts(store, turn, changed);
     add_foresights(store, turn);
   });
+  for (Fact& fact : store.facts(store.all_scopes(), std::numeric_limits<int>::max())) {
+    const bool is_told = !fact.deriver.starts_with("pattern/");  // it stays, and counts
+    if (is_told) changed.try_emplace(key_of(fact), std::move(fact));
+  }
   settle_facts(store, changed);
   store.set_lacks_facts(false);
 }

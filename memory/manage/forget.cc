@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "memory/consolidate/consolidate.h"
 #include "memory/ingest/annotate.h"
 #include "memory/ingest/settle.h"
 #include "memory/ingest/ingest.h"
@@ -108,6 +109,7 @@ ForgetPreview Finder::take() {
 void repair_cell(Store& store, CellId id, Forgotten& result) {
   std::optional<MemCell> cell = store.cell(id);
   if (!cell) return;
+  drop_told(store, *cell, true);
   if (cell->turns.empty()) {
     store.erase_cell(id);
     result.ids.push_back(cell_name(id));

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "memory/consolidate/consolidate.h"
+#include "memory/consolidate/profile.h"
 #include "memory/ingest/vector.h"
 #include "memory/manage/documents.h"
 #include "memory/manage/edit.h"
@@ -11,6 +13,7 @@
 #include "memory/manage/import_turns.h"
 #include "memory/manage/memory_state.h"
 #include "memory/transcripts.h"
+#include "runtime/base/error.h"
 #include "runtime/base/text.h"
 
 namespace corvid::memory {
@@ -113,6 +116,19 @@ WriteResult Memory::edit(const std::string& id, const std::string& text) {
   const std::unique_lock lock(state_->ingest_mutex);
   state_->ingest.forget_open_segments();
   return memory::edit(*state_->store, state_->ports, state_->own_scopes(), id, text);
+}
+
+void Memory::decide(const std::string& id, bool approves) {
+  const std::optional<ItemId> item = parse_id(id, 'p');
+  if (!item) fail(Code::invalid, "'" + id + "' is not the id of a proposal; those look like p7");
+  const std::unique_lock lock(state_->ingest_mutex);
+  decide_item(*state_->store, state_->own_scopes(), *item, approves, state_->now());
+}
+
+ConsolidateReport Memory::consolidate(const ScopeFilter& filter,
+                                      const ConsolidateOptions& options) {
+  return memory::consolidate(*state_->store, state_->ports, state_->store->find_scopes(filter),
+                             options);
 }
 
 void Memory::export_lines(const std::function<void(std::string_view)>& write) const {

@@ -86,6 +86,26 @@ bool is_due(int64_t rows, int64_t saved) {
   return rows - saved >= std::max(kSnapshotTurnsMin, saved / 8);
 }
 
+// Takes the best of another question in: each list's first stands as high as the first's.
+void add_ranking(Ranking more, Ranking& ranking) {
+  if (more.best.empty()) return;
+  const double top = ranking.best.empty() ? more.best.front().score : ranking.best.front().score;
+  const double by = more.best.front().score > 0 ? top / more.best.front().score : 1.0;
+  std::map<int32_t, size_t> known;
+  for (size_t i = 0; i < ranking.best.size(); ++i) known[ranking.best[i].row] = i;
+  for (Ranked& ranked : more.best) {
+    ranked.score *= by;
+    const auto place = known.find(ranked.row);
+    if (place == known.end()) {
+      ranking.best.push_back(ranked);
+    } else if (ranking.best[place->second].score < ranked.score) {
+      ranking.best[place->second] = ranked;
+    }
+  }
+  std::ranges::stable_sort(ranking.best, std::greater<>(), &Ranked::score);
+  ranking.support = std::max(ranking.support, more.support);
+}
+
 // Of whose tier it is, unless a person's or said by the name already; what says otherwise.
 std::string remark_of(const Turn& turn, const Link& link) {
   std::string remark;
@@ -165,8 +185,23 @@ void Recaller::save(const ScopeFilter& filter) {
   }
 }
 
+Ranking Recaller::rank(View& view, const Question& question, int limit, int64_t excluded) {
+  const Corpus& corpus = view.kept.corpus;
+  if (ports_.embed) {
+    const std::string& asked = ports_.embeds_sentences ? question.in_first_person
+                                                       : question.without_names;
+    view.kept.vectors.compare(corpus, to_bytes(ports_.embed(asked)), view.similarity);
+    view.similarity.is_of_sentences = ports_.embeds_sentences;
+  }
+  std::vector<std::vector<RowCount>> hits;
+  for (const std::string& term : question.terms) {
+    hits.push_back(view.kept.postings.find(store_, corpus, term));
+  }
+  return rank_turns(corpus, view.signals, {question, hits, view.similarity, limit, excluded});
+}
+
 Recall Recaller::recall(std::string_view text, const RecallOptions& options,
-                        const ScopeFilter& filter) {
+                        const ScopeFilter& filter, std::span<const std::string> besides) {
   const auto start = std::chrono::steady_clock::now();
   const std::unique_lock lock(mutex_);
   const SnapshotOf what = named(store_.find_scopes(filter));
@@ -184,20 +219,13 @@ Recall Recaller::recall(std::string_view text, const RecallOptions& options,
   const Question question =
       analyse_question(to_utf8(truncate_utf8(text, kQuestionBytesMax)), corpus, at);
   const int limit = std::clamp(options.limit, 0, kLimitMax);
-  if (ports_.embed) {
-    const std::string& asked = ports_.embeds_sentences ? question.in_first_person
-                                                       : question.without_names;
-    view.kept.vectors.compare(corpus, to_bytes(ports_.embed(asked)), view.similarity);
-    view.similarity.is_of_sentences = ports_.embeds_sentences;
-  }
-  std::vector<std::vector<RowCount>> hits;
-  for (const std::string& term : question.terms) {
-    hits.push_back(view.kept.postings.find(store_, corpus, term));
-  }
-  Ranking ranking = rank_turns(corpus, view.signals,
-                               {question, hits, view.similarity,
-                                std::max(limit, kPackCandidatesMax), excluded});
+  const int wanted = std::max(limit, kPackCandidatesMax);
+  Ranking ranking = rank(view, question, wanted, excluded);
   put_newest_first(store_, corpus, question, ranking.term_weights, ranking.best);
+  for (const std::string& other : besides) {
+    const Question more = analyse_question(to_utf8(other), corpus, at);
+    add_ranking(rank(view, more, wanted, excluded), ranking);
+  }
   const std::vector<Link> links =
       follow_links(store_, corpus, question.asks_past, ranking.best);
   Recall result;

@@ -7,6 +7,8 @@
 #include <string_view>
 
 #include "memory/memory.h"
+#include "memory/recall/question.h"
+#include "memory/recall/rank.h"
 #include "memory/recall/signals.h"
 #include "memory/recall/snapshot.h"
 #include "memory/recall/vectors.h"
@@ -23,8 +25,9 @@ class Recaller {
   Recaller(Store& store, const Ports& ports, OpenStore open_again);
   ~Recaller();
 
+  // `besides`: further questions whose best turns stand beside those of the first.
   Recall recall(std::string_view question, const RecallOptions& options,
-                const ScopeFilter& filter);
+                const ScopeFilter& filter, std::span<const std::string> besides);
 
   // Makes the file from which the next process starts, if the store is large and it is due.
   void save(const ScopeFilter& filter);
@@ -38,6 +41,7 @@ class Recaller {
     Signals signals{};
   };
   View& view_for(const SnapshotOf& what);
+  Ranking rank(View& view, const Question& question, int limit, int64_t excluded);
   void start_over(View& view, const SnapshotOf& what);
   void keep_file_new(View& view, const SnapshotOf& what);
   SnapshotOf named(std::vector<ScopeId> scopes) const {

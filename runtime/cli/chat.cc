@@ -80,7 +80,9 @@ class Chat {
         note(palette_.red(printable(error.what())));
       }
     }
-    if (!session_.empty()) note("go on later: corvid chat --resume " + session_);
+    if (session_.empty()) return;
+    note("go on later: corvid chat --resume " + session_);
+    if (options_.use_memory) consolidate_after_run(paths_, log_path(), renew_stop_("").stop);
   }
 
  private:

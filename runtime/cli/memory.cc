@@ -26,7 +26,6 @@ namespace {
 constexpr size_t kAnswerBytesMax = 1 << 10;
 constexpr int kPollMs = 100;
 constexpr int kExitInterrupted = 130;
-constexpr int kFactsMax = 100'000;
 
 using Opened = OpenedMemory;
 
@@ -104,6 +103,7 @@ Json search_one(Opened& memory, const MemoryArguments& arguments, const std::str
   memory::RecallOptions options;
   options.limit = arguments.limit;
   options.budget_tokens = arguments.budget;
+  options.sub_queries = arguments.sub_queries;
   if (!at.empty()) options.at = parse_time(at);
   return memory::to_json(memory->recall(question, options, memory.filter()));
 }
@@ -124,8 +124,9 @@ void explain(const Json& answer) {
                                  answer.at("ms").get<double>()));
 }
 
-void search(const MemoryArguments& arguments) {
-  Opened memory(arguments);
+void search(const MemoryArguments& arguments, CommandContext& context) {
+  Opened memory(arguments, arguments.sub_queries > 0 ? std::optional(context.stop) : std::nullopt);
+  if (arguments.sub_queries > 0) expect_model(memory);
   expect_known(memory, arguments);
   if (!arguments.batch.empty()) {
     int number = 0;
@@ -149,8 +150,8 @@ void search(const MemoryArguments& arguments) {
   const Json answer = search_one(memory, arguments, arguments.question, arguments.at);
   if (arguments.json) return print(answer);
   if (arguments.explain) explain(answer);
-  const std::string context = answer.at("context").get<std::string>();
-  if (!context.empty()) return write_text(stdout, printable(context) + "\n");
+  const std::string block = answer.at("context").get<std::string>();
+  if (!block.empty()) return write_text(stdout, printable(block) + "\n");
   write_text(stdout, answer.at("hits").empty() ? std::string("not in memory\n")
                                                : "found, but nothing fits the budget of " +
                                                      std::to_string(arguments.budget) +
@@ -179,32 +180,6 @@ void why(const MemoryArguments& arguments) {
       write_text(stdout, fmt::format("  {} {} by {} {}\n", day_of(event.at), event.op, event.actor,
                                      printable(event.reason)));
     }
-  }
-}
-
-void profile(const MemoryArguments& arguments) {
-  Opened memory(arguments);
-  expect_known(memory, arguments);
-  std::vector<memory::Fact> facts = memory->facts(memory.filter(), kFactsMax);
-  if (!arguments.all) {
-    std::erase_if(facts, [](const memory::Fact& fact) {
-      return fact.status == memory::Fact::Status::superseded ||
-             fact.status == memory::Fact::Status::confirmed;
-    });
-  }
-  if (arguments.json) {
-    Json json = Json::array();
-    for (const memory::Fact& fact : facts) json.push_back(memory::to_json(fact));
-    return print(json);
-  }
-  if (facts.empty()) write_text(stderr, "nothing was stated yet\n");
-  for (const memory::Fact& fact : facts) {
-    const std::string subject = fact.subject.empty() ? "project" : fact.subject;
-    write_text(stdout, fmt::format("{:<5} {}  {}: {} = {}  [{}, {}, {}]\n",
-                                   memory::fact_name(fact.id), day_of(fact.valid_from),
-                                   printable(subject), printable(fact.key), printable(fact.value),
-                                   memory::status_name(fact.status), memory::tier_name(fact.tier),
-                                   memory::turn_name(fact.turn)));
   }
 }
 
@@ -368,11 +343,7 @@ void forget(const MemoryArguments& arguments, CommandContext& context) {
 
 void add_upkeep(const MemoryCommand& command, const SharedArguments& arguments,
                 CommandContext& context) {
-  Command made = command("profile", "What is stated of whom, and by which turn");
-  made.flag("--all", arguments->all, "Superseded and repeated statements, too");
-  made.callback([arguments] { profile(*arguments); });
-  made.footer("Example: corvid memory profile --all --json");
-  made = command("add", "Remember something that you state");
+  Command made = command("add", "Remember something that you state");
   made.option("text", arguments->text, "In words").required();
   made.option("--speaker", arguments->speaker, "Who states it");
   made.option("--at", arguments->at, "When it was said (RFC 3339); now unless given");
@@ -424,7 +395,11 @@ void add_memory(Command& app, CommandContext& context) {
   search_command.option("--at", arguments->at, "The moment of asking (RFC 3339)");
   search_command.option("--batch", arguments->batch, "JSON lines {\"qid\",\"text\"[,\"at\"]}");
   search_command.flag("--explain", arguments->explain, "Signals of each hit, token cost");
-  search_command.callback([arguments] { search(*arguments); });
+  search_command.option("--sub-queries", arguments->sub_queries,
+                        "So many further questions that a model puts besides; 0 asks none")
+      .range(0, memory::kSubQueriesMax);
+  search_command.option("--model", arguments->model, "That model; default: [memory] model");
+  search_command.callback([arguments, &context] { search(*arguments, context); });
   Command why_command = command("why", "Where a memory comes from");
   why_command.option("id", arguments->ids, "c45 or t123").required();
   why_command.callback([arguments] { why(*arguments); });
@@ -436,7 +411,7 @@ void add_memory(Command& app, CommandContext& context) {
   forget_command.flag("--yes", arguments->yes, "Without asking");
   forget_command.callback([arguments, &context] { forget(*arguments, context); });
   add_upkeep(command, arguments, context);
-  add_memory_browse(command, arguments);
+  add_memory_browse(command, arguments, context);
   add_memory_transfer(command, arguments);
   stats_command.footer("Examples:\n  corvid memory stats\n  corvid memory stats --json");
   list_command.footer("Example: corvid memory list --limit 5");

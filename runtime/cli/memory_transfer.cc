@@ -12,6 +12,7 @@
 #include "runtime/cli/memory_command.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/embedder.h"
+#include "runtime/memory_model.h"
 #include "runtime/memory_settings.h"
 #include "runtime/paths.h"
 
@@ -111,7 +112,8 @@ void pause(const MemoryArguments& arguments, bool is_paused) {
 
 }  // namespace
 
-OpenedMemory::OpenedMemory(const MemoryArguments& arguments) {
+OpenedMemory::OpenedMemory(const MemoryArguments& arguments,
+                           std::optional<std::stop_token> stop) {
   const Paths paths = find_paths();
   const MemorySettings settings = read_memory_settings(paths);
   memory::MemoryConfig config;
@@ -129,7 +131,11 @@ OpenedMemory::OpenedMemory(const MemoryArguments& arguments) {
                              : "";
   const std::string& embedder = arguments.embedder.empty() ? settings.embedder
                                                            : arguments.embedder;
-  memory_ = std::make_unique<memory::Memory>(config, memory_ports(paths, embedder));
+  memory::Ports ports = memory_ports(paths, embedder);
+  ports.model = arguments.model.empty() ? settings.model : arguments.model;
+  if (stop && !ports.model.empty()) ports.complete = memory_model(ports.model, paths, *stop);
+  has_model_ = bool(ports.complete);
+  memory_ = std::make_unique<memory::Memory>(config, std::move(ports));
   filter_.scope = config.scope;
   // Without a workspace of that name everything of this user is meant: people ask from anywhere.
   filter_.all_projects = arguments.workspace.empty();

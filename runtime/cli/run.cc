@@ -16,6 +16,7 @@
 #include "runtime/cli/command.h"
 #include "runtime/cli/item_events.h"
 #include "runtime/cli/terminal.h"
+#include "runtime/recollect.h"
 #include "runtime/task_run.h"
 
 namespace corvid::runtime {
@@ -177,6 +178,9 @@ void execute(RunArguments& arguments, CommandContext& context) {
     view.show_result(result);
   }
   context.exit_code = output.exit_code(result);
+  if (options.use_memory) {
+    consolidate_after_run(environment.paths, result.session_log, output.wish().stop);
+  }
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ namespace {
 
 constexpr int64_t kWindowUsual = 200'000;
 constexpr size_t kBlocksMax = 256;
+constexpr const char* kAnswerTool = "answer";  // a reply under a schema is a call of it
 
 const Json& object_at(const Json& json, const char* key) {
   static const Json kEmpty = Json::object();
@@ -213,6 +214,10 @@ class Anthropic final : public Provider {
       return none;
     }
     Reply reply = completion.reply();
+    if (!request.schema.empty() && !reply.message.calls.empty()) {
+      reply.message.content = reply.message.calls.front().arguments;
+      reply.message.calls.clear();
+    }
     messages_.push_back(reply.message);
     meter_.report(reply.tokens, messages_.size());
     return reply;
@@ -277,8 +282,15 @@ class Anthropic final : public Provider {
           {{{"type", "text"}, {"text", system_}, {"cache_control", {{"type", "ephemeral"}}}}});
     }
     json["messages"] = wire_messages();
-    if (tools_ != "[]") json["tools"] = parse_json(tools_, "tools");
-    if (tools_ != "[]" && request.no_calls) json["tool_choice"] = {{"type", "none"}};
+    if (!request.schema.empty()) {
+      json["tools"] = Json::array({{{"name", kAnswerTool},
+                                    {"description", "Takes the answer."},
+                                    {"input_schema", parse_json(request.schema, "schema")}}});
+      json["tool_choice"] = {{"type", "tool"}, {"name", kAnswerTool}};
+    } else if (tools_ != "[]") {
+      json["tools"] = parse_json(tools_, "tools");
+      if (request.no_calls) json["tool_choice"] = {{"type", "none"}};
+    }
     if (request.temperature >= 0) json["temperature"] = std::min(request.temperature, 1.0f);
     return dump_json(json);
   }

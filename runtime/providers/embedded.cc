@@ -16,6 +16,7 @@
 #include "runtime/base/check.h"
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
+#include "runtime/base/text.h"
 #include "runtime/edit_scorer.h"
 #include "runtime/provider.h"
 
@@ -44,6 +45,14 @@ std::string default_template() {
          "+ "
          "'<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ "
          "'<|im_start|>assistant\\n' }}{% endif %}";
+}
+
+// A value may begin like a call: it is not taken for one.
+std::string without_thinking(const std::string& text) {
+  constexpr std::string_view kEnd = "</think>";
+  const size_t end = text.rfind(kEnd);
+  return std::string(trim(std::string_view(text).substr(
+      end == std::string::npos ? 0 : end + kEnd.size())));
 }
 
 class Embedded final : public Provider {
@@ -139,12 +148,16 @@ class Embedded final : public Provider {
 
     Reply reply;
     reply.message.role = Role::assistant;
-    reply.message.content = parser.push(generation.text);
-    reply.message.content += parser.finish();
-    for (const engine::ParsedCall& call : parser.calls()) {
-      reply.message.calls.push_back({"", call.name, call.arguments});
+    if (request.schema.empty()) {
+      reply.message.content = parser.push(generation.text);
+      reply.message.content += parser.finish();
+      for (const engine::ParsedCall& call : parser.calls()) {
+        reply.message.calls.push_back({"", call.name, call.arguments});
+      }
+      if (parser.broken()) reply.message.content += "(a tool call was cut off)";
+    } else {
+      reply.message.content = without_thinking(generation.text);
     }
-    if (parser.broken()) reply.message.content += "(a tool call was cut off)";
     if (generation.finish == engine::FinishReason::length) reply.end = ReplyEnd::length;
     reply.tokens.generated = int64_t(sequence_->tokens().size() - before);
     messages_.push_back(reply.message);
@@ -302,7 +315,9 @@ class Embedded final : public Provider {
   std::optional<engine::Thinking> thinking(const Request& request) const {
     if (!shared_->prompts->has_thinking()) return std::nullopt;
     int64_t tokens_max = kThinkingTokensMax;
-    if (request.no_calls) tokens_max = std::min<int64_t>(tokens_max, request.tokens_max);
+    if (request.no_calls || !request.schema.empty()) {
+      tokens_max = std::min<int64_t>(tokens_max, request.tokens_max);
+    }
     if (shared_->window > 0) {
       const int64_t left = shared_->window - int64_t(sequence_->tokens().size());
       tokens_max = std::clamp<int64_t>((left - request.tokens_max) / 2, 0, tokens_max);
@@ -390,6 +405,10 @@ class Embedded final : public Provider {
     for (const Message& message : messages_) spec.calls_before += int(message.calls.size());
     spec.call_required = shared_->profile.calls_required;
     spec.allow_text = !spec.call_required;
+    if (!request.schema.empty()) {
+      spec.value_schema = request.schema;
+      return spec;
+    }
     if (request.no_calls) {
       spec.call_required = false;
       spec.allow_text = true;

@@ -203,7 +203,8 @@ bool mend_request(std::string_view error, std::string& body) {
   } else if (names("max_completion_tokens")) {
     is_mended = rename("max_completion_tokens", "max_tokens");
   } else {
-    for (const char* key : {"stream_options", "tool_choice", "seed", "temperature", "max_tokens"}) {
+    for (const char* key : {"response_format", "stream_options", "tool_choice", "seed",
+                            "temperature", "max_tokens"}) {
       if (!is_mended && names(key) && json.contains(key)) {
         json.erase(key);
         is_mended = true;
@@ -310,7 +311,14 @@ class OpenAi final : public Provider {
   std::string body_of(const Request& request) {
     Json json = {
         {"model", model_}, {"stream", true}, {"stream_options", {{"include_usage", true}}}};
-    if (tools_ != "[]" && request.no_calls) json["tool_choice"] = "none";
+    const bool has_tools = tools_ != "[]" && request.schema.empty();
+    if (has_tools && request.no_calls) json["tool_choice"] = "none";
+    if (!request.schema.empty()) {
+      json["response_format"] = {{"type", "json_schema"},
+                                 {"json_schema",
+                                  {{"name", "answer"},
+                                   {"schema", parse_json(request.schema, "schema of a reply")}}}};
+    }
     const bool is_openai = endpoint_.name == "api.openai.com";
     json[is_openai ? "max_completion_tokens" : "max_tokens"] =
         meter_.reply_tokens(request.tokens_max, messages_, fixed_bytes());
@@ -319,7 +327,7 @@ class OpenAi final : public Provider {
     std::string body = dump_json(json);
     body.back() = ',';
     body += "\"messages\":[" + wire_messages() + "]";
-    if (tools_ != "[]") body += ",\"tools\":" + tools_;
+    if (has_tools) body += ",\"tools\":" + tools_;
     return body + "}";
   }
 

@@ -183,6 +183,7 @@ TEST_CASE("A file that held several tenants is parted when it is opened", "[sqli
   }
   run_sql(folder.path(), "UPDATE scope SET tenant = 'acme', project = '' WHERE project <> '';"
                          "ALTER TABLE turn DROP COLUMN said_offset; DROP INDEX fact_open;"
+                         "DROP TABLE profile_item; DROP TABLE scene_note;"
                          "PRAGMA user_version = 4");
   Memory theirs(tenant(folder, "acme"), with_vectors());
   const Recall recall = theirs.recall("which code name");

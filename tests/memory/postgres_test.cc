@@ -317,7 +317,9 @@ TEST_CASE("An older layout is migrated, a newer one and a foreign schema are lef
   hosted.sql("UPDATE layout SET version = 99");
   CHECK(error_of([&] { Memory memory(hosted.config()); }).code() == Code::unsupported);
   hosted.sql("UPDATE layout SET version = 1; ALTER TABLE fact DROP COLUMN key_hash;"
-             " ALTER TABLE turn DROP COLUMN said_offset");
+             " ALTER TABLE turn DROP COLUMN said_offset;"
+
+             " DROP TABLE profile_item; DROP TABLE scene_note");
   {
     Memory memory(hosted.config());
     memory.remember(said("s2", "Ann", "The port of our server is 9090.", "2026-04-01"));

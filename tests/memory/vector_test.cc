@@ -257,6 +257,7 @@ TEST_CASE("A store of the first format is migrated with all it holds", "[sqlite]
   run_sql(folder.path(),
           "DROP TABLE embedding; DROP TABLE embedder; DROP TABLE fact;"
           "DROP TABLE amendment; DROP TABLE pause; DROP TABLE foresight;"
+          "DROP TABLE profile_item; DROP TABLE scene_note;"
           "ALTER TABLE turn DROP COLUMN said_offset;"
           "DELETE FROM meta WHERE key = 'facts_missing'; PRAGMA user_version = 1");
   Memory memory(in_folder(folder.path()), with_vectors());

@@ -44,11 +44,19 @@ TEST_CASE("Memory's settings come from [memory] of config.toml") {
   CHECK(read("[memory]\nstore = \"postgresql://a@b/c\"\n").store == "postgresql://a@b/c");
   CHECK(read("[memory]\nstore = \"/srv/memory\"\n").store == "/srv/memory");
   CHECK(read("[memory]\nembedder = \"none\"\n").store == Paths().memory().string());
+  CHECK(settings.model.empty());
+  CHECK_FALSE(settings.consolidates_after_runs);
+  const MemorySettings told =
+      read("[memory]\nconsolidate = \"after-runs\"\nmodel = \"scripted:x\"\n");
+  CHECK(told.model == "scripted:x");
+  CHECK(told.consolidates_after_runs);
 }
 
 TEST_CASE("What is wrong in config.toml is named with its line") {
   CHECK(error_of("[memory]\nembeder = \"none\"\n").find("line 2") != std::string::npos);
   CHECK(error_of("[memory]\nembeder = \"none\"\n").find("embedder =") != std::string::npos);
+  CHECK(error_of("[memory]\nconsolidate = \"after-runs\"\n").find("model =") !=
+        std::string::npos);
   CHECK(error_of("\nmemory = 1\n").find("line 2") != std::string::npos);
   CHECK(error_of("[memory]\ndurability = \"perhaps\"\n").find("\"normal\"") != std::string::npos);
   const std::string relative = error_of("[memory]\nstore = \"mysql://a:secret@b\"\n");

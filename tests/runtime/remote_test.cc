@@ -102,6 +102,39 @@ TEST_CASE("openai: a streamed text, its tokens, and what is sent") {
   CHECK(body.at("tools").at(0).at("function").at("name") == "read_file");
 }
 
+TEST_CASE("a reply under a schema is asked for as each server takes it, and is text") {
+  Request request;
+  request.schema = R"({"type":"object","properties":{"n":{"type":"integer"}}})";
+  const auto ask_under_schema = [&](Provider& provider) {
+    const std::vector<Message> messages = {user("Count")};
+    provider.restart(messages, {});
+    return provider.complete(request, {});
+  };
+  {
+    HttpServer server({sse_answer(text_stream("{\"n\":1}")), sse_answer(text_stream("{\"n\":2}"))});
+    const Setting url("OPENAI_BASE_URL", server.url());
+    auto provider = started("openai:small");
+    CHECK(ask_under_schema(*provider).message.content == "{\"n\":1}");
+    CHECK(ask_under_schema(*provider).message.content == "{\"n\":2}");
+    const Json body = parse_json(server.requests().at(1).body, "body");
+    CHECK(body.at("response_format").at("json_schema").at("schema").contains("properties"));
+    CHECK_FALSE(body.contains("tools"));
+    CHECK(body.at("messages").size() == 2);  // of the system and of this question
+  }
+  const Json answer = {
+      {"type", "message"},
+      {"stop_reason", "tool_use"},
+      {"content", Json::array({{{"type", "tool_use"}, {"name", "answer"}, {"input", {{"n", 3}}}}})}};
+  HttpServer server({http_answer(200, dump_json(answer))});
+  const Setting url("ANTHROPIC_BASE_URL", server.url());
+  auto provider = started("anthropic:small");
+  const Reply reply = ask_under_schema(*provider);
+  CHECK(reply.message.content == "{\"n\":3}");
+  CHECK(reply.message.calls.empty());
+  const Json body = parse_json(server.requests().at(0).body, "body");
+  CHECK(body.at("tool_choice").at("name") == body.at("tools").at(0).at("name"));
+}
+
 TEST_CASE("openai: parallel calls in pieces; their answers carry the session's ids") {
   HttpServer server(
       {sse_answer(

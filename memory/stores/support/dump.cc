@@ -25,6 +25,8 @@ constexpr Table kTables[] = {
     {"source", "SELECT * FROM source ORDER BY derived_kind, derived_id, turn_id"},
     {"fact", "SELECT * FROM fact ORDER BY id"},
     {"foresight", "SELECT * FROM foresight ORDER BY id"},
+    {"profile_item", "SELECT * FROM profile_item ORDER BY id"},
+    {"scene_note", "SELECT * FROM scene_note ORDER BY id"},
     {"amendment", "SELECT * FROM amendment ORDER BY turn_id"},
     {"pause", "SELECT * FROM pause ORDER BY scope_id"},
     {"event", "SELECT * FROM event ORDER BY id"},

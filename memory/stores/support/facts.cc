@@ -118,6 +118,11 @@ std::vector<Fact> facts_beside(SqlDb& db, std::span<const TurnId> turns) {
   return facts;
 }
 
+void erase_of(SqlDb& db, const std::string& table, TurnId turn, std::string_view deriver) {
+  Statement erase(db, "DELETE FROM " + table + " WHERE turn_id = ?1 AND (?2 = '' OR deriver = ?2)");
+  erase.bind(1, turn).bind(2, deriver).run();
+}
+
 void put_foresight(SqlDb& db, const Foresight& foresight) {
   Statement put(db, db.replace("foresight", kForesightColumns));
   foresight.id == 0 ? put.bind_null(1) : put.bind(1, foresight.id);

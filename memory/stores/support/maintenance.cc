@@ -1,6 +1,7 @@
 #include "memory/stores/support/maintenance.h"
 
 #include "memory/ingest/annotate.h"
+#include "memory/stores/support/profile.h"
 #include "memory/stores/support/rows.h"
 
 namespace corvid::memory {
@@ -32,6 +33,7 @@ void check_rows(SqlDb& db, std::vector<std::string>& problems) {
   while (orphans.step()) {
     problems.push_back("provenance: " + cell_name(orphans.integer(0)) + " has no source");
   }
+  check_told(db, problems);
   Statement chain(db,
                   "SELECT id, at, actor, op, kind, first_id, last_id, reason, prev_hash, hash"
                   " FROM event ORDER BY id");

@@ -8,8 +8,9 @@ namespace corvid::memory {
 namespace {
 
 // Tables that hold what people said, or words of it.
-constexpr const char* kContentTables[] = {"session", "turn",      "segment",   "source",
-                                          "fact",    "foresight", "embedding", "word"};
+constexpr const char* kContentTables[] = {"session",   "turn",         "segment",    "source",
+                                          "fact",      "foresight",    "embedding",  "word",
+                                          "profile_item", "scene_note"};
 constexpr int kRewritesMax = 3;  // while others write
 
 // The tables are those of schema.cc, with `tenant_id` in front of every key: ids, the key of
@@ -184,8 +185,37 @@ UPDATE meta SET value = '1' WHERE key = 'facts_missing';
 ALTER TABLE meta FORCE ROW LEVEL SECURITY;
 )sql";
 
+// What a model makes of cells, as in kFormat7 of schema.cc.
+constexpr const char* kLayout4 = R"sql(
+CREATE TABLE profile_item(
+  tenant_id int NOT NULL DEFAULT corvid.tenant_id(), id bigint NOT NULL, scope_id bigint NOT NULL,
+  cell_id bigint NOT NULL, kind bigint NOT NULL, subject text NOT NULL, key text NOT NULL,
+  text text NOT NULL, status bigint NOT NULL, at bigint NOT NULL, deriver text NOT NULL,
+  PRIMARY KEY(tenant_id, id), FOREIGN KEY(tenant_id, scope_id) REFERENCES scope(tenant_id, id));
+CREATE INDEX profile_item_cell ON profile_item(tenant_id, cell_id);
+CREATE TABLE scene_note(
+  tenant_id int NOT NULL DEFAULT corvid.tenant_id(), id bigint NOT NULL, cells text NOT NULL,
+  summary text NOT NULL, at bigint NOT NULL, PRIMARY KEY(tenant_id, id),
+  UNIQUE(tenant_id, cells));
+ALTER TABLE profile_item ALTER subject SET STATISTICS 0, ALTER key SET STATISTICS 0,
+  ALTER text SET STATISTICS 0;
+ALTER TABLE scene_note ALTER summary SET STATISTICS 0;
+DO $$
+DECLARE name text;
+BEGIN
+  FOREACH name IN ARRAY ARRAY['profile_item', 'scene_note'] LOOP
+    EXECUTE format('CREATE TRIGGER give_id BEFORE INSERT ON %I FOR EACH ROW'
+                   ' EXECUTE FUNCTION corvid.give_id()', name);
+    EXECUTE format('CREATE POLICY tenant ON %I USING (tenant_id = corvid.tenant_id())', name);
+    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
+    EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
+  END LOOP;
+END $$;
+)sql";
+
 // Entry i leads from layout i to layout i + 1.
-constexpr std::array<const char*, kPostgresLayout> kMigrations = {kLayout1, kLayout2, kLayout3};
+constexpr std::array<const char*, kPostgresLayout> kMigrations = {kLayout1, kLayout2, kLayout3,
+                                                                  kLayout4};
 
 int64_t layout_of(SqlDb& db) {
   if (db.number("SELECT count(*) FROM pg_namespace WHERE nspname = 'corvid'") == 0) return 0;

@@ -6,7 +6,7 @@
 
 namespace corvid::memory {
 
-inline constexpr int kPostgresLayout = 3;
+inline constexpr int kPostgresLayout = 4;
 
 // Makes the schema `corvid` of a database that has none, migrates older layouts in one transaction;
 // throws unsupported for a newer one, corrupt for a schema that is no memory store, and denied for

@@ -9,7 +9,20 @@ namespace {
 
 Time from_ms(int64_t ms) { return Time(std::chrono::milliseconds(ms)); }
 
-std::vector<int64_t> read_list(std::string_view list) {
+}  // namespace
+
+int64_t to_ms(Time time) { return time.time_since_epoch().count(); }
+
+std::string id_list(std::span<const int64_t> ids) {
+  std::string list;
+  for (const int64_t id : ids) {
+    if (!list.empty()) list += ',';
+    list += std::to_string(id);
+  }
+  return list;
+}
+
+std::vector<int64_t> read_id_list(std::string_view list) {
   std::vector<int64_t> ids;
   int64_t id = 0;
   for (const char c : list) {
@@ -22,19 +35,6 @@ std::vector<int64_t> read_list(std::string_view list) {
   }
   if (!list.empty()) ids.push_back(id);
   return ids;
-}
-
-}  // namespace
-
-int64_t to_ms(Time time) { return time.time_since_epoch().count(); }
-
-std::string id_list(std::span<const int64_t> ids) {
-  std::string list;
-  for (const int64_t id : ids) {
-    if (!list.empty()) list += ',';
-    list += std::to_string(id);
-  }
-  return list;
 }
 
 Turn read_turn(const Statement& row) {
@@ -58,7 +58,7 @@ Turn read_turn(const Statement& row) {
   turn.words = static_cast<int32_t>(row.integer(16));
   turn.features = static_cast<uint32_t>(row.integer(17));
   turn.redactions = static_cast<int32_t>(row.integer(18));
-  turn.injected_ids = read_list(row.text(19));
+  turn.injected_ids = read_id_list(row.text(19));
   turn.said_offset = static_cast<int>(row.integer(20));
   return turn;
 }

@@ -33,5 +33,6 @@ std::string event_hash(std::string_view prev, const Event& event);
 
 int64_t to_ms(Time time);
 std::string id_list(std::span<const int64_t> ids);  // "1,2,3"
+std::vector<int64_t> read_id_list(std::string_view list);
 
 }  // namespace corvid::memory

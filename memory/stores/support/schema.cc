@@ -113,9 +113,24 @@ CREATE INDEX fact_open ON fact(scope_id, subject, key, status) WHERE status <> 2
 UPDATE meta SET value = (SELECT count(*) FROM turn) WHERE key = 'facts_missing';
 )sql";
 
+// What a model makes of cells, and of scenes of just these cells (",3,7,").
+constexpr const char* kFormat7 = R"sql(
+CREATE TABLE profile_item(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  scope_id INTEGER NOT NULL REFERENCES scope(id), cell_id INTEGER NOT NULL,
+  kind INTEGER NOT NULL, subject TEXT NOT NULL, key TEXT NOT NULL, text TEXT NOT NULL,
+  status INTEGER NOT NULL, at INTEGER NOT NULL, deriver TEXT NOT NULL);
+CREATE INDEX profile_item_scope ON profile_item(scope_id);
+CREATE INDEX profile_item_cell ON profile_item(cell_id);
+CREATE TABLE scene_note(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, cells TEXT NOT NULL UNIQUE, summary TEXT NOT NULL,
+  at INTEGER NOT NULL);
+)sql";
+
 // Entry i leads from format i to format i + 1.
 constexpr std::array<const char*, kStoreFormat> kMigrations = {kFormat1, kFormat2, kFormat3,
-                                                               kFormat4, kFormat5, kFormat6};
+                                                               kFormat4, kFormat5, kFormat6,
+                                                               kFormat7};
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include "memory/ingest/annotate.h"
 #include "memory/stores/support/dump.h"
 #include "memory/stores/support/facts.h"
+#include "memory/stores/support/profile.h"
 #include "memory/stores/support/rows.h"
 #include "memory/stores/support/vectors.h"
 #include "memory/stores/support/versions.h"
@@ -412,7 +413,7 @@ std::vector<Fact> SqlStore::facts_beside(std::span<const TurnId> turns) const {
 
 void SqlStore::erase_facts() {
   const Access use = connection();
-  use.db.execute("DELETE FROM fact");
+  use.db.execute("DELETE FROM fact WHERE deriver LIKE 'pattern/%'");
 }
 
 void SqlStore::put_foresight(const Foresight& foresight) {
@@ -427,12 +428,12 @@ std::vector<Foresight> SqlStore::foresights(std::span<const ScopeId> scopes) con
 
 void SqlStore::erase_foresights() {
   const Access use = connection();
-  use.db.execute("DELETE FROM foresight");
+  use.db.execute("DELETE FROM foresight WHERE deriver LIKE 'foresight/%'");
 }
 
-void SqlStore::erase_foresights_of(TurnId turn) {
+void SqlStore::erase_foresights_of(TurnId turn, std::string_view deriver) {
   const Access use = connection();
-  Statement(use.db, "DELETE FROM foresight WHERE turn_id = ?").bind(1, turn).run();
+  memory::erase_of(use.db, "foresight", turn, deriver);
 }
 
 bool SqlStore::lacks_facts() const {
@@ -460,9 +461,44 @@ std::vector<TurnId> SqlStore::versions_of(TurnId turn) const {
   return memory::versions_of(use.db, turn);
 }
 
-void SqlStore::erase_facts_of(TurnId turn) {
+void SqlStore::erase_facts_of(TurnId turn, std::string_view deriver) {
   const Access use = connection();
-  Statement(use.db, "DELETE FROM fact WHERE turn_id = ?").bind(1, turn).run();
+  memory::erase_of(use.db, "fact", turn, deriver);
+}
+
+ItemId SqlStore::put_item(const ProfileItem& item) {
+  const Access use = connection();
+  return memory::put_item(use.db, item);
+}
+
+std::optional<ProfileItem> SqlStore::item(ItemId id) const {
+  const Access use = connection();
+  return memory::find_item(use.db, id);
+}
+
+std::vector<ProfileItem> SqlStore::items(std::span<const ScopeId> scopes) const {
+  const Access use = connection();
+  return memory::find_items(use.db, scopes);
+}
+
+void SqlStore::erase_items(CellId cell, bool decided) {
+  const Access use = connection();
+  memory::erase_items(use.db, cell, decided);
+}
+
+void SqlStore::put_scene_note(std::span<const CellId> cells, std::string_view summary, Time at) {
+  const Access use = connection();
+  memory::put_scene_note(use.db, cells, summary, at);
+}
+
+std::map<std::vector<CellId>, std::string> SqlStore::scene_notes() const {
+  const Access use = connection();
+  return memory::scene_notes(use.db);
+}
+
+void SqlStore::erase_scene_notes(CellId cell) {
+  const Access use = connection();
+  memory::erase_scene_notes(use.db, cell);
 }
 
 void SqlStore::set_paused(ScopeId scope, bool paused, Time since) {
