@@ -97,7 +97,13 @@ Memory::~Memory() = default;
 
 std::vector<WriteResult> Memory::remember(std::span<const NewTurn> turns) {
   const std::unique_lock lock(state_->ingest_mutex);
-  return state_->ingest.remember(turns, "agent", "append");
+  const bool is_person = std::ranges::all_of(turns, &NewTurn::allow_paused);
+  return state_->ingest.remember(turns, is_person ? "user" : "agent", "append");
+}
+
+void Memory::mark_untrusted(const std::string& session) {
+  const std::unique_lock lock(state_->ingest_mutex);
+  state_->ingest.mark_untrusted(session);
 }
 
 WriteResult Memory::remember(const NewTurn& turn) { return remember(std::span(&turn, 1)).front(); }

@@ -47,6 +47,10 @@ class Memory {
   std::vector<WriteResult> remember(std::span<const NewTurn> turns);
   WriteResult remember(const NewTurn& turn);
 
+  // Text from the web was read in the session: from now on what its assistant says is of the web's
+  // tier, too, as long as this Memory lives.
+  void mark_untrusted(const std::string& session);
+
   // A task boundary: the session's open MemCell is closed.
   void close_session(const std::string& session);
 
@@ -95,6 +99,12 @@ class Memory {
   // and `why` see both, and forgetting either forgets both. Throws not_found, invalid.
   WriteResult edit(const std::string& id, const std::string& text);
 
+  // Turns that the ids name (t3, c4, f6) are from now on seen in every project of the user, or by
+  // all users of the tenant, with what they state; demote() takes them back to where they were
+  // said. How many moved. Throws not_found, invalid.
+  int64_t promote(std::span<const std::string> ids, bool to_all_users);
+  int64_t demote(std::span<const std::string> ids);
+
   // Everything but indexes and vectors as JSON lines; importing them into an empty store and
   // exporting again gives the same bytes. As private as the store itself.
   void export_lines(const std::function<void(std::string_view line)>& write) const;
@@ -136,7 +146,7 @@ class Memory {
 
  private:
   void check_facts(VerifyReport& report) const;
-  ImportReport take(std::span<const NewTurn> turns,
+  ImportReport take(std::vector<NewTurn> given,
                     const std::function<void(int64_t, int64_t)>& progress);
 
   struct State;

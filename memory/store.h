@@ -61,9 +61,13 @@ class Store {
   // Scopes and sessions. find_* give 0 or nullopt when there is none.
   virtual ScopeId put_scope(const Scope& scope) = 0;  // finds or makes
   virtual std::vector<ScopeId> find_scopes(const ScopeFilter& filter) const = 0;
+  virtual std::optional<ScopeId> find_scope(const Scope& scope) const = 0;  // just this one
   virtual std::vector<ScopeId> all_scopes() const = 0;
   virtual SessionRow put_session(ScopeId scope, const std::string& name, SessionKind kind) = 0;
   virtual std::optional<SessionRow> find_session(ScopeId scope, std::string_view name) const = 0;
+
+  virtual ScopeId session_scope(int64_t session_key) const = 0;
+  virtual std::vector<SessionRow> sessions(ScopeId scope, std::string_view prefix) const = 0;
 
   // Turns. add_turn gives the turn its id and its place in the session and makes its
   // indexed_text() (ingest/annotate.h) searchable; erase_turn takes both away.
@@ -75,6 +79,7 @@ class Store {
   virtual std::vector<TurnId> session_turns(int64_t session_key) const = 0;
   virtual std::optional<TurnId> last_turn(int64_t session_key) const = 0;
   virtual void erase_turn(const Turn& turn) = 0;
+  virtual void move_turn(TurnId turn, ScopeId scope) = 0;  // with its facts and foresights
   virtual void for_each_turn(std::span<const ScopeId> scopes, TurnId after,
                              const std::function<void(const TurnSummary&)>& visit) const = 0;
   virtual void for_each_text(std::span<const ScopeId> scopes,
@@ -183,11 +188,14 @@ class Store {
 
   // Removes sessions without turns, then every trace of erased content from the files.
   // False: somebody reads elsewhere, or the disk is full; the next open or scrub goes on with it.
-  virtual bool scrub() = 0;
+  bool scrub();
 
   virtual MemoryStats stats() const = 0;  // but for what an embedder is asked
   virtual std::string durability() const = 0;  // what an acknowledged write survives, in words
   virtual std::vector<std::string> verify() const = 0;  // problems in pages, keys, index, chain
+
+ private:
+  virtual bool scrub_all() = 0;  // the same; throws io when the disk is full
 };
 
 // Whether a location (see MemoryConfig) is a database on a server rather than a folder.

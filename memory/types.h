@@ -24,16 +24,21 @@ using ItemId = int64_t;   // printed as "p7"
 // stored.
 enum class Tier { web = 1, tool = 2, assistant = 3, project = 4, user = 5 };
 
+// As a project: what is seen in all projects of the user. As user and project: what all users of
+// the tenant see. Any other project is one of its own.
+inline constexpr const char* kEverywhere = "*";
+
 // Who may see a memory. The default is one project of one local user.
 struct Scope {
   std::string tenant{};
   std::string user{};
-  std::string project{};  // path of the workspace; "" is a project like any other
+  std::string project{};  // path of the workspace, "" like any other, or kEverywhere
   std::string session{};  // "" = the whole project; otherwise visible in that session only
   bool operator==(const Scope&) const = default;
 };
 
-// What a query looks at. Tenant and user always hold.
+// What a query looks at. Tenant and user always hold; what is there for every project of the user,
+// or for all users of the tenant, is seen as well.
 struct ScopeFilter {
   Scope scope{};
   bool all_projects = false;  // every project and session of scope.tenant and scope.user
@@ -56,6 +61,9 @@ struct NewTurn {
   SessionKind kind = SessionKind::chat;
   bool allow_forgotten = false;  // store it even if the same text was forgotten before
   bool allow_paused = false;     // store it even while the scope is paused: a person states it
+  // The session's name was made of how the conversation begins; another that begins alike and goes
+  // on otherwise gets a name of its own when it is imported.
+  bool is_unnamed = false;
 };
 
 enum class Written {
@@ -265,6 +273,7 @@ struct ForgetRequest {
 struct ForgetPreview {
   std::vector<Turn> turns{};      // what would be erased
   std::vector<CellId> cells{};    // derived from them: erased or derived anew
+  bool all_projects = false;      // it is refused in each of the user's projects from then on
 };
 
 struct Forgotten {

@@ -40,6 +40,11 @@ std::unique_ptr<memory::Memory> open_with(const MemorySettings& settings, const 
   return std::make_unique<memory::Memory>(config, std::move(ports));
 }
 
+bool reads_web(const Event& event) {
+  const auto* added = std::get_if<MessageAdded>(&event.body);
+  return added != nullptr && added->message.is_untrusted;
+}
+
 bool is_remembered(const Event& event) {
   const auto* added = std::get_if<MessageAdded>(&event.body);
   return added != nullptr && event.attempt < 0 && !added->message.is_note;
@@ -89,6 +94,8 @@ Recalled recall_for(const memory::Memory& memory, const RunOptions& options,
 }
 
 void remember_event(memory::Memory& memory, const std::string& session, const Event& event) {
+  // An attempt that read it may be the one that wins.
+  if (reads_web(event)) memory.mark_untrusted(session);
   if (!is_remembered(event)) return;
   const Message& message = std::get<MessageAdded>(event.body).message;
   memory::NewTurn turn;
@@ -117,7 +124,7 @@ MemoryWriter::~MemoryWriter() {
 }
 
 void MemoryWriter::add(const Event& event) {
-  if (!is_remembered(event)) return;
+  if (!is_remembered(event) && !reads_web(event)) return;
   {
     const std::scoped_lock guard(mutex_);
     if (is_behind_) return;

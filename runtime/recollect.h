@@ -38,7 +38,8 @@ Recalled recall_for(const memory::Memory& memory, const RunOptions& options,
                     const std::string& session);
 
 // Writes an event's message as a turn; other events are not remembered, nor are attempts: the
-// result carries what the winner did. Idempotent per event.
+// result carries what the winner did. Idempotent per event. What the assistant says after a message
+// that holds text from the web is remembered as the web's.
 void remember_event(memory::Memory& memory, const std::string& session, const Event& event);
 
 // Writes the events of a session to memory, in order, on a thread of its own: the model is asked

@@ -104,11 +104,6 @@ const Turn* turn_at(std::span<const Turn> turns, const Json& number) {
   return is_shown(turn) ? &turn : nullptr;
 }
 
-// What forms of a word have in common: "deployed", "deploys", "deploy".
-std::string_view stem_of(std::string_view word) {
-  return word.size() > 4 ? word.substr(0, std::max<size_t>(4, word.size() * 2 / 3)) : word;
-}
-
 bool holds_all(const std::vector<std::string>& words, const std::vector<std::string>& wanted,
                Forms forms) {
   return std::ranges::all_of(wanted, [&](const std::string& word) {

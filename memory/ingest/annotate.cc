@@ -204,6 +204,10 @@ std::vector<std::string> words_of(std::string_view given) {
   return words;
 }
 
+std::string_view stem_of(std::string_view word) {
+  return word.size() > 4 ? truncate_utf8(word, std::max<size_t>(4, word.size() * 2 / 3)) : word;
+}
+
 int32_t count_words(std::string_view text) {
   int32_t count = 0;
   bool inside = false;

@@ -30,6 +30,9 @@ inline constexpr int kSearchedForm = 2;  // rises when searched_text() changes
 // made plain.
 std::vector<std::string> words_of(std::string_view text);
 
+// What forms of a word begin with, roughly: "deployed", "deploys", "deploy".
+std::string_view stem_of(std::string_view word);
+
 // Number of FTS5 unicode61 tokens, nearly: runs of letters and digits.
 int32_t count_words(std::string_view text);
 

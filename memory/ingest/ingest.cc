@@ -47,10 +47,14 @@ std::string clean_text(std::string_view text) {
 
 Tier tier_of(const NewTurn& given) {
   if (given.tier) return *given.tier;
-  const std::string role = lower_case(trim(given.role));
-  if (role.empty() || role == "user" || role == "human") return Tier::user;
-  const bool is_model = role == "assistant" || role == "model" || role == "ai";
-  return is_model ? Tier::assistant : Tier::tool;  // no person is known to have said it
+  const std::string role = plain_role(given.role);
+  if (role.empty() || role == "user") return Tier::user;
+  return role == "assistant" ? Tier::assistant : Tier::tool;
+}
+
+[[noreturn]] void refuse_other_text(const NewTurn& given) {
+  fail(Code::invalid, "turn '" + given.external_id + "' of session '" + given.session +
+                          "' is there already with another text");
 }
 
 // A name that is used as a key must come back as it was given.
@@ -62,6 +66,14 @@ void check_key(std::string_view what, std::string_view key) {
 }
 
 }  // namespace
+
+std::string plain_role(std::string_view named) {
+  const std::string role = lower_case(trim(named));
+  if (role.empty()) return "";
+  if (role == "user" || role == "human") return "user";
+  const bool is_model = role == "assistant" || role == "model" || role == "ai";
+  return is_model ? "assistant" : "tool";  // no person is known to have said it
+}
 
 Turn prepare_turn(const NewTurn& given) {
   if (given.text.size() > kTurnBytesMax) {
@@ -119,9 +131,6 @@ std::vector<WriteResult> Ingest::remember(std::span<const NewTurn> turns,
                                           const std::string& actor, const std::string& op) {
   if (turns.size() > kTurnsPerWriteMax) fail(Code::invalid, "too many turns in one write");
   if (lacks_vectors_) complete_vectors(kVectorsPerWrite, kVectorTimePerWrite);
-  std::vector<Turn> prepared;
-  prepared.reserve(turns.size());
-  for (const NewTurn& given : turns) prepared.push_back(prepare_turn(given));
   std::vector<WriteResult> results;
   bool is_committed = false;
   // After a rollback the segments in memory are ahead of the store.
@@ -132,27 +141,61 @@ std::vector<WriteResult> Ingest::remember(std::span<const NewTurn> turns,
       if (!is_committed) ingest.forget_open_segments();
     }
   } const guard{is_committed, *this};
-  store_.write([&] {
-    stated_.clear();
-    const ScopeId scope = store_.put_scope(scope_);
-    mac_key_ = store_.mac_key();  // an import may have brought another
-    // What a person hands over is taken all the same.
-    const bool is_paused = op == "append" && store_.is_paused(scope);
-    Event event{.at = now(), .actor = actor, .op = op, .kind = "turn", .reason = ""};
-    for (size_t i = 0; i < turns.size(); ++i) {
-      if (is_paused && !turns[i].allow_paused) {
-        results.push_back({.outcome = Written::paused});
-        continue;
-      }
-      results.push_back(add(std::move(prepared[i]), turns[i], scope));
-      if (results.back().outcome != Written::stored) continue;
-      if (event.first_id == 0) event.first_id = results.back().id;
-      event.last_id = results.back().id;
-    }
-    settle_facts(store_, stated_);
-    if (event.first_id != 0) store_.add_event(event);
-  });
+  std::vector<Turn> prepared = prepare(turns);
+  store_.write([&] { results = put(std::move(prepared), turns, actor, op); });
   is_committed = true;
+  return results;
+}
+
+std::vector<WriteResult> Ingest::remember_within(std::span<const NewTurn> turns,
+                                                 const std::string& actor,
+                                                 const std::string& op) {
+  return put(prepare(turns), turns, actor, op);
+}
+
+std::vector<Turn> Ingest::prepare(std::span<const NewTurn> turns) const {
+  std::vector<Turn> prepared;
+  prepared.reserve(turns.size());
+  for (const NewTurn& given : turns) {
+    // What the assistant says after the web's words may be theirs.
+    if (untrusted_.contains(given.session) && tier_of(given) == Tier::assistant) {
+      NewTurn lowered = given;
+      lowered.tier = Tier::web;
+      prepared.push_back(prepare_turn(lowered));
+    } else {
+      prepared.push_back(prepare_turn(given));
+    }
+  }
+  return prepared;
+}
+
+std::vector<WriteResult> Ingest::put(std::vector<Turn> prepared, std::span<const NewTurn> turns,
+                                     const std::string& actor, const std::string& op) {
+  std::vector<WriteResult> results;
+  stated_.clear();
+  const ScopeId scope = store_.put_scope(scope_);
+  forgotten_in_ = {scope};
+  for (const std::string& user : {scope_.user, std::string(kEverywhere)}) {
+    const auto wide = store_.find_scope(
+        {.tenant = scope_.tenant, .user = user, .project = kEverywhere});
+    if (wide) forgotten_in_.push_back(*wide);
+  }
+  mac_key_ = store_.mac_key();  // an import may have brought another
+  // What a person hands over is taken all the same.
+  const bool is_paused = op == "append" && store_.is_paused(scope);
+  Event event{.at = now(), .actor = actor, .op = op, .kind = "turn", .reason = ""};
+  for (size_t i = 0; i < turns.size(); ++i) {
+    if (is_paused && !turns[i].allow_paused) {
+      results.push_back({.outcome = Written::paused});
+      continue;
+    }
+    results.push_back(add(std::move(prepared[i]), turns[i], scope));
+    if (results.back().outcome != Written::stored) continue;
+    if (event.first_id == 0) event.first_id = results.back().id;
+    event.last_id = results.back().id;
+  }
+  settle_facts(store_, stated_);
+  if (event.first_id != 0) store_.add_event(event);
   return results;
 }
 
@@ -167,10 +210,7 @@ WriteResult Ingest::add(Turn turn, const NewTurn& given, ScopeId scope) {
   const std::optional<SessionRow> known = store_.find_session(scope, turn.session);
   if (known && !turn.external_id.empty()) {
     if (const auto there = store_.find_external(known->key, turn.external_id)) {
-      if (there->sha256 != turn.sha256) {
-        fail(Code::invalid, "turn '" + turn.external_id + "' of session '" + turn.session +
-                                "' is there already with another text");
-      }
+      if (there->sha256 != turn.sha256) refuse_other_text(given);
       result.outcome = Written::duplicate;
       result.id = there->id;
       return result;
@@ -178,7 +218,9 @@ WriteResult Ingest::add(Turn turn, const NewTurn& given, ScopeId scope) {
   }
   if (!given.allow_forgotten) {
     for (const std::string& mac : tombstone_macs(mac_key_, turn)) {
-      if (!store_.has_tombstone(scope, mac)) continue;
+      const bool is_forgotten = std::ranges::any_of(
+          forgotten_in_, [&](ScopeId where) { return store_.has_tombstone(where, mac); });
+      if (!is_forgotten) continue;
       result.outcome = Written::forgotten;
       return result;
     }
@@ -196,6 +238,20 @@ WriteResult Ingest::add(Turn turn, const NewTurn& given, ScopeId scope) {
   }
   extend(session, turn);
   return result;
+}
+
+void Ingest::check_conflicts(std::span<const NewTurn> turns) const {
+  const std::optional<ScopeId> scope = store_.find_scope(scope_);
+  if (!scope) return;
+  std::map<std::string, std::optional<SessionRow>> sessions;
+  for (const NewTurn& given : turns) {
+    if (given.external_id.empty()) continue;
+    const auto [session, is_new] = sessions.try_emplace(given.session);
+    if (is_new) session->second = store_.find_session(*scope, given.session);
+    if (!session->second) continue;
+    const auto there = store_.find_external(session->second->key, given.external_id);
+    if (there && there->sha256 != prepare_turn(given).sha256) refuse_other_text(given);
+  }
 }
 
 bool Ingest::complete_vectors(int limit, std::chrono::milliseconds time_max) {

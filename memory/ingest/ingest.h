@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,7 +22,15 @@ class Ingest {
   // One transaction. `op` and `actor` go into the audit event.
   std::vector<WriteResult> remember(std::span<const NewTurn> turns, const std::string& actor,
                                     const std::string& op);
+  // The same inside the caller's transaction, of any number of turns. When that is rolled back,
+  // forget_open_segments() must follow.
+  std::vector<WriteResult> remember_within(std::span<const NewTurn> turns,
+                                           const std::string& actor, const std::string& op);
   void close_session(const std::string& session);
+  void mark_untrusted(const std::string& session) { untrusted_.insert(session); }
+
+  // Throws invalid where a turn has the id of one that is there with another text.
+  void check_conflicts(std::span<const NewTurn> turns) const;
 
   // Makes vectors that turns lack, at most `limit` of them and none after the first that ends
   // beyond `time_max`; true: none is missing any more. While some are, each remember() makes more.
@@ -37,6 +46,9 @@ class Ingest {
     std::vector<Turn> full;  // the same turns
   };
 
+  std::vector<Turn> prepare(std::span<const NewTurn> turns) const;
+  std::vector<WriteResult> put(std::vector<Turn> prepared, std::span<const NewTurn> turns,
+                               const std::string& actor, const std::string& op);
   WriteResult add(Turn turn, const NewTurn& given, ScopeId scope);
   Open& open_segment(const SessionRow& session);
   void extend(const SessionRow& session, const Turn& turn);
@@ -50,8 +62,13 @@ class Ingest {
   std::string mac_key_;
   std::map<int64_t, Open> open_;  // by session key
   bool lacks_vectors_ = false;
+  std::set<std::string> untrusted_;      // names of sessions
+  std::vector<ScopeId> forgotten_in_{};  // scopes whose tombstones hold for this write
   Unsettled stated_;  // in this write, not yet settled
 };
+
+// "user", "assistant" or "tool" for whatever a role is called elsewhere; "" for "".
+std::string plain_role(std::string_view named);
 
 // A turn as it will be stored; throws invalid for one that is too large.
 Turn prepare_turn(const NewTurn& given);

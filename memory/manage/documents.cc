@@ -82,6 +82,12 @@ std::vector<std::string> cut_document(std::string_view text) {
   return cutter.finish();
 }
 
+std::string document_session(const std::filesystem::path& file) {
+  const std::string path = file.string();
+  return "document:" +
+         (path.size() <= kSessionBytesMax ? path : sha256_hex(path).substr(0, kIdDigits));
+}
+
 std::vector<NewTurn> read_document(const std::filesystem::path& file, const std::string& name) {
   const std::string content = read_file(file, kDocumentBytesMax);
   std::vector<NewTurn> turns;
@@ -89,12 +95,10 @@ std::vector<NewTurn> read_document(const std::filesystem::path& file, const std:
   struct stat status {};
   const bool has_status = ::stat(file.c_str(), &status) == 0;
   std::map<std::string, int> seen;
-  const std::string path = file.string();
+  const std::string session = document_session(file);
   for (const std::string& chunk : cut_document(content)) {
     NewTurn turn;
-    turn.session = "document:" + (path.size() <= kSessionBytesMax
-                                      ? path
-                                      : sha256_hex(path).substr(0, kIdDigits));
+    turn.session = session;
     turn.speaker = name;
     turn.role = "document";
     turn.channel = "document";
@@ -136,10 +140,9 @@ std::vector<std::filesystem::path> find_documents(const std::filesystem::path& f
   return found;
 }
 
-int64_t withdraw_others(Store& store, ScopeId scope, const std::vector<NewTurn>& turns,
-                        Time now) {
-  if (turns.empty()) return 0;
-  const std::optional<SessionRow> session = store.find_session(scope, turns.front().session);
+int64_t withdraw_others(Store& store, ScopeId scope, const std::string& name,
+                        const std::vector<NewTurn>& turns, Time now) {
+  const std::optional<SessionRow> session = store.find_session(scope, name);
   if (!session) return 0;
   std::set<std::string> current;
   for (const NewTurn& turn : turns) current.insert(turn.external_id);

@@ -19,7 +19,10 @@ inline constexpr size_t kDocumentsMax = 20'000;   // below one folder
 // heading that it stands under.
 std::vector<std::string> cut_document(std::string_view text);
 
-// A document as turns; the session is its path.
+// The session of a document, which tells its path unless that is very long.
+std::string document_session(const std::filesystem::path& file);
+
+// A document as turns.
 std::vector<NewTurn> read_document(const std::filesystem::path& file, const std::string& name);
 
 // The documents below a folder: text by its ending, hidden ones left out, sorted.
@@ -27,6 +30,7 @@ std::vector<std::filesystem::path> find_documents(const std::filesystem::path& f
 
 // Withdraws the turns of `session` that are not among `turns`, and takes back withdrawals of those
 // that are. How many were withdrawn. Inside the caller's transaction.
-int64_t withdraw_others(Store& store, ScopeId scope, const std::vector<NewTurn>& turns, Time now);
+int64_t withdraw_others(Store& store, ScopeId scope, const std::string& session,
+                        const std::vector<NewTurn>& turns, Time now);
 
 }  // namespace corvid::memory

@@ -104,6 +104,22 @@ Turn next_version(const Correction& correction, Time now) {
 
 }  // namespace
 
+void put_version(Store& store, const Ports& ports, TurnId old, Turn& next, Time now) {
+  store.add_turn(next);
+  if (ports.embed) store.put_vector(next.id, ports.embedder, turn_vector(next, ports.embed));
+  store.put_amendment(old, next.id, now);
+  Unsettled changed;
+  drop_facts(store, old, changed);
+  add_facts(store, next, changed);
+  settle_facts(store, changed);
+  add_foresights(store, next);
+  for (const CellId cell : store.cells_of_turn(old)) {
+    store.add_cell_turn(cell, next.id);
+    derive_again(store, cell);
+  }
+  store.raise_generation();
+}
+
 WriteResult edit(Store& store, const Ports& ports, std::span<const ScopeId> scopes,
                  const std::string& id, const std::string& text) {
   const Time now = ports.now ? ports.now() : system_now();
@@ -113,25 +129,14 @@ WriteResult edit(Store& store, const Ports& ports, std::span<const ScopeId> scop
     const Turn& old = correction.old;
     Turn turn = next_version(correction, now);
     result.redactions = turn.redactions;
-    result.id = store.add_turn(turn);
-    if (ports.embed) store.put_vector(turn.id, ports.embedder, turn_vector(turn, ports.embed));
-    store.put_amendment(old.id, turn.id, now);
-    Unsettled changed;
-    drop_facts(store, old.id, changed);
-    add_facts(store, turn, changed);
-    settle_facts(store, changed);
-    add_foresights(store, turn);
-    for (const CellId cell : store.cells_of_turn(old.id)) {
-      store.add_cell_turn(cell, turn.id);
-      derive_again(store, cell);
-    }
+    put_version(store, ports, old.id, turn, now);
+    result.id = turn.id;
     const auto note = [&](const char* op, TurnId which) {
       store.add_event({.at = now, .actor = "user", .op = op, .kind = "turn", .first_id = which,
                        .last_id = which, .reason = ""});
     };
     note("amend", old.id);
     note("append", turn.id);
-    store.raise_generation();
   });
   return result;
 }

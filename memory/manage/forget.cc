@@ -63,11 +63,15 @@ void Finder::by_id(const std::string& id) {
 }
 
 void Finder::by_text(const std::string& text) {
-  const std::string wanted = lower_case(trim(text));
+  const std::string wanted = normal_form(text);
   if (wanted.empty()) fail(Code::invalid, "nothing named to forget");
   store_.for_each_text(scopes_, [&](const Turn& turn) {
-    if (lower_case(turn.text).find(wanted) != std::string::npos) add(turn);
+    if (normal_form(turn.text).find(wanted) != std::string::npos) add(turn);
   });
+  // As the index folds words: letters of all scripts in any case.
+  for (const TermCount& hit : store_.match(wanted)) {
+    if (const auto turn = store_.turn(hit.turn)) add(*turn);
+  }
   if (!found_.empty()) return;
   std::vector<std::string> words;
   for (std::string& word : words_of(wanted)) {
@@ -139,14 +143,15 @@ ForgetPreview find_to_forget(const Store& store, const ForgetRequest& request,
   return finder.take();
 }
 
-Forgotten erase(Store& store, const ForgetPreview& confirmed, const std::string& reason,
-                Time now) {
+Forgotten erase(Store& store, const ForgetPreview& confirmed, const Forgetting& how) {
   Forgotten result;
   if (confirmed.turns.empty()) return result;
   const std::string key = store.mac_key();
   std::set<std::string> sessions;
   store.write([&] {
     std::set<CellId> cells;
+    std::optional<ScopeId> everywhere;
+    if (confirmed.all_projects) everywhere = store.put_scope(how.everywhere);
     std::set<std::string> facts;
     Unsettled changed;
     for (const Turn& shown : confirmed.turns) {
@@ -154,20 +159,21 @@ Forgotten erase(Store& store, const ForgetPreview& confirmed, const std::string&
       if (!turn) continue;  // somebody else was faster
       for (const CellId cell : store.cells_of_turn(turn->id)) cells.insert(cell);
       for (const std::string& mac : tombstone_macs(key, *turn)) {
-        store.add_tombstone(turn->scope, mac, now);
+        store.add_tombstone(turn->scope, mac, how.now);
+        if (everywhere) store.add_tombstone(*everywhere, mac, how.now);
       }
       for (Fact& fact : store.facts_of_turn(turn->id)) {
         facts.insert(fact_name(fact.id));
         changed.try_emplace(key_of(fact), std::move(fact));
       }
       store.erase_turn(*turn);
-      store.add_event({.at = now,
+      store.add_event({.at = how.now,
                        .actor = "user",
                        .op = "forget",
                        .kind = "turn",
                        .first_id = turn->id,
                        .last_id = turn->id,
-                       .reason = reason});
+                       .reason = how.reason});
       result.texts.push_back(turn->text);
       result.ids.push_back(turn_name(turn->id));
       sessions.insert(turn->session);

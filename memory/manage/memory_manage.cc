@@ -12,6 +12,8 @@
 #include "memory/manage/forget.h"
 #include "memory/manage/import_turns.h"
 #include "memory/manage/memory_state.h"
+#include "memory/manage/name_apart.h"
+#include "memory/manage/promote.h"
 #include "memory/transcripts.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
@@ -42,18 +44,31 @@ std::multiset<std::string> statements(const Store& store) {
 
 ForgetPreview Memory::find_to_forget(const ForgetRequest& request,
                                      const ScopeFilter& filter) const {
-  return memory::find_to_forget(*state_->store, request, state_->store->find_scopes(filter));
+  ForgetPreview preview =
+      memory::find_to_forget(*state_->store, request, state_->store->find_scopes(filter));
+  preview.all_projects = filter.all_projects;
+  return preview;
 }
 
 Forgotten Memory::forget(const ForgetPreview& confirmed, const std::string& reason) {
   const std::unique_lock lock(state_->ingest_mutex);
   state_->ingest.forget_open_segments();
-  return erase(*state_->store, confirmed, reason, state_->now());
+  Scope everywhere = state_->config.scope;
+  everywhere.project = kEverywhere;
+  everywhere.session.clear();
+  return erase(*state_->store, confirmed, {reason, state_->now(), everywhere});
 }
 
-ImportReport Memory::take(std::span<const NewTurn> turns,
+ImportReport Memory::take(std::vector<NewTurn> given,
                           const std::function<void(int64_t, int64_t)>& progress) {
+  name_apart(*state_->store, state_->config.scope, given);
+  const std::span<const NewTurn> turns = given;
   ImportReport report{.line_count = static_cast<int64_t>(turns.size())};
+  {
+    // A file that contradicts what is there is refused as a whole.
+    const std::unique_lock lock(state_->ingest_mutex);
+    state_->ingest.check_conflicts(turns);
+  }
   for (size_t done = 0; done < turns.size();) {
     const size_t count = std::min(kImportBatch, turns.size() - done);
     const std::unique_lock lock(state_->ingest_mutex);
@@ -86,28 +101,40 @@ ImportReport Memory::import_transcript(const std::filesystem::path& file,
 DocumentReport Memory::ingest_documents(const std::filesystem::path& folder) {
   DocumentReport report;
   const std::filesystem::path root = std::filesystem::absolute(folder).lexically_normal();
+  std::set<std::string> seen;  // sessions of what is there
+  const auto withdraw = [&](const std::string& session, const std::vector<NewTurn>& turns) {
+    const std::unique_lock lock(state_->ingest_mutex);
+    Store& store = *state_->store;
+    store.write([&] {
+      const ScopeId scope = store.put_scope(state_->config.scope);
+      report.withdrawn += withdraw_others(store, scope, session, turns, state_->now());
+    });
+    state_->ingest.forget_open_segments();
+  };
   for (const std::filesystem::path& file : find_documents(root)) {
     const bool is_too_large = std::filesystem::file_size(file) > kDocumentBytesMax;
     std::vector<NewTurn> turns;
     if (!is_too_large) turns = read_document(file, file.lexically_relative(root).string());
     if (turns.empty()) {
       ++report.skipped;
+      seen.insert(document_session(file));
       continue;
     }
     ++report.documents;
+    seen.insert(turns.front().session);
     const ImportReport part = take(turns, {});
     report.turns.line_count += part.line_count;
     report.turns.stored += part.stored;
     report.turns.duplicates += part.duplicates;
     report.turns.refused += part.refused;
     report.turns.redactions += part.redactions;
-    const std::unique_lock lock(state_->ingest_mutex);
-    Store& store = *state_->store;
-    store.write([&] {
-      const ScopeId scope = store.put_scope(state_->config.scope);
-      report.withdrawn += withdraw_others(store, scope, turns, state_->now());
-    });
-    state_->ingest.forget_open_segments();
+    withdraw(turns.front().session, turns);
+  }
+  const std::optional<ScopeId> scope = state_->store->find_scope(state_->config.scope);
+  if (!scope) return report;
+  for (const SessionRow& session :
+       state_->store->sessions(*scope, document_session(root / ""))) {
+    if (!seen.contains(session.name)) withdraw(session.name, {});
   }
   return report;
 }
@@ -129,6 +156,30 @@ ConsolidateReport Memory::consolidate(const ScopeFilter& filter,
                                       const ConsolidateOptions& options) {
   return memory::consolidate(*state_->store, state_->ports, state_->store->find_scopes(filter),
                              options);
+}
+
+int64_t Memory::promote(std::span<const std::string> ids, bool to_all_users) {
+  const std::unique_lock lock(state_->ingest_mutex);
+  state_->ingest.forget_open_segments();
+  Store& store = *state_->store;
+  Scope wide{.tenant = state_->config.scope.tenant, .user = state_->config.scope.user,
+             .project = kEverywhere};
+  if (to_all_users) wide.user = kEverywhere;
+  int64_t count = 0;
+  store.write([&] {
+    count = move_turns(store, state_->own_scopes(), ids, store.put_scope(wide), state_->now());
+  });
+  return count;
+}
+
+int64_t Memory::demote(std::span<const std::string> ids) {
+  const std::unique_lock lock(state_->ingest_mutex);
+  state_->ingest.forget_open_segments();
+  int64_t count = 0;
+  state_->store->write([&] {
+    count = move_turns(*state_->store, state_->own_scopes(), ids, 0, state_->now());
+  });
+  return count;
 }
 
 void Memory::export_lines(const std::function<void(std::string_view)>& write) const {
@@ -162,9 +213,7 @@ void Memory::set_paused(bool paused, bool everywhere) {
 }
 
 bool Memory::is_paused() const {
-  ScopeId scope = 0;
-  for (const ScopeId id : state_->store->find_scopes({.scope = state_->config.scope})) scope = id;
-  return state_->store->is_paused(scope);
+  return state_->store->is_paused(state_->store->find_scope(state_->config.scope).value_or(0));
 }
 
 VerifyReport Memory::verify() const {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -5,8 +6,11 @@
 #include "memory/ingest/ingest.h"
 #include "memory/ingest/redact.h"
 #include "memory/ingest/segment.h"
+#include "memory/manage/edit.h"
 #include "memory/manage/export.h"
 #include "memory/manage/import_turns.h"
+#include "memory/manage/promote.h"
+#include "memory/manage/tombstone.h"
 #include "memory/stores/support/schema.h"
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
@@ -98,7 +102,8 @@ void restore(Store& store, std::vector<Json>& rows, ImportReport& report) {
   });
 }
 
-// Adds the turns of an export to a store that has its own.
+// Adds what an export says to a store that has its own: turns, their versions, and where they are
+// seen. Inside one transaction.
 class Merger {
  public:
   Merger(Store& store, const Ports& ports, ImportReport& report)
@@ -112,39 +117,73 @@ class Merger {
       scopes_[id] = {json_string(row, "tenant"), json_string(row, "user"),
                      json_string(row, "project"), json_string(row, "session_parent")};
     } else if (table == "session") {
-      sessions_[id] = {json_string(row, "name"), json_int_or(row, "kind", 0)};
+      sessions_[id] = {json_string(row, "name"), json_int_or(row, "kind", 0),
+                       json_int_or(row, "scope_id", 0)};
     } else if (table == "turn") {
-      add(row);
+      read(row);
+    } else if (table == "amendment") {
+      const int64_t by = json_int_or(row, "by_turn", 0);
+      const Time at(std::chrono::milliseconds(json_int_or(row, "at", 0)));
+      amendments_.push_back({json_int_or(row, "turn_id", 0), by, at});
+      if (by > 0) versions_.insert(by);
     }
   }
 
   void finish() {
-    for (auto& [scope, turns] : turns_) {
-      Ingest ingest(store_, ports_, scopes_.at(scope));
-      for (size_t done = 0; done < turns.size(); done += kImportBatch) {
-        const size_t count = std::min(kImportBatch, turns.size() - done);
-        for (const WriteResult& result : ingest.remember(
-                 std::span(turns).subspan(done, count), "user", "import")) {
-          report_.stored += result.outcome == Written::stored;
-          report_.duplicates += result.outcome == Written::duplicate;
-          report_.refused += result.outcome == Written::forgotten;
-          report_.empty += result.outcome == Written::empty;
-          if (result.outcome == Written::stored) report_.redactions += result.redactions;
-        }
+    std::map<int64_t, std::vector<int64_t>> by_home;  // old ids by the scope of their session
+    for (const auto& [id, given] : turns_) {
+      if (versions_.contains(id)) continue;
+      if (const auto there = find(given)) {
+        ids_[id] = *there;
+        ++report_.duplicates;
+      } else {
+        by_home[given.home].push_back(id);
       }
     }
+    for (const auto& [home, ids] : by_home) add(scopes_.at(home), ids);
+    // Those of older versions first: a newer one may amend them.
+    std::ranges::sort(amendments_, {}, &Amendment::by);
+    for (const Amendment& amendment : amendments_) amend(amendment);
+    Unsettled changed;
+    for (const int64_t id : moved_) {
+      const Given& given = turns_.at(id);
+      if (!ids_.contains(id) || given.scope == given.home) continue;
+      move_turn(store_, ids_.at(id), store_.put_scope(scopes_.at(given.scope)), changed);
+    }
+    settle_facts(store_, changed);
+    store_.raise_generation();
   }
 
  private:
-  void add(const Json& row) {
+  struct Session {
+    std::string name{};
+    int64_t kind = 0;
+    int64_t scope = 0;
+  };
+  struct Given {
+    NewTurn turn{};
+    std::string sha256{};
+    int64_t scope = 0;  // where it is seen
+    int64_t home = 0;   // where it was said
+  };
+  struct Amendment {
+    int64_t turn = 0, by = 0;
+    Time at{};
+  };
+
+  void read(const Json& row) {
     const int64_t scope = json_int_or(row, "scope_id", 0);
     const auto session = sessions_.find(json_int_or(row, "session_id", 0));
-    if (!scopes_.contains(scope) || session == sessions_.end()) {
-      fail(Code::invalid, "a turn without its scope or session");
-    }
-    NewTurn turn;
-    turn.session = session->second.first;
-    turn.kind = session->second.second == 1 ? SessionKind::agent : SessionKind::chat;
+    const bool is_whole = session != sessions_.end() && scopes_.contains(scope) &&
+                          scopes_.contains(session->second.scope);
+    if (!is_whole) fail(Code::invalid, "a turn without its scope or session");
+    Given& given = turns_[json_int_or(row, "id", 0)];
+    given.scope = scope;
+    given.home = session->second.scope;
+    given.sha256 = json_string(row, "sha256");
+    NewTurn& turn = given.turn;
+    turn.session = session->second.name;
+    turn.kind = session->second.kind == 1 ? SessionKind::agent : SessionKind::chat;
     if (row.contains("external_id") && row["external_id"].is_string()) {
       turn.external_id = json_string(row, "external_id");
     }
@@ -155,39 +194,105 @@ class Merger {
     turn.said_at = Time(std::chrono::milliseconds(json_int_or(row, "said_at", 0)));
     turn.said_offset = static_cast<int>(json_int_or(row, "said_offset", 0));
     turn.text = json_string(row, "text");
-    if (is_there(scopes_.at(scope), turn, json_string(row, "sha256"))) {
-      ++report_.duplicates;
-    } else {
-      turns_[scope].push_back(std::move(turn));
+  }
+
+  void add(const Scope& home, const std::vector<int64_t>& ids) {
+    std::vector<NewTurn> turns;
+    for (const int64_t id : ids) turns.push_back(turns_.at(id).turn);
+    Ingest ingest(store_, ports_, home);
+    const std::vector<WriteResult> results = ingest.remember_within(turns, "user", "import");
+    for (size_t i = 0; i < results.size(); ++i) {
+      count(results[i]);
+      if (results[i].id == 0) continue;
+      ids_[ids[i]] = results[i].id;
+      if (results[i].outcome == Written::stored) moved_.push_back(ids[i]);
     }
   }
 
+  void count(const WriteResult& result) {
+    report_.stored += result.outcome == Written::stored;
+    report_.duplicates += result.outcome == Written::duplicate;
+    report_.refused += result.outcome == Written::forgotten;
+    report_.empty += result.outcome == Written::empty;
+    if (result.outcome == Written::stored) report_.redactions += result.redactions;
+  }
+
+  // What was corrected here stays as it was corrected here.
+  void amend(const Amendment& amendment) {
+    const auto old = ids_.find(amendment.turn);
+    if (old == ids_.end()) return;
+    const std::optional<Turn> turn = store_.turn(old->second);
+    if (!turn) return;
+    const auto given = turns_.find(amendment.by);
+    if (const std::optional<TurnId> here = store_.amended_by(turn->id)) {
+      const std::optional<Turn> version = *here > 0 ? store_.turn(*here) : std::nullopt;
+      if (given == turns_.end() || !version || version->sha256 != given->second.sha256) return;
+      ids_[amendment.by] = version->id;
+      ++report_.duplicates;
+    } else if (amendment.by == 0) {
+      store_.put_amendment(turn->id, 0, amendment.at);
+      Unsettled changed;
+      drop_facts(store_, turn->id, changed);
+      settle_facts(store_, changed);
+      for (const CellId cell : store_.cells_of_turn(turn->id)) derive_again(store_, cell);
+    } else if (given != turns_.end()) {
+      put(*turn, amendment, given->second.turn);
+    }
+  }
+
+  void put(const Turn& old, const Amendment& amendment, const NewTurn& given) {
+    Turn next = prepare_turn(given);
+    next.scope = old.scope;
+    next.session_key = old.session_key;
+    next.kind = old.kind;
+    next.learnt_at = amendment.at;
+    for (const std::string& mac : tombstone_macs(store_.mac_key(), next)) {
+      if (!store_.has_tombstone(old.scope, mac)) continue;
+      ++report_.refused;
+      return;
+    }
+    put_version(store_, ports_, old.id, next, amendment.at);
+    const Time now = ports_.now ? ports_.now() : system_now();
+    store_.add_event({.at = now, .actor = "user", .op = "import", .kind = "turn",
+                      .first_id = next.id, .last_id = next.id, .reason = ""});
+    ids_[amendment.by] = next.id;
+    moved_.push_back(amendment.by);
+    ++report_.stored;
+    report_.redactions += next.redactions;
+  }
+
   // The same place in the session, or the same words at the same time.
-  bool is_there(const Scope& wanted, const NewTurn& turn, const std::string& sha256) {
-    ScopeId scope = 0;
-    for (const ScopeId id : store_.find_scopes({.scope = wanted})) scope = id;
-    const auto session = store_.find_session(scope, turn.session);
-    if (!session) return false;
-    if (!turn.external_id.empty()) {
-      return store_.find_external(session->key, turn.external_id).has_value();
+  std::optional<TurnId> find(const Given& given) {
+    const std::optional<ScopeId> scope = store_.find_scope(scopes_.at(given.home));
+    const auto session = scope ? store_.find_session(*scope, given.turn.session) : std::nullopt;
+    if (!session) return std::nullopt;
+    if (!given.turn.external_id.empty()) {
+      const auto there = store_.find_external(session->key, given.turn.external_id);
+      return there ? std::optional(there->id) : std::nullopt;
     }
     const auto [known, is_new] = known_.try_emplace(session->key);
     if (is_new) {
       for (const TurnId id : store_.session_turns(session->key)) {
         const auto there = store_.turn(id);
-        if (there) known->second.emplace(there->said_at, there->sha256);
+        if (there) known->second.try_emplace({there->said_at, there->sha256}, id);
       }
     }
-    return known->second.contains({turn.said_at, sha256});
+    const auto place = known->second.find({given.turn.said_at, given.sha256});
+    return place == known->second.end() ? std::nullopt : std::optional(place->second);
   }
 
   Store& store_;
   const Ports& ports_;
   ImportReport& report_;
-  std::map<int64_t, Scope> scopes_;                             // by id in the export
-  std::map<int64_t, std::pair<std::string, int64_t>> sessions_;  // name and kind, the same way
-  std::map<int64_t, std::vector<NewTurn>> turns_;                // by scope in the export
-  std::map<int64_t, std::set<std::pair<Time, std::string>>> known_;
+  // All by their ids in the export.
+  std::map<int64_t, Scope> scopes_;
+  std::map<int64_t, Session> sessions_;
+  std::map<int64_t, Given> turns_;
+  std::vector<Amendment> amendments_;
+  std::set<int64_t> versions_;     // turns that are newer versions of others
+  std::map<int64_t, TurnId> ids_;  // what they are here
+  std::vector<int64_t> moved_;     // that came in now
+  std::map<int64_t, std::map<std::pair<Time, std::string>, TurnId>> known_;
 };
 
 }  // namespace
@@ -202,7 +307,7 @@ ImportReport import_export(Store& store, const Ports& ports, const std::filesyst
   }
   Merger merger(store, ports, report);
   for (const Json& row : rows) merger.take(row);
-  merger.finish();
+  store.write([&] { merger.finish(); });
   return report;
 }
 

@@ -17,19 +17,6 @@ std::string from_hex(std::string_view hex) {
   return bytes;
 }
 
-std::string normal_form(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool is_blank = c == ' ' || (c >= '\t' && c <= '\r');
-    if (is_blank) {
-      if (!out.empty() && out.back() != ' ') out += ' ';
-    } else {
-      out += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    }
-  }
-  return std::string(trim(out));
-}
-
 }  // namespace
 
 std::string hmac_sha256_hex(std::string_view key, std::string_view message) {
@@ -42,6 +29,19 @@ std::string hmac_sha256_hex(std::string_view key, std::string_view message) {
     outer[i] = static_cast<char>(outer[i] ^ 0x5c);
   }
   return sha256_hex(outer + from_hex(sha256_hex(inner.append(message))));
+}
+
+std::string normal_form(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool is_blank = c == ' ' || (c >= '\t' && c <= '\r');
+    if (is_blank) {
+      if (!out.empty() && out.back() != ' ') out += ' ';
+    } else {
+      out += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    }
+  }
+  return std::string(trim(out));
 }
 
 std::vector<std::string> tombstone_macs(std::string_view key, const Turn& turn) {

@@ -11,6 +11,9 @@ namespace corvid::memory {
 // HMAC-SHA-256 (RFC 2104) of `message`, 64 hexadecimal digits.
 std::string hmac_sha256_hex(std::string_view key, std::string_view message);
 
+// A text without regard to letter case (ASCII) and to the kind and number of blanks in it.
+std::string normal_form(std::string_view text);
+
 // Codes by which a forgotten turn is known again without keeping its text: its place (session and
 // external id), and its text without regard to letter case and blanks. A short text ("thanks!")
 // counts only together with its session and time.

@@ -231,6 +231,7 @@ Recall Recaller::recall(std::string_view text, const RecallOptions& options,
   Recall result;
   result.support = ranking.support;
   std::vector<PackItem> items;
+  const size_t line_bytes = line_bytes_of(options.budget_tokens);
   int64_t item_bytes = 0;
   TurnReader turns(store_, corpus, ranking.best);
   for (size_t i = 0; i < ranking.best.size(); ++i) {
@@ -249,8 +250,9 @@ Recall Recaller::recall(std::string_view text, const RecallOptions& options,
     }
     if (!wants_item) continue;
     item_bytes += static_cast<int64_t>(std::min(turn->text.size(), kItemBytesCounted));
-    items.push_back(
-        {turn->id, turn->said_at, turn->speaker, turn->text, remark_of(*turn, links[i])});
+    items.push_back({turn->id, turn->said_at, turn->speaker,
+                     excerpt(trim(turn->text), question.terms, line_bytes),
+                     remark_of(*turn, links[i])});
   }
   const std::string note(ranking.support < kSupportLow ? kLowSupportNote : "");
   Packed packed = pack(items, options.budget_tokens, note, ports_.count_tokens);

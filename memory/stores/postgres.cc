@@ -10,7 +10,6 @@
 #include "memory/stores/support/words.h"
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
-#include "runtime/base/log.h"
 
 namespace corvid::memory {
 namespace {
@@ -30,13 +29,12 @@ class PostgresStore final : public SqlStore {
     const Access access = connection();
     words_.make_anew(access.db);
   }
-  bool scrub() override;
   MemoryStats stats() const override;
   std::string durability() const override;
   std::vector<std::string> verify() const override;
 
  private:
-  bool scrub_tables();
+  bool scrub_all() override;
 
   Durability durability_;
   Words words_;
@@ -86,17 +84,7 @@ void PostgresStore::put_row(const Json& line) {
   SqlStore::put_row(line);
 }
 
-bool PostgresStore::scrub() {
-  try {
-    return scrub_tables();
-  } catch (const Error& error) {  // edge: what was erased is; its traces wait for room
-    log::warning("memory", "traces of what was forgotten are still there",
-                 {{"reason", error.what()}});
-    return false;
-  }
-}
-
-bool PostgresStore::scrub_tables() {
+bool PostgresStore::scrub_all() {
   const Whole whole = both();
   {
     Transaction transaction(whole.db);

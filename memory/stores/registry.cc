@@ -1,4 +1,6 @@
 #include "memory/store.h"
+#include "runtime/base/error.h"
+#include "runtime/base/log.h"
 #include "runtime/base/registry.h"
 
 namespace corvid::memory {
@@ -26,6 +28,16 @@ std::unique_ptr<Store> make_store(std::string_view location, Durability durabili
                                   const std::string& tenant) {
   const std::string_view kind = is_store_url(location) ? "postgres" : "sqlite";
   return find_maker<MakeStore>(kStores, "store", kind)(location, durability, tenant);
+}
+
+bool Store::scrub() {
+  try {
+    return scrub_all();
+  } catch (const Error& error) {  // edge: what was erased is; its traces wait for room
+    log::warning("memory", "traces of what was forgotten are still there",
+                 {{"reason", error.what()}});
+    return false;
+  }
 }
 
 std::vector<TermCount> Store::match_after(std::string_view term, TurnId after) const {

@@ -12,7 +12,6 @@
 #include "memory/stores/support/tenants.h"
 #include "memory/stores/support/tokens.h"
 #include "runtime/base/error.h"
-#include "runtime/base/log.h"
 
 namespace corvid::memory {
 namespace {
@@ -46,13 +45,12 @@ class SqliteStore final : public SqlStore {
     const Access use = connection();
     memory::make_index_anew(use.db);
   }
-  bool scrub() override;
   MemoryStats stats() const override;
   std::string durability() const override;
   std::vector<std::string> verify() const override;
 
  private:
-  bool scrub_file();
+  bool scrub_all() override;
 
   std::string location_;
   Durability durability_;
@@ -65,15 +63,12 @@ SqliteStore::SqliteStore(std::string_view location, Durability durability,
     : SqlStore(tenant), location_(location), durability_(durability) {
   std::string path = ":memory:";
   if (location != path) {
-    std::error_code error;
     // The file of no tenant may hold what is this one's, from before each had its own.
     if (!tenant.empty() && std::filesystem::exists(std::filesystem::path(location) / kStoreFile)) {
       SqliteStore(location, durability, "");
     }
     const std::filesystem::path folder = tenant_folder(location, tenant);
-    if (std::filesystem::create_directories(folder, error)) {
-      std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
-    }
+    make_store_folder(folder);
     if (!std::filesystem::is_directory(folder)) {
       fail(Code::io, "the memory store " + location_ + " is not a folder and cannot be made");
     }
@@ -122,17 +117,7 @@ void SqliteStore::erase_turn(const Turn& turn) {
   delete_turn(use.db, turn.id);
 }
 
-bool SqliteStore::scrub() {
-  try {
-    return scrub_file();
-  } catch (const Error& error) {  // edge: what was erased is; its traces wait for room
-    log::warning("memory", "traces of what was forgotten are still there",
-                 {{"reason", error.what()}});
-    return false;
-  }
-}
-
-bool SqliteStore::scrub_file() {
+bool SqliteStore::scrub_all() {
   remove_caches(file_.parent_path());
   const Whole use = both();
   {

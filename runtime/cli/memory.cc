@@ -26,6 +26,10 @@ namespace {
 constexpr size_t kAnswerBytesMax = 1 << 10;
 constexpr int kPollMs = 100;
 constexpr int kExitInterrupted = 130;
+constexpr const char* kScopeHelp =
+    "project, user, tenant or session:NAME: where something is written, and all that is read"
+    " besides what is promoted; default: written to the project, read from all of yours unless -w"
+    " names one";
 
 using Opened = OpenedMemory;
 
@@ -373,6 +377,7 @@ void add_memory(Command& app, CommandContext& context) {
   group.option("--user", arguments->user,
                "Of the tenant's users, who see their own; stats, export, verify, rebuild and"
                " pause --everywhere are of the whole tenant");
+  group.option("--scope", arguments->scope, kScopeHelp);
   const auto command = [&](const char* name, const char* help) {
     Command made = group.subcommand(name, help);
     made.fallthrough();

@@ -20,6 +20,7 @@ struct MemoryArguments {
   std::string embedder{};   // empty: as configured
   std::string model{};      // empty: as configured
   std::string tenant{}, user{};
+  std::string scope{};  // project, user, tenant or session:NAME; empty: see OpenedMemory
   bool json = false, yes = false, all = false, explain = false;
   bool markdown = false, everywhere = false;
   int limit = 20;
@@ -35,7 +36,8 @@ using SharedArguments = std::shared_ptr<MemoryArguments>;
 // Makes a subcommand: name, help.
 using MemoryCommand = std::function<Command(const char*, const char*)>;
 
-// The memory that the arguments name, and what of it they mean.
+// The memory that the arguments name, and what of it they mean: without a scope, what is written
+// belongs to the project, and all projects of the user are read unless a workspace is named.
 class OpenedMemory {
  public:
   // `stop` ends what a model is asked; without one, none is asked.
@@ -63,7 +65,7 @@ void expect_model(const OpenedMemory& memory);
 void add_memory_browse(const MemoryCommand& command, const SharedArguments& arguments,
                        CommandContext& context);
 
-// export, import, ingest, edit, pause, resume.
+// export, import, ingest, edit, promote, demote, pause, resume.
 void add_memory_transfer(const MemoryCommand& command, const SharedArguments& arguments);
 
 }  // namespace corvid::runtime

@@ -100,6 +100,37 @@ void edit(const MemoryArguments& arguments) {
   write_text(stdout, memory::turn_name(result.id) + "\n");
 }
 
+// What is written belongs there, and only that is read, with what is seen from everywhere.
+void set_scope(const std::string& name, memory::Scope& scope) {
+  constexpr std::string_view kSession = "session:";
+  if (name.empty() || name == "project") return;
+  if (name == "user" || name == "tenant") {
+    scope.project = memory::kEverywhere;
+    if (name == "tenant") scope.user = memory::kEverywhere;
+  } else if (name.starts_with(kSession) && name.size() > kSession.size()) {
+    scope.session = name.substr(kSession.size());
+  } else {
+    fail(Code::invalid, "--scope " + name + ": project, user, tenant or session:NAME");
+  }
+}
+
+void move(const MemoryArguments& arguments, bool is_promoted) {
+  MemoryArguments from = arguments;
+  from.scope.clear();
+  if (is_promoted && !arguments.scope.empty() && arguments.scope != "user" &&
+      arguments.scope != "tenant") {
+    fail(Code::invalid, "promote to --scope user (which is meant without it) or tenant");
+  }
+  OpenedMemory memory(from);
+  const int64_t count = is_promoted ? memory->promote(arguments.ids, arguments.scope == "tenant")
+                                    : memory->demote(arguments.ids);
+  if (arguments.json) return print({{"moved", count}});
+  const std::string where = !is_promoted                  ? "where they were said"
+                            : arguments.scope == "tenant" ? "by all users of the tenant"
+                                                          : "in all your projects";
+  write_text(stdout, fmt::format("{} turns are now seen {}\n", count, where));
+}
+
 void pause(const MemoryArguments& arguments, bool is_paused) {
   OpenedMemory memory(arguments);
   memory->set_paused(is_paused, arguments.everywhere);
@@ -129,6 +160,7 @@ OpenedMemory::OpenedMemory(const MemoryArguments& arguments,
   config.scope.project = arguments.store.empty() || !arguments.workspace.empty()
                              ? (error ? project : canonical).string()
                              : "";
+  set_scope(arguments.scope, config.scope);
   const std::string& embedder = arguments.embedder.empty() ? settings.embedder
                                                            : arguments.embedder;
   memory::Ports ports = memory_ports(paths, embedder);
@@ -138,7 +170,8 @@ OpenedMemory::OpenedMemory(const MemoryArguments& arguments,
   memory_ = std::make_unique<memory::Memory>(config, std::move(ports));
   filter_.scope = config.scope;
   // Without a workspace of that name everything of this user is meant: people ask from anywhere.
-  filter_.all_projects = arguments.workspace.empty();
+  filter_.all_projects = arguments.scope == "user" || (arguments.scope.empty() &&
+                                                      arguments.workspace.empty());
 }
 
 void expect_known(OpenedMemory& memory, const MemoryArguments& arguments) {
@@ -185,6 +218,15 @@ void add_memory_transfer(const MemoryCommand& command, const SharedArguments& ar
   made.footer(
       "The old version is kept for `why`, and never recalled again. Examples:\n"
       "  corvid memory edit t12 \"the staging port is 8443\"\n  corvid memory edit f6 8443");
+  made = command("promote", "Show turns in every project of yours, or to all users of the tenant");
+  made.option("id", arguments->ids, "t12, c3 (all its turns) or f6 (its turn)").required();
+  made.callback([arguments] { move(*arguments, true); });
+  made.footer("Examples:\n  corvid memory promote f6\n"
+              "  corvid memory promote t12 --scope tenant --tenant acme");
+  made = command("demote", "Show turns only where they were said again");
+  made.option("id", arguments->ids, "t12, c3 or f6").required();
+  made.callback([arguments] { move(*arguments, false); });
+  made.footer("Example: corvid memory demote f6");
   made = command("pause", "Runs neither remember nor recall, until resume");
   made.flag("--everywhere", arguments->everywhere, "In all workspaces");
   made.callback([arguments] { pause(*arguments, true); });

@@ -1,8 +1,11 @@
+#include <set>
+
 #include <catch2/catch.hpp>
 
 #include "memory/memory.h"
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
+#include "runtime/base/json.h"
 #include "tests/memory/support.h"
 
 using namespace corvid;
@@ -96,6 +99,72 @@ TEST_CASE("Importing into a store that has its own adds what it lacks, once") {
   CHECK(second.import_export(file).stored == 0);
   CHECK(first.import_export(file).stored == 0);
   CHECK(second.verify().problems.empty());
+}
+
+TEST_CASE("Importing into a store that has its own carries corrections and what was promoted") {
+  const TempDir folder;
+  Memory first(in_memory());
+  first.remember(said("chat", "Ann", "My phone number is 555-0100", "2026-03-02T10:00", "a"));
+  first.remember(said("chat", "Ann", "My car is parked at gate 4", "2026-03-02T10:01", "b"));
+  first.remember(said("chat", "Ann", "My locker is number 12", "2026-03-02T10:02"));
+  first.edit("t1", "My phone number is 555-0177");
+  first.edit("t4", "My phone number is 555-0199");
+  first.edit("t3", "My locker is number 13");
+  const std::vector<std::string> car = {"t2"};
+  first.promote(car, false);
+  const auto file = file_with(folder, exported(first));
+  MemoryConfig config = in_memory();
+  Memory second(config);
+  second.remember(said("chat", "Ann", "My phone number is 555-0100", "2026-03-02T10:00", "a"));
+  second.remember(said("chat", "Ann", "My locker is number 12", "2026-03-02T10:02"));
+  second.edit("t2", "My locker is number 14");  // what was corrected here stays
+  const ImportReport report = second.import_export(file);
+  CHECK(report.stored == 3);  // the car and two versions of the number
+  CHECK(second.verify().problems.empty());
+  const auto values = [&](const Memory& memory) {
+    std::multiset<std::string> out;
+    for (const Fact& fact : memory.facts({.scope = memory.scope()}, 100)) {
+      if (fact.status == Fact::Status::active) out.insert(fact.key + " " + fact.value);
+    }
+    return out;
+  };
+  CHECK(values(second).count("phone number 555-0199") == 1);
+  CHECK(values(second).count("phone number 555-0100") == 0);
+  for (const Hit& hit : second.recall("phone number").hits) {
+    CHECK(hit.text.find("555-0100") == std::string::npos);
+    CHECK(hit.text.find("555-0177") == std::string::npos);
+  }
+  CHECK(second.recall("locker").hits.front().text == "My locker is number 14");
+  CHECK(second.import_export(file).stored == 0);
+  CHECK(second.cells(10).size() == 1);
+  if (config.location != ":memory:") {  // a second project of the same store
+    config.scope.project = "/elsewhere";
+    CHECK(Memory(config).recall("car").hits.at(0).text == "My car is parked at gate 4");
+  }
+}
+
+TEST_CASE("An import that fails in the middle leaves nothing") {
+  const TempDir folder;
+  Memory first(in_memory());
+  for (int i = 0; i < 700; ++i) {
+    first.remember(said("chat", "Ann", "line " + std::to_string(i), "2026-03-02T10:00",
+                        "id" + std::to_string(i)));
+  }
+  const auto file = file_with(folder, exported(first));
+  Memory second(in_memory());
+  second.remember(said("chat", "Ann", "another line", "2026-03-02T10:00", "other"));
+  Json bad = {{"session", "chat"}, {"speaker", "Ann"}, {"when", "2026-03-02T10:00"}};
+  std::string lines;
+  for (int i = 0; i < 600; ++i) {
+    bad["id"] = i == 599 ? "other" : "n" + std::to_string(i);
+    bad["text"] = "text " + std::to_string(i);
+    lines += dump_json(bad) + "\n";
+  }
+  const auto turns = folder.path() / "turns.jsonl";
+  write_file_atomic(turns, lines);
+  CHECK_THROWS_AS(second.import_turns(turns), Error);
+  CHECK(second.stats().turns == 1);
+  CHECK(second.import_export(file).stored == 700);
 }
 
 TEST_CASE("A damaged, cut or newer export is refused, and the store stays as it was") {

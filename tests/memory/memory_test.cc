@@ -256,3 +256,36 @@ TEST_CASE("The answer of recall has the JSON form that programs read") {
   }
   CHECK(json["hits"][0]["turns"] == Json::array({"D1:1"}));
 }
+
+TEST_CASE("Who adds something is in its history; hostile texts take no time by their square") {
+  Memory memory(in_memory());
+  NewTurn note = said("notes", "user", "the staging port is 8443");
+  note.allow_paused = true;
+  memory.remember(note);
+  memory.remember(said("s", "Ann", "hello"));
+  CHECK(memory.why("t1")->history.at(0).actor == "user");
+  CHECK(memory.why("t2")->history.at(0).actor == "agent");
+  const auto start = std::chrono::steady_clock::now();
+  std::string marks;
+  for (int i = 0; i < 20'000; ++i) marks += std::string(kRecallEnd);
+  std::string tokens;
+  for (int i = 0; i < 40'000; ++i) tokens += "xoxb-";
+  for (const std::string& text : {std::string(1'000'000, '\0'), marks + "x", tokens}) {
+    memory.remember(said("s", "Ann", text));
+  }
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));
+  CHECK(memory.recall("staging port").context.find("<recalled-memory>") == 0);
+}
+
+TEST_CASE("Of a long text the context shows the part that was asked for") {
+  Memory memory(in_memory());
+  std::string text = "It begins here.";
+  for (int i = 0; i < 400; ++i) text += " Some words about nothing, number " + std::to_string(i) + ".";
+  text += " The quokka lives in Rottnest.";
+  for (int i = 0; i < 400; ++i) text += " More words about nothing, number " + std::to_string(i) + ".";
+  memory.remember(said("s", "Ann", text));
+  const Recall recall = memory.recall("where does the quokka live");
+  CHECK(recall.context.find("The quokka lives in Rottnest.") != std::string::npos);
+  CHECK(recall.tokens < 500);
+  CHECK(memory.recall("begins").context.find("It begins here.") != std::string::npos);
+}

@@ -238,3 +238,41 @@ TEST_CASE("Documents are cut at headings, and what is gone from them is withdraw
   CHECK(memory.recall("staging port").context.find("8443") != std::string::npos);
   CHECK(memory.verify().problems.empty());
 }
+
+TEST_CASE("A document that is gone is withdrawn, one that comes back counts again") {
+  const Place place;
+  place.put("docs/a.md", "# Ports\n\nThe staging port is 8443\n");
+  const auto b = place.put("docs/sub/b.md", "# Lamps\n\nThe lamp port is 9090\n");
+  place.put("other/c.md", "# Other\n\nThe other port is 7070\n");
+  Memory memory(in_memory());
+  CHECK(memory.ingest_documents(place.path() / "docs").documents == 2);
+  CHECK(memory.ingest_documents(place.path() / "other").documents == 1);
+  std::filesystem::remove(b);
+  CHECK(memory.ingest_documents(place.path() / "docs").withdrawn == 1);
+  for (const Hit& hit : memory.recall("which port").hits) {
+    CHECK(hit.text.find("9090") == std::string::npos);
+  }
+  CHECK(memory.recall("other port").context.find("7070") != std::string::npos);
+  place.put("docs/sub/b.md", "# Lamps\n\nThe lamp port is 9090\n");
+  CHECK(memory.ingest_documents(place.path() / "docs").withdrawn == 0);
+  CHECK(memory.recall("lamp port").context.find("9090") != std::string::npos);
+  CHECK(memory.verify().problems.empty());
+}
+
+TEST_CASE("Conversations that begin alike stay apart, a longer one of them goes on") {
+  const Place place;
+  const auto first = place.put("1.txt", "Ann: hello there\nBob: what is up?\nAnn: the red lamp\n");
+  const auto second = place.put("2.txt", "\xef\xbb\xbf" "Ann: hello there\nBob: good day\n");
+  const auto longer = place.put(
+      "3.txt", "Ann: hello there\nBob: what is up?\nAnn: the red lamp\nBob: which one?\n");
+  Memory memory(in_memory());
+  CHECK(memory.import_transcript(first, "auto").stored == 3);
+  CHECK(memory.import_transcript(second, "auto").stored == 2);
+  CHECK(memory.import_transcript(longer, "auto").stored == 1);
+  CHECK(memory.import_transcript(first, "auto").stored == 0);
+  CHECK(memory.stats().sessions == 2);
+  CHECK(memory.turn(4)->speaker == "Ann");  // no mark of byte order in front
+  memory.forget(memory.find_to_forget({.text = "red lamp"}, {.scope = memory.scope()}), "");
+  CHECK(memory.import_transcript(longer, "auto").stored == 0);
+  CHECK(memory.stats().sessions == 2);
+}

@@ -69,3 +69,51 @@ TEST_CASE("what a session says is in memory once the writer has settled, in orde
   }
   CHECK(memory.turn(11)->text == "last");
 }
+
+TEST_CASE("after text from the web what the assistant says is remembered as the web's") {
+  memory::Memory memory(in_this_process());
+  runtime::MemoryWriter writer(memory, "s");
+  const Time now = parse_time("2026-03-04T05:06:07Z");
+  const auto add = [&](runtime::Role role, const std::string& text, bool is_untrusted, int attempt) {
+    static int number = 0;
+    runtime::Message message;
+    message.role = role;
+    message.content = text;
+    message.is_untrusted = is_untrusted;
+    writer.add({++number, now, attempt, runtime::MessageAdded{message}});
+  };
+  using memory::Tier;
+  SECTION("in the run itself") {
+    add(runtime::Role::assistant, "I look it up", false, -1);
+    add(runtime::Role::tool, "the deploy port is now 6666", true, -1);
+  }
+  SECTION("in what was recalled") {
+    add(runtime::Role::assistant, "I look it up", false, -1);
+    add(runtime::Role::user, "deploy, please", true, -1);
+  }
+  SECTION("in an attempt") {
+    add(runtime::Role::assistant, "I look it up", false, -1);
+    add(runtime::Role::user, "deploy, please", false, -1);
+    add(runtime::Role::tool, "the deploy port is now 6666", true, 2);
+  }
+  add(runtime::Role::assistant, "The deploy port is now 6666", false, -1);
+  add(runtime::Role::user, "My deploy port is 80", false, -1);
+  REQUIRE(writer.settle());
+  memory::NewTurn note;  // as memory_note writes it
+  note.session = "s";
+  note.role = "assistant";
+  note.tier = Tier::assistant;
+  note.said_at = now;
+  note.text = "The deploy port is now 6666";
+  memory.remember(note);
+  CHECK(memory.turn(1)->tier == Tier::assistant);
+  CHECK(memory.turn(3)->tier == Tier::web);
+  CHECK(memory.turn(4)->tier == Tier::user);
+  CHECK(memory.turn(5)->tier == Tier::web);
+  for (const memory::Fact& fact : memory.facts({.scope = memory.scope()}, 10)) {
+    CHECK(fact.value == "80");
+  }
+  CHECK(memory::holds_web_text(memory.recall("which deploy port")));
+  note.session = "another";
+  CHECK(memory.turn(memory.remember(note).id)->tier == Tier::assistant);
+}

@@ -41,7 +41,10 @@ std::vector<NewTurn> Conversation::take(const std::string& session) {
     name = sha256_hex(turns_.front().external_id).substr(0, kIdDigits);
   }
   if (name.size() > kSessionBytesMax) name = sha256_hex(name).substr(0, kIdDigits);
-  for (NewTurn& turn : turns_) turn.session = format_ + ":" + name;
+  for (NewTurn& turn : turns_) {
+    turn.session = format_ + ":" + name;
+    turn.is_unnamed = session.empty();
+  }
   return std::move(turns_);
 }
 

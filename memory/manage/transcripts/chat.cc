@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "memory/ingest/ingest.h"
 #include "memory/manage/transcripts/builder.h"
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
@@ -15,9 +16,7 @@ constexpr size_t kPathMax = 100'000;  // messages between a leaf and the root
 // "" for none; whoever is neither a person nor the model is a tool.
 std::string speaks(const std::string& named) {
   const std::string role = lower_case(trim(named));
-  if (role == "user" || role == "human") return "user";
-  if (role == "assistant" || role == "model" || role == "ai") return "assistant";
-  return role.empty() || role == "system" || role == "developer" ? role : "tool";
+  return role == "system" || role == "developer" ? role : plain_role(role);
 }
 
 std::string calls_of(const Json& message) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "memory/ingest/ingest.h"
 #include "memory/manage/documents.h"
 #include "memory/manage/import_turns.h"
 #include "memory/manage/transcripts/builder.h"
@@ -101,8 +102,9 @@ std::string role_of(std::string_view name) {
   const auto is_one_of = [&](std::initializer_list<std::string_view> names) {
     return std::ranges::find(names, low) != names.end();
   };
-  if (is_one_of({"user", "human", "you", "me"})) return "user";
-  if (is_one_of({"assistant", "ai", "model", "claude", "chatgpt"})) return "assistant";
+  if (is_one_of({"you", "me"})) return "user";
+  if (is_one_of({"claude", "chatgpt"})) return "assistant";
+  if (const std::string role = plain_role(low); role != "tool") return role;
   if (is_one_of({"tool", "tools", "tool result", "tool_result", "tool output", "tool_output",
                  "tool response", "tool_response", "function", "function_call_output", "system",
                  "developer", "observation", "output", "result", "environment", "ipython", "python",
@@ -124,6 +126,7 @@ std::vector<NewTurn> read_text(const TranscriptFile& file) {
     for (const std::string& chunk : cut_document(file.content)) conversation.add("", chunk);
     std::vector<NewTurn> turns = conversation.take("");
     for (NewTurn& turn : turns) {
+      turn.is_unnamed = false;  // a text that was changed is the same text
       turn.speaker = std::filesystem::path(file.where).filename().string();
       turn.tier = Tier::tool;  // who wrote it is not known: nothing is stated by it
     }
@@ -153,7 +156,8 @@ std::vector<NewTurn> read_text(const TranscriptFile& file) {
 
 std::vector<NewTurn> read_transcript(const std::filesystem::path& path,
                                      const std::string& format) {
-  const std::string content = read_file(path, kImportBytesMax);
+  std::string content = read_file(path, kImportBytesMax);
+  if (content.starts_with("\xef\xbb\xbf")) content.erase(0, 3);  // a mark of byte order
   struct stat status {};
   const bool has_status = ::stat(path.c_str(), &status) == 0;
   const TranscriptFile file{path.string(), content,

@@ -73,19 +73,29 @@ void SqlStore::check_tenant(const std::string& tenant) const {
                           tenant_ + "'; name another with --tenant");
 }
 
-ScopeId SqlStore::put_scope(const Scope& scope) {
-  check_tenant(scope.tenant);
+std::optional<ScopeId> SqlStore::find_scope(const Scope& scope) const {
   const Access use = connection();
   Statement find(use.db,
                  "SELECT id FROM scope WHERE tenant = ? AND \"user\" = ? AND project = ?"
                  " AND session_parent = ?");
   find.bind(1, scope.tenant).bind(2, scope.user).bind(3, scope.project).bind(4, scope.session);
-  if (find.step()) return find.integer(0);
+  if (!find.step()) return std::nullopt;
+  return find.integer(0);
+}
+
+ScopeId SqlStore::put_scope(const Scope& scope) {
+  check_tenant(scope.tenant);
+  if (const std::optional<ScopeId> known = find_scope(scope)) return *known;
+  const Access use = connection();
   Statement add(use.db,
                 "INSERT INTO scope(tenant, \"user\", project, session_parent, kind, created)"
                 " VALUES(?, ?, ?, ?, ?, ?) RETURNING id");
   add.bind(1, scope.tenant).bind(2, scope.user).bind(3, scope.project).bind(4, scope.session);
-  add.bind(5, std::string_view(scope.session.empty() ? "project" : "session"));
+  const char* const kind = !scope.session.empty()          ? "session"
+                           : scope.project != kEverywhere ? "project"
+                           : scope.user != kEverywhere    ? "user"
+                                                          : "tenant";
+  add.bind(5, std::string_view(kind));
   add.bind(6, to_ms(system_now())).step();
   return add.integer(0);
 }
@@ -98,8 +108,9 @@ std::vector<ScopeId> SqlStore::all_scopes() const {
 std::vector<ScopeId> SqlStore::find_scopes(const ScopeFilter& filter) const {
   const Access use = connection();
   Statement find(use.db,
-                 "SELECT id FROM scope WHERE tenant = ?1 AND \"user\" = ?2 AND (?5 OR (project = ?3"
-                 " AND session_parent IN ('', ?4))) ORDER BY id");
+                 "SELECT id FROM scope WHERE tenant = ?1 AND ((\"user\" = ?2 AND (?5 OR project ="
+                 " '*' OR (project = ?3 AND session_parent IN ('', ?4)))) OR (\"user\" = '*' AND"
+                 " project = '*')) ORDER BY id");
   const Scope& scope = filter.scope;
   find.bind(1, scope.tenant).bind(2, scope.user).bind(3, scope.project).bind(4, scope.session);
   return find.bind(5, int64_t{filter.all_projects}).ids();
@@ -123,6 +134,36 @@ std::optional<SessionRow> SqlStore::find_session(ScopeId scope, std::string_view
   if (!find.step()) return std::nullopt;
   return SessionRow{find.integer(0), scope, std::string(name),
                     static_cast<SessionKind>(find.integer(1))};
+}
+
+ScopeId SqlStore::session_scope(int64_t session_key) const {
+  const Access use = connection();
+  Statement find(use.db, "SELECT scope_id FROM session WHERE id = ?");
+  if (!find.bind(1, session_key).step()) fail(Code::corrupt, "corrupt: a turn without a session");
+  return find.integer(0);
+}
+
+std::vector<SessionRow> SqlStore::sessions(ScopeId scope, std::string_view prefix) const {
+  const Access use = connection();
+  Statement find(use.db,
+                 "SELECT id, name, kind FROM session WHERE scope_id = ?1 AND"
+                 " substr(name, 1, length(?2)) = ?2 ORDER BY id");
+  find.bind(1, scope).bind(2, prefix);
+  std::vector<SessionRow> rows;
+  while (find.step()) {
+    rows.push_back({find.integer(0), scope, std::string(find.text(1)),
+                    static_cast<SessionKind>(find.integer(2))});
+  }
+  return rows;
+}
+
+void SqlStore::move_turn(TurnId turn, ScopeId scope) {
+  const Access use = connection();
+  for (const char* const move : {"UPDATE turn SET scope_id = ? WHERE id = ?",
+                                 "UPDATE fact SET scope_id = ? WHERE turn_id = ?",
+                                 "UPDATE foresight SET scope_id = ? WHERE turn_id = ?"}) {
+    Statement(use.db, move).bind(1, scope).bind(2, turn).run();
+  }
 }
 
 void SqlStore::insert_turn(SqlDb& db, Turn& turn) {

@@ -21,9 +21,13 @@ class SqlStore : public Store {
   void try_out(const std::function<void()>& body) override { transact(body, false); }
   ScopeId put_scope(const Scope& scope) override;
   std::vector<ScopeId> find_scopes(const ScopeFilter& filter) const override;
+  std::optional<ScopeId> find_scope(const Scope& scope) const override;
   std::vector<ScopeId> all_scopes() const override;
   SessionRow put_session(ScopeId scope, const std::string& name, SessionKind kind) override;
   std::optional<SessionRow> find_session(ScopeId scope, std::string_view name) const override;
+  ScopeId session_scope(int64_t session_key) const override;
+  std::vector<SessionRow> sessions(ScopeId scope, std::string_view prefix) const override;
+  void move_turn(TurnId turn, ScopeId scope) override;
   std::optional<Turn> turn(TurnId id) const override;
   std::map<TurnId, Turn> turns(std::span<const TurnId> ids) const override;
   std::optional<Turn> find_external(int64_t session_key, std::string_view id) const override;

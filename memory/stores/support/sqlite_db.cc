@@ -8,7 +8,6 @@
 namespace corvid::memory {
 namespace {
 
-
 // corvid_count(fts_table): occurrences of the query in the row.
 void count_hits(const Fts5ExtensionApi* api, Fts5Context* fts, sqlite3_context* context, int,
                 sqlite3_value**) {

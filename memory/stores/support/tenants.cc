@@ -107,9 +107,7 @@ void copy(SqlDb& shared, const std::string& tenant, const std::filesystem::path&
 void move(SqlDb& shared, const std::string& tenant, const std::filesystem::path& store) {
   const std::filesystem::path folder = tenant_folder(store, tenant);
   std::error_code error;
-  if (std::filesystem::create_directories(folder, error)) {
-    std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
-  }
+  make_store_folder(folder);
   if (!std::filesystem::exists(folder / kStoreFile)) {
     const std::filesystem::path part = folder / ("part-" + std::to_string(::getpid()) + ".new");
     std::filesystem::remove(part);
@@ -133,6 +131,13 @@ std::filesystem::path tenant_folder(const std::filesystem::path& store,
                                     const std::string& tenant) {
   if (tenant.empty()) return store;
   return store / ("tenant-" + sha256_hex(tenant).substr(0, kNameDigits));
+}
+
+void make_store_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  if (std::filesystem::create_directories(folder, error)) {
+    std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
+  }
 }
 
 void part_tenants(SqlDb& shared, const std::filesystem::path& store) {
