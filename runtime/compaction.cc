@@ -36,7 +36,7 @@ std::string left_out(const Message& message) {
 }
 
 int64_t estimate(const Message& message) {
-  int64_t bytes = int64_t(message.content.size()) + 16;
+  int64_t bytes = int64_t(message.content.size() + message.reasoning.size()) + 16;
   for (const ToolCall& call : message.calls) bytes += int64_t(call.arguments.size()) + 32;
   return bytes / 3;
 }

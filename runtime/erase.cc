@@ -200,6 +200,7 @@ void SessionEraser::Impl::order_event(const Event& event, const std::vector<Even
       message.content.find(memory::kRecallBegin) == std::string::npos) {
     orders.needles.add_lines(message.content);
   }
+  if (!is_found_by_text(message.reasoning)) orders.needles.add_lines(message.reasoning);
   for (const ToolCall& call : message.calls) {
     orders.calls.insert(call.id);
     orders.call_results.insert(call.id);

@@ -159,6 +159,7 @@ class EventEraser {
     }
     changed = in_recalled(message.content) || changed;
     changed = in(message.content) || changed;
+    changed = in(message.reasoning) || changed;
     for (ToolCall& call : message.calls) {
       // Rewritten as it was understood: what was said twice is gone then.
       const bool is_hit = orders_.needles.are_in(call.arguments);
@@ -246,6 +247,7 @@ class EventEraser {
   bool blank_event(Event& event) const {
     if (auto* added = std::get_if<MessageAdded>(&event.body)) {
       bool changed = blank(added->message.content);
+      if (!added->message.reasoning.empty()) changed = blank(added->message.reasoning) || changed;
       for (ToolCall& call : added->message.calls) {
         changed = replace(call.arguments, "{}") || changed;
         changed = in_tool(call.name, true) || changed;

@@ -42,6 +42,7 @@ struct Masker {
   }
   void operator()(MessageAdded& body) const {
     mask(body.message.content);
+    mask(body.message.reasoning);
     for (ToolCall& call : body.message.calls) mask_json(call.arguments);
   }
   void operator()(ActionDecided& body) const {

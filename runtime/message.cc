@@ -39,6 +39,7 @@ Json message_to_json(const Message& message) {
   for (const ToolCall& call : message.calls) {
     json["calls"].push_back({{"id", call.id}, {"name", call.name}, {"arguments", call.arguments}});
   }
+  if (!message.reasoning.empty()) json["reasoning_content"] = message.reasoning;
   if (!message.call_id.empty()) json["call_id"] = message.call_id;
   if (message.is_note) json["note"] = true;
   if (message.is_untrusted) json["untrusted"] = true;
@@ -50,6 +51,7 @@ Message message_from_json(const Json& json) {
   message.role = role_from_name(json_string(json, "role"));
   message.content = json_string_or(json, "content", "");
   message.call_id = json_string_or(json, "call_id", "");
+  message.reasoning = json_string_or(json, "reasoning_content", "");
   message.is_note = json_bool_or(json, "note", false);
   message.is_untrusted = json_bool_or(json, "untrusted", false);
   if (json.contains("calls")) {

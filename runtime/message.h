@@ -23,6 +23,7 @@ struct Message {
   std::string call_id;          // of a tool message: the call that it answers
   bool is_note = false;         // of a user message: the harness's word, not the person's
   bool is_untrusted = false;    // holds text from the web (policies::Before::has_untrusted)
+  std::string reasoning = {};   // of an assistant message: what came before it, no part of it
 };
 
 // Tokens of one lineage (a sequence and what it was forked from). Where `prefilled` and `generated`

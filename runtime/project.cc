@@ -5,6 +5,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/base/toml.h"
+#include "runtime/model_settings.h"
 #include "runtime/trust.h"
 
 namespace corvid::runtime {
@@ -117,6 +118,7 @@ std::string skills_text(std::span<const Skill> skills) {
 }
 
 RunOptions with_project(RunOptions options, const Paths& paths) {
+  options = with_model_settings(std::move(options), paths);
   const Project project = read_project(paths, options.workspace);
   if (options.verify.empty()) options.verify = project.verify;
   options.instructions = skills_text(project.skills);

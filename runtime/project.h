@@ -35,7 +35,8 @@ Project read_project(const Paths& paths, const std::filesystem::path& workspace)
 // The block of the prompt that names the skills; empty when there are none.
 std::string skills_text(std::span<const Skill> skills);
 
-// The options with the project's check, where none was given, and its skills as instructions.
+// The options with the project's check, where none was given, its skills as instructions, and the
+// user's own settings (model_settings.h).
 RunOptions with_project(RunOptions options, const Paths& paths);
 
 }  // namespace corvid::runtime

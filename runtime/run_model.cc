@@ -11,6 +11,7 @@ std::unique_ptr<Provider> open_run_model(const RunOptions& run, const Paths& pat
   ProviderOptions options;
   options.models_folder = paths.models();
   options.context_tokens = run.context_tokens;
+  if (run.reasoning_tokens_max >= 0) options.reasoning_tokens_max = run.reasoning_tokens_max;
   options.on_tokens = std::move(on_tokens);
   const std::string model = !run.model.empty() ? run.model : own_part(Code::device, [&] {
     return find_shared_file(paths, "fledgling.gguf").string();

@@ -39,6 +39,7 @@ Json options_to_json(const RunOptions& options) {
           {"command_time_max_s", options.command_time_max_s},
           {"tokens_max", options.tokens_max},
           {"context_tokens", options.context_tokens},
+          {"reasoning_tokens_max", options.reasoning_tokens_max},
           {"tokens_total_max", options.tokens_total_max},
           {"mode", options.mode},
           {"allow_read", options.allow_read},
@@ -64,6 +65,7 @@ RunOptions options_from_json(const Json& json) {
   options.tokens_max = int(json_int_or(json, "tokens_max", options.tokens_max));
   options.command_time_max_s = json_int_or(json, "command_time_max_s", 120);
   options.context_tokens = json_int_or(json, "context_tokens", 0);
+  options.reasoning_tokens_max = json_int_or(json, "reasoning_tokens_max", -1);
   options.tokens_total_max = json_int_or(json, "tokens_total_max", 0);
   options.mode = json_string_or(json, "mode", options.mode);
   options.allow_read = json.value("allow_read", std::vector<std::string>{});

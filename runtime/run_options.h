@@ -10,6 +10,8 @@
 
 namespace corvid::runtime {
 
+inline constexpr int64_t kReasoningTokensLimit = 1 << 24;
+
 // What `corvid run` is asked to do.
 struct RunOptions {
   std::string task;
@@ -24,6 +26,7 @@ struct RunOptions {
   int64_t command_time_max_s = 120;  // of a tool's command
   int tokens_max = 4096;             // of one reply
   int64_t context_tokens = 0;        // the model's window; 0: what the model says, or is usual
+  int64_t reasoning_tokens_max = -1;  // before one reply; 0: none; below 0: the usual limit
   int64_t tokens_total_max = 0;      // read and written in the run; 0: no limit
   std::string mode = "workspace";
   std::vector<std::string> allow_read;

@@ -148,10 +148,12 @@ class Chat {
     if (message.role == Role::user && !message.is_note) return;
     if (message.role == Role::tool && message.call_id == finish_id_) return;
     if (message.role != Role::assistant) return view_.show(event);
+    view_.show_reasoning(message);
     if (!message.content.empty()) write_text(stdout, printable(message.content) + "\n");
     Event calls = event;
     Message& shown = std::get<MessageAdded>(calls.body).message;
     shown.content.clear();
+    shown.reasoning.clear();
     for (const ToolCall& call : message.calls) {
       if (call.name != "finish") continue;
       finish_id_ = call.id;
@@ -249,7 +251,7 @@ class Chat {
     for (const Message& message : session_messages(events)) {
       auto& [count, bytes] = by_role[role_name(message.role)];
       ++count;
-      bytes += int64_t(message.content.size());
+      bytes += int64_t(message.content.size() + message.reasoning.size());
       for (const ToolCall& call : message.calls) bytes += int64_t(call.arguments.size());
     }
     if (result_.context.window > 0) {
@@ -323,6 +325,9 @@ void add_chat(Command& app, CommandContext& context) {
       .one_of({"read-only", "workspace", "full"});
   chat.option("--context-tokens", options.context_tokens, "The model's window")
       .range(512, int64_t{1} << 40);
+  chat.option("--reasoning-budget", options.reasoning_tokens_max,
+              "Tokens that a local model may think before a reply; 0: none (default: 8192)")
+      .range(0, kReasoningTokensLimit);
   chat.option("--allow-read", options.allow_read, "A further folder that may be read");
   chat.option("--allow-host", options.allow_host, "A host that commands and tools may reach");
   chat.option("--resume", arguments->session,

@@ -100,11 +100,15 @@ std::vector<Json> ItemEvents::of_message(const Event& event, const Message& mess
       calls_[call.id].tool = call.name;
       calls_[call.id].arguments = call.arguments;
     }
-    if (message.content.empty()) return {};
-    const Json item = {{"id", "text_" + std::to_string(++text_count_)},
-                       {"type", "agent_message"},
-                       {"text", message.content}};
-    lines.push_back(item_line("item.completed", item, event.attempt));
+    const auto add_text = [&](const char* type, const std::string& text) {
+      if (text.empty()) return;
+      const Json item = {{"id", "text_" + std::to_string(++text_count_)},
+                         {"type", type},
+                         {"text", text}};
+      lines.push_back(item_line("item.completed", item, event.attempt));
+    };
+    add_text("reasoning", message.reasoning);
+    add_text("agent_message", message.content);
   } else if (const auto call = calls_.find(message.call_id);
              message.role == Role::tool && call != calls_.end()) {
     lines.push_back(item_line("item.completed",

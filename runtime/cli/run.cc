@@ -206,6 +206,9 @@ void add_run(Command& app, CommandContext& context) {
              "The model's window (default: what a local model says; 128000 and 200000 behind "
              "openai: and anthropic:)")
       .range(512, int64_t{1} << 40);
+  run.option("--reasoning-budget", options.reasoning_tokens_max,
+             "Tokens that a local model may think before a reply; 0: none (default: 8192)")
+      .range(0, kReasoningTokensLimit);
   run.option("--max-tokens-total", options.tokens_total_max,
              "Tokens read and written in the whole run (default: no limit)")
       .range(1, int64_t{1} << 50);

@@ -47,6 +47,7 @@ void write_message(const Message& message, std::string& out) {
     return;
   }
   out += message.role == Role::assistant ? "## Corvid\n\n" : "## User\n\n";
+  if (!message.reasoning.empty()) out += "Thought:\n\n" + fenced(message.reasoning);
   if (!message.content.empty()) out += message.content + "\n\n";
   for (const ToolCall& call : message.calls) {
     out += "Call of " + call.name + ":\n\n" + fenced(call.arguments);

@@ -43,6 +43,7 @@ class RunView {
   explicit RunView(std::FILE* stream) : stream_(stream), palette_(stream), spinner_(stream) {}
   void show(const Event& event);
   void show_result(const RunResult& result);
+  void show_reasoning(const Message& message);  // a line of it
   // Before and after others write to the terminal, or ask there.
   void hush() { spinner_.stop(); }
   void go_on();

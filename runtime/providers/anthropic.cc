@@ -82,8 +82,10 @@ class Completion {
     Reply reply;
     reply.message.role = Role::assistant;
     for (const auto& [index, block] : blocks_) {
-      if (block.is_call) {
+      if (block.kind == Kind::call) {
         reply.message.calls.push_back({{}, block.name, block.text.empty() ? "{}" : block.text});
+      } else if (block.kind == Kind::thinking) {
+        reply.message.reasoning += block.text;
       } else {
         reply.message.content += block.text;
       }
@@ -97,8 +99,9 @@ class Completion {
   }
 
  private:
+  enum class Kind { text, thinking, call };
   struct Block {
-    bool is_call = false;
+    Kind kind = Kind::text;
     std::string name;
     std::string text;  // or the call's arguments
   };
@@ -115,24 +118,33 @@ class Completion {
   void start_block(const Json& json) {
     const Json& block = object_at(json, "content_block");
     const std::string type = text_at(block, "type");
-    if (type != "text" && type != "tool_use") return;  // thinking is not kept
+    if (type != "text" && type != "thinking" && type != "tool_use") return;
     if (blocks_.size() >= kBlocksMax) fail(Code::invalid, "the server's answer has too many parts");
     Block& made = blocks_[count_at(json, "index")];
-    made.is_call = type == "tool_use";
     made.name = text_at(block, "name");
     made.text = text_at(block, "text");
-    const Json& input = object_at(block, "input");
-    if (made.is_call && !input.empty()) made.text = dump_json(input);
-    if (!made.is_call && !made.text.empty() && on_text_) on_text_(made.text);
+    if (type == "thinking") {
+      made.kind = Kind::thinking;
+      made.text = text_at(block, "thinking");
+    } else if (type == "tool_use") {
+      made.kind = Kind::call;
+      const Json& input = object_at(block, "input");
+      if (!input.empty()) made.text = dump_json(input);
+    }
+    if (made.kind == Kind::text && !made.text.empty() && on_text_) on_text_(made.text);
   }
 
   void take_delta(const Json& json) {
     const auto block = blocks_.find(count_at(json, "index"));
     if (block == blocks_.end()) return;
     const Json& delta = object_at(json, "delta");
-    const std::string text = text_at(delta, "text");
-    if (!block->second.is_call && !text.empty() && on_text_) on_text_(text);
-    block->second.text += block->second.is_call ? text_at(delta, "partial_json") : text;
+    const Kind kind = block->second.kind;
+    const char* const key = kind == Kind::call       ? "partial_json"
+                            : kind == Kind::thinking ? "thinking"
+                                                     : "text";
+    const std::string text = text_at(delta, key);
+    if (kind == Kind::text && !text.empty() && on_text_) on_text_(text);
+    block->second.text += text;
   }
 
   const std::function<void(std::string_view)>& on_text_;

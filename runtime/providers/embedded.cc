@@ -27,7 +27,6 @@ using engine::OrderedJson;
 using engine::Token;
 
 constexpr int64_t kSnapshotBytesMax = int64_t{64} << 20;
-constexpr int64_t kThinkingTokensMax = 8192;  // of one reply, besides those of its answer
 
 // What all forks of one conversation share. Const after construction.
 struct Shared {
@@ -38,6 +37,7 @@ struct Shared {
   std::unique_ptr<EditScorer> scorer;
   TokenSink on_tokens;
   int64_t window = 0;
+  int64_t reasoning_tokens_max = 0;
 };
 
 std::string default_template() {
@@ -151,6 +151,7 @@ class Embedded final : public Provider {
     if (request.schema.empty()) {
       reply.message.content = parser.push(generation.text);
       reply.message.content += parser.finish();
+      reply.message.reasoning = parser.reasoning();
       for (const engine::ParsedCall& call : parser.calls()) {
         reply.message.calls.push_back({"", call.name, call.arguments});
       }
@@ -314,7 +315,7 @@ class Embedded final : public Provider {
   // No more of it than half of what the window has left; a summary is not worth more than itself.
   std::optional<engine::Thinking> thinking(const Request& request) const {
     if (!shared_->prompts->has_thinking()) return std::nullopt;
-    int64_t tokens_max = kThinkingTokensMax;
+    int64_t tokens_max = shared_->reasoning_tokens_max;
     if (request.no_calls || !request.schema.empty()) {
       tokens_max = std::min<int64_t>(tokens_max, request.tokens_max);
     }
@@ -340,6 +341,7 @@ class Embedded final : public Provider {
              {"function", {{"name", call.name}, {"arguments", std::move(arguments)}}}});
       }
       if (message.role == Role::tool) json["tool_call_id"] = message.call_id;
+      if (!message.reasoning.empty()) json["reasoning_content"] = message.reasoning;
       context["messages"].push_back(std::move(json));
     }
     for (const ToolDeclaration& tool : tools_) {
@@ -350,6 +352,7 @@ class Embedded final : public Provider {
                                     {"parameters", engine::parse_ordered(tool.schema)}}}});
     }
     context["add_generation_prompt"] = true;
+    if (shared_->reasoning_tokens_max == 0) context["enable_thinking"] = false;
     return context;
   }
 
@@ -477,6 +480,7 @@ std::unique_ptr<Provider> make_embedded(std::string_view model, const ProviderOp
     }
   }
   shared->on_tokens = options.on_tokens;
+  shared->reasoning_tokens_max = options.reasoning_tokens_max;
   shared->window = shared->engine->summary().context_max;
   for (const int64_t limit : {int64_t{shared->profile.context_tokens}, options.context_tokens}) {
     if (limit > 0 && (shared->window <= 0 || limit < shared->window)) shared->window = limit;

@@ -17,6 +17,7 @@ namespace {
 
 constexpr int64_t kWindowUsual = 128'000;
 constexpr size_t kCallsMax = 64;
+constexpr const char* kReasoning = "reasoning_content";
 
 // Some servers cut a stream in the middle of a character. JSON cannot hold the bytes of half a one:
 // while it is read each stands as a character that nobody uses, U+10FF00 and the byte.
@@ -52,6 +53,7 @@ class Completion {
   void begin() {
     if (!text_.empty() && on_text_) on_text_("\n[the answer broke off; asked again]\n");
     text_.clear();
+    reasoning_.clear();
     shown_ = 0;
     calls_.clear();
     places_.clear();
@@ -89,6 +91,7 @@ class Completion {
     Reply reply;
     reply.message.role = Role::assistant;
     reply.message.content = to_utf8(text_);
+    reply.message.reasoning = to_utf8(trim(reasoning_));
     for (const auto& [place, call] : calls_) {
       if (call.name.empty()) continue;
       reply.message.calls.push_back(call);
@@ -127,6 +130,9 @@ class Completion {
   }
 
   void take_message(const Json& message) {
+    // The one name or the other, or both for the same text.
+    const std::string named = text_of(message, kReasoning);
+    reasoning_ += with_plain_bytes(named.empty() ? text_of(message, "reasoning") : named);
     text_ += with_plain_bytes(text_of(message, "content"));
     const size_t end = whole_characters(text_);
     if (end > shown_ && on_text_) on_text_(to_utf8(text_.substr(shown_, end - shown_)));
@@ -178,7 +184,7 @@ class Completion {
   }
 
   const std::function<void(std::string_view)>& on_text_;
-  std::string text_;
+  std::string text_, reasoning_;
   size_t shown_ = 0;  // bytes of text_ that on_text_ got: whole characters
   std::map<int64_t, ToolCall> calls_;   // in the order of their first pieces
   std::map<int64_t, int64_t> places_;  // the server's index -> where in calls_
@@ -197,7 +203,11 @@ bool mend_request(std::string_view error, std::string& body) {
     return true;
   };
   bool is_mended = false;
-  if (names("max_completion_tokens") && names("max_tokens")) {
+  if (names(kReasoning)) {
+    for (Json& message : json.at("messages")) {
+      is_mended = message.erase(kReasoning) > 0 || is_mended;
+    }
+  } else if (names("max_completion_tokens") && names("max_tokens")) {
     is_mended = rename("max_tokens", "max_completion_tokens") ||
                 rename("max_completion_tokens", "max_tokens");
   } else if (names("max_completion_tokens")) {
@@ -319,8 +329,7 @@ class OpenAi final : public Provider {
                                   {{"name", "answer"},
                                    {"schema", parse_json(request.schema, "schema of a reply")}}}};
     }
-    const bool is_openai = endpoint_.name == "api.openai.com";
-    json[is_openai ? "max_completion_tokens" : "max_tokens"] =
+    json[is_openai() ? "max_completion_tokens" : "max_tokens"] =
         meter_.reply_tokens(request.tokens_max, messages_, fixed_bytes());
     if (request.temperature >= 0) json["temperature"] = request.temperature;
     if (request.seed != 0) json["seed"] = int64_t(request.seed % (uint64_t{1} << 31));
@@ -345,8 +354,14 @@ class OpenAi final : public Provider {
     return all;
   }
 
-  static Json to_wire(const Message& message) {
+  // Which refuses what it does not know.
+  bool is_openai() const { return endpoint_.name == "api.openai.com"; }
+
+  Json to_wire(const Message& message) const {
     Json json = {{"role", role_name(message.role)}, {"content", to_utf8(message.content)}};
+    if (!message.reasoning.empty() && !is_openai()) {
+      json[kReasoning] = to_utf8(message.reasoning);
+    }
     if (message.role == Role::tool) json["tool_call_id"] = message.call_id;
     if (message.calls.empty()) return json;
     if (message.content.empty()) json["content"] = nullptr;

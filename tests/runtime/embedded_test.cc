@@ -133,7 +133,10 @@ TEST_CASE("what a model thinks is no part of its answer, and is not read again w
     INFO(said);
     CHECK(said.find("</think>\n\n") != std::string::npos);
     CHECK(reply.message.content.find("think>") == std::string::npos);
-    CHECK(reply.message.content.size() < said.size());
+    CHECK_FALSE(reply.message.reasoning.empty());
+    CHECK(reply.message.reasoning == trim(to_utf8(said.substr(0, said.find("</think>")))));
+    const auto kept = runtime::message_from_json(runtime::message_to_json(reply.message));
+    CHECK(kept.reasoning == reply.message.reasoning);
     messages.push_back(reply.message);
     messages.push_back({runtime::Role::user, "go on", {}, {}});
   }

@@ -255,6 +255,7 @@ TEST_CASE("a text goes from every field of every event that is not the log's own
     for (const char* name : {"left_out", "changed_files"}) {
       if (json.contains(name)) json[name] = {"one", "two"};
     }
+    if (type == event_type(MessageAdded{})) json["message"]["reasoning_content"] = "";
     std::set<std::string> here = own;
     if (type == "workspace_restored" || type == "compacted") here.insert("reason");
     const bool is_filled = fill(json, text, here);

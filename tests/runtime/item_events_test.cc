@@ -38,6 +38,13 @@ TEST_CASE("a run is told as a thread, a turn and its items") {
   CHECK(said[0].at("type") == "item.completed");
   CHECK(said[0].at("item").at("type") == "agent_message");
   CHECK(said[0].at("item").at("text") == "I look.");
+  Message thought{Role::assistant, "Now.", {}, ""};
+  thought.reasoning = "It may be there.";
+  const auto both = items.of(event_with(MessageAdded{thought}));
+  REQUIRE(both.size() == 2);
+  CHECK(both[0].at("item").at("type") == "reasoning");
+  CHECK(both[0].at("item").at("text") == "It may be there.");
+  CHECK(both[1].at("item").at("text") == "Now.");
 
   const auto began = items.of(event_with(ActionDecided{
       "call_1", "shell", R"({"tool":"shell","argv":["/bin/sh","-c","ls"]})", "allow", ""}));

@@ -28,6 +28,10 @@ TEST_CASE("secrets of a known shape are masked in every text of a session's even
   CHECK_FALSE(shows_token(MessageAdded{reply}));
   CHECK(line_of_masked(MessageAdded{reply}).find("curl -H 'x: [redacted:") != std::string::npos);
   CHECK_FALSE(shows_token(MessageAdded{{Role::tool, kToken, {}, "call_1_1"}}));
+  Message thought{Role::assistant, "", {}, ""};
+  thought.reasoning = "I might use " + kToken;
+  CHECK_FALSE(shows_token(MessageAdded{thought}));
+  CHECK(line_of_masked(MessageAdded{thought}).find("I might use [red") != std::string::npos);
   CHECK_FALSE(shows_token(
       ActionDecided{"c", "shell", R"({"argv":["x",")" + kToken + R"("]})", "deny", kToken}));
   CHECK_FALSE(shows_token(ToolFinished{"c", "edit_file", false, 0, "+" + kToken, 1, "{}"}));

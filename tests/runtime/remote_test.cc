@@ -135,6 +135,30 @@ TEST_CASE("a reply under a schema is asked for as each server takes it, and is t
   CHECK(body.at("tool_choice").at("name") == body.at("tools").at(0).at("name"));
 }
 
+TEST_CASE("openai: reasoning is no part of the answer, and goes back where the server takes it") {
+  std::vector<std::string> first = text_stream("Good day."), second = first;
+  first.insert(first.begin(), {chunk({{"reasoning_content", "A gre"}}),
+                               chunk({{"reasoning_content", "eting.\n"}})});
+  second.insert(second.begin(), chunk({{"reasoning", "Again."}}));
+  HttpServer server({sse_answer(first), sse_answer(second),
+                     http_answer(400, R"({"error":{"message":"no field reasoning_content"}})"),
+                     sse_answer(text_stream("Bye."))});
+  const Setting url("OPENAI_BASE_URL", server.url() + "/v1");
+  auto provider = started("openai:small");
+  std::string shown;
+  CHECK(ask_once(*provider, {user("Hello")}, &shown).message.reasoning == "A greeting.");
+  CHECK(shown == "Good day.");
+  CHECK(ask_once(*provider, {user("Hello")}).message.reasoning == "Again.");
+  CHECK(ask_once(*provider, {user("Bye")}).message.reasoning.empty());
+  const auto requests = server.requests();
+  REQUIRE(requests.size() == 4);
+  const auto sent = [&](size_t i) { return parse_json(requests[i].body, "body").at("messages"); };
+  CHECK(sent(1).at(2).at("content") == "Good day.");
+  CHECK(sent(1).at(2).at("reasoning_content") == "A greeting.");
+  CHECK(sent(2).at(4).at("reasoning_content") == "Again.");
+  CHECK_FALSE(sent(3).at(2).contains("reasoning_content"));
+}
+
 TEST_CASE("openai: parallel calls in pieces; their answers carry the session's ids") {
   HttpServer server(
       {sse_answer(
@@ -363,6 +387,7 @@ TEST_CASE("anthropic: text, calls and tokens of a stream; turns alternate in wha
   auto provider = started("anthropic:large");
   const Reply reply = ask_once(*provider, {user("Read a"), user("please")});
   CHECK(reply.message.content == "Reading.");
+  CHECK(reply.message.reasoning == "hm");
   REQUIRE(reply.message.calls.size() == 1);
   CHECK(reply.message.calls[0].arguments == R"({"path":"a"})");
   CHECK(reply.tokens.prefilled == 15);

@@ -62,7 +62,7 @@ int64_t number_in(std::string_view text, std::span<const std::string_view> patte
 size_t bytes_of(std::span<const Message> messages) {
   size_t bytes = 0;
   for (const Message& message : messages) {
-    bytes += message.content.size() + 24;
+    bytes += message.content.size() + message.reasoning.size() + 24;
     for (const ToolCall& call : message.calls) bytes += call.arguments.size() + 64;
   }
   return bytes;
