@@ -79,12 +79,13 @@ void add_piece(std::string_view message, const std::string& name, SentenceModel&
 SentenceModel parse_sentence_model(std::string_view bytes, const std::string& name) {
   SentenceModel model;
   model.changes_text = true;  // drops white space where it does not say otherwise
-  bool has_map = false;
+  bool has_map = false, has_suffixes = false, shows_spaces = true;
   for_each_field(bytes, name, [&](const Field& field) {
     if (field.number == 1) add_piece(field.bytes, name, model);
     if (field.number == 2) {
       for_each_field(field.bytes, name, [&](const Field& trainer) {
         if (trainer.number == 3) model.algorithm = trainer.integer();
+        if (trainer.number == 24) has_suffixes = trainer.value != 0;
         if (trainer.number == 40) model.unknown = trainer.integer();
         if (trainer.number == 41) model.bos = trainer.integer();
         if (trainer.number == 42) model.eos = trainer.integer();
@@ -95,9 +96,10 @@ SentenceModel parse_sentence_model(std::string_view bytes, const std::string& na
       if (normalizer.number == 2) has_map = !normalizer.bytes.empty();
       if (normalizer.number == 3) model.adds_space = normalizer.value != 0;
       if (normalizer.number == 4) model.changes_text = normalizer.value != 0;
+      if (normalizer.number == 5) shows_spaces = normalizer.value != 0;
     });
   });
-  model.changes_text = model.changes_text || has_map;
+  model.changes_text = model.changes_text || has_map || has_suffixes || !shows_spaces;
   if (model.pieces.empty()) fail(Code::corrupt, "corrupt: " + name + ": no pieces");
   return model;
 }

@@ -13,7 +13,7 @@ struct SentenceModel {
   std::vector<double> scores;
   std::vector<int64_t> kinds;  // numbered as GGUF numbers them
   int64_t algorithm = 1;       // 1 unigram, 2 byte pairs, 3 words, 4 characters
-  bool changes_text = false;   // normalises characters or drops white space
+  bool changes_text = false;   // in another way than by U+2581 for a space, one perhaps in front
   bool adds_space = true;      // before the text
   int64_t unknown = 0, bos = 1, eos = 2;
 };

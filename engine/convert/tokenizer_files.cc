@@ -102,8 +102,9 @@ void read_vocabulary(const Json& model, const fs::path& path, Vocabulary& vocabu
 std::vector<std::string> read_merges(const Json& merges, const fs::path& path) {
   std::vector<std::string> result;
   for (const Json& merge : merges) {
-    if (merge.is_string()) {
-      result.push_back(merge.get<std::string>());
+    const std::string text = merge.is_string() ? merge.get<std::string>() : "";
+    if (text.find(' ', 1) != text.npos) {
+      result.push_back(text);
     } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() &&
                merge[1].is_string()) {
       result.push_back(merge[0].get<std::string>() + " " + merge[1].get<std::string>());
@@ -154,8 +155,13 @@ bool only_spaces(const Json& part, bool& adds_space) {
   if (!part.is_object()) return part.is_null();
   const std::string type = json_string_or(part, "type", "");
   if (type == "Prepend") return adds_space = json_string_or(part, "prepend", "") == kVisibleSpace;
-  if (type == "Replace") return json_string_or(part, "content", "") == kVisibleSpace;
+  if (type == "Replace") {
+    return part.value("pattern", Json()) == Json{{"String", " "}} &&
+           json_string_or(part, "content", "") == kVisibleSpace;
+  }
   if (type == "Metaspace") {
+    const std::string visible(kVisibleSpace);
+    if (json_string_or(part, "replacement", visible) != visible) return false;
     const bool adds = json_bool_or(part, "add_prefix_space", true) &&
                       json_string_or(part, "prepend_scheme", "always") != "never";
     adds_space = adds_space || adds;

@@ -1,6 +1,7 @@
 #include "engine/sample/schema_logic.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -147,8 +148,9 @@ OrderedJson negated_keyword(const std::string& keyword, const OrderedJson& value
                  [&](const Opposite& one) { return keyword == one.keyword; });
              found != std::end(kOpposites)) {
     const bool is_count = found->step != 0;
-    if (is_count && !value.is_number_integer()) {
-      error("has a 'not' of a '" + keyword + "' that is no whole number");
+    const bool is_small = value.is_number_integer() && std::fabs(value.get<double>()) < 0x1p53;
+    if (is_count && !is_small) {
+      error("has a 'not' of a '" + keyword + "' that is no whole number below 2^53");
     }
     OrderedJson bound = value;
     if (is_count) bound = value.get<int64_t>() + found->step;

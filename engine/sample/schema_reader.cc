@@ -19,6 +19,8 @@ namespace corvid::engine {
 namespace {
 
 constexpr size_t kLeavesMax = 256;
+constexpr int kPartsMax = 1 << 16;  // of anyOf and oneOf in all, references followed
+constexpr int kNestedMax = 64;      // of them within each other at one place
 constexpr int kComparedMax = 4;
 constexpr int64_t kContainedMax = 16;
 
@@ -110,6 +112,12 @@ bool is_whole(const OrderedJson& value) {
                                                                 value.get<double>());
 }
 
+bool is_multiple(const OrderedJson& value, int64_t whole) {
+  if (value.is_number_unsigned()) return value.get<uint64_t>() % static_cast<uint64_t>(whole) == 0;
+  if (value.is_number_integer()) return value.get<int64_t>() % whole == 0;
+  return std::fmod(value.get<double>(), static_cast<double>(whole)) == 0;
+}
+
 }  // namespace
 
 bool has_any(const OrderedJson& schema, std::initializer_list<const char*> names) {
@@ -190,7 +198,9 @@ void SchemaReader::add_leaves(const OrderedJson& schema, Leaves& leaves) {
     rest.erase(keyword);
     const OrderedJson unevaluated = take_unevaluated(rest);
     std::vector<Leaves> all;
+    if (++nested_ > kNestedMax) error("refers to itself without end");
     for (const OrderedJson& part : parts) {
+      if (++parts_ > kPartsMax) error("has too many alternatives");
       add_leaves(merge(rest, flat(part)), all.emplace_back());
     }
     if (std::string_view(keyword) == "oneOf") exclude_others(rest, parts, all);
@@ -205,6 +215,8 @@ void SchemaReader::add_leaves(const OrderedJson& schema, Leaves& leaves) {
         leaves.push_back(std::move(leaf));
       }
     }
+    --nested_;
+    if (leaves.size() > kLeavesMax) error("has too many alternatives");
     return;
   }
   if (schema.contains("enum")) return leaves.push_back(schema);
@@ -328,10 +340,7 @@ bool SchemaReader::matches(const OrderedJson& schema, const OrderedJson& value) 
     if (!good) return false;
   }
   if (value.is_number()) {
-    const int64_t multiple = multiple_of(schema);
-    const bool divides = multiple == 1 && !schema.contains("multipleOf")
-                             ? true
-                             : is_whole(value) && value.get<int64_t>() % multiple == 0;
+    const bool divides = !schema.contains("multipleOf") || is_multiple(value, multiple_of(schema));
     return bounds(schema).holds(value.get<double>()) && divides;
   }
   if (!value.is_string()) return true;

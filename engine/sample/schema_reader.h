@@ -75,6 +75,8 @@ class SchemaReader {
   std::shared_ptr<const OrderedJson> root_;
   bool refers_ = false;
   int compared_ = 0;  // schemas within schemas that are being compared
+  int nested_ = 0;    // alternatives within alternatives that are being read
+  int parts_ = 0;     // alternatives that were read
 };
 
 inline constexpr int64_t kWholeMax = 9007199254740991;  // 2^53 - 1: exact in every JSON reader

@@ -6,11 +6,6 @@
 #include "runtime/base/error.h"
 
 namespace corvid::engine {
-namespace {
-
-constexpr int32_t kLengthMax = 1 << 28;  // tokens of one sequence
-
-}  // namespace
 
 Evaluator::Evaluator(const std::filesystem::path& path, const EngineOptions& options)
     : file_(GgufFile::open(path)),

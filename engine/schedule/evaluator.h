@@ -15,6 +15,8 @@
 
 namespace corvid::engine {
 
+inline constexpr int32_t kLengthMax = 1 << 28;  // tokens of one sequence
+
 // A loaded model and the one lock under which it computes. Thread-safe. Shared by the engine and
 // its sequences.
 class Evaluator {

@@ -8,7 +8,6 @@
 namespace corvid::engine {
 namespace {
 
-constexpr size_t kSnapshotsMax = 32;
 constexpr int64_t kStateFileBytesMax = int64_t{1} << 40;
 
 // Keeps the first and the newest and the spacing of the others even: drops the one whose neighbours

@@ -10,6 +10,8 @@
 
 namespace corvid::engine {
 
+inline constexpr size_t kSnapshotsMax = 32;
+
 // The recurrent state at one position. Keys and values need no copy: those that a token there sees
 // stay where they are.
 struct Snapshot {
@@ -22,7 +24,7 @@ struct Sequence::Impl {
   SequenceMemory memory;
   std::vector<Token> tokens;
   std::vector<int32_t> segments;    // ends, ascending
-  std::vector<Snapshot> snapshots;  // lengths ascending
+  std::vector<Snapshot> snapshots;  // lengths ascending, each the end of a segment
 
   explicit Impl(std::shared_ptr<Evaluator> e)
       : evaluator(std::move(e)), memory(evaluator->model().memory_spec(), evaluator->kv_type()) {}

@@ -78,6 +78,7 @@ void require_same_draft(ByteReader& in, const std::string& name, const MemorySpe
 void read_log(ByteReader& in, Sequence::Impl& fresh) {
   fresh.tokens = read_vector<Token>(in, "tokens");
   fresh.segments = read_vector<int32_t>(in, "segments");
+  if (fresh.tokens.size() > kLengthMax) in.damaged("too many tokens");
   const auto size = static_cast<int32_t>(fresh.tokens.size());
   const bool whole = fresh.segments.empty() ? size == 0 : fresh.segments.back() == size;
   const auto& segments = fresh.segments;
@@ -96,10 +97,12 @@ void read_log(ByteReader& in, Sequence::Impl& fresh) {
 void read_snapshots(ByteReader& in, Sequence::Impl& fresh) {
   const int64_t state_floats = fresh.memory.spec().state_floats;
   const uint32_t count = in.read<uint32_t>("snapshot count");
+  if (count > kSnapshotsMax) in.damaged("too many snapshots");
   int32_t before = 0;
   for (uint32_t i = 0; i < count; ++i) {
     const int32_t length = in.read<int32_t>("snapshot");
-    if (length <= before || length > static_cast<int32_t>(fresh.tokens.size())) {
+    if (length <= before ||
+        !std::binary_search(fresh.segments.begin(), fresh.segments.end(), length)) {
       in.damaged("impossible snapshot");
     }
     before = length;

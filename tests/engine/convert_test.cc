@@ -166,11 +166,45 @@ TEST_CASE("SentencePiece files that are damaged or of another kind are refused")
     return std::string();
   };
   CHECK(refusal(good).empty());
-  // The last of two settings holds: trainer_spec.model_type 1, normalizer_spec's white space.
-  const std::string settings[] = {"\x12\x02\x18\x01", "\x1a\x02\x20\x01"};
+  // The last of two settings holds: trainer_spec.model_type 1 and treat_whitespace_as_suffix,
+  // normalizer_spec's white space, that it is dropped or not shown.
+  const std::string settings[] = {"\x12\x02\x18\x01", "\x12\x03\xc0\x01\x01",
+                                  "\x1a\x02\x20\x01", {"\x1a\x02\x28\x00", 4}};
   for (const std::string& more : settings) {
     CHECK(refusal(good + more).find("byte pairs over plain text alone") != std::string::npos);
   }
+}
+
+TEST_CASE("a tokenizer.json that does more than show spaces is refused") {
+  const TempDir folder("convert");
+  const fs::path path = folder.path() / "tokenizer.json";
+  const std::string good = read_file(golden("engine/convert/sentence_pieces/tokenizer.json"));
+  const auto refusal = [&](const char* where, const Json& value) {
+    Json changed = parse_json(good, "good");
+    if (where[0] != 0) changed[Json::json_pointer(where)] = value;
+    write_file_atomic(path, changed.dump());
+    engine::GgufWriter writer;
+    try {
+      engine::write_decoder_tokens(folder.path(), "llama-bpe", 520, writer);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  CHECK(refusal("", {}).empty());
+  CHECK(refusal("/pre_tokenizer", {{"type", "Metaspace"}, {"split", false}}).empty());
+  const std::pair<const char*, Json> others[] = {
+      {"/normalizer/normalizers/1/pattern", {{"String", "x"}}},
+      {"/normalizer/normalizers/1/pattern", {{"Regex", " "}}},
+      {"/normalizer/normalizers/0/prepend", "_"},
+      {"/normalizer", {{"type", "NFKC"}}},
+      {"/pre_tokenizer", {{"type", "Metaspace"}, {"split", false}, {"replacement", "_"}}},
+      {"/pre_tokenizer", {{"type", "Metaspace"}}}};
+  for (const auto& [where, value] : others) {
+    INFO(where << " " << value.dump());
+    CHECK(refusal(where, value).find("is neither byte-level BPE nor") != std::string::npos);
+  }
+  CHECK(refusal("/model/merges/0", "ab").find("impossible merge") != std::string::npos);
 }
 
 TEST_CASE("a converted decoder with last-token pooling is an embedding model") {

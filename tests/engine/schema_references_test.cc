@@ -1,5 +1,8 @@
 #include <catch2/catch.hpp>
 
+#include <string>
+#include <utility>
+
 #include "engine/constraint.h"
 #include "runtime/base/error.h"
 #include "tests/engine/tiny_tokenizer.h"
@@ -61,4 +64,48 @@ TEST_CASE("references by $id, $anchor and $dynamicRef are followed within the sc
       "a": {"$id": "a", "$dynamicAnchor": "it", "items": {"$dynamicRef": "b#it"}},
       "b": {"$id": "b", "$dynamicAnchor": "it", "items": {"$dynamicRef": "#it"}}}})";
   CHECK_THROWS_WITH(Constraint(spec, *tokenizer), Catch::Contains("$dynamicRef"));
+}
+
+TEST_CASE("alternatives that lead back to themselves, or to too many, are refused") {
+  // Each stands for both alternatives of the next one's.
+  const auto doubled = [](const std::string& last) {
+    std::string defs = R"("d0": )" + last;
+    for (int i = 1; i < 40; ++i) {
+      const std::string next = R"({"$ref": "#/$defs/d)" + std::to_string(i - 1) + "\"}";
+      defs += ", \"d" + std::to_string(i) + R"(": {"anyOf": [)" + next + ", " + next + "]}";
+    }
+    return R"({"$ref": "#/$defs/d39", "$defs": {)" + defs + "}}";
+  };
+  const std::pair<std::string, const char*> cases[] = {
+      {R"({"anyOf": [{"$ref": "#"}, {"type": "string"}]})", "without end"},
+      {R"({"oneOf": [{"type": "string"}, {"$dynamicRef": "#a"}], "$dynamicAnchor": "a"})",
+       "without end"},
+      {R"({"if": {"type": "null"}, "then": {"$ref": "#"}, "else": {"$ref": "#"}})", "without end"},
+      {R"({"if": {"$ref": "#"}, "then": {"type": "null"}, "else": true})", "without end"},
+      {doubled(R"({"type": "null"})"), "too many alternatives"},
+      {doubled("false"), "too many alternatives"},
+      {R"({"not": {"maxLength": 9223372036854775807}})", "below 2^53"}};
+  const auto tokenizer = test::tiny_tokenizer();
+  for (const auto& [schema, what] : cases) {
+    INFO(schema);
+    ConstraintSpec spec;
+    spec.value_schema = schema;
+    CHECK_THROWS_WITH(Constraint(spec, *tokenizer), Catch::Contains(what));
+  }
+}
+
+TEST_CASE("values of an enum are held against a multipleOf whatever their size") {
+  const auto tokenizer = test::tiny_tokenizer();
+  const auto allows = [&](const std::string& value, const std::string& multiple) {
+    ConstraintSpec spec;
+    spec.value_schema = R"({"enum": ["x", )" + value + R"(], "multipleOf": )" + multiple + "}";
+    return Constraint(spec, *tokenizer).allows(tokenizer->encode(value, false)[0]);
+  };
+  CHECK(allows("18446744073709551614", "7"));
+  CHECK_FALSE(allows("18446744073709551613", "7"));
+  CHECK(allows("18446744073709551615", "5"));
+  CHECK(allows("1e300", "2"));
+  CHECK_FALSE(allows("1e300", "7"));
+  CHECK(allows("-14", "7"));
+  CHECK_FALSE(allows("-15", "7"));
 }

@@ -3,6 +3,8 @@
 #include <cstring>
 #include <thread>
 
+#include "engine/schedule/evaluator.h"
+#include "engine/state/state_file.h"
 #include "runtime/base/error.h"
 #include "tests/engine/random_model.h"
 #include "tests/engine/support.h"
@@ -479,6 +481,33 @@ TEST_CASE("whatever is done to a sequence, it goes on as if never interrupted, t
     INFO(path);
     walk(path, models.folder.path() / "state");
   }
+}
+
+TEST_CASE("state files with snapshots that cannot be are refused") {
+  const Models models;
+  const auto evaluator = std::make_shared<engine::Evaluator>(models.paths[0], options());
+  engine::Sequence::Impl sequence(evaluator);
+  for (int i = 0; i < 5; ++i) {
+    const std::vector<Token> tokens = some_tokens(10);
+    const engine::Evaluator::Item item{&sequence.memory, tokens, nullptr};
+    evaluator->run({&item, 1}, engine::Evaluator::Rows::none, {});
+    sequence.log(tokens);
+  }
+  const auto loads = [&](const std::vector<int32_t>& lengths) {
+    sequence.snapshots.clear();
+    for (const int32_t length : lengths) {
+      sequence.snapshots.push_back({length, sequence.memory.share_state()});
+    }
+    engine::Sequence::Impl fresh(evaluator);
+    engine::decode_state(engine::encode_state(sequence), "state", fresh);
+  };
+  CHECK_NOTHROW(loads({10, 30, 50}));
+  CHECK_THROWS_WITH(loads({5}), Catch::Contains("impossible snapshot"));  // within a segment
+  CHECK_THROWS_WITH(loads({30, 30}), Catch::Contains("impossible snapshot"));
+  CHECK_THROWS_WITH(loads({60}), Catch::Contains("impossible snapshot"));
+  std::vector<int32_t> many(33);
+  std::iota(many.begin(), many.end(), 1);
+  CHECK_THROWS_WITH(loads(many), Catch::Contains("too many snapshots"));
 }
 
 TEST_CASE("at most 32 snapshots are kept, evenly spaced") {
