@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,9 +34,13 @@ struct ToolShape {
   // Only a passage of that source can be written; of any source as long as none is named; any text
   // when the name is no source's, or the source cannot be read.
   std::map<std::string, std::string> copied = {};
+  // Arguments (strings) that are patches in the envelope of tools/support/patch.h. Lines that one
+  // keeps or removes in a source are lines of it that follow one another; in other files they are
+  // any text.
+  std::set<std::string> patches = {};
 };
 
-// What arguments may copy a passage from.
+// What arguments may copy from.
 struct CopySource {
   std::vector<std::string> names;
   // UTF-8; nullopt: it cannot be read. Called when it is first needed, by any thread.
@@ -56,7 +61,7 @@ struct ConstraintSpec {
   std::optional<std::string> value_schema;
   CallSyntax syntax = CallSyntax::hermes_json;
   std::vector<ToolShape> tools;
-  std::vector<CopySource> sources;  // of ToolShape::copied
+  std::vector<CopySource> sources;  // of ToolShape::copied and patches
   bool call_required = false;   // the turn must be a call: no free text before it
   bool allow_text = true;       // free text may precede a call, or be the whole turn
   int calls_max = 1;            // llama3_json: never more than one

@@ -43,7 +43,7 @@ std::vector<std::string> outcomes(const tools::ToolState& state) {
   return {"The check passes already.", "No candidate was found."};
 }
 
-// The files of which edit_file may replace a passage.
+// The files that edit_file and apply_patch may copy from.
 CopiedText passages_to_edit(const tools::Workspace& workspace, const tools::ToolState& state) {
   CopiedText copied{"edit_file", "old_text", "path", {}, {}};
   tools::ToolState known;
@@ -110,7 +110,9 @@ Request make_request(const OfferBasis& basis, const LoopOptions& options,
   };
   for (const auto& [name, source] : basis.profile.offered) offer(name, source);
   if (basis.toolbox.find("edit_file") != nullptr) offer("edit_file.choice", "choices");
-  if (basis.toolbox.find("edit_file") != nullptr && !state.read_hashes.empty()) {
+  const bool copies = basis.toolbox.find("edit_file") != nullptr ||
+                      basis.toolbox.find("apply_patch") != nullptr;
+  if (copies && !state.read_hashes.empty()) {
     request.copied = passages_to_edit(basis.workspace, state);
   }
   if (basis.profile.reads_max > 0) {

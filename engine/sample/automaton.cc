@@ -37,10 +37,14 @@ Automaton::Automaton(const ConstraintSpec& spec)
       calls_max_(form_.next.empty() ? std::min(spec.calls_max, 1) : spec.calls_max),
       calls_before_(spec.calls_before) {
   if (spec.value_schema) {
-    value_ = compile_value(grammar_, {"", *spec.value_schema, {}, {}}, form_);
+    value_ = compile_value(grammar_, {"", *spec.value_schema, {}, {}, {}}, form_);
     if (value_ < 0) fail(Code::invalid, "the schema allows no value");
   }
   grammar_.name_sources(sources_->sources(), form_);
+  for (const ToolShape& tool : spec.tools) {
+    if (tool.patches.empty() || patches_) continue;
+    patches_ = std::make_shared<const PatchWalk>(spec.sources, !form_.xml);
+  }
   for (const CallForm::Trigger& trigger : form_.triggers) {
     triggers_.add(trigger.text, trigger.open_at);
     starts_.add(trigger.text, trigger.open_at);
@@ -293,6 +297,7 @@ Automaton::Taken Automaton::take_kind(Position& p, uint8_t byte) const {
     case ValueKind::choice: return take_choice(p, byte);
     case ValueKind::variants: return take_variants(p, byte);
     case ValueKind::copied: return take_copied(p, byte);
+    case ValueKind::patch: return take_patch(p, byte);
   }
   return Taken::no;
 }

@@ -13,6 +13,7 @@
 #include "engine/constraint.h"
 #include "engine/sample/grammar.h"
 #include "engine/sample/passages.h"
+#include "engine/sample/patch_walk.h"
 
 namespace corvid::engine {
 
@@ -102,6 +103,7 @@ class Automaton {
   Taken take_choice(Position& position, uint8_t byte) const;
   Taken take_variants(Position& position, uint8_t byte) const;
   Taken take_copied(Position& position, uint8_t byte) const;
+  Taken take_patch(Position& position, uint8_t byte) const;
   Taken take_copied_raw(Position& position, const Passages& passages, uint8_t byte) const;
   void follow_name(Position& position, uint8_t byte) const;
   std::string finish(const Position::Frame& frame, int16_t source) const;
@@ -116,6 +118,7 @@ class Automaton {
                           int16_t source) const;
   std::string finish_copied(const ValueNode& node, const Position::Frame& frame,
                             int16_t source) const;
+  std::string finish_patch(const Position& position, size_t frame) const;
   std::string finish_map(const ValueNode& node, const Position::Frame& frame) const;
   std::string finish_variants(const ValueNode& node, const Position::Frame& frame) const;
   std::string finish_name(const Position& position, int32_t at) const;
@@ -123,6 +126,7 @@ class Automaton {
   const CallForm& form_;
   Grammar grammar_;
   std::shared_ptr<const PassageSources> sources_;
+  std::shared_ptr<const PatchWalk> patches_;  // null: no tool has any
   LiteralTrie triggers_, starts_;  // targets: where in `open` a call stands behind them
   LiteralTrie after_[2];           // what may follow a call; [1]: which is the last one
   int32_t value_ = -1;  // the node of the whole turn, where it is one value

@@ -27,18 +27,6 @@ bool reachable(int64_t magnitude, int64_t low, int64_t high, int64_t step) {
   return false;
 }
 
-// First state after the first byte of a character longer than one byte; -1: no such byte.
-int32_t lead_state(uint8_t byte) {
-  if (between(byte, 0xC2, 0xDF)) return kMore1;
-  if (byte == 0xE0) return kAfterE0;
-  if (byte == 0xED) return kAfterEd;
-  if (between(byte, 0xE1, 0xEF)) return kMore2;
-  if (byte == 0xF0) return kAfterF0;
-  if (byte == 0xF4) return kAfterF4;
-  if (between(byte, 0xF1, 0xF3)) return kMore3;
-  return -1;
-}
-
 }  // namespace
 
 Automaton::Taken Automaton::take_literal(Position& p, uint8_t byte) const {
@@ -411,6 +399,37 @@ Automaton::Taken Automaton::take_copied_raw(Position& p, const Passages& passage
   if (!goes_on && end_read == 0) return Taken::no;
   copied.end_read = end_read;
   put_copied(p.top(), copied);
+  return Taken::yes;
+}
+
+Automaton::Taken Automaton::take_patch(Position& p, uint8_t byte) const {
+  const int32_t index = p.top().node;
+  const bool is_raw = grammar_.node(index).closes;
+  const bool is_start = p.top().state == kPatchStart;
+  const auto lowest = static_cast<uint8_t>(p.depth - (is_start ? 1 : kPatchFrames));
+  const std::span<Position::Frame, kPatchFrames> frames(&p.frames[lowest], kPatchFrames);
+  if (is_start) {
+    while (p.depth < lowest + kPatchFrames) p.frames[p.depth++] = {index, 0, 0};
+    put_patch(frames, {});
+    if (!is_raw) return byte == '"' ? Taken::yes : Taken::no;
+  }
+  PatchWalk::State state = patch_of(frames);
+  if (state.stage != PatchWalk::Stage::ended) {
+    if (!patches_->step(state, byte)) return Taken::no;
+  } else if (!is_raw) {
+    p.depth = lowest;
+    return byte == '"' ? Taken::yes : Taken::no;
+  } else {
+    if (byte != static_cast<uint8_t>(kParameterEnd[static_cast<size_t>(state.at)])) {
+      return Taken::no;
+    }
+    if (static_cast<size_t>(++state.at) == kParameterEnd.size()) {
+      p.depth = static_cast<uint8_t>(lowest + 1);
+      close_line(p);
+      return Taken::yes;
+    }
+  }
+  put_patch(frames, state);
   return Taken::yes;
 }
 

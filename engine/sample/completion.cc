@@ -46,7 +46,10 @@ std::string Automaton::completion_one(const Position& position) const {
   }
   size_t shared = 0;  // bytes that the frame above has written for this one
   for (size_t i = position.depth; i-- > 0;) {
-    text += finish(position.frames[i], position.source).substr(shared);
+    const bool is_patch = grammar_.node(position.frames[i].node).kind == ValueKind::patch;
+    text += (is_patch ? finish_patch(position, i) : finish(position.frames[i], position.source))
+                .substr(shared);
+    if (is_patch && position.frames[i].state != kPatchStart) i -= kPatchFrames - 1;
     shared = grammar_.node(position.frames[i].node).closes ? kParameterEnd.size() : 0;
   }
   return text + end;
@@ -89,6 +92,17 @@ std::string Automaton::finish_copied(const ValueNode& node, const Position::Fram
   return (is_start && !node.closes ? "\"" : "") + passages->rest(copied.place) + end;
 }
 
+std::string Automaton::finish_patch(const Position& position, size_t index) const {
+  const Position::Frame& frame = position.frames[index];
+  const ValueNode& node = grammar_.node(frame.node);
+  const std::string end(node.closes ? kParameterEnd : std::string_view("\""));
+  if (frame.state == kPatchStart) return node.closes ? node.minimal + end : node.minimal;
+  const PatchWalk::State state = patch_of(
+      std::span<const Position::Frame, kPatchFrames>(&frame - (kPatchFrames - 1), kPatchFrames));
+  if (state.stage != PatchWalk::Stage::ended) return patches_->rest(state) + end;
+  return end.substr(static_cast<size_t>(state.at));
+}
+
 std::string Automaton::finish(const Position::Frame& frame, int16_t source) const {
   const ValueNode& node = grammar_.node(frame.node);
   switch (node.kind) {
@@ -111,6 +125,7 @@ std::string Automaton::finish(const Position::Frame& frame, int16_t source) cons
     case ValueKind::choice: return node.minimal;
     case ValueKind::variants: return finish_variants(node, frame);
     case ValueKind::copied: return finish_copied(node, frame, source);
+    case ValueKind::patch: break;  // finish_patch
   }
   return {};
 }

@@ -44,10 +44,10 @@ class LiteralTrie {
 // `raw` and `tags` are string and object of the XML syntax. pattern: a string by `dfa`; decimal: a
 // number within bounds; map: an object with keys of any name; choice: any of its parts; variants:
 // objects that their first property tells apart at once; copied: a passage of a source, or
-// a string of the node `item` where there is none.
+// a string of the node `item` where there is none; patch: see patch_walk.h.
 enum class ValueKind : uint8_t {
   literals, string, integer, number, object, array, raw, tags,
-  pattern, decimal, map, choice, variants, copied
+  pattern, decimal, map, choice, variants, copied, patch
 };
 
 struct Property {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "engine/sample/patch_walk.h"
 #include "engine/sample/pattern.h"
 #include "engine/sample/schema_logic.h"
 #include "engine/sample/schema_reader.h"
@@ -92,9 +93,19 @@ class SchemaCompiler : private SchemaReader {
     return add_node(std::move(node));
   }
 
+  int32_t patch() {
+    ValueNode node;
+    node.kind = ValueKind::patch;
+    node.closes = is_xml_;
+    node.minimal = PatchWalk::shortest(!is_xml_);
+    if (!is_xml_) node.minimal = '"' + node.minimal + '"';
+    return grammar_.add(std::move(node));
+  }
+
   // The node of an argument that copies, or that names what others copy from.
   int32_t with_sources(const std::string& name, int32_t index) {
     if (shape_.copied.contains(name)) return copied(index);
+    if (shape_.patches.contains(name)) return patch();
     const bool is_name = std::any_of(shape_.copied.begin(), shape_.copied.end(),
                                      [&](const auto& entry) { return entry.second == name; });
     if (!is_name) return index;

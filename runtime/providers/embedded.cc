@@ -26,6 +26,8 @@ namespace {
 using engine::OrderedJson;
 using engine::Token;
 
+// The argument that is a patch (tools/builtin/apply_patch.cc); it copies from the same files.
+constexpr const char *kPatchTool = "apply_patch", *kPatchArgument = "patch";
 constexpr int64_t kSnapshotBytesMax = int64_t{64} << 20;
 
 // What all forks of one conversation share. Const after construction.
@@ -419,7 +421,7 @@ class Embedded final : public Provider {
     }
     for (const ToolDeclaration& tool : tools_) {
       if (request.withheld.contains(tool.name)) continue;
-      engine::ToolShape shape{tool.name, tool.schema, {}, {}};
+      engine::ToolShape shape{tool.name, tool.schema, {}, {}, {}};
       for (const auto& [name, values] : request.offered) {
         if (!name.starts_with(tool.name + ".")) continue;
         const std::string argument = name.substr(tool.name.size() + 1);
@@ -428,6 +430,7 @@ class Embedded final : public Provider {
         }
       }
       if (copies(request, tool)) shape.copied[request.copied->text] = request.copied->path;
+      if (tool.name == kPatchTool) shape.patches.insert(kPatchArgument);
       spec.tools.push_back(std::move(shape));
     }
     if (request.copied) {

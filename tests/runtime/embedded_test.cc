@@ -10,6 +10,7 @@
 #include "runtime/provider.h"
 #include "tests/engine/random_model.h"
 #include "tests/engine/tiny_tokenizer.h"
+#include "tools/support/patch.h"
 
 using namespace corvid;
 
@@ -279,4 +280,45 @@ TEST_CASE("what a model with reads_max says at the end is what the harness knows
   state.choices = {{"c1", {"a.c", 3, "", "", "", 0}}, {"c2", {"b.c", 7, "", "", "", 0}}};
   state.applied = "c2";
   CHECK(summaries() == std::vector<std::string>{"Applied c2 to b.c:7."});
+}
+
+TEST_CASE("a local model's patch is one, and may copy from the files that were read") {
+  const TempDir folder, files;
+  const auto path = folder.path() / "m.gguf";
+  write_model(path, R"({"calls": "required", "tools": ["apply_patch"]})");
+  const std::string content = "int add(int a, int b) {\r\n\treturn a - b;\r\n}";
+  write_file_atomic(files.path() / "add.c", content);
+  const auto provider = runtime::make_provider(path.string(), {});
+  const runtime::ModelProfile profile = provider->profile();
+  const tools::Toolbox toolbox(profile.tools);
+  const tools::Workspace workspace(std::filesystem::canonical(files.path()));
+  tools::ToolState state;
+  state.read_hashes["add.c"] = sha256_hex(content);
+  runtime::LoopOptions options;
+  options.temperature = 2;
+  options.tokens_max = 200;
+  const auto declared = declare_tools(toolbox, profile);
+  size_t patch_count = 0;
+  for (uint64_t seed = 1; seed <= 30; ++seed) {
+    const auto one = provider->fork("s" + std::to_string(seed));
+    one->start("You edit.", declared);
+    one->read(std::vector<runtime::Message>{{runtime::Role::user, "Mend add.c", {}, {}}}, {});
+    runtime::Request request =
+        make_request({profile, toolbox, workspace, "", false}, options, state, {});
+    REQUIRE(request.copied.has_value());
+    CHECK(request.copied->paths == std::vector<std::string>{"add.c"});
+    CHECK(request.copied->read("add.c") == "int add(int a, int b) {\n\treturn a - b;\n}\n");
+    request.seed = seed;
+    const runtime::Reply reply = one->complete(request, {});
+    INFO(reply.message.content);
+    REQUIRE(reply.message.calls.size() == 1);
+    const Json arguments = parse_json(reply.message.calls[0].arguments, "arguments");
+    const std::string patch = arguments.at("patch");
+    INFO(patch);
+    REQUIRE(patch.starts_with("*** Begin Patch\n"));
+    REQUIRE(patch.ends_with("\n*** End Patch"));
+    if (patch == "*** Begin Patch\n*** End Patch") continue;
+    patch_count += tools::parse_patch(patch).size();
+  }
+  CHECK(patch_count > 0);
 }

@@ -122,6 +122,7 @@ TEST_CASE("hunks are found in order, by the line they seek, at the end, and tole
   CHECK(updated("say(\xe2\x80\x9chi\xe2\x80\x9d)\n", "-say(\"hi\")\n+say(\"ho\")\n") ==
         "say(\"ho\")\n");
   CHECK(updated("a\r\nb\r\n", " a\n-b\n+c\n") == "a\r\nc\r\n");
+  CHECK(updated("\xef\xbb\xbf" "a\nb\n", " a\n-b\n+c\n") == "\xef\xbb\xbf" "a\nc\n");
   CHECK(updated("a\nb", " a\n-b\n+c\n") == "a\nc");
   CHECK(updated("a\n", "@@\n+b\n") == "a\nb\n");
   CHECK(updated("a\nb\n", "@@ a\n+x\n") == "a\nx\nb\n");

@@ -123,7 +123,11 @@ class Patcher {
  public:
   Patcher(const FilePatch& patch, std::string_view content)
       : patch_(patch), content_(content), ending_(usual_ending(content)) {
-    for (const TextLine& line : text_lines(content)) {
+    if (content_.starts_with(kByteOrderMark)) {  // no part of the first line
+      content_.remove_prefix(kByteOrderMark.size());
+      out_ = kByteOrderMark;
+    }
+    for (const TextLine& line : text_lines(content_)) {
       lines_.push_back(line);
       texts_.push_back(line.text);
     }
@@ -212,7 +216,7 @@ class Patcher {
   }
 
   const FilePatch& patch_;
-  const std::string_view content_;
+  std::string_view content_;
   const std::string_view ending_;
   std::vector<TextLine> lines_;
   std::vector<std::string_view> texts_;

@@ -40,9 +40,10 @@ struct FilePatch {
 std::vector<FilePatch> parse_patch(std::string_view text);
 
 // The content after all hunks, in their order, each searched after the one before it: exactly,
-// then without trailing blanks, without indentation, with Unicode punctuation folded. Line endings
-// and a missing final newline stay. Throws invalid, naming the hunk and the closest lines, where
-// one is not found or stands at several places that `seek` does not tell apart.
+// then without trailing blanks, without indentation, with Unicode punctuation folded. Line endings,
+// a byte order mark and a missing final newline stay. Throws invalid, naming the hunk and the
+// closest lines, where one is not found or stands at several places that `seek` does not tell
+// apart.
 std::string patched(const FilePatch& patch, std::string_view content);
 
 }  // namespace corvid::tools
