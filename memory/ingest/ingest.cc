@@ -174,12 +174,7 @@ std::vector<WriteResult> Ingest::put(std::vector<Turn> prepared, std::span<const
   std::vector<WriteResult> results;
   stated_.clear();
   const ScopeId scope = store_.put_scope(scope_);
-  forgotten_in_ = {scope};
-  for (const std::string& user : {scope_.user, std::string(kEverywhere)}) {
-    const auto wide = store_.find_scope(
-        {.tenant = scope_.tenant, .user = user, .project = kEverywhere});
-    if (wide) forgotten_in_.push_back(*wide);
-  }
+  forgotten_in_ = store_.find_scopes({scope_});
   mac_key_ = store_.mac_key();  // an import may have brought another
   // What a person hands over is taken all the same.
   const bool is_paused = op == "append" && store_.is_paused(scope);
@@ -216,14 +211,9 @@ WriteResult Ingest::add(Turn turn, const NewTurn& given, ScopeId scope) {
       return result;
     }
   }
-  if (!given.allow_forgotten) {
-    for (const std::string& mac : tombstone_macs(mac_key_, turn)) {
-      const bool is_forgotten = std::ranges::any_of(
-          forgotten_in_, [&](ScopeId where) { return store_.has_tombstone(where, mac); });
-      if (!is_forgotten) continue;
-      result.outcome = Written::forgotten;
-      return result;
-    }
+  if (!given.allow_forgotten && was_forgotten(store_, forgotten_in_, mac_key_, turn)) {
+    result.outcome = Written::forgotten;
+    return result;
   }
   const SessionRow session =
       known ? *known : store_.put_session(scope, turn.session, turn.kind);

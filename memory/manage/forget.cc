@@ -158,10 +158,12 @@ Forgotten erase(Store& store, const ForgetPreview& confirmed, const Forgetting& 
       const std::optional<Turn> turn = store.turn(shown.id);
       if (!turn) continue;  // somebody else was faster
       for (const CellId cell : store.cells_of_turn(turn->id)) cells.insert(cell);
+      const ScopeId home = store.session_scope(turn->session_key);
       for (const std::string& mac : tombstone_macs(key, *turn)) {
-        store.add_tombstone(turn->scope, mac, how.now);
-        if (everywhere) store.add_tombstone(*everywhere, mac, how.now);
+        store.add_tombstone(home, mac, how.now);
       }
+      store.add_tombstone(turn->scope, text_mac(key, *turn), how.now);
+      if (everywhere) store.add_tombstone(*everywhere, text_mac(key, *turn), how.now);
       for (Fact& fact : store.facts_of_turn(turn->id)) {
         facts.insert(fact_name(fact.id));
         changed.try_emplace(key_of(fact), std::move(fact));

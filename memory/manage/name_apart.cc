@@ -53,12 +53,7 @@ class Namer {
   }
 
   bool is_forgotten(const NewTurn& turn) const {
-    for (const std::string& mac : tombstone_macs(store_.mac_key(), prepare_turn(turn))) {
-      for (const ScopeId scope : scopes_) {
-        if (store_.has_tombstone(scope, mac)) return true;
-      }
-    }
-    return false;
+    return was_forgotten(store_, scopes_, store_.mac_key(), prepare_turn(turn));
   }
 
   const Store& store_;

@@ -2,10 +2,10 @@
 #include <map>
 #include <set>
 
-#include "memory/ingest/settle.h"
+#include "memory/consolidate/consolidate.h"
 #include "memory/ingest/ingest.h"
 #include "memory/ingest/redact.h"
-#include "memory/ingest/segment.h"
+#include "memory/ingest/settle.h"
 #include "memory/manage/edit.h"
 #include "memory/manage/export.h"
 #include "memory/manage/import_turns.h"
@@ -20,7 +20,14 @@
 namespace corvid::memory {
 namespace {
 
-void check_head(const Json& head) {
+// The rows of a whole, undamaged export.
+struct Export {
+  int64_t format = 0;
+  std::vector<Json> rows{};
+};
+
+// Gives the format.
+int64_t check_head(const Json& head) {
   if (!head.is_object() || json_string_or(head, "type", "") != "corvid-memory") {
     fail(Code::invalid, "not an export of a memory");
   }
@@ -29,12 +36,13 @@ void check_head(const Json& head) {
     fail(Code::unsupported, "an export of format " + std::to_string(format) +
                                 "; this program knows up to " + std::to_string(kStoreFormat));
   }
+  return format;
 }
 
-// The rows of a whole, undamaged export.
-std::vector<Json> read_rows(const std::filesystem::path& file) {
+Export read_export(const std::filesystem::path& file) {
   const std::string content = read_file(file, kImportBytesMax);
-  std::vector<Json> rows;
+  Export read;
+  std::vector<Json>& rows = read.rows;
   std::string hash;
   bool is_whole = false;
   int64_t number = 0;
@@ -45,7 +53,7 @@ std::vector<Json> read_rows(const std::filesystem::path& file) {
     if (is_whole) fail(Code::invalid, where + ": something follows the end of the export");
     Json json = parse_json(line, where);
     if (number == 1) {
-      check_head(json);
+      read.format = check_head(json);
     } else if (json.is_object() && json_string_or(json, "type", "") == "end") {
       is_whole = json_int_or(json, "rows", -1) == static_cast<int64_t>(rows.size()) &&
                  json_string_or(json, "sha256", "") == hash;
@@ -56,7 +64,7 @@ std::vector<Json> read_rows(const std::filesystem::path& file) {
     hash = sha256_hex(hash + std::string(line));
   }
   if (!is_whole) fail(Code::invalid, file.string() + ": the export ends too early");
-  return rows;
+  return read;
 }
 
 // Secrets that a newer program knows do not come in either. True: the text was changed.
@@ -71,33 +79,31 @@ bool clean(Json& line) {
   return true;
 }
 
-// What was derived of texts that were changed on the way.
-void derive_anew(Store& store) {
-  rebuild_facts(store);
-  for (const ScopeId scope : store.all_scopes()) {
-    for (MemCell& cell : store.cells(std::span(&scope, 1), std::numeric_limits<int>::max())) {
-      if (cell.is_open) continue;
-      std::vector<Turn> turns;
-      for (const TurnId id : cell.turns) {
-        if (auto turn = store.turn(id)) turns.push_back(std::move(*turn));
-      }
-      derive_cell(cell, turns);
-      store.put_cell(cell);
-    }
+// What was derived, and told by a model, of texts that were changed on the way.
+void derive_anew(Store& store, std::span<const TurnId> changed) {
+  std::set<CellId> cells;
+  for (const TurnId turn : changed) {
+    for (const CellId cell : store.cells_of_turn(turn)) cells.insert(cell);
+  }
+  for (const CellId id : cells) {
+    if (const auto cell = store.cell(id)) drop_told(store, *cell, true);
+    derive_again(store, id);
   }
 }
 
-void restore(Store& store, std::vector<Json>& rows, ImportReport& report) {
+void restore(Store& store, Export& given, ImportReport& report) {
   store.write([&] {
-    int64_t changed = 0;
-    for (Json& row : rows) {
-      changed += clean(row);
+    std::vector<TurnId> changed;
+    for (Json& row : given.rows) {
+      if (clean(row)) changed.push_back(json_int_or(row.at("row"), "id", 0));
       report.stored += json_string(row, "table") == "turn";
       store.put_row(row);
     }
     store.make_index_anew();
-    if (changed > 0) derive_anew(store);
-    report.redactions = changed;
+    derive_anew(store, changed);
+    // An older program may have read other facts from the same turns.
+    if (!changed.empty() || given.format < kStoreFormat) rebuild_facts(store);
+    report.redactions = std::ssize(changed);
     store.raise_generation();
   });
 }
@@ -246,8 +252,8 @@ class Merger {
     next.session_key = old.session_key;
     next.kind = old.kind;
     next.learnt_at = amendment.at;
-    for (const std::string& mac : tombstone_macs(store_.mac_key(), next)) {
-      if (!store_.has_tombstone(old.scope, mac)) continue;
+    const Scope& home = scopes_.at(turns_.at(amendment.by).home);
+    if (was_forgotten(store_, store_.find_scopes({home}), store_.mac_key(), next)) {
       ++report_.refused;
       return;
     }
@@ -298,15 +304,15 @@ class Merger {
 }  // namespace
 
 ImportReport import_export(Store& store, const Ports& ports, const std::filesystem::path& file) {
-  std::vector<Json> rows = read_rows(file);
-  ImportReport report{.line_count = static_cast<int64_t>(rows.size())};
+  Export given = read_export(file);
+  ImportReport report{.line_count = std::ssize(given.rows)};
   const MemoryStats stats = store.stats();
   if (stats.turns == 0 && stats.events == 0 && stats.tombstones == 0) {
-    restore(store, rows, report);
+    restore(store, given, report);
     return report;
   }
   Merger merger(store, ports, report);
-  for (const Json& row : rows) merger.take(row);
+  for (const Json& row : given.rows) merger.take(row);
   store.write([&] { merger.finish(); });
   return report;
 }

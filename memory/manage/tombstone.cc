@@ -44,19 +44,29 @@ std::string normal_form(std::string_view text) {
   return std::string(trim(out));
 }
 
-std::vector<std::string> tombstone_macs(std::string_view key, const Turn& turn) {
-  const std::string place = turn.session + '\0';
+std::string text_mac(std::string_view key, const Turn& turn) {
   const std::string text = normal_form(turn.text);
+  if (text.size() >= kOwnTextBytesMin) return hmac_sha256_hex(key, "text" + text);
+  return hmac_sha256_hex(key, "short" + turn.session + '\0' + format_time(turn.said_at) + text);
+}
+
+std::vector<std::string> tombstone_macs(std::string_view key, const Turn& turn) {
   std::vector<std::string> macs;
   if (!turn.external_id.empty()) {
-    macs.push_back(hmac_sha256_hex(key, "place" + place + turn.external_id));
+    macs.push_back(hmac_sha256_hex(key, "place" + turn.session + '\0' + turn.external_id));
   }
-  if (text.size() >= kOwnTextBytesMin) {
-    macs.push_back(hmac_sha256_hex(key, "text" + text));
-  } else {
-    macs.push_back(hmac_sha256_hex(key, "short" + place + format_time(turn.said_at) + text));
-  }
+  macs.push_back(text_mac(key, turn));
   return macs;
+}
+
+bool was_forgotten(const Store& store, std::span<const ScopeId> scopes, std::string_view key,
+                   const Turn& turn) {
+  for (const std::string& mac : tombstone_macs(key, turn)) {
+    for (const ScopeId scope : scopes) {
+      if (store.has_tombstone(scope, mac)) return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace corvid::memory

@@ -3,9 +3,11 @@
 #include <catch2/catch.hpp>
 
 #include "memory/memory.h"
+#include "memory/stores/support/schema.h"
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
 #include "runtime/base/json.h"
+#include "runtime/base/text.h"
 #include "tests/memory/support.h"
 
 using namespace corvid;
@@ -36,6 +38,27 @@ void fill(Memory& memory) {
   memory.close_session("run");
   memory.forget(memory.find_to_forget({.ids = {"t2"}}, {.scope = memory.scope()}), "asked");
   memory.edit("t4", "I'm going to ship the parcel on Friday");
+}
+
+// An export that says something else, whole and undamaged.
+std::string sealed_again(const std::string& bytes) {
+  std::string out, hash;
+  for (const std::string_view line : split_lines(bytes)) {
+    if (line.empty()) continue;
+    Json json = parse_json(line, "a line");
+    if (json_string_or(json, "type", "") == "end") json["sha256"] = hash;
+    const std::string text = dump_json(json);
+    hash = sha256_hex(hash + text);
+    out += text + "\n";
+  }
+  return out;
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
+    text.replace(at, from.size(), to);
+  }
+  return text;
 }
 
 Code code_of(Memory& memory, const std::filesystem::path& file) {
@@ -141,6 +164,70 @@ TEST_CASE("Importing into a store that has its own carries corrections and what 
     config.scope.project = "/elsewhere";
     CHECK(Memory(config).recall("car").hits.at(0).text == "My car is parked at gate 4");
   }
+}
+
+TEST_CASE("Facts of an older export are read anew") {
+  const TempDir folder;
+  Memory first(in_memory());
+  first.remember(said("chat", "Ann", "My phone number is 555-0100", "2026-03-02T10:00"));
+  std::string old = replaced(exported(first), "\"value\":\"555-0100\"", "\"value\":\"stale\"");
+  old = replaced(old, "\"format\":" + std::to_string(kStoreFormat), "\"format\":5");
+  old = replaced(old, "\"said_offset\":0,", "");
+  Memory second(in_memory());
+  CHECK(second.import_export(file_with(folder, sealed_again(old))).stored == 1);
+  CHECK(second.facts({.scope = second.scope()}, 10).at(0).value == "555-0100");
+  CHECK(second.verify().problems.empty());
+}
+
+TEST_CASE("A secret that an older program let in is taken out of all that was made of it") {
+  const TempDir folder;
+  Ports ports;
+  ports.complete = [](const std::string& prompt, const std::string&) {
+    const bool is_cell = prompt.find("<turns>") != std::string::npos;
+    return std::string(is_cell ? R"({"title":"Ann's QUOKKA","episode":"Ann has QUOKKA.",
+      "facts":[{"turn":1,"about":"speaker","key":"pet","value":"QUOKKA"}],"plans":[],
+      "traits":[{"turns":[1],"category":"pets","trait":"has QUOKKA"}]})" : "{}");
+  };
+  Memory first(in_memory(), ports);
+  first.remember(said("s", "Ann", "These days QUOKKA sleeps at Ann's", "2026-03-01"));
+  first.remember(said("s", "Ann", "Tea is fine", "2026-03-01"));
+  first.close_session("s");
+  CHECK(first.consolidate({.scope = first.scope()}, {}).facts == 1);
+  first.decide("p1", true);
+  first.edit("t2", "Coffee is fine");
+  CHECK(first.consolidate({.scope = first.scope()}, {}).cells == 1);
+  const std::string secret = "ghp_" + std::string("R8n2kVq7wX4mT9bLzP3cJ6hYdF5sAeUo1GiK");
+  Memory second(in_memory());
+  const auto file = file_with(folder, sealed_again(replaced(exported(first), "QUOKKA", secret)));
+  CHECK(second.import_export(file).redactions == 1);
+  CHECK(exported(second).find(secret) == std::string::npos);
+  CHECK(second.cells(1).at(0).episode.find("Tea") == std::string::npos);
+  CHECK(second.verify().problems.empty());
+}
+
+TEST_CASE("What was forgotten comes back in no correction") {
+  const TempDir folder;
+  MemoryConfig config = in_folder(folder.path());
+  config.scope.project = "/two";
+  const std::string text = "The code name of the new telescope is Zanzibar";
+  std::string bytes;
+  {
+    const TempDir other;
+    MemoryConfig there = in_folder(other.path());
+    there.scope.project = "/two";
+    Memory first(there);
+    first.remember(said("s", "Ann", "The telescope has no name", "2026-03-01", "1"));
+    first.edit("t1", text);
+    bytes = exported(first);
+  }
+  MemoryConfig elsewhere = in_folder(folder.path());
+  elsewhere.scope.project = "/one";
+  Memory one(elsewhere);
+  one.remember(said("s", "Ann", text, "2026-03-01"));
+  one.forget(one.find_to_forget({.ids = {"t1"}}, {one.scope(), true}), "");
+  Memory two(config);
+  CHECK(two.import_export(file_with(folder, bytes)).refused == 1);
+  CHECK(exported(two).find("Zanzibar") == std::string::npos);
 }
 
 TEST_CASE("An import that fails in the middle leaves nothing") {

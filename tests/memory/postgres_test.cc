@@ -327,6 +327,10 @@ TEST_CASE("An older layout is migrated, a newer one and a foreign schema are lef
     REQUIRE(hits.size() == 2);
     CHECK(hits[1].superseded_by == hits[0].id);
   }
+  hosted.sql("UPDATE layout SET version = 3; DROP TABLE corvid.profile_item;"
+             " DROP TABLE corvid.scene_note; UPDATE corvid.meta SET value = '0' WHERE key ="
+             " 'facts_missing'; UPDATE corvid.fact SET value = 'stale'");
+  CHECK(Memory(hosted.config()).verify().problems.empty());
   hosted.sql("DROP SCHEMA corvid CASCADE; CREATE SCHEMA corvid; CREATE TABLE corvid.x(y int)");
   CHECK(error_of([&] { Memory memory(hosted.config()); }).code() == Code::corrupt);
 }

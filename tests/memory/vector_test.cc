@@ -8,6 +8,7 @@
 #include "memory/ingest/vector.h"
 #include "memory/memory.h"
 #include "memory/store.h"
+#include "memory/stores/support/schema.h"
 #include "runtime/base/files.h"
 #include "runtime/base/text.h"
 #include "tests/memory/support.h"
@@ -265,6 +266,23 @@ TEST_CASE("A store of the first format is migrated with all it holds", "[sqlite]
   CHECK(memory.stats().vectors == 1);
   CHECK(memory.stats().facts == 1);
   CHECK(memory.recall("hello").hits.size() == 1);
+  CHECK(memory.verify().problems.empty());
+}
+
+TEST_CASE("Facts of a store of an older format are read anew", "[sqlite]") {
+  const TempDir folder;
+  { Memory(in_folder(folder.path())).remember(said("s", "Ann", "hello there, my puppy is Rex")); }
+  run_sql(folder.path(), "DROP TABLE profile_item; DROP TABLE scene_note;"
+                         "UPDATE fact SET value = 'stale'");
+  const std::string format = GENERATE("5", "6");
+  if (format == "5") {
+    run_sql(folder.path(), "ALTER TABLE turn DROP COLUMN said_offset; DROP INDEX fact_open");
+  }
+  run_sql(folder.path(), "PRAGMA user_version = " + format);
+  Memory memory(in_folder(folder.path()));
+  CHECK(memory.stats().format == kStoreFormat);
+  CHECK(memory.facts({.scope = memory.scope()}, 10).at(0).value == "Rex");
+  CHECK(memory.profile({.scope = memory.scope()}).empty());
   CHECK(memory.verify().problems.empty());
 }
 

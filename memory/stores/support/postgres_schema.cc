@@ -185,7 +185,8 @@ UPDATE meta SET value = '1' WHERE key = 'facts_missing';
 ALTER TABLE meta FORCE ROW LEVEL SECURITY;
 )sql";
 
-// What a model makes of cells, as in kFormat7 of schema.cc.
+// What a model makes of cells, as in kFormat7 of schema.cc. What facts are is read anew, of every
+// tenant.
 constexpr const char* kLayout4 = R"sql(
 CREATE TABLE profile_item(
   tenant_id int NOT NULL DEFAULT corvid.tenant_id(), id bigint NOT NULL, scope_id bigint NOT NULL,
@@ -211,6 +212,9 @@ BEGIN
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
   END LOOP;
 END $$;
+ALTER TABLE meta NO FORCE ROW LEVEL SECURITY;
+UPDATE meta SET value = '1' WHERE key = 'facts_missing';
+ALTER TABLE meta FORCE ROW LEVEL SECURITY;
 )sql";
 
 // Entry i leads from layout i to layout i + 1.

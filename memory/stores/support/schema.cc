@@ -113,7 +113,8 @@ CREATE INDEX fact_open ON fact(scope_id, subject, key, status) WHERE status <> 2
 UPDATE meta SET value = (SELECT count(*) FROM turn) WHERE key = 'facts_missing';
 )sql";
 
-// What a model makes of cells, and of scenes of just these cells (",3,7,").
+// What a model makes of cells, and of scenes of just these cells (",3,7,"). What facts are is read
+// anew.
 constexpr const char* kFormat7 = R"sql(
 CREATE TABLE profile_item(
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -125,6 +126,7 @@ CREATE INDEX profile_item_cell ON profile_item(cell_id);
 CREATE TABLE scene_note(
   id INTEGER PRIMARY KEY AUTOINCREMENT, cells TEXT NOT NULL UNIQUE, summary TEXT NOT NULL,
   at INTEGER NOT NULL);
+UPDATE meta SET value = (SELECT count(*) FROM turn) WHERE key = 'facts_missing';
 )sql";
 
 // Entry i leads from format i to format i + 1.
