@@ -221,7 +221,9 @@ std::optional<Why> Memory::why(std::string_view id) const {
     if (!item || !state_->is_own(item->scope)) return std::nullopt;
     why.kind = "profile item";
     why.deriver = item->deriver;
-    for (auto& [turn_id, turn] : store.turns(item->turns)) why.sources.push_back(std::move(turn));
+    for (auto& [turn_id, turn] : store.turns(item->turns)) {
+      if (state_->is_own(turn.scope)) why.sources.push_back(std::move(turn));
+    }
     why.history = store.events("profile", *item_id);
     return why;
   }

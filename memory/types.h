@@ -184,7 +184,7 @@ struct ProfileItem {
   enum class Kind { fact = 0, trait = 1 };
   enum class Status { proposed = 0, approved = 1, rejected = 2, confirmed = 3 };
   ItemId id = 0;  // 0: not stored yet
-  ScopeId scope = 0;
+  ScopeId scope = 0;      // its cell's, whatever of its turns is promoted
   CellId cell = 0;        // of which it was made
   Kind kind = Kind::trait;
   std::string subject{};  // as of a Fact; of a trait whose it is

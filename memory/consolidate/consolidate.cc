@@ -105,6 +105,7 @@ void Pass::write(MemCell& cell, Told told) {
   }
   for (ProfileItem& trait : told.traits) {
     trait.cell = cell.id;
+    trait.scope = cell.scope;
     propose(std::move(trait));
   }
   store_.add_event({.at = now(), .actor = "model", .op = "consolidate", .kind = "cell",
@@ -126,7 +127,7 @@ void Pass::add_facts(const MemCell& cell, std::vector<Fact> facts) {
       ++report_.facts;
       continue;
     }
-    propose({.scope = fact.scope, .cell = cell.id, .kind = ProfileItem::Kind::fact,
+    propose({.scope = cell.scope, .cell = cell.id, .kind = ProfileItem::Kind::fact,
              .subject = fact.subject, .key = fact.key, .text = fact.value,
              .deriver = kModelDeriver, .turns = {fact.turn}});
   }

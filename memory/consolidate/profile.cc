@@ -30,6 +30,7 @@ Fact fact_of(const Store& store, const ProfileItem& item) {
     fact.text = truncate_utf8(sentence ? *sentence : std::string_view(turn->text),
                               kSentenceBytesKept);
     fact.valid_from = turn->said_at;
+    fact.scope = turn->scope;  // it may have been promoted
   }
   return fact;
 }

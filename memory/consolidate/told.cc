@@ -277,7 +277,6 @@ std::optional<ProfileItem> read_trait(const Json& json, std::span<const Turn> tu
     const Turn* const turn = turn_at(turns, number);
     if (turn == nullptr || turn->tier != Tier::user) continue;
     item.turns.push_back(turn->id);
-    item.scope = turn->scope;
     item.subject = lower_case(turn->speaker);
   }
   item.key = key_of(text_at(json, "category", kKeyBytesMax));

@@ -164,10 +164,13 @@ int64_t Memory::promote(std::span<const std::string> ids, bool to_all_users) {
   Store& store = *state_->store;
   Scope wide{.tenant = state_->config.scope.tenant, .user = state_->config.scope.user,
              .project = kEverywhere};
-  if (to_all_users) wide.user = kEverywhere;
+  Scope widest = wide;
+  widest.user = kEverywhere;
+  if (to_all_users) wide = widest;
   int64_t count = 0;
   store.write([&] {
-    count = move_turns(store, state_->own_scopes(), ids, store.put_scope(wide), state_->now());
+    count = move_turns(store, state_->own_scopes(), ids, store.put_scope(wide),
+                       store.find_scope(widest), state_->now());
   });
   return count;
 }
@@ -177,7 +180,7 @@ int64_t Memory::demote(std::span<const std::string> ids) {
   state_->ingest.forget_open_segments();
   int64_t count = 0;
   state_->store->write([&] {
-    count = move_turns(*state_->store, state_->own_scopes(), ids, 0, state_->now());
+    count = move_turns(*state_->store, state_->own_scopes(), ids, 0, std::nullopt, state_->now());
   });
   return count;
 }

@@ -16,7 +16,8 @@ void move_turn(Store& store, TurnId turn, ScopeId to, Unsettled& changed) {
 }
 
 int64_t move_turns(Store& store, std::span<const ScopeId> scopes,
-                   std::span<const std::string> ids, ScopeId to, Time now) {
+                   std::span<const std::string> ids, ScopeId to, std::optional<ScopeId> widest,
+                   Time now) {
   int64_t count = 0;
   for (const std::string& id : ids) {
     // The same finding as before erasing: cells, facts and all versions.
@@ -26,7 +27,7 @@ int64_t move_turns(Store& store, std::span<const ScopeId> scopes,
     for (const Turn& turn : named.turns) {
       const ScopeId home = store.session_scope(turn.session_key);
       const ScopeId target = to == 0 ? home : to;
-      if (turn.scope == target) continue;
+      if (turn.scope == target || (to != 0 && turn.scope == widest)) continue;
       move_turn(store, turn.id, target, changed);
       store.add_event({.at = now, .actor = "user", .op = to == 0 ? "demote" : "promote",
                        .kind = "turn", .first_id = turn.id, .last_id = turn.id, .reason = ""});

@@ -406,10 +406,10 @@ void add_memory(Command& app, CommandContext& context) {
   search_command.option("--model", arguments->model, "That model; default: [memory] model");
   search_command.callback([arguments, &context] { search(*arguments, context); });
   Command why_command = command("why", "Where a memory comes from");
-  why_command.option("id", arguments->ids, "c45 or t123").required();
+  why_command.option("id", arguments->ids, "c45, t123, f6 or p7").required();
   why_command.callback([arguments] { why(*arguments); });
   Command forget_command = command("forget", "Erase for good, from all of Corvid's files");
-  forget_command.option("id", arguments->ids, "c45 or t123");
+  forget_command.option("id", arguments->ids, "c45, t123 or f6");
   forget_command.option("--text", arguments->text, "Everything that contains this");
   forget_command.option("--session", arguments->session, "Everything of this session");
   forget_command.option("--reason", arguments->reason, "For the record; never the content");

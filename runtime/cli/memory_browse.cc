@@ -69,7 +69,15 @@ void decide(const MemoryArguments& arguments) {
   }
   if (arguments.ids.empty()) fail(Code::invalid, arguments.action + " which? Ids look like p7");
   OpenedMemory memory(arguments);
-  for (const std::string& id : arguments.ids) memory->decide(id, arguments.action == "approve");
+  const bool approves = arguments.action == "approve";
+  Json done = Json::array();
+  for (const std::string& id : arguments.ids) {
+    memory->decide(id, approves);
+    const std::string status = approves ? "approved" : "rejected";
+    if (!arguments.json) write_text(stdout, id + " " + status + "\n");
+    done.push_back({{"id", id}, {"status", status}});
+  }
+  if (arguments.json) write_text(stdout, dump_json(done) + "\n");
 }
 
 bool is_settled(const memory::ProfileItem& item) {

@@ -132,6 +132,10 @@ void move(const MemoryArguments& arguments, bool is_promoted) {
 }
 
 void pause(const MemoryArguments& arguments, bool is_paused) {
+  if (!arguments.scope.empty() && arguments.scope != "project") {
+    fail(Code::invalid, "runs are paused of a workspace (-w DIR) or --everywhere, not of --scope " +
+                            arguments.scope);
+  }
   OpenedMemory memory(arguments);
   memory->set_paused(is_paused, arguments.everywhere);
   const std::string& project = memory->scope().project;

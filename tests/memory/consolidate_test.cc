@@ -120,7 +120,6 @@ TEST_CASE("A model's narrative, facts and plans hold as far as the turns support
   CHECK(run(memory).cells == 0);
   CHECK(model.prompts.size() == 1);
   CHECK(memory.verify().problems.empty());
-  const std::string before = dump_of(memory);
   memory.rebuild();
   CHECK(value_for(memory, "cat's home") == "Rua Augusta 7");
   CHECK(memory.verify().problems.empty());
@@ -278,6 +277,35 @@ TEST_CASE("Another user's or project's cells are not told of") {
   CHECK(memory.profile({.scope = memory.scope(), .all_projects = true}).empty());
   CHECK_FALSE(memory.why("p1").has_value());
   CHECK_THROWS_AS(memory.decide("p1", true), Error);
+}
+
+TEST_CASE("What a model tells of a promoted turn stays with its cell's user") {
+  const TempDir folder;
+  Model model;
+  Memory ann(in_folder(folder.path()), asking(model));
+  MemoryConfig theirs = in_folder(folder.path());
+  theirs.scope.user = "bob";
+  Memory bob(theirs);
+  ann.remember(said("a", "Ann", "My phone number is 555-0100", "2026-03-01"));
+  ann.remember(said("s", "Ann", "The clinic calls me about quokka fever", "2026-03-02"));
+  ann.remember(said("s", "Ann", "Calls reach me at 555-0199 these days", "2026-03-02"));
+  ann.close_session("s");
+  const std::vector<std::string> public_ones = {"t1", "t3"};
+  ann.promote(public_ones, true);
+  model.answers = {told("", list({fact(2, "phone number", "555-0199")}), Json::array(),
+                        list({{{"turns", {1, 2}}, {"category", "health"},
+                               {"trait", "has quokka fever"}}}))};
+  CHECK(run(ann).proposals == 2);
+  CHECK(bob.profile({.scope = bob.scope()}).empty());
+  for (const char* id : {"p1", "p2"}) {
+    CHECK_FALSE(bob.why(id).has_value());
+    CHECK_THROWS_AS(bob.decide(id, true), Error);
+    ann.decide(id, true);
+  }
+  CHECK(value_for(ann, "phone number") == "555-0199");
+  CHECK(value_for(bob, "phone number") == "555-0199");  // the fact stands where its turn does
+  CHECK(ann.why("p2")->sources.size() == 2);
+  CHECK(ann.verify().problems.empty());
 }
 
 TEST_CASE("A model may put up to three questions besides") {

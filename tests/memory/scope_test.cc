@@ -76,6 +76,8 @@ TEST_CASE("A promoted turn is seen in all projects of its user, and demoted in i
     CHECK(two.promote(ids({"t2"}), true) == 1);
     CHECK(seen(bob, "Bluefin") == "t2 fact plan ");
     CHECK(seen(two, "Bluefin") == "t2 fact plan ");
+    CHECK(bob.promote(ids({"t2"}), false) == 0);  // nobody takes it from the others
+    CHECK(seen(one, "Bluefin") == "t2 fact plan ");
     Memory next(project_of(folder, "/two"));
     CHECK(next.demote(ids({"t2"})) == 1);
     CHECK(seen(bob, "Bluefin").empty());
@@ -121,6 +123,33 @@ TEST_CASE("What was forgotten in all projects is taken back in none; what in one
         (all_projects ? Written::forgotten : Written::stored));
   Memory bob(project_of(folder, "/two", "bob"));
   CHECK(bob.remember(said("s", "Bob", text, "2026-03-01")).outcome == Written::stored);
+}
+
+TEST_CASE("Another conversation may have a turn at the place of a forgotten one") {
+  const TempDir folder;
+  Memory one(project_of(folder, "/one"));
+  Memory two(project_of(folder, "/two"));
+  const std::string text = "The code name of the new telescope is Zanzibar";
+  one.remember(said("chat", "Ann", text, "2026-03-01", "1"));
+  if (GENERATE(true, false)) one.promote(ids({"t1"}), false);
+  one.forget(one.find_to_forget({.ids = {"t1"}}, {one.scope(), true}), "");
+  const auto outcome = [&](Memory& memory, const std::string& said_text) {
+    return memory.remember(said("chat", "Ann", said_text, "2026-03-02", "1")).outcome;
+  };
+  CHECK(outcome(one, "Something else") == Written::forgotten);
+  CHECK(outcome(two, text) == Written::forgotten);
+  CHECK(outcome(two, "Something else") == Written::stored);
+}
+
+TEST_CASE("What a project has forgotten none of its sessions takes back") {
+  const TempDir folder;
+  Memory one(project_of(folder, "/one"));
+  const std::string text = "The code name of the new telescope is Zanzibar";
+  one.remember(said("s", "Ann", text));
+  one.forget(one.find_to_forget({.ids = {"t1"}}, {.scope = one.scope()}), "");
+  MemoryConfig part = project_of(folder, "/one");
+  part.scope.session = "aside";
+  CHECK(Memory(part).remember(said("s", "Ann", text)).outcome == Written::forgotten);
 }
 
 TEST_CASE("Forget finds a text in any case, script and spacing") {
