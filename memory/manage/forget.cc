@@ -16,6 +16,10 @@
 namespace corvid::memory {
 namespace {
 
+bool is_plain(std::string_view text) {
+  return std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+}
+
 class Finder {
  public:
   Finder(const Store& store, std::span<const ScopeId> scopes) : store_(store), scopes_(scopes) {}
@@ -68,9 +72,11 @@ void Finder::by_text(const std::string& text) {
   store_.for_each_text(scopes_, [&](const Turn& turn) {
     if (normal_form(turn.text).find(wanted) != std::string::npos) add(turn);
   });
-  // As the index folds words: letters of all scripts in any case.
+  // As the index folds words: letters of all scripts in any case. Of plain ones alone it would only
+  // find other words of the same stem.
   for (const TermCount& hit : store_.match(wanted)) {
-    if (const auto turn = store_.turn(hit.turn)) add(*turn);
+    const auto turn = store_.turn(hit.turn);
+    if (turn && !(is_plain(wanted) && is_plain(turn->text))) add(*turn);
   }
   if (!found_.empty()) return;
   std::vector<std::string> words;

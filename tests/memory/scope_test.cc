@@ -163,4 +163,7 @@ TEST_CASE("Forget finds a text in any case, script and spacing") {
   };
   CHECK(count("\u039c\u03b1\u03c1\u03af\u03b1 \u03a0\u03b1\u03c0\u03b1") == 2);
   CHECK(count("Night  Hawk") == 2);
+  memory.remember(said("s", "Ann", "the universe is big", "2026-03-01"));
+  memory.remember(said("s", "Ann", "the university is open", "2026-03-01"));
+  CHECK(count("universe") == 1);  // not whatever has its stem
 }
