@@ -322,7 +322,7 @@ std::string AgentLoop::shown_output(const ToolCall& call, const std::string& tex
 // What commands changed while they ran on belongs to the last turn that changed anything.
 void AgentLoop::end_commands() {
   commands_.end_all();
-  if (open_turn_ != 0 && parts_.after_change) parts_.after_change(open_turn_);
+  if (open_turn_ != 0 && parts_.after_change) parts_.after_change(open_turn_, false);
   open_turn_ = 0;
 }
 
@@ -390,8 +390,8 @@ void AgentLoop::execute(Step& step, tools::ToolState& state, std::stop_token sto
   const auto begin = std::chrono::steady_clock::now();
   const policies::Action& action = step.action;
   const bool changes = !action.writes.empty() || !action.argv.empty();
-  if (changes && parts_.before_change) parts_.before_change(std::exchange(open_turn_, 0));
-  if (changes) changing_turn_ = turns_;
+  if (changes && parts_.before_change) parts_.before_change(turns_);
+  if (changes) open_turn_ = 0, changing_turn_ = turns_;
   tools::ToolContext context{.workspace = parts_.workspace,
                              .sandbox = parts_.sandbox,
                              .profile = step.profile,
@@ -430,7 +430,7 @@ void AgentLoop::execute(Step& step, tools::ToolState& state, std::stop_token sto
     if (said && !is_narrow()) step.result.text += "\n[a hook: " + *said + "]";
   }
   if (changes && parts_.after_change) {
-    const std::string note = parts_.after_change(turns_);
+    const std::string note = parts_.after_change(turns_, commands_.is_any_running());
     if (!note.empty() && !is_narrow()) step.result.text += "\n[" + note + "]";
   }
   if (!action.writes.empty()) {

@@ -71,11 +71,11 @@ struct LoopParts {
   std::string check_command;
   std::function<const tools::Evidence&(bool has_untrusted)> evidence;
   std::atomic<int64_t>* tokens_left = nullptr;  // of the run, read and written; null: no limit
-  // Snapshots; may be empty. One state is both the end of `open_turn` (0: none), whose commands ran
-  // on, and the beginning of this turn.
-  std::function<void(int open_turn)> before_change;
-  // Of a step that began in `turn`; returns what the model has to know about it, if anything.
-  std::function<std::string(int turn)> after_change;
+  // Snapshots; may be empty. Before each call of `turn` that may change the workspace.
+  std::function<void(int turn)> before_change;
+  // After it, and when the commands that it left have ended (until then: `runs_on`); returns what
+  // the model has to know about it, if anything.
+  std::function<std::string(int turn, bool runs_on)> after_change;
   // A person's leave at a terminal; empty where nobody is there, and what would be asked is denied.
   ApproveStep approve = {};
   tools::AskPerson ask = {};  // empty where nobody is there

@@ -165,8 +165,16 @@ class TaskRun {
 
   void record_snapshot(int turn, const Snapshot& snapshot, bool after) {
     store_.pin(snapshot.tree, session_->id() + "/" + snapshot.tree.substr(0, 12));
-    session_->append(SnapshotTaken{turn, snapshot.tree, snapshot.left_out_texts, after});
-    change_is_open_ = !after && turn > 0;
+    last_taken_ = {turn, snapshot.tree, snapshot.left_out_texts, after};
+    session_->append(last_taken_);
+  }
+
+  // A step began to change the workspace; its end is not recorded.
+  bool is_change_open() const { return !last_taken_.after && last_taken_.turn > 0; }
+
+  // What goes on changing the workspace goes on from where the turn's last step ended.
+  void reopen_change() {
+    if (std::exchange(last_taken_.after, false)) session_->append(last_taken_);
   }
 
   LoopParts parts();
@@ -216,10 +224,9 @@ class TaskRun {
   std::mutex checker_mutex_;
   std::unique_ptr<Checker> checker_;  // null: not needed so far
   Snapshot start_snapshot_;           // what the run began with, once it is needed
-  bool has_start_ = false;
-  bool is_start_earlier_ = false;  // an earlier part of the run recorded it
+  bool has_start_ = false, is_start_earlier_ = false;  // recorded by an earlier part of the run
+  SnapshotTaken last_taken_;                           // by this part of it
   int changing_turn_ = 0;
-  bool change_is_open_ = false;  // a step began to change the workspace; its end is not recorded
   bool is_resumed_ = false;         // with the task that it had
   bool check_comes_first_ = false;  // what the workspace holds may be the result already
   int64_t begin_event_ = 0;         // of this part of the run
@@ -360,28 +367,25 @@ void TaskRun::drive(RunResult& result, StartPoint from, std::stop_token stop) {
   if (loop_settings.checks_max == 0) loop_settings.checks_max = is_forked ? 1 : kChecksAlone;
   loop_settings.stop_before_write = is_forked;
   if (is_forked) loop_settings.temperature = 0;
-  int snapshot_turn = -1;
-  AgentLoop* loop_pointer = nullptr;
   shared.stop_steps = stop_steps_;
-  shared.before_change = [&](int open_turn) {
-    if (snapshot_turn == loop_pointer->turns()) return;
-    snapshot_turn = loop_pointer->turns();
+  shared.before_change = [this](int turn) {
+    if (changing_turn_ == turn) return reopen_change();
     left_behind_.begin();
     if (!options_.verify.empty()) checker();  // it keeps the ignored files as they are before
     const Snapshot now = record_start() ? start_snapshot_ : store_.take();
-    if (open_turn != 0) record_snapshot(open_turn, now, true);
-    record_snapshot(snapshot_turn, now, false);
-    changing_turn_ = snapshot_turn;
+    if (is_change_open()) record_snapshot(changing_turn_, now, true);
+    record_snapshot(turn, now, false);
+    changing_turn_ = turn;
   };
-  shared.after_change = [&](int turn) {
+  shared.after_change = [this](int turn, bool runs_on) {
     const std::string note = join(left_behind_.clear(), "; ");
     record_snapshot(turn, store_.take(), true);
+    if (runs_on) reopen_change();
     const std::scoped_lock guard(evidence_mutex_);
     evidence_.reset();  // it was about the state before
     return note;
   };
   AgentLoop loop(shared, loop_settings, std::move(provider_));
-  loop_pointer = &loop;
   struct Bookkeeping {  // also when the loop throws
     const TaskRun& run;
     RunResult& result;
@@ -440,7 +444,7 @@ void TaskRun::finish(RunResult& result) {
     result.exit_code = exit_code_of(result.status, result.check.has_value());
   }
   if (opinion_.tokens) result.ranking_tokens = opinion_.tokens();
-  if (change_is_open_) {
+  if (is_change_open()) {
     left_behind_.clear();
     record_snapshot(changing_turn_, store_.take(), true);
   }

@@ -9,14 +9,11 @@ using namespace corvid::test;
 
 namespace {
 
-// `corvid run` of a command that goes on for `seconds` and leaves "ended"; the signals are sent
-// from its beginning on, half a second apart.
-ProcessResult run_with_signals(const Scene& scene, int seconds, const std::vector<int>& signals) {
-  const std::string command =
-      "touch begun; sleep " + std::to_string(seconds) + "; touch ended; echo all of it";
-  const std::string model = scene.script({call("shell", {{"command", command}}),
-                                          call("write_file", {{"path", "b"}, {"content", "x"}}),
-                                          call("finish", {{"summary", "done"}})});
+// `corvid run` of `replies`; the signals are sent from the time on when there is a file "begun",
+// half a second apart.
+ProcessResult run_with_signals(const Scene& scene, const std::vector<Json>& replies,
+                               const std::vector<int>& signals) {
+  const std::string model = scene.script(replies);
   std::string script = std::string("env --default-signal=INT,HUP ") + CORVID_BINARY_DIR +
                        "/corvid run 'do it' --workspace " + scene.workspace().string() +
                        " --model " + model + " --json & pid=$!; cd " +
@@ -29,6 +26,17 @@ ProcessResult run_with_signals(const Scene& scene, int seconds, const std::vecto
                      {{"XDG_DATA_HOME", (scene.root() / "data").string()},
                       {"XDG_CACHE_HOME", (scene.root() / "cache").string()},
                       {"XDG_CONFIG_HOME", (scene.root() / "config").string()}});
+}
+
+// The same of a command that goes on for `seconds` and leaves "ended".
+ProcessResult run_with_signals(const Scene& scene, int seconds, const std::vector<int>& signals) {
+  const std::string command =
+      "touch begun; sleep " + std::to_string(seconds) + "; touch ended; echo all of it";
+  return run_with_signals(scene,
+                          {call("shell", {{"command", command}}),
+                           call("write_file", {{"path", "b"}, {"content", "x"}}),
+                           call("finish", {{"summary", "done"}})},
+                          signals);
 }
 
 bool exists(const Scene& scene, const char* name) {
@@ -69,5 +77,53 @@ TEST_CASE("Ctrl-C twice, SIGTERM and SIGHUP end the call that runs") {
     CHECK(process.exit_code == 130);
     CHECK_FALSE(exists(scene, "ended"));
     CHECK_FALSE(exists(scene, "b"));
+  }
+}
+
+TEST_CASE("what a turn's second call changed before it was cut off is undone with the rest") {
+  if (!namespaces_work()) return;
+  Json reply = call("shell", {{"command", "echo 1 > one"}});
+  const std::string second = "echo x > calc.py; echo 2 > two; touch begun; sleep 60";
+  reply["calls"].push_back({{"name", "shell"}, {"arguments", {{"command", second}}}});
+  for (const bool is_killed : {false, true}) {
+    const Scene scene;
+    CAPTURE(is_killed);
+    const std::string calc = scene.get("calc.py");
+    run_with_signals(scene, std::vector<Json>{reply},
+                     is_killed ? std::vector<int>{SIGKILL} : std::vector<int>{SIGINT, SIGINT});
+    REQUIRE(exists(scene, "two"));
+    const ProcessResult undone =
+        scene.corvid({"sessions", "undo", "--workspace", scene.workspace().string()});
+    INFO(undone.out + undone.err);
+    CHECK_FALSE(exists(scene, "one"));
+    if (is_killed) {  // whether the call changed them or somebody since is not known
+      CHECK(undone.exit_code == 2);
+      CHECK(undone.err.find("left alone: calc.py") != std::string::npos);
+      CHECK(undone.err.find("left alone: two") != std::string::npos);
+    } else {
+      CHECK(undone.exit_code == 0);
+      CHECK(scene.get("calc.py") == calc);
+      CHECK_FALSE(exists(scene, "two"));
+    }
+  }
+}
+
+TEST_CASE("what a command changes while it runs on is undone after a run that ended before it") {
+  if (!namespaces_work()) return;
+  const std::string command = "sleep 0.5; echo x > late; touch begun; sleep 60";
+  const Json start = call("process", {{"command", command}, {"wait_s", 0}});
+  const Json wait = call("process", {{"id", "p1"}, {"wait_s", 30}});
+  for (const bool is_killed : {false, true}) {
+    const Scene scene;
+    CAPTURE(is_killed);
+    run_with_signals(scene, std::vector<Json>{start, wait, wait},
+                     is_killed ? std::vector<int>{SIGKILL} : std::vector<int>{SIGINT, SIGINT});
+    REQUIRE(exists(scene, "late"));
+    const ProcessResult undone =
+        scene.corvid({"sessions", "undo", "--workspace", scene.workspace().string()});
+    INFO(undone.out + undone.err);
+    CHECK(undone.exit_code == (is_killed ? 2 : 0));
+    CHECK(exists(scene, "late") == is_killed);
+    if (is_killed) CHECK(undone.err.find("left alone: late") != std::string::npos);
   }
 }
