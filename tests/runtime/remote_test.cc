@@ -442,7 +442,7 @@ TEST_CASE("refusals for length are known in every server's words, with their num
       {"Your input exceeds the context window of this model.", 0, 0}};
   for (const Case& each : cases) {
     CAPTURE(each.text);
-    const auto refusal = read_too_long(each.text);
+    const auto refusal = read_too_long(each.text, true);
     REQUIRE(refusal.has_value());
     CHECK(refusal->window == each.window);
     CHECK(refusal->used == each.used);
@@ -450,8 +450,27 @@ TEST_CASE("refusals for length are known in every server's words, with their num
   for (const char* other : {"Incorrect key", "Unsupported parameter: 'max_tokens'",
                             "Rate limit reached for gpt: Limit 200000, Requested 210000",
                             "'temperature' does not support 0.0"}) {
-    CHECK_FALSE(read_too_long(other).has_value());
+    CHECK_FALSE(read_too_long(other, true).has_value());
   }
+}
+
+TEST_CASE("an error that only speaks of the window is no refusal for length") {
+  const char* error = "The model with a context window of 4096 tokens is loading";
+  CHECK_FALSE(read_too_long(error, false).has_value());
+  CHECK_FALSE(read_too_long("the context length of this slot is being changed", false).has_value());
+  CHECK(read_too_long("the request exceeds the available context size, try increasing it", false));
+  CHECK(read_too_long("maximum context length is 4096 tokens; messages resulted in 5000 tokens",
+                      false));
+  HttpServer server({http_answer(503, error, "text/plain", "retry-after-ms: 1\r\n"),
+                     sse_answer({dump_json({{"error", {{"message", error}}}})}),
+                     sse_answer(text_stream("Good day."))});
+  const Setting url("OPENAI_BASE_URL", server.url());
+  auto provider = started("openai:small");
+  const Reply reply = ask_once(*provider, {user("Hello")});
+  CHECK(reply.message.content == "Good day.");
+  CHECK(reply.end == ReplyEnd::end);
+  CHECK(server.requests().size() == 3);
+  CHECK(provider->context({}).window == 128'000);
 }
 
 TEST_CASE("a refusal for length teaches the window and how many tokens the text has") {

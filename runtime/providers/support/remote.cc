@@ -206,9 +206,9 @@ std::optional<TooLong> ask(
         without_key(one_try(endpoint, body, answer, response, stop), endpoint.key);
     if (problem.empty()) return std::nullopt;
     const int status = response.status;
-    const bool may_be_long = status == 200 || (status >= 400 && status != 429);
-    if (may_be_long) {
-      if (auto refusal = read_too_long(problem + "\n" + response.body)) {
+    const bool is_refusal = status == 400 || status == 413 || status == 422;
+    if (is_refusal || status == 200 || status >= 500) {
+      if (auto refusal = read_too_long(problem + "\n" + response.body, is_refusal)) {
         refusal->words = endpoint.name + ": " + problem;
         return refusal;
       }

@@ -12,11 +12,14 @@ namespace {
 constexpr int64_t kTokensMax = int64_t{1} << 40;  // what is more is no count of tokens
 constexpr int kReplyTokensMin = 16;
 
-constexpr std::array<std::string_view, 11> kSigns = {
-    "context_length_exceeded", "exceed_context_size", "maximum context length",
-    "available context size",  "context window",      "context length",
-    "exceed context limit",    "prompt is too long",  "input token count",
-    "context the overflows",   "exceeds the context"};
+constexpr std::array<std::string_view, 7> kSigns = {
+    "context_length_exceeded",  "exceed_context_size", "exceeds the available context size",
+    "exceed context limit",     "prompt is too long",  "exceeds the context",
+    "context the overflows"};
+// Other errors may tell of it, too.
+constexpr std::array<std::string_view, 5> kMentions = {
+    "maximum context length", "available context size", "context window", "context length",
+    "input token count"};
 
 // "N" is where the number stands.
 constexpr std::array<std::string_view, 8> kWindows = {
@@ -70,15 +73,16 @@ size_t bytes_of(std::span<const Message> messages) {
 
 }  // namespace
 
-std::optional<TooLong> read_too_long(std::string_view text) {
+std::optional<TooLong> read_too_long(std::string_view text, bool is_refusal) {
   const std::string lower = lower_case(text.substr(0, 16 << 10));
-  const bool is_said = std::ranges::any_of(
-      kSigns, [&](std::string_view sign) { return lower.find(sign) != lower.npos; });
-  if (!is_said) return std::nullopt;
+  const auto is_said = [&](std::string_view sign) { return lower.find(sign) != lower.npos; };
+  const bool is_named = std::ranges::any_of(kSigns, is_said);
+  if (!is_named && std::ranges::none_of(kMentions, is_said)) return std::nullopt;
   TooLong found;
   found.window = number_in(lower, kWindows);
   found.used = number_in(lower, kUses);
-  return found;
+  const bool is_counted = found.window > 0 && found.used > 0;
+  return is_named || is_refusal || is_counted ? std::optional(found) : std::nullopt;
 }
 
 void WindowMeter::report(const TokenCounts& counts, size_t message_count) {

@@ -19,8 +19,10 @@ struct TooLong {
 };
 
 // What the error `text` of an HTTP answer means: the wordings of OpenAI and servers like it, vLLM,
-// llama.cpp's two servers, Anthropic, Mistral and Gemini. nullopt for every other error.
-std::optional<TooLong> read_too_long(std::string_view text);
+// llama.cpp's two servers, Anthropic, Mistral and Gemini. nullopt for every other error. Where the
+// answer was no refusal of what was asked (`is_refusal`: HTTP 400, 413, 422), words that only touch
+// on the window do not count.
+std::optional<TooLong> read_too_long(std::string_view text, bool is_refusal);
 
 // What the server last reported, and three bytes to a token for what came since, or fewer where a
 // refusal has shown that.
