@@ -32,11 +32,13 @@ class ScratchFolder {
 // where its folders belong.
 void clear_way(const std::filesystem::path& root, const std::string& path);
 
+inline constexpr int64_t kIgnoredBytesMax = int64_t{1} << 30;
+
 // The workspace's files at the start of a run that git ignores, kept aside: build caches and
 // virtual environments that a check may need, as they were before anything ran.
 class IgnoredFiles {
  public:
-  explicit IgnoredFiles(const tools::Workspace& workspace, int64_t bytes_max = int64_t{1} << 30,
+  explicit IgnoredFiles(const tools::Workspace& workspace, int64_t bytes_max = kIgnoredBytesMax,
                         const std::filesystem::path& base = {});
 
   // For a run that is resumed: from the snapshot of its start. Their times are lost; they get an

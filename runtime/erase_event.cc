@@ -209,8 +209,8 @@ class EventEraser {
   }
   bool in(SnapshotTaken& body) const { return in(body.left_out); }
   bool in(CheckRan& body) const {
-    const bool changed = in(body.command);
-    return in(body.output) || changed;
+    const bool changed = in(body.command), is_named = in(body.left_out);
+    return in(body.output) || changed || is_named;
   }
   bool in(AttemptEnded& body) const { return in(body.diff); }
   bool in(Resumed& body) const { return in(body.changed_files); }
@@ -266,6 +266,7 @@ class EventEraser {
     if (json.contains("verify") && json["verify"].is_object()) {
       json["verify"]["command"] = kForgotten;
       json["verify"]["output"] = "";
+      json["verify"].erase("left_out");
     }
     return replace(ended->result, dump_json(json));
   }

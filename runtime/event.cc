@@ -66,6 +66,7 @@ void fields(V&& v, T& e) {
   } else if constexpr (std::is_same_v<B, CheckRan>) {
     v("purpose", e.purpose), v("command", e.command), v("exit_code", e.exit_code);
     v("timed_out", e.timed_out), v("output", e.output), v("ms", e.ms);
+    v("left_out", e.left_out);
   } else if constexpr (std::is_same_v<B, AttemptStarted>) {
     v("choice", e.choice);
   } else if constexpr (std::is_same_v<B, AttemptEnded>) {

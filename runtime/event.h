@@ -70,6 +70,8 @@ struct CheckRan {
   bool timed_out = false;
   std::string output;
   int64_t ms = 0;
+  std::vector<std::string> left_out = {};  // ignored files that its copy lacked; the last may be
+                                           // "and N more"
 };
 struct AttemptStarted {
   std::string choice;  // the candidate it takes; empty: sampled

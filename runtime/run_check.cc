@@ -1,12 +1,9 @@
 #include "runtime/run_check.h"
 
-#include "runtime/base/log.h"
 #include "runtime/run_policy.h"
 
 namespace corvid::runtime {
 namespace {
-
-constexpr int64_t kIgnoredBytesMax = int64_t{1} << 30;
 
 std::shared_ptr<const IgnoredFiles> keep_ignored(const RunCheckParts& parts, const Snapshot& start,
                                                  bool is_resumed) {
@@ -35,11 +32,8 @@ std::unique_ptr<Checker> make_run_checker(const RunCheckParts& parts, const Snap
     check.profile.read_roots.push_back(folder);
   }
   check.scratch = parts.scratch;
-  const auto ignored = keep_ignored(parts, start, is_resumed);
-  for (const std::string& path : ignored->left_out()) {
-    log::warning("verify", "ignored file too large for the clean copy", {{"path", path}});
-  }
-  return std::make_unique<Checker>(parts.sandbox, check, parts.store, start, ignored);
+  return std::make_unique<Checker>(parts.sandbox, check, parts.store, start,
+                                   keep_ignored(parts, start, is_resumed));
 }
 
 }  // namespace corvid::runtime

@@ -19,10 +19,17 @@ std::string unverified_text(const std::vector<std::string>& changed_tests) {
          join(changed_tests, ", ");
 }
 
+// What a check that fails may have failed for.
+std::string without_text(const std::optional<CheckRan>& check) {
+  const std::string text = check.has_value() ? left_out_text(*check) : std::string();
+  return text.empty() ? text : "; " + text;
+}
+
 std::string failed_text(const CheckRan& check) {
   const std::string why = why_check_cannot_run(check, false);
-  if (!why.empty()) return cannot_run_text(why);
-  return "failed: the check does not pass (exit code " + std::to_string(check.exit_code) + ")";
+  if (!why.empty()) return cannot_run_text(why) + without_text(check);
+  return "failed: the check does not pass (exit code " + std::to_string(check.exit_code) + ")" +
+         without_text(check);
 }
 
 // What an error kept from its check says nothing of the repair.
@@ -157,13 +164,14 @@ void settle_attempts(RunResult& result, const AttemptsResult& tried, int count) 
         "unverified: an attempt passes only with changed or added test or build files: " +
         join(result.changed_tests, ", ") + diffs;
   } else if (!tried.why_check_cannot_run.empty()) {
-    result.message = cannot_run_text(tried.why_check_cannot_run) + diffs;
+    result.message =
+        cannot_run_text(tried.why_check_cannot_run) + without_text(result.check) + diffs;
   } else {
     const bool is_one = tried.tried == 1;
     result.message = (is_one ? "the attempt does not pass the check"
                              : "none of " + std::to_string(tried.tried) +
                                    " attempts passes the check") +
-                     cut_off_text(tried) + errors_text(tried) +
+                     cut_off_text(tried) + errors_text(tried) + without_text(result.check) +
                      (result.status == "limit" ? limit_text(tried) : std::string()) + diffs;
   }
 }

@@ -47,6 +47,7 @@ Json result_to_json(const RunResult& result) {
     json["verify"] = {{"command", result.check->command},
                       {"exit_code", result.check->exit_code},
                       {"output", result.check->output}};
+    if (!result.check->left_out.empty()) json["verify"]["left_out"] = result.check->left_out;
   }
   if (!result.changed_tests.empty()) json["changed_tests"] = result.changed_tests;
   if (!result.cleared.empty()) json["cleared"] = result.cleared;

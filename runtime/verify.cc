@@ -24,6 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kOutputBytesKept = 64 << 10;
+constexpr size_t kLeftOutNamedMax = 20;
 constexpr std::chrono::seconds kCollectTimeMax{30};  // to read what a traced check left
 
 // A file of a snapshot against what is there now.
@@ -210,6 +211,12 @@ bool stands_in(std::string_view path, std::string_view command,
   });
 }
 
+std::string left_out_text(const CheckRan& run) {
+  if (run.left_out.empty()) return "";
+  return "the check's copy lacks ignored files, too large for it or unreadable: " +
+         join(run.left_out, ", ");
+}
+
 Checker::Checker(sandbox::Sandbox& sandbox, CheckerOptions options, const SnapshotStore& store,
                  Snapshot start, std::shared_ptr<const IgnoredFiles> ignored)
     : sandbox_(sandbox),
@@ -258,7 +265,21 @@ CheckRan Checker::run_in(const fs::path& root, const tools::Workspace& workspace
   run.ms = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
                                                                  begin)
                .count();
+  name_left_out(root, run);
   return run;
+}
+
+void Checker::name_left_out(const fs::path& root, CheckRan& run) const {
+  size_t more = 0;
+  for (const std::string& path : ignored_->left_out()) {
+    struct stat status;
+    if (::lstat((root / path).c_str(), &status) == 0) continue;  // git does not ignore it, it seems
+    if (run.left_out.size() < kLeftOutNamedMax) run.left_out.push_back(path);
+    else ++more;
+  }
+  if (more > 0) run.left_out.push_back("and " + std::to_string(more) + " more");
+  const std::string text = left_out_text(run);
+  if (run.exit_code != 0 && !text.empty()) run.output += "\n[" + text + "]";
 }
 
 std::vector<std::string> Checker::changed_tests(const CleanCopy& copy) const {

@@ -30,6 +30,9 @@ struct CheckResult {
   std::vector<std::string> changed_tests;
 };
 
+// What `run` did without, for people and models; empty: nothing.
+std::string left_out_text(const CheckRan& run);
+
 struct CheckerOptions {
   std::string command;  // run by /bin/sh -c in the workspace's own path
   std::chrono::milliseconds time_max = std::chrono::seconds(600);
@@ -78,6 +81,8 @@ class Checker {
   CheckRan run_in(const std::filesystem::path& root, const tools::Workspace& workspace,
                   const std::string& purpose, const sandbox::Profile& profile,
                   std::stop_token stop) const;
+  // What git ignores and the copy at `root` lacks.
+  void name_left_out(const std::filesystem::path& root, CheckRan& run) const;
 
   sandbox::Sandbox& sandbox_;
   CheckerOptions options_;

@@ -8,6 +8,7 @@
 
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
+#include "runtime/verify.h"
 
 namespace corvid::runtime {
 namespace {
@@ -203,6 +204,7 @@ void RunView::show_event(const Event& event) {
         : check->timed_out ? palette_.red("ran out of time")
                            : palette_.red(fmt::format("fails, exit code {}", check->exit_code));
     line(fmt::format("check ({}) {} after {:.1f} s", where, verdict, double(check->ms) / 1000));
+    if (!check->left_out.empty()) line("  " + printable(left_out_text(*check)));
   } else if (const auto* taken = std::get_if<SnapshotTaken>(&event.body)) {
     if (taken->turn == 0 && !taken->after && !taken->left_out.empty()) {
       line("left out of snapshots, so undo cannot put them back: " +

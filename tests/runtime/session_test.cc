@@ -24,7 +24,7 @@ TEST_CASE("every kind of event survives a line of JSON") {
       ToolFinished{"call_1", "shell", true, 7, "diff", 12, "{}"},
       CallInterrupted{"call_1"},
       SnapshotTaken{2, "abc", {"big (1 bytes)"}, true},
-      CheckRan{"verify", "make", 2, true, "out\x01", 5},
+      CheckRan{"verify", "make", 2, true, "out\x01", 5, {".venv/a"}},
       AttemptStarted{"c1"},
       AttemptEnded{"failed", "d", {1, 2, 3, 0}},
       Resumed{{"a", "b"}, "tree"},

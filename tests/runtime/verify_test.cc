@@ -209,6 +209,23 @@ TEST_CASE("a test that only the command names, or whose name is capitalised, is 
   }
 }
 
+TEST_CASE("ignored files that are too large for the check's copy are named where it fails") {
+  if (!works()) return;
+  Bench bench("test -e .venv/table");
+  put(bench.root / ".venv/table", "");
+  fs::resize_file(bench.root / ".venv/table", uintmax_t(kIgnoredBytesMax) + 1);
+  bench.begin("test -e .venv/table");
+  const CheckResult failed = bench.verify();
+  CHECK(failed.status == CheckStatus::failed);
+  CHECK(failed.run.left_out == std::vector<std::string>{".venv/table"});
+  CHECK(failed.run.output.find(left_out_text(failed.run)) != std::string::npos);
+  bench.begin("true");
+  const CheckResult passed = bench.verify();
+  CHECK(passed.status == CheckStatus::verified);
+  CHECK(passed.run.left_out == std::vector<std::string>{".venv/table"});
+  CHECK(passed.run.output.empty());
+}
+
 TEST_CASE("a changed test file that is too large for snapshots is named, and nothing is verified") {
   if (!works()) return;
   Bench bench("true");
