@@ -80,9 +80,10 @@ std::vector<Hook> parse_hooks(const fs::path& file, const fs::path& scripts) {
   if (!fs::exists(file)) return {};
   const toml::table config = read_toml(file);
   for (const auto& [key, value] : config) {
-    if (key.str() == "hooks" || key.str() == "memory" || key.str() == "verify") continue;
+    const std::string_view name = key.str();
+    if (name == "hooks" || name == "memory" || name == "model" || name == "verify") continue;
     log::warning("config", "nothing is known of this, so it is not used",
-                 {{"file", file.string()}, {"name", std::string(key.str())}});
+                 {{"file", file.string()}, {"name", std::string(name)}});
   }
   const toml::node* node = config.get("hooks");
   if (node == nullptr) return {};

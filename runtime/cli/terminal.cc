@@ -102,8 +102,8 @@ std::string first_run_text(const Paths& paths, const std::string& model) {
 void RunView::line(const std::string& text) { write_text(stream_, text + "\n"); }
 
 void RunView::show_reasoning(const Message& message) {
-  if (message.reasoning.empty()) return;
-  const std::string visible = printable(message.reasoning);
+  const std::string visible = printable(trim(message.reasoning));
+  if (visible.empty()) return;
   const std::string_view first = split_lines(visible).front();
   const bool is_cut = first.size() < visible.size() || first.size() > kShownColumnsMax;
   line(palette_.dim("thought: " + std::string(truncate_utf8(first, kShownColumnsMax)) +
