@@ -51,7 +51,11 @@ class StepReader {
       workspace_ = start->workspace;
       run_event_ = event.sequence;
     } else if (const auto* taken = std::get_if<SnapshotTaken>(&event.body)) {
-      if (taken->turn >= 0) read(*taken, event.sequence);
+      if (taken->turn >= 0) {
+        read(*taken, event.sequence);
+      } else {
+        found_tree_ = taken->tree;
+      }
     } else if (const auto* action = std::get_if<ActionDecided>(&event.body)) {
       action_ = action->action;
     } else if (const auto* resumed = std::get_if<Resumed>(&event.body)) {
@@ -90,6 +94,8 @@ class StepReader {
   }
 
   void read(const WorkspaceRestored& restored) {
+    // What a step that was cut off had changed by then, for a further undo.
+    if (is_cut_off() && !found_tree_.empty()) add(store_.load(found_tree_), false);
     begin_.reset();
     if (restored.reason == "restore") {
       changes_.resize(std::min(changes_.size(), cut_off_from_));
@@ -134,6 +140,7 @@ class StepReader {
 
   const SnapshotStore& store_;
   std::string workspace_, action_;
+  std::string found_tree_;  // of what stood there before something was put back
   std::optional<Begin> begin_;
   int64_t run_event_ = 0;
   size_t cut_off_from_ = 0;
