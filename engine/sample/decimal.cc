@@ -1,7 +1,7 @@
 #include "engine/sample/decimal.h"
 
+#include <charconv>
 #include <cmath>
-#include <string_view>
 
 namespace corvid::engine {
 namespace {
@@ -49,7 +49,55 @@ bool reachable(const DecimalBounds& bounds, const DecimalPlace& place) {
   return false;
 }
 
+// `number` without up to `count` factors of 2 and as many of 5.
+uint64_t without_tens(uint64_t number, int count) {
+  for (const uint64_t factor : {2, 5}) {
+    for (int i = 0; i < count && number % factor == 0; ++i) number /= factor;
+  }
+  return number;
+}
+
 }  // namespace
+
+Decimal Decimal::read(std::string_view text) {
+  Decimal number;
+  bool is_fraction = false;
+  int zeros = 0;  // that count only where another digit follows
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == 'e' || text[i] == 'E') {
+      int exponent = 0;
+      const char* const from = text.data() + i + (text.substr(i + 1).starts_with('+') ? 2 : 1);
+      std::from_chars(from, text.data() + text.size(), exponent);
+      number.exponent += exponent;
+      break;
+    }
+    if (text[i] == '.') is_fraction = true;
+    if (text[i] < '0' || text[i] > '9') continue;
+    number.exponent -= is_fraction;
+    if (text[i] == '0') {
+      ++zeros;
+      continue;
+    }
+    for (; zeros >= 0; --zeros) number.digits *= 10;
+    number.digits += static_cast<uint64_t>(text[i] - '0');
+    zeros = 0;
+  }
+  number.exponent += zeros;
+  return number;
+}
+
+bool Decimal::is_multiple_of(const Decimal& step) const {
+  if (digits == 0) return true;
+  const int tens = exponent - step.exponent;
+  return tens >= 0 && digits % without_tens(step.digits, tens) == 0;
+}
+
+int64_t Decimal::whole_multiple(int64_t most) const {
+  const auto limit = static_cast<uint64_t>(most);
+  uint64_t whole = without_tens(digits, exponent < 0 ? -exponent : 0);
+  for (int i = 0; i < exponent && whole <= limit; ++i) whole *= 10;
+  return whole <= limit ? static_cast<int64_t>(whole) : 0;
+}
 
 bool DecimalBounds::holds(double value) const {
   return (low_open ? value > low : value >= low) && (high_open ? value < high : value <= high);

@@ -51,9 +51,19 @@ OrderedJson common_values(const OrderedJson& a, const OrderedJson& b) {
   return both;
 }
 
+// Each part once, so that what is met again on a recursive path does not grow.
 OrderedJson all_of(const OrderedJson& a, const OrderedJson& b) {
-  if (a == b) return a;
-  return {{"allOf", OrderedJson::array({a, b})}};
+  OrderedJson parts = OrderedJson::array();
+  const auto add = [&parts](const OrderedJson& part) {
+    if (std::find(parts.begin(), parts.end(), part) == parts.end()) parts.push_back(part);
+  };
+  for (const OrderedJson* side : {&a, &b}) {
+    const bool is_list = side->is_object() && side->size() == 1 && side->contains("allOf") &&
+                         side->front().is_array();
+    if (!is_list) add(*side);
+    else std::for_each(side->front().begin(), side->front().end(), add);
+  }
+  return parts.size() == 1 ? parts[0] : OrderedJson{{"allOf", parts}};
 }
 
 // A list of patterns or formats; a single one is a list of one.
@@ -223,24 +233,35 @@ const OrderedJson* seek(const OrderedJson& root, std::string_view reference) {
   return at;
 }
 
-OrderedJson flat(OrderedJson schema, const OrderedJson& root, const SchemaError& error, int& hops) {
+// References followed in one schema.
+struct Path {
+  const OrderedJson& root;
+  const SchemaError& error;
+  bool& refers;
+  int hops = 0;
+};
+
+OrderedJson flat(OrderedJson schema, Path& path) {
+  const SchemaError& error = path.error;
   const auto is_open = [](const OrderedJson& x) {
     return std::any_of(std::begin(kResolved), std::end(kResolved),
                        [&](const char* keyword) { return x.contains(keyword); });
   };
-  const auto resolve = [&](const OrderedJson& part) { return flat(part, root, error, hops); };
+  const auto resolve = [&path](const OrderedJson& part) { return flat(part, path); };
   while (schema.is_object() && is_open(schema)) {
-    if (++hops > kHopsMax) error("refers to itself without end");
+    if (++path.hops > kHopsMax) error("refers to itself without end");
     OrderedJson rest = schema, more = true;
     OrderedJson unevaluated = take_unevaluated(rest);
     if (schema.contains("$ref")) {
       const OrderedJson reference = schema["$ref"];
       const OrderedJson* found =
-          reference.is_string() ? seek(root, reference.get_ref<const std::string&>()) : nullptr;
+          reference.is_string() ? seek(path.root, reference.get_ref<const std::string&>())
+                                : nullptr;
       if (found == nullptr) error("has a '$ref' to " + reference.dump() + ", which is not in it");
       check_form(*found, error);  // it may be no part of a schema
       rest.erase("$ref");
       more = *found;
+      path.refers = true;
     } else if (schema.contains("const")) {
       more = {{"enum", OrderedJson::array({schema["const"]})}};
       rest.erase("const");
@@ -254,12 +275,12 @@ OrderedJson flat(OrderedJson schema, const OrderedJson& root, const SchemaError&
       if (!parts.is_array()) error("needs a list for 'allOf'");
       rest.erase("allOf");
       for (const OrderedJson& part : parts) {
-        more = merge_schemas(more, flat(part, root, error, hops), error);
+        more = merge_schemas(more, resolve(part), error);
       }
     }
     rest.erase("$defs");
     rest.erase("definitions");
-    schema = merge_schemas(rest, flat(more, root, error, hops), error);
+    schema = merge_schemas(rest, resolve(more), error);
     if (!unevaluated.empty() && has_unevaluated(schema)) {
       error("has 'unevaluatedProperties' or 'unevaluatedItems' twice, which is not supported");
     }
@@ -302,10 +323,10 @@ OrderedJson merge_schemas(const OrderedJson& a, const OrderedJson& b, const Sche
   return merged;
 }
 
-OrderedJson flat_schema(const OrderedJson& schema, const OrderedJson& root,
+OrderedJson flat_schema(const OrderedJson& schema, const OrderedJson& root, bool& refers,
                         const SchemaError& error) {
-  int hops = 0;
-  return flat(schema, root, error, hops);
+  Path path{root, error, refers};
+  return flat(schema, path);
 }
 
 }  // namespace corvid::engine

@@ -16,8 +16,8 @@ using SchemaError = std::function<void(const std::string& what)>;
 OrderedJson merge_schemas(const OrderedJson& a, const OrderedJson& b, const SchemaError& error);
 
 // `schema` without its $ref, allOf, const and conditions (see schema_logic.h), the references
-// followed in `root`. `unevaluated...` is left where there are alternatives.
-OrderedJson flat_schema(const OrderedJson& schema, const OrderedJson& root,
+// followed in `root`, which sets `refers`. `unevaluated...` is left where there are alternatives.
+OrderedJson flat_schema(const OrderedJson& schema, const OrderedJson& root, bool& refers,
                         const SchemaError& error);
 
 }  // namespace corvid::engine

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <map>
-#include <numeric>
 #include <set>
 
 #include "engine/sample/schema_logic.h"
@@ -80,42 +78,9 @@ OrderedJson only_for(const OrderedJson& schema, const std::string& type) {
   return leaf;
 }
 
-// The smallest whole number above 0 that is a multiple of a decimal number, as JSON spells it; 0
-// where it has more than 18 digits.
-int64_t whole_multiple(std::string_view text) {
-  constexpr int kDigitsMax = 18;
-  int64_t digits = 0, scale = 1;
-  int count = 0, places = 0, exponent = 0;
-  bool is_fraction = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '.') {
-      is_fraction = true;
-    } else if (text[i] == 'e' || text[i] == 'E') {
-      exponent = std::atoi(text.substr(i + 1).data());
-      break;
-    } else if (text[i] < '0' || text[i] > '9' || ++count > kDigitsMax) {
-      return 0;
-    } else {
-      digits = digits * 10 + (text[i] - '0');
-      places += is_fraction;
-    }
-  }
-  places -= exponent;
-  if (std::abs(places) > kDigitsMax) return 0;
-  for (int i = 0; i < std::abs(places); ++i) scale *= 10;
-  if (places > 0) return digits / std::gcd(digits, scale);
-  return digits > (int64_t{1} << 53) / scale ? 0 : digits * scale;
-}
-
 bool is_whole(const OrderedJson& value) {
   return value.is_number_integer() || (value.is_number() && std::floor(value.get<double>()) ==
                                                                 value.get<double>());
-}
-
-bool is_multiple(const OrderedJson& value, int64_t whole) {
-  if (value.is_number_unsigned()) return value.get<uint64_t>() % static_cast<uint64_t>(whole) == 0;
-  if (value.is_number_integer()) return value.get<int64_t>() % whole == 0;
-  return std::fmod(value.get<double>(), static_cast<double>(whole)) == 0;
 }
 
 }  // namespace
@@ -140,8 +105,7 @@ void SchemaReader::error(const std::string& what) const {
 }
 
 OrderedJson SchemaReader::flat(const OrderedJson& schema) {
-  if (schema.is_object() && schema.contains("$ref")) refers_ = true;
-  return flat_schema(schema, *root_, [this](const std::string& what) { error(what); });
+  return flat_schema(schema, *root_, refers_, [this](const std::string& what) { error(what); });
 }
 OrderedJson SchemaReader::merge(const OrderedJson& a, const OrderedJson& b) {
   return flat(merge_schemas(a, b, [this](const std::string& what) { error(what); }));
@@ -340,7 +304,8 @@ bool SchemaReader::matches(const OrderedJson& schema, const OrderedJson& value) 
     if (!good) return false;
   }
   if (value.is_number()) {
-    const bool divides = !schema.contains("multipleOf") || is_multiple(value, multiple_of(schema));
+    const bool divides = !schema.contains("multipleOf") ||
+                         Decimal::read(value.dump()).is_multiple_of(step_of(schema));
     return bounds(schema).holds(value.get<double>()) && divides;
   }
   if (!value.is_string()) return true;
@@ -412,11 +377,16 @@ Dfa SchemaReader::combined(const Dfa& a, const Dfa& b, Dfa::Combine how) const {
   return *std::move(both);
 }
 
+Decimal SchemaReader::step_of(const OrderedJson& schema) const {
+  const OrderedJson& step = schema["multipleOf"];
+  if (!step.is_number() || step.get<double>() <= 0) error("has a 'multipleOf' that is not above 0");
+  return Decimal::read(step.dump());
+}
+
 int64_t SchemaReader::multiple_of(const OrderedJson& schema) const {
-  const auto found = schema.find("multipleOf");
-  if (found == schema.end()) return 1;
-  const int64_t whole = found->is_number() ? whole_multiple(found->dump()) : 0;
-  if (whole < 1 || whole > (1 << 24)) error("has a 'multipleOf' without a whole multiple to 2^24");
+  if (!schema.contains("multipleOf")) return 1;
+  const int64_t whole = step_of(schema).whole_multiple(1 << 24);
+  if (whole == 0) error("has a 'multipleOf' without a whole multiple to 2^24");
   return whole;
 }
 

@@ -40,7 +40,7 @@ class SchemaReader {
                       std::initializer_list<std::string_view> known) const;
   // A whole number; bounds between two of them go inwards.
   int64_t whole(const OrderedJson& schema, const char* keyword, int64_t otherwise) const;
-  int64_t multiple_of(const OrderedJson& schema) const;
+  int64_t multiple_of(const OrderedJson& schema) const;  // the smallest that is whole; 1: any
   DecimalBounds bounds(const OrderedJson& schema) const;
   // Whether a value of an enum is allowed by the keywords beside it.
   bool matches(const OrderedJson& schema, const OrderedJson& value) const;
@@ -65,6 +65,7 @@ class SchemaReader {
   OrderedJson without_patterns(OrderedJson schema);
 
  private:
+  Decimal step_of(const OrderedJson& schema) const;  // its multipleOf
   void add_leaves(const OrderedJson& schema, Leaves& leaves);
   void exclude_others(const OrderedJson& rest, const OrderedJson& parts, std::vector<Leaves>& all);
   bool are_apart(const Leaves& some, const Leaves& others);

@@ -40,7 +40,21 @@ TEST_CASE("references by $id, $anchor and $dynamicRef are followed within the sc
       {R"({"$ref": "https://a.org/x", "$defs": {
            "a": {"enum": [{"$id": "https://a.org/x", "type": "null"}]},
            "b": {"$id": "https://a.org/x", "type": "boolean"}}})",
-       {"true"}, {"null"}}};
+       {"true"}, {"null"}},
+      // Recursion through allOf.
+      {R"({"allOf": [{"$ref": "#/$defs/base"}, {"properties": {"next": {"allOf": [{"$ref": "#"}]}}}],
+           "$defs": {"base": {"type": "object", "properties": {"v": {"type": "integer"}},
+                              "required": ["v"]}}})",
+       {R"({"v": 1, "next": {"v": 2, "next": {"v": 3}}})"}, {R"({"v": 1, "next": {}})"}},
+      {R"({"$ref": "#/$defs/a", "$defs": {
+           "a": {"allOf": [{"$ref": "#/$defs/b"}, {"properties": {"x": {"$ref": "#/$defs/a"}}}]},
+           "b": {"type": "object", "properties": {"x": {"$ref": "#/$defs/b"}, "y": {"const": 1}}}}})",
+       {"{}", R"({"x": {"x": {"x": {"y": 1}}}})"}, {R"({"x": {"x": {"y": 2}}})"}},
+      {R"({"type": "array", "items": {"allOf": [{"$ref": "#"}, {"maxItems": 1}]}})",
+       {"[[[]], [], [[[]]]]"}, {"[[[], []]]", "[1]"}},
+      {R"({"anyOf": [{"type": "null"}, {"allOf": [
+           {"type": "object"}, {"properties": {"x": {"allOf": [{"$ref": "#"}]}}}]}]})",
+       {"null", R"({"x": {"x": null}})"}, {R"({"x": 1})"}}};
   const auto tokenizer = test::tiny_tokenizer();
   for (const Referring& one : cases) {
     INFO(one.schema);
@@ -82,6 +96,7 @@ TEST_CASE("alternatives that lead back to themselves, or to too many, are refuse
        "without end"},
       {R"({"if": {"type": "null"}, "then": {"$ref": "#"}, "else": {"$ref": "#"}})", "without end"},
       {R"({"if": {"$ref": "#"}, "then": {"type": "null"}, "else": true})", "without end"},
+      {R"({"allOf": [{"$ref": "#"}, {"type": "null"}]})", "without end"},
       {doubled(R"({"type": "null"})"), "too many alternatives"},
       {doubled("false"), "too many alternatives"},
       {R"({"not": {"maxLength": 9223372036854775807}})", "below 2^53"}};
@@ -101,11 +116,20 @@ TEST_CASE("values of an enum are held against a multipleOf whatever their size")
     spec.value_schema = R"({"enum": ["x", )" + value + R"(], "multipleOf": )" + multiple + "}";
     return Constraint(spec, *tokenizer).allows(tokenizer->encode(value, false)[0]);
   };
-  CHECK(allows("18446744073709551614", "7"));
-  CHECK_FALSE(allows("18446744073709551613", "7"));
-  CHECK(allows("18446744073709551615", "5"));
-  CHECK(allows("1e300", "2"));
-  CHECK_FALSE(allows("1e300", "7"));
-  CHECK(allows("-14", "7"));
-  CHECK_FALSE(allows("-15", "7"));
+  const std::pair<const char*, const char*> multiples[] = {
+      {"18446744073709551614", "7"}, {"18446744073709551615", "5"}, {"1e300", "2"}, {"-14", "7"},
+      {"1.5", "1.5"}, {"-4.5", "1.5"}, {"3", "1.5"}, {"1.1", "0.1"}, {"0.0075", "0.0001"},
+      {"0.246913578", "0.123456789"}, {"0", "0.123456789"}, {"1e300", "2.5"}, {"2.5e-7", "5e-8"},
+      {"5000", "1e3"}};
+  for (const auto& [value, step] : multiples) {
+    INFO(value << " " << step);
+    CHECK(allows(value, step));
+  }
+  const std::pair<const char*, const char*> others[] = {
+      {"18446744073709551613", "7"}, {"1e300", "7"}, {"-15", "7"}, {"1", "1.5"}, {"0.1", "0.03"},
+      {"0.00751", "0.0001"}, {"2.5e-7", "1e-7"}, {"1e-300", "1"}, {"1500", "1e3"}};
+  for (const auto& [value, step] : others) {
+    INFO(value << " " << step);
+    CHECK_FALSE(allows(value, step));
+  }
 }
