@@ -16,6 +16,16 @@ std::shared_ptr<T[]> copy_block(const T* from, int64_t count) {
   return block;
 }
 
+// Whether nobody else holds `block`, so that it may be written. use_count() reads without order;
+// holding it once more meets the counts of those who let go of it, so that what they read of it, in
+// whatever thread, has been read before.
+template <typename T>
+bool is_unshared(const std::shared_ptr<T[]>& block) {
+  if (block.use_count() > 1) return false;
+  const std::shared_ptr<T[]> again = block;
+  return true;
+}
+
 size_t page_count(int32_t tokens) {
   return static_cast<size_t>((tokens + kPageTokens - 1) / kPageTokens);
 }
@@ -66,7 +76,7 @@ void SequenceMemory::Pages::set(size_t at, Page page) {
 }
 
 void SequenceMemory::prepare(int32_t rows) {
-  if (state_.use_count() > 1) state_ = copy_block(state_.get(), spec_->state_floats);
+  if (!is_unshared(state_)) state_ = copy_block(state_.get(), spec_->state_floats);
   const size_t end = page_count(length_ + rows);
   for (size_t list = 0; list < lists_.size(); ++list) {
     Pages& pages = lists_[list];
@@ -76,7 +86,7 @@ void SequenceMemory::prepare(int32_t rows) {
         pages.own.emplace_back();
         pages.raw.emplace_back();
         pages.set(i, std::make_shared<std::byte[]>(static_cast<size_t>(bytes)));
-      } else if (pages.own[i].use_count() > 1) {
+      } else if (!is_unshared(pages.own[i])) {
         pages.set(i, copy_block(pages.own[i].get(), bytes));
       }
     }
@@ -144,7 +154,7 @@ void SequenceMemory::set_state(const std::shared_ptr<const float[]>& state, int3
 void SequenceMemory::rewind(std::shared_ptr<const float[]> state, int32_t length) {
   CHECK(length <= length_);
   state_ = std::const_pointer_cast<float[]>(std::move(state));
-  if (state_.use_count() > 1) state_ = copy_block(state_.get(), spec_->state_floats);
+  if (!is_unshared(state_)) state_ = copy_block(state_.get(), spec_->state_floats);
   length_ = length;
 }
 

@@ -1,6 +1,8 @@
 // What a sequence remembers: forks, snapshots, truncation, files, batches.
 
+#include <atomic>
 #include <cstring>
+#include <memory>
 #include <thread>
 
 #include "engine/schedule/evaluator.h"
@@ -188,6 +190,27 @@ TEST_CASE("a fork continues as its origin would, and neither changes the other")
     CHECK(first == follow(*model, *origin));
     const auto again = replay(*model, origin->tokens(), origin->segments());
     CHECK(follow(*model, *again) == follow(*model, *origin));
+  }
+}
+
+TEST_CASE("a fork that another thread read and let go of leaves its origin's memory to the origin") {
+  const Models models;
+  for (const auto& path : models.paths) {
+    INFO(path);
+    const auto model = Engine::load(path, options());
+    const auto origin = model->open();
+    fill(*model, *origin);
+    std::unique_ptr<Sequence> fork = origin->fork();
+    std::atomic<bool> is_done = false;
+    std::thread reader([&] {
+      fork->save(models.folder.path() / "state");
+      fork.reset();
+      is_done.store(true, std::memory_order_relaxed);  // orders nothing
+    });
+    while (!is_done.load(std::memory_order_relaxed)) std::this_thread::yield();
+    const auto again = replay(*model, origin->tokens(), origin->segments());
+    CHECK(follow(*model, *again) == follow(*model, *origin));
+    reader.join();
   }
 }
 
