@@ -1,5 +1,7 @@
 // Operations of every backend against golden files and against the reference backend.
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "engine/backends/common/dequantize.h"
@@ -357,12 +359,30 @@ TEST_CASE("attention agrees with the reference and a row does not depend on the 
       return y;
     };
     const std::vector<float> wanted = run(*backends[0].ops, c.rows);
+    std::vector<std::vector<float>> all;
     for (const NamedOps& backend : backends) {
       INFO(backend.name << " " << type.name << " " << c.total);
       const std::vector<float> y = run(*backend.ops, c.rows);
       for (size_t i = 0; i < y.size(); ++i) CHECK(y[i] == Approx(wanted[i]).margin(2e-5));
       if (c.causal) CHECK(run(*backend.ops, 1) == y);
       if (c.causal) CHECK(run(*backend.ops, 7) == y);
+      all.push_back(y);
+    }
+    if (!c.causal || c.type == q8) continue;
+    // What the last row alone sees is NaN or infinite.
+    const std::vector<float> nan(static_cast<size_t>(key_width), NAN);
+    const std::vector<float> infinite(static_cast<size_t>(value_width), INFINITY);
+    std::byte* const slot = pages.back().data();
+    const int64_t last = (c.total - 1) % c.page_tokens;
+    engine::quantize_row(c.type, nan.data(), key_width, slot + bytes(last * key_width));
+    engine::quantize_row(c.type, infinite.data(), value_width,
+                         slot + bytes(c.page_tokens * key_width + last * value_width));
+    for (size_t i = 0; i < backends.size(); ++i) {
+      INFO(backends[i].name << " " << type.name << " " << c.total);
+      const std::vector<float> y = run(*backends[i].ops, c.rows);
+      const auto seen = y.end() - c.heads * c.value_dim;
+      CHECK(std::equal(y.begin(), seen, all[i].begin()));
+      CHECK(std::none_of(seen, y.end(), [](float value) { return std::isfinite(value); }));
     }
   }
 }

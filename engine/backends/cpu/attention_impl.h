@@ -75,6 +75,18 @@ inline void soften(const AttentionArgs& args, AttentionWork& work, int64_t query
   work.totals[query] += total.sum();
 }
 
+// Whether no value is infinite or NaN.
+template <class V>
+inline bool are_finite(In rows, Sizes sizes) {
+  V sum = V::zero();
+  for (int64_t t = 0; t < sizes.rows; ++t) {
+    const auto add = [&](V value) { sum = V::fma(value, V::zero(), sum); };
+    for_vectors<V>(sizes.width, [&](int64_t i) { add(V::load(rows.row(t) + i)); },
+                   [&](int64_t i, int64_t n) { add(V::load_part(rows.row(t) + i, n)); });
+  }
+  return sum.sum() == 0;
+}
+
 // What the positions [first, first + length), all in one page, add to the queries of a part.
 template <class V>
 inline void attend_block(const AttentionArgs& args, const AttentionPart& part, AttentionWork& work,
@@ -91,17 +103,34 @@ inline void attend_block(const AttentionArgs& args, const AttentionPart& part, A
                                args.kv_heads * args.key_dim, {length, 0, args.key_dim}, work.block);
   multiply_transposed<V>({work.queries, args.key_dim}, keys, {work.scores, kAttentionBlock},
                          {work.count, args.key_dim, length});
-  for (int64_t i = 0; i < work.count; ++i) {
-    const AttentionSpan own = attention_span(args, part.row + i / part.heads, 1);
+  // Those of the positions that a query sees.
+  const auto seen = [&](int64_t query) {
+    const AttentionSpan own = attention_span(args, part.row + query / part.heads, 1);
     const int64_t begin = own.first > first ? own.first - first : 0;
     const int64_t end = own.end - first < length ? own.end - first : length;
-    soften<V>(args, work, i, begin, end, length);
+    return AttentionSpan{begin, end > begin ? end : begin};
+  };
+  bool all_seen = true;
+  for (int64_t i = 0; i < work.count; ++i) {
+    const AttentionSpan own = seen(i);
+    soften<V>(args, work, i, own.first, own.end, length);
+    all_seen = all_seen && own.end - own.first == length;
   }
   const In values =
       kept_rows<V>(args.kv_type, page + args.value_offset + bytes_of(at * args.value_dim),
                    args.kv_heads * args.value_dim, {length, 0, args.value_dim}, work.block);
-  multiply_add<V>({work.scores, kAttentionBlock}, values, {work.sums, args.value_dim},
-                  {work.count, length, args.value_dim});
+  if (all_seen || are_finite<V>(values, {length, 0, args.value_dim})) {
+    return multiply_add<V>({work.scores, kAttentionBlock}, values, {work.sums, args.value_dim},
+                           {work.count, length, args.value_dim});
+  }
+  // A weight of 0 would not keep infinity and NaN from those that do not see them.
+  for (int64_t i = 0; i < work.count; ++i) {
+    const AttentionSpan own = seen(i);
+    multiply_add<V>({work.scores + i * kAttentionBlock + own.first, kAttentionBlock},
+                    {values.row(own.first), values.stride},
+                    {work.sums + i * args.value_dim, args.value_dim},
+                    {1, own.end - own.first, args.value_dim});
+  }
 }
 
 // Blocks begin and end at absolute positions, so that a row's result does not depend on the others.
