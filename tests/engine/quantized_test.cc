@@ -1,5 +1,8 @@
 // Products with quantized weights, exact and with activations rounded to 8 bits.
 
+#include <cmath>
+
+#include "engine/backends/cpu/packed.h"
 #include "engine/backends/ops.h"
 #include "runtime/base/error.h"
 #include "tests/engine/random_weights.h"
@@ -137,6 +140,42 @@ TEST_CASE("activations that are all zero give zero") {
     const std::vector<std::byte> packed = random_weights(type, 256 * 9, random);
     check_product({type, 256, 9, packed.data(), nullptr}, x, 1, true);
   }
+}
+
+TEST_CASE("activations that are infinite, NaN or tiny give NaN or zero, in their row alone") {
+  Random random(10);
+  const int64_t in = 256, out = 9, rows = 13;
+  for (const TensorType type : quantized_types()) {
+    const std::vector<std::byte> packed = random_weights(type, in * out, random);
+    for (const float odd : {NAN, INFINITY, -INFINITY, 1e-38f, -1e-40f}) {
+      std::vector<float> x = random.fill(static_cast<size_t>(in * rows), -1, 1);
+      std::fill_n(x.begin() + 5 * in, in, 0.0f);
+      x[static_cast<size_t>(5 * in + 70)] = odd;
+      const auto check = [&](const char* backend, const std::string& level, bool slot) {
+        INFO(backend << " " << level << " " << engine::type_info(type).name << " " << odd);
+        const Matrix w{type, in, out, packed.data(),
+                       slot ? std::make_shared<engine::PackedSlot>() : nullptr};
+        std::vector<float> y(static_cast<size_t>(rows * out));
+        make_ops(backend, {level, 1, true})->matmul(w, x.data(), rows, y.data());
+        for (size_t i = 0; i < y.size(); ++i) {
+          if (i / out != 5) CHECK(std::isfinite(y[i]));
+          else if (std::isfinite(odd)) CHECK(std::fabs(y[i]) < 1e-30f);
+          else CHECK(std::isnan(y[i]));
+        }
+      };
+      check("reference", "", false);
+      for (const std::string& level : levels()) {
+        for (const bool slot : {false, true}) check("cpu", level, slot);
+      }
+    }
+  }
+}
+
+TEST_CASE("rows of weights whose places need more than 32 bits are not packed") {
+  using engine::can_pack;
+  CHECK(can_pack({TensorType::q8_0, int64_t{1} << 26, 16, nullptr, nullptr}));
+  CHECK_FALSE(can_pack({TensorType::q8_0, int64_t{1} << 27, 16, nullptr, nullptr}));
+  CHECK(can_pack({TensorType::q4_0, int64_t{1} << 27, 16, nullptr, nullptr}));
 }
 
 TEST_CASE("models with 8-bit activations stay as close to the exact logits as the peer's") {

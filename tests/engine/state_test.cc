@@ -193,7 +193,7 @@ TEST_CASE("a fork continues as its origin would, and neither changes the other")
   }
 }
 
-TEST_CASE("a fork that another thread read and let go of leaves its origin's memory to the origin") {
+TEST_CASE("a fork that another thread read and let go of leaves the memory to its origin") {
   const Models models;
   for (const auto& path : models.paths) {
     INFO(path);

@@ -231,9 +231,15 @@ void round_groups(const float* x, int64_t count, int8_t* q, float* d, float* sum
   constexpr float kRound = 12582912;  // 1.5 * 2^23: adding it rounds to the nearest whole number
   for (int64_t group = 0; group < count / kGroup; ++group) {
     const float* from = x + group * kGroup;
-    float largest = 0;
+    float largest = 0, unknown = 0;  // NaN where one of them is infinite or NaN
     for (int i = 0; i < kGroup; ++i) largest = std::max(largest, std::fabs(from[i]));
-    const float inverse = largest > 0 ? 127 / largest : 0;
+    for (int i = 0; i < kGroup; ++i) unknown += from[i] * 0;
+    if (!(unknown == 0)) {
+      std::fill_n(q + group * kGroup, kGroup, int8_t{0});
+      d[group] = sums[2 * group] = sums[2 * group + 1] = unknown;
+      continue;
+    }
+    const float inverse = largest >= kSmallestLargest ? 127 / largest : 0;
     d[group] = largest / 127;
     for (int half = 0; half < 2; ++half) {
       int sum = 0;

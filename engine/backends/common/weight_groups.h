@@ -36,7 +36,10 @@ static inline int k_min(const std::byte* block, int s) {
   return s < 4 ? b[s + 4] & 63 : b[s + 4] >> 4 | (b[s] >> 6) << 4;
 }
 
-// Activations rounded to 8 bits: per group of 32 x = d * q with d = max |x| / 127.
+// Activations rounded to 8 bits: per group of 32 x = d * q with d = max |x| / 127. Where one of
+// them is infinite or NaN, q is 0 and d is NaN; q is 0 as well where all are below
+// kSmallestLargest, since 127 divided by it may be infinite.
+inline constexpr float kSmallestLargest = 1e-36f;
 struct RoundedRows {
   int64_t in = 0;            // values of a row
   const int8_t* q = nullptr;     // (rows, in)

@@ -206,7 +206,9 @@ std::byte* PackedMemory::take(int64_t bytes, std::shared_ptr<std::byte>& owner) 
 }
 
 bool can_pack(const Matrix& w) {
-  return packed_shape(w.type).bits != 0 && w.out >= kPanel / 2;
+  const int bits = packed_shape(w.type).bits;
+  if (bits == 8 && kPanel * w.row_bytes() > INT32_MAX) return false;
+  return bits != 0 && w.out >= kPanel / 2;
 }
 
 std::shared_ptr<PackedMatrix> make_packed(const Matrix& w, PackedMemory& memory) {

@@ -63,7 +63,8 @@ class PackedMemory {
   int64_t left_ = 0;
 };
 
-// Whether packing pays: a quantized type with a shape, and not only a few outputs.
+// Whether packing pays: a quantized type with a shape, and not only a few outputs. Rows of Q8_0 so
+// wide that a panel has 2 GiB are not taken: places in it are 32 bits.
 bool can_pack(const Matrix& w);
 std::shared_ptr<PackedMatrix> make_packed(const Matrix& w, PackedMemory& memory);
 // Panels [begin, end) of what is not as it is; different ones may be packed by different threads.

@@ -317,11 +317,16 @@ void matmul_as(const PackedArgs& args, int64_t begin, int64_t end) {
 // One group of one row.
 void round_group(const float* x, const PackedShape& shape, int64_t index, const TiledRows& out) {
   const __m512 a = _mm512_loadu_ps(x), b = _mm512_loadu_ps(x + 16);
-  const float largest =
-      _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(a), _mm512_abs_ps(b)));
-  const __m512 inverse = _mm512_set1_ps(largest > 0 ? 127 / largest : 0);
-  const __m512i whole_a = _mm512_cvtps_epi32(_mm512_mul_ps(a, inverse));
-  const __m512i whole_b = _mm512_cvtps_epi32(_mm512_mul_ps(b, inverse));
+  // Of numbers without a sign the bits are in the same order, infinity and NaN above all others.
+  constexpr int32_t kInfinite = 0x7f800000;
+  const __m512i bits_a = _mm512_castps_si512(_mm512_abs_ps(a));
+  const __m512i bits_b = _mm512_castps_si512(_mm512_abs_ps(b));
+  const int32_t bits = _mm512_reduce_max_epi32(_mm512_max_epi32(bits_a, bits_b));
+  const float largest = bits < kInfinite ? __builtin_bit_cast(float, bits) : __builtin_nanf("");
+  const __m512 inverse = _mm512_set1_ps(largest >= kSmallestLargest ? 127 / largest : 0);
+  const __mmask16 known = bits < kInfinite ? 0xffff : 0;
+  const __m512i whole_a = _mm512_maskz_cvtps_epi32(known, _mm512_mul_ps(a, inverse));
+  const __m512i whole_b = _mm512_maskz_cvtps_epi32(known, _mm512_mul_ps(b, inverse));
   auto* q = reinterpret_cast<__m128i*>(out.q + index * kGroup);
   _mm_storeu_si128(q, _mm512_cvtsepi32_epi8(whole_a));
   _mm_storeu_si128(q + 1, _mm512_cvtsepi32_epi8(whole_b));
