@@ -6,10 +6,11 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <regex>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace {
@@ -94,6 +95,37 @@ const std::set<std::string> kMayDeclareVirtual = {
     "engine/models/model.h", "engine/backends/ops.h", "runtime/provider.h", "tools/tool.h",
     "policies/policy.h",     "sandbox/sandbox.h",     "memory/store.h",     "memory/vector_index.h"};
 
+// What stands in `line` between `before`, with which it begins, and the next `after`.
+std::optional<std::string> between(std::string_view line, std::string_view before,
+                                   std::string_view after) {
+  if (!line.starts_with(before)) return std::nullopt;
+  const size_t end = line.find_first_of(after, before.size());
+  if (end == line.npos || end == before.size()) return std::nullopt;
+  return std::string(line.substr(before.size(), end - before.size()));
+}
+
+bool is_in_name(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         c == '~';
+}
+
+// The first name that a parenthesis follows; "": none.
+std::string called_name(std::string_view line) {
+  for (size_t end = line.find('('); end != line.npos; end = line.find('(', end + 1)) {
+    size_t begin = end;
+    while (begin > 0 && is_in_name(line[begin - 1])) --begin;
+    if (begin < end) return std::string(line.substr(begin, end - begin));
+  }
+  return "";
+}
+
+bool prints(std::string_view line) {
+  for (size_t at = line.find("printf("); at != line.npos; at = line.find("printf(", at + 1)) {
+    if (at == 0 || !is_in_name(line[at - 1])) return true;
+  }
+  return line.find("std::cout") != line.npos || line.find("std::cerr") != line.npos;
+}
+
 std::string joined(const std::vector<std::string>& problems) {
   std::string text;
   for (const std::string& problem : problems) text += problem + "\n";
@@ -103,20 +135,18 @@ std::string joined(const std::vector<std::string>& problems) {
 }  // namespace
 
 TEST_CASE("includes go one way, and only to root headers of other modules") {
-  const std::regex include("^#include \"([^\"]+)\"");
   std::vector<std::string> problems;
   for (const Source& source : sources(kModules)) {
     for (const std::string& line : source.lines) {
-      std::smatch match;
       if (line.starts_with("#include <CLI/") && source.path != "runtime/cli/arguments.cc") {
         problems.push_back(source.path + ": only runtime/cli/arguments.cc reads CLI11");
       }
-      if (!std::regex_search(line, match, include)) continue;
-      const std::string target = match[1];
-      if (!fs::exists(kRoot / target)) {
-        problems.push_back(source.path + ": not a path from the project's root: " + target);
-      } else if (!include_is_allowed(source.path, target)) {
-        problems.push_back(source.path + " must not include " + target);
+      const auto target = between(line, "#include \"", "\"");
+      if (!target) continue;
+      if (!fs::exists(kRoot / *target)) {
+        problems.push_back(source.path + ": not a path from the project's root: " + *target);
+      } else if (!include_is_allowed(source.path, *target)) {
+        problems.push_back(source.path + " must not include " + *target);
       }
     }
   }
@@ -126,7 +156,6 @@ TEST_CASE("includes go one way, and only to root headers of other modules") {
 
 TEST_CASE("lines, files and functions stay small") {
   std::vector<std::string> problems;
-  const std::regex name("([A-Za-z_~][A-Za-z0-9_]*)\\(");
   for (const Source& source : sources({"runtime", "engine", "memory", "tools", "sandbox", "policies",
                                        "tests", "examples"})) {
     if (source.path.find("/sample/") != std::string::npos) continue;
@@ -144,11 +173,10 @@ TEST_CASE("lines, files and functions stay small") {
         problems.push_back(source.path + ":" + std::to_string(i + 1) + ": over 100 columns");
       }
       // A definition starts in column 0 (or 2, in a class) and its body's brace closes there.
-      std::smatch match;
-      if (!line.empty() && line[0] != ' ' && line[0] != '}' && line[0] != '#' &&
-          std::regex_search(line, match, name)) {
+      const bool may_begin = !line.empty() && line[0] != ' ' && line[0] != '}' && line[0] != '#';
+      if (const std::string name = may_begin ? called_name(line) : ""; !name.empty()) {
         start = i;
-        function = match[1];
+        function = name;
       }
       const bool closes = line == "}" || line.starts_with("} catch");
       if (is_product && closes && !function.empty()) {
@@ -174,7 +202,8 @@ TEST_CASE("exceptions are caught, and classes are abstract, at named places only
           !kMayCatch.contains(source.path) && line.find("// edge") == std::string::npos) {
         problems.push_back(source.path + ": catch: " + line);
       }
-      if (std::regex_search(line, std::regex("^\\s+virtual ")) &&
+      const size_t first = line.find_first_not_of(' ');
+      if (first != line.npos && first > 0 && line.substr(first).starts_with("virtual ") &&
           !kMayDeclareVirtual.contains(source.path)) {
         problems.push_back(source.path + ": virtual: " + line);
       }
@@ -182,7 +211,7 @@ TEST_CASE("exceptions are caught, and classes are abstract, at named places only
                              source.path.starts_with("runtime/cli/") ||
                              source.path.starts_with("sandbox/jail/") ||
                              source.path == "runtime/base/check.cc";
-      if (!may_print && std::regex_search(line, std::regex("(\\bprintf\\(|std::cout|std::cerr)"))) {
+      if (!may_print && prints(line)) {
         problems.push_back(source.path + ": prints: " + line);
       }
       if (line.find("FIX" "ME") != std::string::npos) problems.push_back(source.path + ": " + line);
@@ -194,7 +223,6 @@ TEST_CASE("exceptions are caught, and classes are abstract, at named places only
 
 TEST_CASE("every plug-in file has its table line, and the reverse") {
   std::vector<std::string> problems;
-  const std::regex row("^X\\(([a-z0-9_]+)[,)]");
   for (const std::string& module : kModules) {
     for (const auto& entry : fs::recursive_directory_iterator(kRoot / module)) {
       if (entry.path().extension() != ".inc") continue;
@@ -203,8 +231,7 @@ TEST_CASE("every plug-in file has its table line, and the reverse") {
       std::set<std::string> listed, present;
       std::ifstream file(entry.path());
       for (std::string line; std::getline(file, line);) {
-        std::smatch match;
-        if (std::regex_search(line, match, row)) listed.insert(match[1]);
+        if (const auto name = between(line, "X(", ",)")) listed.insert(*name);
       }
       for (const auto& item : fs::directory_iterator(folder)) {
         const std::string stem = item.path().stem().string();
