@@ -1,7 +1,7 @@
 #pragma once
 // Quantized weights in the order in which a kernel reads them: panels of 16 outputs, four
-// consecutive values of each side by side, so that one vector holds four steps of 16 products. Q8_0
-// stays as the file has it, since its bytes come into this order within registers.
+// consecutive values of each side by side, so that 64 bytes hold four steps of 16 products. Q8_0
+// stays as the file has it: kernels bring its bytes into this order.
 
 #include <cstddef>
 #include <cstdint>
@@ -107,8 +107,10 @@ struct PackedArgs {
 };
 
 // Panels [begin, end) of y. A row's result does not depend on the others.
+void packed_matmul_avx2(const PackedArgs& args, int64_t begin, int64_t end);
 void packed_matmul_avx512(const PackedArgs& args, int64_t begin, int64_t end);
 // Rows [begin, end).
+void round_tiles_avx2(const RoundTilesArgs& args, int64_t begin, int64_t end);
 void round_tiles_avx512(const RoundTilesArgs& args, int64_t begin, int64_t end);
 
 // Keeps rounded rows until the next time.

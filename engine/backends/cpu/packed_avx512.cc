@@ -3,13 +3,10 @@
 #include <immintrin.h>
 
 #include "engine/backends/common/weight_groups.h"
-#include "engine/backends/cpu/packed.h"
-#include "runtime/base/check.h"
+#include "engine/backends/cpu/packed_impl.h"
 
 namespace corvid::engine {
 namespace {
-
-constexpr int64_t kLine = 64;
 
 __m512i load64(const std::byte* from) { return _mm512_loadu_si512(from); }
 
@@ -199,25 +196,16 @@ void unpack(PackedSource<kType> source, int64_t first, int64_t end, std::byte* t
   }
 }
 
-// A tile of rows, groups [first, end) of it, and where its sums are.
-struct TileArgs {
-  TiledRows x;
-  int64_t first, end;
-  float* y;
-  int64_t stride;
-  __mmask16 columns;
-};
-
-// The sums begin with y where groups lie before the first, else at 0. Not inlined: its loop needs
-// all registers.
+// Not inlined: its loop needs all registers.
 template <int kRows, class Source>
 [[gnu::noinline]] void multiply_tile(Source source, const TileArgs& args) {
   constexpr int kHalves = Source::kHalves, kQuads = 8 / kHalves;
+  const auto columns = static_cast<__mmask16>((1 << args.columns) - 1);
   __m512 sums[kRows];
 #pragma GCC unroll 12
   for (int r = 0; r < kRows; ++r) {
     sums[r] = args.first == 0 ? _mm512_setzero_ps()
-                              : _mm512_maskz_loadu_ps(args.columns, args.y + r * args.stride);
+                              : _mm512_maskz_loadu_ps(columns, args.y + r * args.stride);
   }
   for (int64_t g = args.first; g < args.end; ++g) {
     source.enter(g);
@@ -257,62 +245,37 @@ template <int kRows, class Source>
   }
 #pragma GCC unroll 12
   for (int r = 0; r < kRows; ++r) {
-    _mm512_mask_storeu_ps(args.y + r * args.stride, args.columns, sums[r]);
+    _mm512_mask_storeu_ps(args.y + r * args.stride, columns, sums[r]);
   }
 }
 
-template <class Source>
-void multiply_tile_of(int64_t rows, const Source& source, const TileArgs& tile) {
-  switch (rows) {
-    case 12: return multiply_tile<12>(source, tile);
-    case 8: return multiply_tile<8>(source, tile);
-    case 4: return multiply_tile<4>(source, tile);
-    case 3: return multiply_tile<3>(source, tile);
-    case 2: return multiply_tile<2>(source, tile);
-    default: return multiply_tile<1>(source, tile);
+struct Avx512 {
+  template <TensorType kType>
+  using Source = PackedSource<kType>;
+  template <TensorType kType>
+  using Unpacked = engine::Unpacked<kType>;
+
+  static constexpr int64_t kUnpackGroups = 32;
+  static constexpr int64_t unpack_rows(TensorType) { return 24; }
+
+  template <TensorType kType>
+  static void unpack(const PackedSource<kType>& source, int64_t first, int64_t end,
+                     std::byte* to) {
+    engine::unpack<kType>(source, first, end, to);
   }
-}
 
-constexpr int64_t kUnpackGroups = 32;  // of a panel at a time: they stay in the first cache
-constexpr int64_t kUnpackRows = 24;    // below so many the weights are used as they are packed
-
-template <TensorType kType>
-void multiply_panel(const PackedArgs& args, int64_t panel, const TileArgs& all) {
-  const PackedSource<kType> packed(args.w, panel);
-  const int64_t groups = all.end;
-  const bool is_direct = args.end - args.begin < kUnpackRows;
-  const int64_t step = is_direct ? groups : kUnpackGroups;
-  alignas(64) std::byte unpacked[kUnpackGroups * Unpacked<kType>::kBytes];
-  for (int64_t first = 0; first < groups; first += step) {
-    const int64_t end = first + step < groups ? first + step : groups;
-    if (!is_direct) unpack<kType>(packed, first, end, unpacked);
-    TileArgs tile = all;
-    tile.first = first;
-    tile.end = end;
-    for (int64_t row = args.begin; row < args.end;) {
-      const int64_t rows = tile_rows(args.rows - row);
-      if (is_direct) multiply_tile_of(rows, packed, tile);
-      else multiply_tile_of(rows, Unpacked<kType>(unpacked, first), tile);
-      row += rows;
-      tile.y += rows * tile.stride;
-      tile.x = tile.x.from(rows * groups);
+  template <class Source>
+  static void multiply(int64_t rows, const Source& source, const TileArgs& tile) {
+    switch (rows) {
+      case 12: return multiply_tile<12>(source, tile);
+      case 8: return multiply_tile<8>(source, tile);
+      case 4: return multiply_tile<4>(source, tile);
+      case 3: return multiply_tile<3>(source, tile);
+      case 2: return multiply_tile<2>(source, tile);
+      default: return multiply_tile<1>(source, tile);
     }
   }
-}
-
-template <TensorType kType>
-void matmul_as(const PackedArgs& args, int64_t begin, int64_t end) {
-  const PackedMatrix& w = args.w;
-  const int64_t groups = w.in / kGroup;
-  for (int64_t panel = begin; panel < end; ++panel) {
-    const int64_t left = w.out - panel * kPanel;
-    multiply_panel<kType>(
-        args, panel,
-        {.x = args.x.from(args.begin * groups), .first = 0, .end = groups,
-         .y = args.y + args.begin * w.out + panel * kPanel, .stride = w.out,
-         .columns = static_cast<__mmask16>(left >= kPanel ? 0xffff : (1 << left) - 1)});
-  }
-}
+};
 
 // One group of one row.
 void round_group(const float* x, const PackedShape& shape, int64_t index, const TiledRows& out) {
@@ -345,33 +308,11 @@ void round_group(const float* x, const PackedShape& shape, int64_t index, const 
 }  // namespace
 
 void packed_matmul_avx512(const PackedArgs& args, int64_t begin, int64_t end) {
-  switch (args.w.type) {
-    case TensorType::q4_0: return matmul_as<TensorType::q4_0>(args, begin, end);
-    case TensorType::q4_1: return matmul_as<TensorType::q4_1>(args, begin, end);
-    case TensorType::q4_k: return matmul_as<TensorType::q4_k>(args, begin, end);
-    case TensorType::q5_0: return matmul_as<TensorType::q5_0>(args, begin, end);
-    case TensorType::q5_1: return matmul_as<TensorType::q5_1>(args, begin, end);
-    case TensorType::q5_k: return matmul_as<TensorType::q5_k>(args, begin, end);
-    case TensorType::q6_k: return matmul_as<TensorType::q6_k>(args, begin, end);
-    case TensorType::q8_0: return matmul_as<TensorType::q8_0>(args, begin, end);
-    default: CHECK(false);
-  }
+  packed_matmul<Avx512>(args, begin, end);
 }
 
 void round_tiles_avx512(const RoundTilesArgs& args, int64_t begin, int64_t end) {
-  const int64_t groups = args.in / kGroup;
-  for (int64_t first = 0; first < end;) {
-    const int64_t rows = tile_rows(args.rows - first);
-    for (int64_t r = 0; r < rows; ++r) {
-      const int64_t row = first + r;
-      if (row < begin || row >= end) continue;
-      const float* x = args.x + (args.from == nullptr ? row : args.from[row]) * args.in;
-      for (int64_t g = 0; g < groups; ++g) {
-        round_group(x + g * kGroup, args.shape, first * groups + g * rows + r, args.out);
-      }
-    }
-    first += rows;
-  }
+  round_tiles(args, begin, end, round_group);
 }
 
 }  // namespace corvid::engine

@@ -1,0 +1,101 @@
+#pragma once
+// Products with packed weights over a class Isa of one instruction set, which has
+//   Source<kType>         the weights of a panel as they are packed,
+//   Unpacked<kType>       the same from memory, kBytes for a group: bytes in order, scales, minima
+//   unpack<kType>(source, first, end, to)   groups [first, end) of a source into such memory
+//   multiply(rows, source, tile)            a tile of `rows` rows
+//   kUnpackGroups         so many groups of a panel are unpacked at a time: they stay in the cache
+//   unpack_rows(type)     below so many rows the weights are used as they are packed
+// Everything is a template on it, so that code for one instruction set never gets into another's
+// object file.
+
+#include "engine/backends/cpu/packed.h"
+#include "runtime/base/check.h"
+
+namespace corvid::engine {
+
+inline constexpr int64_t kLine = 64;  // bytes: one quad, four values, of the 16 outputs of a panel
+
+// A tile of rows, groups [first, end) of it, and where its sums are: they begin with y where groups
+// lie before the first, else at 0.
+struct TileArgs {
+  TiledRows x;
+  int64_t first, end;
+  float* y;
+  int64_t stride;
+  int columns;  // outputs of the panel that are there
+};
+
+template <class Isa, TensorType kType>
+void multiply_panel(const PackedArgs& args, int64_t panel, const TileArgs& all) {
+  using Unpacked = typename Isa::template Unpacked<kType>;
+  const typename Isa::template Source<kType> packed(args.w, panel);
+  const int64_t groups = all.end;
+  const bool is_direct = args.end - args.begin < Isa::unpack_rows(kType);
+  const int64_t step = is_direct ? groups : Isa::kUnpackGroups;
+  alignas(64) std::byte unpacked[Isa::kUnpackGroups * Unpacked::kBytes];
+  for (int64_t first = 0; first < groups; first += step) {
+    const int64_t end = first + step < groups ? first + step : groups;
+    if (!is_direct) Isa::template unpack<kType>(packed, first, end, unpacked);
+    TileArgs tile = all;
+    tile.first = first;
+    tile.end = end;
+    for (int64_t row = args.begin; row < args.end;) {
+      const int64_t rows = tile_rows(args.rows - row);
+      if (is_direct) Isa::multiply(rows, packed, tile);
+      else Isa::multiply(rows, Unpacked(unpacked, first), tile);
+      row += rows;
+      tile.y += rows * tile.stride;
+      tile.x = tile.x.from(rows * groups);
+    }
+  }
+}
+
+template <class Isa, TensorType kType>
+void packed_matmul_as(const PackedArgs& args, int64_t begin, int64_t end) {
+  const PackedMatrix& w = args.w;
+  const int64_t groups = w.in / kGroup;
+  for (int64_t panel = begin; panel < end; ++panel) {
+    const int64_t left = w.out - panel * kPanel;
+    multiply_panel<Isa, kType>(
+        args, panel,
+        {.x = args.x.from(args.begin * groups), .first = 0, .end = groups,
+         .y = args.y + args.begin * w.out + panel * kPanel, .stride = w.out,
+         .columns = static_cast<int>(left < kPanel ? left : kPanel)});
+  }
+}
+
+template <class Isa>
+void packed_matmul(const PackedArgs& args, int64_t begin, int64_t end) {
+  switch (args.w.type) {
+    case TensorType::q4_0: return packed_matmul_as<Isa, TensorType::q4_0>(args, begin, end);
+    case TensorType::q4_1: return packed_matmul_as<Isa, TensorType::q4_1>(args, begin, end);
+    case TensorType::q4_k: return packed_matmul_as<Isa, TensorType::q4_k>(args, begin, end);
+    case TensorType::q5_0: return packed_matmul_as<Isa, TensorType::q5_0>(args, begin, end);
+    case TensorType::q5_1: return packed_matmul_as<Isa, TensorType::q5_1>(args, begin, end);
+    case TensorType::q5_k: return packed_matmul_as<Isa, TensorType::q5_k>(args, begin, end);
+    case TensorType::q6_k: return packed_matmul_as<Isa, TensorType::q6_k>(args, begin, end);
+    case TensorType::q8_0: return packed_matmul_as<Isa, TensorType::q8_0>(args, begin, end);
+    default: CHECK(false);
+  }
+}
+
+// round_group(x, shape, index, out) rounds one group of one row.
+template <class RoundGroup>
+void round_tiles(const RoundTilesArgs& args, int64_t begin, int64_t end, RoundGroup round_group) {
+  const int64_t groups = args.in / kGroup;
+  for (int64_t first = 0; first < end;) {
+    const int64_t rows = tile_rows(args.rows - first);
+    for (int64_t r = 0; r < rows; ++r) {
+      const int64_t row = first + r;
+      if (row < begin || row >= end) continue;
+      const float* x = args.x + (args.from == nullptr ? row : args.from[row]) * args.in;
+      for (int64_t g = 0; g < groups; ++g) {
+        round_group(x + g * kGroup, args.shape, first * groups + g * rows + r, args.out);
+      }
+    }
+    first += rows;
+  }
+}
+
+}  // namespace corvid::engine
