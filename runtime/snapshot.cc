@@ -38,15 +38,6 @@ int64_t nanoseconds(const timespec& time) {
   return int64_t(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
 }
 
-// File systems stamp changes with a clock that stands still for some milliseconds: of two changes
-// in one of its steps the second cannot be seen.
-bool is_stamp_settled(int64_t ctime_ns) {
-  constexpr int64_t kStepNs = 50'000'000;
-  timespec now;
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return ctime_ns + kStepNs < nanoseconds(now);
-}
-
 // At most `bytes_max` bytes of a file or of a link's target; errno on failure.
 std::optional<std::string> read_content(const fs::path& path, const struct stat& status,
                                         int64_t bytes_max) {
@@ -173,7 +164,7 @@ struct SnapshotStore::Impl {
         known->second.ctime_ns == ctime_ns && known->second.inode == status.st_ino) {
       return known->second.entry;
     }
-    const bool is_settled = is_stamp_settled(ctime_ns);
+    const bool is_known = is_settled(stamp_of(status));
     const auto content = read_content(workspace / path, status, limits.file_bytes_max);
     if (!content.has_value()) return std::nullopt;
     SnapshotEntry entry;
@@ -182,7 +173,7 @@ struct SnapshotStore::Impl {
                                                 : GIT_FILEMODE_BLOB;
     if (S_ISREG(status.st_mode)) entry.permissions = status.st_mode & 07777;
     entry.blob = store(*content, path);
-    if (is_settled) {
+    if (is_known) {
       seen[path] = {status.st_size, ctime_ns, status.st_ino, entry};
     } else {
       seen.erase(path);
@@ -329,6 +320,13 @@ void SnapshotStore::pin(const std::string& tree, const std::string& name) {
 FileStamp stamp_of(const struct stat& status) {
   return {int64_t(status.st_size), nanoseconds(status.st_mtim), nanoseconds(status.st_ctim),
           uint64_t(status.st_ino)};
+}
+
+bool is_settled(const FileStamp& stamp) {
+  constexpr int64_t kStepNs = 50'000'000;
+  timespec now;
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return stamp.ctime_ns + kStepNs < nanoseconds(now);
 }
 
 std::vector<std::string> changed_left_out(const Snapshot& before, const Snapshot& after) {

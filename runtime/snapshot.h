@@ -39,6 +39,10 @@ struct FileStamp {
 };
 FileStamp stamp_of(const struct stat& status);
 
+// File systems stamp changes with a clock that stands still for some milliseconds: of two changes
+// in one of its steps the second cannot be seen. False while there may be such a one.
+bool is_settled(const FileStamp& stamp);
+
 struct Snapshot {
   std::string tree;                            // id in the repository
   std::map<std::string, SnapshotEntry> files;  // relative path -> what it is

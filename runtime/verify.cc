@@ -213,7 +213,8 @@ bool stands_in(std::string_view path, std::string_view command,
 
 std::string left_out_text(const CheckRan& run) {
   if (run.left_out.empty()) return "";
-  return "the check's copy lacks ignored files, too large for it or unreadable: " +
+  return "the check's copy lacks ignored files, too large for it, changed since the start or "
+         "unreadable: " +
          join(run.left_out, ", ");
 }
 
@@ -234,12 +235,32 @@ Checker::Checker(sandbox::Sandbox& sandbox, CheckerOptions options, const Snapsh
   programs_ = tools::check_programs(options_.command, read, paths);
 }
 
-sandbox::Outcome Checker::run_shell(const fs::path& root, const tools::Workspace& workspace,
+void Checker::in_copy(const tools::Workspace& workspace,
+                      const std::function<void(const CleanCopy&)>& prepare,
+                      const std::function<void(const CleanCopy&)>& use) const {
+  for (int tries = 2;; --tries) {
+    const bool shows_rest = tries > 0 && has_overlay_ && !ignored_->known_left_out().empty();
+    CleanCopy copy(workspace, *ignored_, options_.scratch);
+    prepare(copy);
+    try {
+      if (shows_rest) copy.show_rest(*ignored_);
+      use(copy);
+    } catch (const Error& error) {  // edge: not everywhere are there overlays
+      if (!shows_rest || error.code() == Code::cancelled) throw;
+      log::info("verify", "no overlay for the check's copy", {{"reason", error.what()}});
+      if (error.code() != Code::timeout) has_overlay_ = false;
+      continue;
+    }
+    if (copy.overlay() == nullptr || copy.overlay()->is_unchanged()) return;
+  }
+}
+
+sandbox::Outcome Checker::run_shell(const CleanCopy& copy, const tools::Workspace& workspace,
                                     const std::string& text, const sandbox::Profile& base,
                                     std::stop_token stop) const {
   sandbox::Profile profile = base;
   profile.write_roots.push_back(workspace.shown_as());
-  profile = show_at(std::move(profile), root, workspace.shown_as());
+  profile = show_at(std::move(profile), copy, workspace.shown_as());
   // Byte code of an earlier state must not stand in for the source that is checked.
   profile.environment.emplace_back("PYTHONDONTWRITEBYTECODE=1");
   sandbox::Command command;
@@ -250,11 +271,11 @@ sandbox::Outcome Checker::run_shell(const fs::path& root, const tools::Workspace
   return outcome;
 }
 
-CheckRan Checker::run_in(const fs::path& root, const tools::Workspace& workspace,
+CheckRan Checker::run_in(const CleanCopy& copy, const tools::Workspace& workspace,
                          const std::string& purpose, const sandbox::Profile& base,
                          std::stop_token stop) const {
   const auto begin = std::chrono::steady_clock::now();
-  const sandbox::Outcome outcome = run_shell(root, workspace, options_.command, base, stop);
+  const sandbox::Outcome outcome = run_shell(copy, workspace, options_.command, base, stop);
   CheckRan run;
   run.purpose = purpose;
   run.command = options_.command;
@@ -265,15 +286,17 @@ CheckRan Checker::run_in(const fs::path& root, const tools::Workspace& workspace
   run.ms = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
                                                                  begin)
                .count();
-  name_left_out(root, run);
+  name_left_out(copy, run);
   return run;
 }
 
-void Checker::name_left_out(const fs::path& root, CheckRan& run) const {
+void Checker::name_left_out(const CleanCopy& copy, CheckRan& run) const {
   size_t more = 0;
   for (const std::string& path : ignored_->left_out()) {
     struct stat status;
-    if (::lstat((root / path).c_str(), &status) == 0) continue;  // git does not ignore it, it seems
+    if (copy.overlay() != nullptr && copy.overlay()->shows(path)) continue;
+    // Or git does not ignore it, it seems.
+    if (::lstat((copy.root() / path).c_str(), &status) == 0) continue;
     if (run.left_out.size() < kLeftOutNamedMax) run.left_out.push_back(path);
     else ++more;
   }
@@ -286,7 +309,8 @@ std::vector<std::string> Checker::changed_tests(const CleanCopy& copy) const {
   std::vector<std::string> changed;
   for (const auto& [path, entry] : start_.files) {
     const bool is_check = is_test_or_build_file(path) || programs_.contains(path);
-    if (is_check && differs(store_, entry, copy.root() / path)) {
+    const bool is_shown = copy.overlay() != nullptr && copy.overlay()->shows(path);
+    if (is_check && !is_shown && differs(store_, entry, copy.root() / path)) {
       changed.push_back(path);
     }
   }
@@ -334,8 +358,7 @@ CheckResult Checker::verify(const tools::Workspace& workspace, bool has_untruste
   const std::vector<std::string> lost = changed_left_out(workspace);
   sandbox::Profile profile = this->profile(has_untrusted);
   profile.time_max = std::min(profile.time_max, time_max);
-  {
-    const CleanCopy copy(workspace, *ignored_, options_.scratch);
+  in_copy(workspace, [](const CleanCopy&) {}, [&](const CleanCopy& copy) {
     for (const std::string& path : copy.left_out()) {
       log::warning("verify", "the check does without a file that cannot be read",
                    {{"path", path}});
@@ -343,8 +366,8 @@ CheckResult Checker::verify(const tools::Workspace& workspace, bool has_untruste
     result.changed_tests = changed_tests(copy);
     result.changed_tests.insert(result.changed_tests.end(), lost.begin(), lost.end());
     std::sort(result.changed_tests.begin(), result.changed_tests.end());
-    result.run = run_in(copy.root(), workspace, "verify", profile, stop);
-  }
+    result.run = run_in(copy, workspace, "verify", profile, stop);
+  });
   if (result.run.exit_code != 0) {
     if (profile.allowed_hosts != options_.profile.allowed_hosts) {
       result.run.output += "\n[this run has read text from the web: its check reaches only hosts "
@@ -360,15 +383,18 @@ CheckResult Checker::verify(const tools::Workspace& workspace, bool has_untruste
     result.status = CheckStatus::unverified;
     return result;
   }
-  const CleanCopy copy(workspace, *ignored_, options_.scratch);
-  Snapshot originals;
-  for (const std::string& path : result.changed_tests) {
-    clear_way(copy.root(), path);
-    const auto found = start_.files.find(path);
-    if (found != start_.files.end()) originals.files.insert(*found);
-  }
-  store_.write_to(originals, copy.root());
-  result.originals = run_in(copy.root(), workspace, "originals", profile, stop);
+  const auto put_originals = [&](const CleanCopy& copy) {
+    Snapshot originals;
+    for (const std::string& path : result.changed_tests) {
+      clear_way(copy.root(), path);
+      const auto found = start_.files.find(path);
+      if (found != start_.files.end()) originals.files.insert(*found);
+    }
+    store_.write_to(originals, copy.root());
+  };
+  in_copy(workspace, put_originals, [&](const CleanCopy& copy) {
+    result.originals = run_in(copy, workspace, "originals", profile, stop);
+  });
   result.status =
       result.originals->exit_code == 0 ? CheckStatus::verified : CheckStatus::unverified;
   return result;
@@ -392,7 +418,6 @@ void Checker::build_anew(const CleanCopy& copy) const {
 tools::Evidence Checker::evidence(const tools::Workspace& workspace, const std::string& task,
                                   bool has_untrusted, CheckRan& run, std::stop_token stop) const {
   tools::Evidence evidence;
-  const CleanCopy copy(workspace, *ignored_, options_.scratch);
   const ScratchFolder trace_folder("corvid-trace", options_.scratch);
   const tools::PythonTrace trace =
       tools::prepare_trace(trace_folder.path(), workspace.shown_as());
@@ -402,14 +427,16 @@ tools::Evidence Checker::evidence(const tools::Workspace& workspace, const std::
   const tools::CTrace c_trace = tools::prepare_c_trace(trace_folder.path(), take_path(profile));
   for (const sandbox::Mount& mount : c_trace.mounts) profile.mounts.push_back(mount);
   for (const std::string& each : c_trace.environment) profile.environment.push_back(each);
-  build_anew(copy);
-  run = run_in(copy.root(), workspace, "trace", profile, stop);
-  evidence = tools::read_evidence(trace, run.output, run.exit_code, workspace);
-  if (tools::has_c_results(c_trace)) {
-    profile.time_max = std::min<std::chrono::milliseconds>(options_.time_max, kCollectTimeMax);
-    run_shell(copy.root(), workspace, c_trace.collect, profile, stop);
+  const auto build = [this](const CleanCopy& copy) { build_anew(copy); };
+  in_copy(workspace, build, [&](const CleanCopy& copy) {
+    run = run_in(copy, workspace, "trace", profile, stop);
+    evidence = tools::read_evidence(trace, run.output, run.exit_code, workspace);
+    if (!tools::has_c_results(c_trace)) return;
+    sandbox::Profile collecting = profile;
+    collecting.time_max = std::min<std::chrono::milliseconds>(options_.time_max, kCollectTimeMax);
+    run_shell(copy, workspace, c_trace.collect, collecting, stop);
     tools::add_c_evidence(c_trace, run.exit_code, workspace, evidence);
-  }
+  });
   for (std::vector<tools::Frame>& traceback : evidence.tracebacks) {
     std::erase_if(traceback,
                   [this](const auto& frame) { return programs_.contains(frame.path); });

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -74,21 +75,27 @@ class Checker {
   std::vector<std::string> changed_left_out(const tools::Workspace& workspace) const;
   void build_anew(const CleanCopy& copy) const;
   sandbox::Profile profile(bool has_untrusted) const;
+  // Calls `use` on a clean copy that `prepare` has completed: again, and at last without what is
+  // shown through an overlay, where that has changed meanwhile or cannot be shown.
+  void in_copy(const tools::Workspace& workspace,
+               const std::function<void(const CleanCopy& copy)>& prepare,
+               const std::function<void(const CleanCopy& copy)>& use) const;
   // Runs a shell text in a copy, which the command sees where the workspace is.
-  sandbox::Outcome run_shell(const std::filesystem::path& root, const tools::Workspace& workspace,
+  sandbox::Outcome run_shell(const CleanCopy& copy, const tools::Workspace& workspace,
                              const std::string& text, const sandbox::Profile& profile,
                              std::stop_token stop) const;
-  CheckRan run_in(const std::filesystem::path& root, const tools::Workspace& workspace,
+  CheckRan run_in(const CleanCopy& copy, const tools::Workspace& workspace,
                   const std::string& purpose, const sandbox::Profile& profile,
                   std::stop_token stop) const;
-  // What git ignores and the copy at `root` lacks.
-  void name_left_out(const std::filesystem::path& root, CheckRan& run) const;
+  // What git ignores and the copy lacks.
+  void name_left_out(const CleanCopy& copy, CheckRan& run) const;
 
   sandbox::Sandbox& sandbox_;
   CheckerOptions options_;
   const SnapshotStore& store_;
   Snapshot start_;
   std::shared_ptr<const IgnoredFiles> ignored_;
+  mutable std::atomic<bool> has_overlay_ = true;  // until it turns out that there are none here
   std::set<std::string> programs_;  // files of the workspace that the command runs as its check
 };
 

@@ -13,6 +13,11 @@ struct Mount {
   std::filesystem::path source;  // exists on the host
   std::filesystem::path target;  // where the command sees it
   bool writable = false;
+  // A folder of the host that is seen where the folder `source` has nothing, and never written: an
+  // overlay (kernel docs, filesystems/overlayfs), with whiteouts and opaque folders of the "user."
+  // kind in `source`. Empty: none.
+  std::filesystem::path below{};
+  std::filesystem::path below_work{};  // with it: an empty folder on the file system of `source`
 
   bool operator==(const Mount&) const = default;
 };

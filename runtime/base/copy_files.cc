@@ -63,7 +63,9 @@ void copy_content(int from, int to, const std::string& name) {
   }
 }
 
-void copy_file_exact(const fs::path& from, const fs::path& to) {
+namespace {
+
+bool copy_file(const fs::path& from, const fs::path& to, bool must_share) {
   struct stat status;
   if (::lstat(from.c_str(), &status) != 0) fail_errno("cannot stat " + from.string());
   fs::create_directories(to.parent_path());
@@ -75,11 +77,24 @@ void copy_file_exact(const fs::path& from, const fs::path& to) {
     if (in.fd < 0) fail_errno("cannot open " + from.string());
     const Descriptor out{::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
     if (out.fd < 0) fail_errno("cannot create " + to.string());
-    copy_content(in.fd, out.fd, from.string());
+    if (must_share && ::ioctl(out.fd, FICLONE, in.fd) != 0) {
+      fs::remove(to);
+      return false;
+    }
+    if (!must_share) copy_content(in.fd, out.fd, from.string());
     if (::fchmod(out.fd, status.st_mode & 0777) != 0)
       fail_errno("cannot set mode of " + to.string());
   }
   ::utimensat(AT_FDCWD, to.c_str(), times, AT_SYMLINK_NOFOLLOW);
+  return true;
+}
+
+}  // namespace
+
+void copy_file_exact(const fs::path& from, const fs::path& to) { copy_file(from, to, false); }
+
+bool clone_file_exact(const fs::path& from, const fs::path& to) {
+  return copy_file(from, to, true);
 }
 
 }  // namespace corvid

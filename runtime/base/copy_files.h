@@ -17,4 +17,7 @@ void copy_content(int from, int to, const std::string& name);
 // are copied as links. `to` must not exist.
 void copy_file_exact(const std::filesystem::path& from, const std::filesystem::path& to);
 
+// The same where both files can share their blocks. False: they cannot, and nothing was made.
+bool clone_file_exact(const std::filesystem::path& from, const std::filesystem::path& to);
+
 }  // namespace corvid

@@ -43,6 +43,7 @@ bool take_mount(std::string_view& text, MountOp& op) {
   if (std::string_view("dflrwvtmepncs").find(kind[0]) == std::string_view::npos) return false;
   op.kind = static_cast<MountOp::Kind>(kind[0]);
   if (!take(text, op.source) || !take(text, op.target) || !take(text, op.bytes)) return false;
+  if (!take(text, op.below) || !take(text, op.below_work)) return false;
   return op.target.starts_with('/') && op.target.find("/../") == std::string::npos;
 }
 

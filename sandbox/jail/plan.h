@@ -38,6 +38,7 @@ struct MountOp {
   std::string source;
   std::string target;  // absolute, as the command sees it
   int64_t bytes = 0;
+  std::string below{}, below_work{};  // of `write`: see Mount in profile.h
 
   bool operator==(const MountOp&) const = default;
 };

@@ -57,12 +57,17 @@ int new_tmpfs(int64_t bytes, const char* mode) {
   return new_file_system("tmpfs", options, kSafe);
 }
 
-// A copy of the mounts at `path` beneath `root` (or of the host), not mounted anywhere yet.
-int clone_tree(int root, const char* path) {
+// Of the place itself; -1 and errno on failure.
+int open_plain(int root, const char* path) {
   open_how how = {};
   how.flags = O_PATH | O_CLOEXEC;
   how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-  const int at = static_cast<int>(syscall(SYS_openat2, root, path, &how, sizeof how));
+  return static_cast<int>(syscall(SYS_openat2, root, path, &how, sizeof how));
+}
+
+// A copy of the mounts at `path` beneath `root` (or of the host), not mounted anywhere yet.
+int clone_tree(int root, const char* path) {
+  const int at = open_plain(root, path);
   if (at < 0) return -1;
   const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE;
   const int tree = static_cast<int>(syscall(SYS_open_tree, at, "", flags));
@@ -72,12 +77,34 @@ int clone_tree(int root, const char* path) {
   return tree;
 }
 
+// An overlay of the host's folders `op.source` and, seen through it, `op.below`.
+int new_overlay(const MountOp& op) {
+  const char* const names[] = {"upperdir", "workdir", "lowerdir"};
+  const char* const paths[] = {op.source.c_str(), op.below_work.c_str(), op.below.c_str()};
+  int folders[] = {-1, -1, -1};
+  char places[3][32];  // whatever the paths hold, the file system reads no separators in these
+  const char* options[5][2] = {};
+  bool is_open = true;
+  for (int i = 0; i < 3; ++i) {
+    folders[i] = open_plain(AT_FDCWD, paths[i]);
+    is_open = is_open && folders[i] >= 0;
+    snprintf(places[i], sizeof places[i], "/proc/self/fd/%d", folders[i]);
+    options[i][0] = names[i];
+    options[i][1] = places[i];
+  }
+  options[3][0] = "userxattr";
+  const int tree = is_open ? new_file_system("overlay", options, kSafe) : -1;
+  const int error = errno;
+  for (const int folder : folders) {
+    if (folder >= 0) close(folder);
+  }
+  errno = error;
+  return tree;
+}
+
 // Symbolic links in the target would lead the mount elsewhere.
 int attach(int tree, int root, const char* target) {
-  open_how how = {};
-  how.flags = O_PATH | O_CLOEXEC;
-  how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-  const int at = static_cast<int>(syscall(SYS_openat2, root, target, &how, sizeof how));
+  const int at = open_plain(root, target);
   if (at < 0) return errno;
   const unsigned flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
   const int error = syscall(SYS_move_mount, tree, "", at, "", flags) == 0 ? 0 : errno;
@@ -180,7 +207,8 @@ int open_sources(State& state) {
     if (op.kind == Kind::read) attributes |= MOUNT_ATTR_RDONLY;
     if (op.kind == Kind::device) attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
     if (op.kind != Kind::read && op.kind != Kind::write && op.kind != Kind::device) continue;
-    state.source_fds[i] = clone_tree(AT_FDCWD, op.source.c_str());
+    state.source_fds[i] =
+        op.below.empty() ? clone_tree(AT_FDCWD, op.source.c_str()) : new_overlay(op);
     if (state.source_fds[i] < 0) return errno;
     if (const int error = set_attributes(state.source_fds[i], attributes)) return error;
   }

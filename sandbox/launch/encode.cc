@@ -29,6 +29,8 @@ std::string encode(const jail::Plan& plan) {
     put(text, op.source);
     put(text, op.target);
     put(text, std::to_string(op.bytes));
+    put(text, op.below);
+    put(text, op.below_work);
   }
   for (const std::string& path : plan.placeholders) put(text, "placeholder", path);
   put(text, "network", plan.allow_network ? "1" : "0");

@@ -20,6 +20,7 @@ struct Item {
   Kind kind = Kind::dir;
   fs::path source;
   int64_t bytes = 0;
+  fs::path below{}, below_work{};
 };
 
 // Components compare one by one, so that a folder comes right before what lies in it.
@@ -63,7 +64,12 @@ class TreeBuilder {
         fail(Code::not_found, "mount source " + mount.source.string() + " not found");
       }
       const Kind kind = mount.writable ? Kind::write : Kind::read;
-      put(resolve(mount.target), {kind, fs::canonical(mount.source), 0});
+      Item item = {kind, fs::canonical(mount.source), 0};
+      if (!mount.below.empty()) {
+        item.below = fs::canonical(mount.below);
+        item.below_work = fs::canonical(mount.below_work);
+      }
+      put(resolve(mount.target), std::move(item));
     }
     for (const fs::path& path : profile_.hidden_paths) add_hidden(path);
     emit_items();
@@ -157,7 +163,10 @@ class TreeBuilder {
   fs::path host_path(const fs::path& path, bool inclusive) const {
     const auto [at, item] = above(path, inclusive);
     if (item == nullptr || !shows_host(*item)) return {};
-    return at == path ? item->source : item->source / path.lexically_relative(at);
+    if (at == path) return item->source;
+    const fs::path rest = path.lexically_relative(at);
+    const bool is_below = !item->below.empty() && !is_there(item->source / rest);
+    return (is_below ? item->below : item->source) / rest;
   }
 
   void add_hidden(const fs::path& given) {
@@ -203,6 +212,8 @@ class TreeBuilder {
         fail(Code::not_found, "nothing at " + host.string() + " to mount " + path.string() + " on");
       }
       emit(item.kind, item.source, path, item.bytes);
+      tree_.mounts.back().below = item.below.string();
+      tree_.mounts.back().below_work = item.below_work.string();
     }
   }
 

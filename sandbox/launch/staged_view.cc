@@ -68,6 +68,9 @@ std::vector<View> views_of(const Profile& profile) {
     if (!is_there(mount.source)) {
       fail(Code::not_found, "mount source " + mount.source.string() + " not found");
     }
+    if (!mount.below.empty()) {
+      fail(Code::unsupported, "there are no overlays without a mount namespace");
+    }
     views.push_back({plain(mount.target), fs::canonical(mount.source), mount.writable});
   }
   // Outer ones before what lies in them.

@@ -156,6 +156,35 @@ TEST_CASE("Mode and times of a readable file outside cannot be changed") {
                   .allow = allow_writing_outside});
 }
 
+TEST_CASE("A folder that is seen through another one cannot be written") {
+  expect_blocked({.script = "cd seen; echo evil > new; chmod 777 secret; echo evil >> secret; "
+                            "ln secret other; mv secret more; rm -f more",
+                  .prepare =
+                      [](Arena& arena) {
+                        const fs::path base = arena.workspace().parent_path();
+                        for (const char* name : {"copy", "below-work", "work/seen"}) {
+                          fs::create_directories(base / name);
+                        }
+                        arena.profile.mounts = {{base / "copy", arena.workspace() / "seen", true,
+                                                 arena.outside(), base / "below-work"}};
+                        arena.own();
+                      },
+                  .has_escaped =
+                      [](Arena& arena) {
+                        const fs::path secret = arena.outside() / "secret";
+                        return outside_was_written(arena) || !fs::exists(secret) ||
+                               fs::hard_link_count(secret) != 1 ||
+                               read_file(secret) != "the outer secret\n" ||
+                               (fs::status(secret).permissions() & fs::perms::others_write) !=
+                                   fs::perms::none;
+                      },
+                  .allow =
+                      [](Arena& arena, Profile& profile) {
+                        profile.mounts = {{arena.outside(), arena.workspace() / "seen", true}};
+                      },
+                  .needs_namespaces = true});
+}
+
 TEST_CASE("A git hook cannot be planted") {
   expect_blocked({.script = "echo evil > .git/hooks/pre-commit",
                   .has_escaped = [](Arena& arena) {

@@ -161,7 +161,9 @@ TEST_CASE("A plan survives its text form, and damaged text is refused") {
   plan.argv = {"sh", "-c", "echo 'a,b:3' \n\xff"};
   plan.environment = {"A=1", "EMPTY="};
   plan.cwd = "/project";
-  plan.mounts = {{Kind::read, "/usr", "/usr", 0}, {Kind::tmpfs, "", "/tmp", 4096}};
+  plan.mounts = {{Kind::read, "/usr", "/usr", 0},
+                 {Kind::tmpfs, "", "/tmp", 4096},
+                 {Kind::write, "/copy", "/project", 0, "/below", "/below-work"}};
   plan.placeholders = {"/project/.git"};
   plan.allow_network = true;
   plan.proxy_port = 3128;

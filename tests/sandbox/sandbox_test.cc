@@ -180,6 +180,24 @@ TEST_CASE("A mount shows another folder at the workspace's path") {
   CHECK(text_of(copy.path() / "file") == "changed\n");
 }
 
+TEST_CASE("What a mount lacks is seen through it, and never written") {
+  if (must_skip()) return;
+  Room room;
+  const TempDir place;
+  const fs::path root = fs::canonical(place.path()), below = root / "a:b,c\\d";
+  for (const char* name : {"copy", "work", "a:b,c\\d"}) fs::create_directory(root / name);
+  std::ofstream(root / "copy/own") << "own\n";
+  for (const char* name : {"own", "more", "gone", "hidden"}) {
+    std::ofstream(below / name) << "below\n";
+  }
+  room.profile.mounts = {{root / "copy", room.work, true, below, root / "work"}};
+  room.profile.hidden_paths = {room.work / "hidden"};
+  CHECK(room.run("cat own more; echo x >> more; rm gone; ls; cat more; cat hidden").output ==
+        "own\nbelow\nhidden\nmore\nown\nbelow\nx\ncat: hidden: Permission denied\n");
+  CHECK(text_of(below / "more") == "below\n");
+  CHECK(fs::exists(below / "gone"));
+}
+
 TEST_CASE("A placeholder is removed after the run") {
   if (must_skip()) return;
   Room room;
