@@ -11,7 +11,7 @@ namespace {
 
 // The start of a small file, ended with a zero.
 bool read_entry(int proc_fd, const char* process, const char* name, char* text, size_t size) {
-  char path[64];
+  char path[352];
   snprintf(path, sizeof path, "%s/%s", process, name);
   const int fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
@@ -24,8 +24,8 @@ bool read_entry(int proc_fd, const char* process, const char* name, char* text, 
 
 }  // namespace
 
-// Fields 4 (parent), 5 (group), 20 (threads) and 24 (resident pages); the name before them may hold
-// anything, a parenthesis too.
+// Fields 3 (state), 4 (parent), 5 (group), 20 (threads) and 24 (resident pages); the name before
+// them may hold anything, a parenthesis too.
 bool read_stat(int proc_fd, const char* process, ProcessStat& stat) {
   char text[1024];
   if (!read_entry(proc_fd, process, "stat", text, sizeof text)) return false;
@@ -35,6 +35,7 @@ bool read_stat(int proc_fd, const char* process, ProcessStat& stat) {
   for (; *at != '\0' && field < 24; ++at) {
     if (*at != ' ') continue;
     ++field;
+    if (field == 3) stat.state = at[1];
     if (field == 4) stat.parent = atoi(at + 1);
     if (field == 5) stat.group = atoi(at + 1);
     if (field == 20) stat.threads = atol(at + 1);

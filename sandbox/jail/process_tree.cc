@@ -1,7 +1,5 @@
 #include "sandbox/jail/process_tree.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -24,12 +22,10 @@ constexpr int kDepthMax = 100'000;
 // Calls `visit(number of the process)` for every process of the machine.
 template <typename Visit>
 void each_process(Visit visit) {
-  DIR* folder = opendir("/proc");
-  if (folder == nullptr) return;
-  while (const dirent* entry = readdir(folder)) {
-    if (isdigit(static_cast<unsigned char>(entry->d_name[0]))) visit(atoi(entry->d_name));
-  }
-  closedir(folder);
+  const int folder = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return;
+  each_number(folder, [&](const char* pid) { visit(atoi(pid)); });
+  close(folder);
 }
 
 }  // namespace

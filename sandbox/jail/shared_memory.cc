@@ -1,7 +1,5 @@
 #include "sandbox/jail/shared_memory.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -10,10 +8,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "sandbox/jail/process_stat.h"
 
 namespace corvid::jail {
 namespace {
@@ -26,21 +25,6 @@ int64_t now_us() {
   timespec now = {};
   clock_gettime(CLOCK_MONOTONIC, &now);
   return int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
-}
-
-// Calls visit(name) for each numbered entry; false when the folder cannot be read.
-template <typename Visit>
-bool each_number(int folder_fd, Visit visit) {
-  alignas(dirent64) char buffer[8192];
-  for (;;) {
-    const long bytes = syscall(SYS_getdents64, folder_fd, buffer, sizeof buffer);
-    if (bytes <= 0) return bytes == 0;
-    for (long at = 0; at < bytes;) {
-      const auto* entry = reinterpret_cast<const dirent64*>(buffer + at);
-      at += entry->d_reclen;
-      if (isdigit(static_cast<unsigned char>(entry->d_name[0]))) visit(entry->d_name);
-    }
-  }
 }
 
 // Calls visit(line) for each line of a file of /proc, without its end.
@@ -66,16 +50,8 @@ void each_line(int fd, Visit visit) {
 
 // A process or thread that only waits for its parent has no files, and none but user 0 may look.
 bool has_ended(int proc_fd, const char* process) {
-  char path[352], text[1024];
-  snprintf(path, sizeof path, "%s/stat", process);
-  const int fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return true;
-  const ssize_t got = read(fd, text, sizeof text - 1);
-  close(fd);
-  if (got <= 0) return true;
-  text[got] = '\0';
-  const char* name_end = strrchr(text, ')');
-  return name_end == nullptr || strchr("ZX", name_end[1] == '\0' ? 'Z' : name_end[2]) != nullptr;
+  ProcessStat stat;
+  return !read_stat(proc_fd, process, stat) || stat.state == 'Z' || stat.state == 'X';
 }
 
 }  // namespace

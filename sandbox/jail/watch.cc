@@ -1,10 +1,7 @@
 // How much the command's processes use together. RLIMIT_NPROC does not hold for user 0 and no
 // RLIMIT bounds memory over several processes, so init looks.
-#include <ctype.h>
-#include <dirent.h>
 #include <string.h>
 #include <sys/statfs.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "sandbox/jail/process_stat.h"
@@ -16,18 +13,10 @@ namespace {
 // Calls `visit(pid as text)` for each process but init, without allocating.
 template <typename Visit>
 void each_process(int proc_fd, Visit visit) {
-  alignas(dirent64) char buffer[16384];
   if (lseek(proc_fd, 0, SEEK_SET) != 0) return;
-  for (;;) {
-    const long bytes = syscall(SYS_getdents64, proc_fd, buffer, sizeof buffer);
-    if (bytes <= 0) return;
-    for (long at = 0; at < bytes;) {
-      const auto* entry = reinterpret_cast<const dirent64*>(buffer + at);
-      at += entry->d_reclen;
-      if (!isdigit(static_cast<unsigned char>(entry->d_name[0]))) continue;
-      if (strcmp(entry->d_name, "1") != 0) visit(entry->d_name);
-    }
-  }
+  each_number(proc_fd, [&](const char* pid) {
+    if (strcmp(pid, "1") != 0) visit(pid);
+  });
 }
 
 long files_in_memory(const Plan& plan) {
