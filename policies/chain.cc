@@ -26,10 +26,7 @@ Decision Chain::decide(const Action& action) const {
   Decision strictest = rules_.front()->decide(action);
   for (size_t i = 1; i < rules_.size(); ++i) {
     Decision decision = rules_[i]->decide(action);
-    // Most rules give the same one, and copies of it cost more than all else here.
-    sandbox::Profile both = strictest.profile == decision.profile
-                                ? std::move(strictest.profile)
-                                : sandbox::intersect(strictest.profile, decision.profile);
+    sandbox::Profile both = sandbox::intersect(std::move(strictest.profile), decision.profile);
     const bool is_first_reason =
         decision.verdict == strictest.verdict && strictest.reason.empty();
     if (decision.verdict < strictest.verdict || is_first_reason) strictest = std::move(decision);

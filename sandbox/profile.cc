@@ -61,8 +61,8 @@ bool is_beneath(const Path& path, const Path& root) {
   return text.starts_with(above) && (text.size() == above.size() || text[above.size()] == '/');
 }
 
-Profile intersect(const Profile& a, const Profile& b) {
-  if (a == b) return a;  // most rules of a policy give the same one
+Profile intersect(Profile a, const Profile& b) {
+  if (a == b) return a;  // most rules of a policy give the same one, and a copy costs the most
   Profile both;
   // Writing includes reading: a root that one may write and the other read can be read.
   const std::vector<Path> a_readable = in_either(a.read_roots, a.write_roots);

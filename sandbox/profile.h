@@ -51,7 +51,7 @@ struct Profile {
 
 // What both profiles allow: roots that lie in both, everything that either protects or hides, the
 // lower limits. A mount, variable or home stays only when both have it.
-Profile intersect(const Profile& a, const Profile& b);
+Profile intersect(Profile a, const Profile& b);
 
 // The base of a usable profile: system folders, the harmless part of /etc, the toolchains that PATH
 // names (also beneath the home folder), a private home, and a clean environment. Credentials in the
