@@ -35,19 +35,13 @@ std::string left_out(const Message& message) {
   return text;
 }
 
-int64_t estimate(const Message& message) {
-  int64_t bytes = int64_t(message.content.size() + message.reasoning.size()) + 16;
-  for (const ToolCall& call : message.calls) bytes += int64_t(call.arguments.size()) + 32;
-  return bytes / 3;
-}
-
 // Messages at the end that fill a fifth of the window at most and begin with a reply; always with
 // the last turn, of which the model has not seen the outputs.
 int tail_count(const std::vector<Message>& messages, int64_t window) {
   int64_t tokens = 0;
   int kept = 0;
   for (int i = int(messages.size()) - 1; i >= 0; --i) {
-    tokens += estimate(messages[size_t(i)]);
+    tokens += int64_t(bytes_of(messages[size_t(i)]) / 3);
     if (tokens > window / 5 && kept > 0) break;
     if (messages[size_t(i)].role == Role::assistant) kept = int(messages.size()) - i;
   }

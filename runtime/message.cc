@@ -13,6 +13,12 @@ TokenCounts& TokenCounts::operator+=(const TokenCounts& other) {
   return *this;
 }
 
+size_t bytes_of(const Message& message) {
+  size_t bytes = message.content.size() + message.reasoning.size() + 24;
+  for (const ToolCall& call : message.calls) bytes += call.arguments.size() + 64;
+  return bytes;
+}
+
 std::string role_name(Role role) {
   switch (role) {
     case Role::system:

@@ -26,6 +26,9 @@ struct Message {
   std::string reasoning = {};   // of an assistant message: what came before it, no part of it
 };
 
+// About what it takes in a request.
+size_t bytes_of(const Message& message);
+
 // Tokens of one lineage (a sequence and what it was forked from). Where `prefilled` and `generated`
 // are summed over a lineage they give the length of its token log.
 struct TokenCounts {

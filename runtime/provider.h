@@ -147,14 +147,14 @@ class Provider {
 // Called with the tokens of each evaluation before its result is acted on. Thread-safe.
 using TokenSink = std::function<void(const EvaluatedTokens&)>;
 
-inline constexpr int64_t kReasoningTokensMax = 8192;
+inline constexpr int64_t kReasoningTokensUsual = 8192, kReasoningTokensMax = 1 << 24;
 
 struct ProviderOptions {
   std::filesystem::path models_folder;  // installed models
   TokenSink on_tokens;                  // may be empty
   int64_t context_tokens = 0;           // the model's window; 0: what the model says, or is usual
   // Of a local model's thinking before one reply, besides Request::tokens_max; 0: none.
-  int64_t reasoning_tokens_max = kReasoningTokensMax;
+  int64_t reasoning_tokens_max = kReasoningTokensUsual;
 };
 
 // `model` as in design.md §5: a .gguf path, the name of an installed model, scripted:FILE. Throws

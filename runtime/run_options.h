@@ -10,8 +10,6 @@
 
 namespace corvid::runtime {
 
-inline constexpr int64_t kReasoningTokensLimit = 1 << 24;
-
 // What `corvid run` is asked to do.
 struct RunOptions {
   std::string task;

@@ -327,7 +327,7 @@ void add_chat(Command& app, CommandContext& context) {
       .range(512, int64_t{1} << 40);
   chat.option("--reasoning-budget", options.reasoning_tokens_max,
               "Tokens that a local model may think before a reply; 0: none (default: 8192)")
-      .range(0, kReasoningTokensLimit);
+      .range(0, kReasoningTokensMax);
   chat.option("--allow-read", options.allow_read, "A further folder that may be read");
   chat.option("--allow-host", options.allow_host, "A host that commands and tools may reach");
   chat.option("--resume", arguments->session,

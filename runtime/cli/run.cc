@@ -208,7 +208,7 @@ void add_run(Command& app, CommandContext& context) {
       .range(512, int64_t{1} << 40);
   run.option("--reasoning-budget", options.reasoning_tokens_max,
              "Tokens that a local model may think before a reply; 0: none (default: 8192)")
-      .range(0, kReasoningTokensLimit);
+      .range(0, kReasoningTokensMax);
   run.option("--max-tokens-total", options.tokens_total_max,
              "Tokens read and written in the whole run (default: no limit)")
       .range(1, int64_t{1} << 50);

@@ -220,10 +220,7 @@ class Anthropic final : public Provider {
     };
     if (const auto refusal = ask(endpoint_, body_of(request), reader, mend, stop)) {
       meter_.learn(*refusal, messages_, fixed_bytes());
-      Reply none;
-      none.end = ReplyEnd::too_long;
-      none.message.content = refusal->words;
-      return none;
+      return too_long_reply(*refusal);
     }
     Reply reply = completion.reply();
     if (!request.schema.empty() && !reply.message.calls.empty()) {

@@ -289,10 +289,7 @@ class OpenAi final : public Provider {
     reader.is_complete = [&] { return completion.is_complete(); };
     if (const auto refusal = ask(endpoint_, body_of(request), reader, mend_request, stop)) {
       meter_.learn(*refusal, messages_, fixed_bytes());
-      Reply none;
-      none.end = ReplyEnd::too_long;
-      none.message.content = refusal->words;
-      return none;
+      return too_long_reply(*refusal);
     }
     Reply reply = completion.reply();
     messages_.push_back(reply.message);

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "runtime/base/text.h"
+#include "tools/edits/lexer.h"
 #include "tools/edits/place.h"
 
 namespace corvid::tools::edits {
@@ -15,7 +16,6 @@ namespace {
 constexpr size_t kOutputMax = 200'000;  // bytes that are looked at
 constexpr size_t kWordMax = 60;
 
-bool is_digit_byte(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }
 bool is_word_byte(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 
 template <typename Each>
@@ -23,7 +23,7 @@ void for_each_word(std::string_view text, const Each& each) {
   for (size_t at = 0; at < text.size();) {
     const size_t begin = at;
     while (at < text.size() && is_word_byte(text[at])) ++at;
-    const size_t least = is_digit_byte(text[begin]) ? 2 : 3;
+    const size_t least = is_digit(static_cast<unsigned char>(text[begin])) ? 2 : 3;
     if (at - begin >= least && at - begin <= kWordMax) each(text.substr(begin, at - begin));
     if (at == begin) ++at;
   }

@@ -64,10 +64,7 @@ int64_t number_in(std::string_view text, std::span<const std::string_view> patte
 
 size_t bytes_of(std::span<const Message> messages) {
   size_t bytes = 0;
-  for (const Message& message : messages) {
-    bytes += message.content.size() + message.reasoning.size() + 24;
-    for (const ToolCall& call : message.calls) bytes += call.arguments.size() + 64;
-  }
+  for (const Message& message : messages) bytes += bytes_of(message);
   return bytes;
 }
 
@@ -83,6 +80,13 @@ std::optional<TooLong> read_too_long(std::string_view text, bool is_refusal) {
   found.used = number_in(lower, kUses);
   const bool is_counted = found.window > 0 && found.used > 0;
   return is_named || is_refusal || is_counted ? std::optional(found) : std::nullopt;
+}
+
+Reply too_long_reply(const TooLong& refusal) {
+  Reply reply;
+  reply.end = ReplyEnd::too_long;
+  reply.message.content = refusal.words;
+  return reply;
 }
 
 void WindowMeter::report(const TokenCounts& counts, size_t message_count) {

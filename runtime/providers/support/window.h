@@ -24,6 +24,9 @@ struct TooLong {
 // on the window do not count.
 std::optional<TooLong> read_too_long(std::string_view text, bool is_refusal);
 
+// The reply that says so.
+Reply too_long_reply(const TooLong& refusal);
+
 // What the server last reported, and three bytes to a token for what came since, or fewer where a
 // refusal has shown that.
 class WindowMeter {
