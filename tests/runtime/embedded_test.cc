@@ -213,36 +213,61 @@ TEST_CASE("after a restart the model stands where a fresh one would, and counts 
         provider->complete(request, {}).message.content);
 }
 
+namespace {
+
+// A local model that is told to mend add.c.
+struct Editing {
+  Editing(const std::string& profile_text, std::string content_)
+      : content(std::move(content_)) {
+    write_file_atomic(files.path() / "add.c", content);
+    const auto path = folder.path() / "m.gguf";
+    write_model(path, profile_text);
+    provider = runtime::make_provider(path.string(), {});
+    profile = provider->profile();
+    toolbox.emplace(profile.tools);
+    workspace.emplace(std::filesystem::canonical(files.path()));
+  }
+
+  runtime::Request request(const runtime::LoopOptions& options,
+                           const tools::ToolState& state) const {
+    return make_request({profile, *toolbox, *workspace, "", false}, options, state, {});
+  }
+  std::unique_ptr<runtime::Provider> conversation(uint64_t seed) const {
+    auto one = provider->fork("s" + std::to_string(seed));
+    one->start("You edit.", declare_tools(*toolbox, profile));
+    one->read(std::vector<runtime::Message>{{runtime::Role::user, "Mend add.c", {}, {}}}, {});
+    return one;
+  }
+
+  TempDir folder, files;
+  std::string content;
+  std::unique_ptr<runtime::Provider> provider;
+  runtime::ModelProfile profile;
+  std::optional<tools::Toolbox> toolbox;
+  std::optional<tools::Workspace> workspace;
+};
+
+}  // namespace
+
 TEST_CASE("what a local model edits stands in the file that it names") {
-  const TempDir folder, files;
-  const auto path = folder.path() / "m.gguf";
-  write_model(path, R"({"calls": "required", "tools": ["edit_file"],
-                        "omit": {"edit_file": ["choice", "new_text"]}})");
-  const std::string content = "\xef\xbb\xbfint add(int a, int b) {\r\n\treturn a - b;\r\n}";
-  write_file_atomic(files.path() / "add.c", content);
-  const auto provider = runtime::make_provider(path.string(), {});
-  const runtime::ModelProfile profile = provider->profile();
-  const tools::Toolbox toolbox(profile.tools);
-  const tools::Workspace workspace(std::filesystem::canonical(files.path()));
+  const Editing editing(R"({"calls": "required", "tools": ["edit_file"],
+                            "omit": {"edit_file": ["choice", "new_text"]}})",
+                        "\xef\xbb\xbfint add(int a, int b) {\r\n\treturn a - b;\r\n}");
   tools::ToolState state;
   const auto request_of = [&] {
     runtime::LoopOptions options;
     options.temperature = 2;
     options.tokens_max = 300;
-    runtime::Request request =
-        make_request({profile, toolbox, workspace, "", false}, options, state, {});
+    runtime::Request request = editing.request(options, state);
     request.offered["edit_file.path"] = {"add.c"};
     return request;
   };
   CHECK_FALSE(request_of().copied.has_value());
-  state.read_hashes["add.c"] = sha256_hex(content);
-  const auto declared = declare_tools(toolbox, profile);
+  state.read_hashes["add.c"] = sha256_hex(editing.content);
   const std::string shown = "int add(int a, int b) {\n\treturn a - b;\n}\n";
   int copied_count = 0;
   for (uint64_t seed = 1; seed <= 40; ++seed) {
-    const auto one = provider->fork("s" + std::to_string(seed));
-    one->start("You edit.", declared);
-    one->read(std::vector<runtime::Message>{{runtime::Role::user, "Mend add.c", {}, {}}}, {});
+    const auto one = editing.conversation(seed);
     runtime::Request request = request_of();
     request.seed = seed;
     const runtime::Reply reply = one->complete(request, {});
@@ -258,7 +283,7 @@ TEST_CASE("what a local model edits stands in the file that it names") {
   }
   CHECK(copied_count > 0);
   // What has changed since it was read is no longer known.
-  write_file_atomic(files.path() / "add.c", "other\n");
+  write_file_atomic(editing.files.path() / "add.c", "other\n");
   CHECK_FALSE(request_of().copied->read("add.c").has_value());
 }
 
@@ -283,28 +308,17 @@ TEST_CASE("what a model with reads_max says at the end is what the harness knows
 }
 
 TEST_CASE("a local model's patch is one, and may copy from the files that were read") {
-  const TempDir folder, files;
-  const auto path = folder.path() / "m.gguf";
-  write_model(path, R"({"calls": "required", "tools": ["apply_patch"]})");
-  const std::string content = "int add(int a, int b) {\r\n\treturn a - b;\r\n}";
-  write_file_atomic(files.path() / "add.c", content);
-  const auto provider = runtime::make_provider(path.string(), {});
-  const runtime::ModelProfile profile = provider->profile();
-  const tools::Toolbox toolbox(profile.tools);
-  const tools::Workspace workspace(std::filesystem::canonical(files.path()));
+  const Editing editing(R"({"calls": "required", "tools": ["apply_patch"]})",
+                        "int add(int a, int b) {\r\n\treturn a - b;\r\n}");
   tools::ToolState state;
-  state.read_hashes["add.c"] = sha256_hex(content);
+  state.read_hashes["add.c"] = sha256_hex(editing.content);
   runtime::LoopOptions options;
   options.temperature = 2;
   options.tokens_max = 200;
-  const auto declared = declare_tools(toolbox, profile);
   size_t patch_count = 0;
   for (uint64_t seed = 1; seed <= 30; ++seed) {
-    const auto one = provider->fork("s" + std::to_string(seed));
-    one->start("You edit.", declared);
-    one->read(std::vector<runtime::Message>{{runtime::Role::user, "Mend add.c", {}, {}}}, {});
-    runtime::Request request =
-        make_request({profile, toolbox, workspace, "", false}, options, state, {});
+    const auto one = editing.conversation(seed);
+    runtime::Request request = editing.request(options, state);
     REQUIRE(request.copied.has_value());
     CHECK(request.copied->paths == std::vector<std::string>{"add.c"});
     CHECK(request.copied->read("add.c") == "int add(int a, int b) {\n\treturn a - b;\n}\n");
