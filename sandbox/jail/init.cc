@@ -48,7 +48,9 @@ void look(const Plan& plan, int proc_fd, SharedMemory& shared) {
   look_at_shared_memory(proc_fd, shared);
   const long left = plan.memory_bytes_max - shared.bytes();
   if (usage.resident_bytes <= left) return;
-  if (measure_exactly(plan, proc_fd) > left) end(Ending::memory_exceeded, 0);
+  const long exact = measure_exactly(plan, proc_fd);
+  if (exact <= left || exact - counted_twice(plan, proc_fd, shared) <= left) return;
+  end(Ending::memory_exceeded, 0);
 }
 
 }  // namespace

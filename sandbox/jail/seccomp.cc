@@ -96,8 +96,20 @@ bool deny_sockets(scmp_filter_ctx filter) {
   return seccomp_rule_add(filter, action, call, 1, SCMP_A0(SCMP_CMP_GT, AF_NETLINK)) == 0;
 }
 
-// Typing into somebody's terminal, and an execution domain with weaker memory protection.
+// Typing into somebody's terminal, an execution domain with weaker memory protection, and huge
+// pages that are set aside, which no process's resident size tells of.
 bool deny_arguments(scmp_filter_ctx filter) {
+  constexpr uint64_t kSegmentOfHugePages = 04000;  // SHM_HUGETLB
+  const uint32_t refused = SCMP_ACT_ERRNO(EPERM);
+  if (seccomp_rule_add(filter, refused, SCMP_SYS(mmap), 1,
+                       SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_HUGETLB, MAP_HUGETLB)) != 0 ||
+      seccomp_rule_add(filter, refused, SCMP_SYS(memfd_create), 1,
+                       SCMP_A1(SCMP_CMP_MASKED_EQ, MFD_HUGETLB, MFD_HUGETLB)) != 0 ||
+      seccomp_rule_add(filter, refused, SCMP_SYS(shmget), 1,
+                       SCMP_A2(SCMP_CMP_MASKED_EQ, kSegmentOfHugePages, kSegmentOfHugePages)) !=
+          0) {
+    return false;
+  }
   for (const uint64_t request : {TIOCSTI, TIOCLINUX, TIOCCONS}) {
     if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
                          SCMP_A1(SCMP_CMP_MASKED_EQ, kInt, request)) != 0) {

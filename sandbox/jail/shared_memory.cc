@@ -1,5 +1,6 @@
 #include "sandbox/jail/shared_memory.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -68,7 +69,7 @@ bool SharedMemory::is_due() const { return now_us() >= due_us_; }
 
 void SharedMemory::begin() {
   begun_us_ = now_us();
-  memset(inodes_, 0, sizeof inodes_);
+  if (inode_count_ > 0) memset(inodes_, 0, sizeof inodes_);
   inode_count_ = 0;
   sum_ = 0;
   has_unseen_ = false;
@@ -76,7 +77,7 @@ void SharedMemory::begin() {
 
 bool SharedMemory::is_new(uint64_t inode) {
   if (inode_count_ >= kInodesMax / 2) return true;
-  for (size_t at = inode * 0x9e3779b97f4a7c15u >> 52;; at = (at + 1) % kInodesMax) {
+  for (size_t at = inode * 0x9e3779b97f4a7c15u >> 48;; at = (at + 1) % kInodesMax) {
     if (inodes_[at] == inode) return false;
     if (inodes_[at] != 0) continue;
     inodes_[at] = inode;
@@ -120,6 +121,36 @@ void SharedMemory::add_mapped(int proc_fd, const char* process) {
     sum_ += static_cast<long>(end - begin);
   });
   close(fd);
+}
+
+long SharedMemory::counted_twice(int proc_fd, const char* process, const dev_t* others,
+                                 size_t other_count) const {
+  char path[352];
+  snprintf(path, sizeof path, "%s/smaps", process);
+  const int fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  long bytes = 0;
+  bool is_counted = false;
+  each_line(fd, [&](const char* line) {
+    if (isupper(static_cast<unsigned char>(line[0]))) {  // a field of the mapping before it
+      if (is_counted && strncmp(line, "Pss:", 4) == 0) bytes += atol(line + 4) * 1024;
+      return;
+    }
+    unsigned major_number = 0, minor_number = 0;
+    int name = 0;
+    is_counted = false;
+    if (sscanf(line, "%*x-%*x %*s %*s %x:%x %*u %n", &major_number, &minor_number, &name) != 2) {
+      return;
+    }
+    const dev_t device = makedev(major_number, minor_number);
+    for (size_t i = 0; i < other_count; ++i) is_counted |= device == others[i];
+    // Nobody counts memory that is shared without a file, which lies there, too.
+    const char* file = line + name;
+    const bool is_named = strncmp(file, "/memfd:", 7) == 0 || strncmp(file, "/SYSV", 5) == 0;
+    is_counted |= device_ != 0 && device == device_ && is_named;
+  });
+  close(fd);
+  return bytes;
 }
 
 void SharedMemory::add(int proc_fd, const char* process) {

@@ -22,17 +22,21 @@ class SharedMemory {
   // `sysvipc` names the list of segments (proc(5)), or is null where there can be none.
   void end(int proc_fd, const char* sysvipc);
 
-  // What the last pass has found. What is mapped counts here and as resident. Of a file that is
-  // mapped and that nobody holds open the mapped part is counted, and nothing of one on its way
-  // through a socket. Processes whose files could not be seen over several passes in a row count
-  // as more than any limit.
+  // What the last pass has found. Of a file that is mapped and that nobody holds open the mapped
+  // part is counted, and nothing of one on its way through a socket. Processes whose files could
+  // not be seen over several passes in a row count as more than any limit.
   long bytes() const { return bytes_; }
+
+  // What of a process's resident bytes, shared pages divided among their owners, is in bytes() too
+  // or in a file of the file systems `others`.
+  long counted_twice(int proc_fd, const char* process, const dev_t* others,
+                     size_t other_count) const;
 
  private:
   bool add_descriptors(int proc_fd, const char* process, bool& is_seen);
   bool is_new(uint64_t inode);
 
-  static constexpr size_t kInodesMax = 4096;  // beyond, what several hold counts several times
+  static constexpr size_t kInodesMax = 1 << 16;  // half: beyond, what several hold counts again
   dev_t device_ = 0;                          // of all memfds; 0: there can be none
   uint64_t inodes_[kInodesMax] = {};
   size_t inode_count_ = 0;

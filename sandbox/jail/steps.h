@@ -110,4 +110,7 @@ void look_at_shared_memory(int proc_fd, SharedMemory& shared);
 // Memory with shared pages divided among their owners, where the kernel tells; slower.
 long measure_exactly(const Plan& plan, int proc_fd);
 
+// What of it is counted as files in memory, too; slower still.
+long counted_twice(const Plan& plan, int proc_fd, const SharedMemory& shared);
+
 }  // namespace corvid::jail

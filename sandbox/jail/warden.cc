@@ -146,9 +146,20 @@ class Warden {
     look_at(processes);
     const long left = plan.memory_bytes_max - shared_.bytes();
     if (resident_bytes(processes) <= left) return false;
-    if (exact_bytes(processes) <= left) return false;
+    const long exact = exact_bytes(processes);
+    if (exact <= left || exact - counted_twice(processes) <= left) return false;
     report(Ending::memory_exceeded, 0);
     return true;
+  }
+
+  long counted_twice(const std::vector<TreeProcess>& processes) const {
+    long bytes = 0;
+    char folder[32];
+    for (const TreeProcess& process : processes) {
+      snprintf(folder, sizeof folder, "/proc/%d", process.pid);
+      bytes += shared_.counted_twice(AT_FDCWD, folder, nullptr, 0);
+    }
+    return bytes;
   }
 
   // There are no System V segments here: the filter refuses them.

@@ -1,6 +1,7 @@
 // How much the command's processes use together. RLIMIT_NPROC does not hold for user 0 and no
 // RLIMIT bounds memory over several processes, so init looks.
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
@@ -59,6 +60,22 @@ long measure_exactly(const Plan& plan, int proc_fd) {
     const long exact = read_shared_out_bytes(proc_fd, pid);
     if (exact < 0 && !read_stat(proc_fd, pid, process)) return;
     bytes += exact >= 0 ? exact : process.resident_bytes;
+  });
+  return bytes;
+}
+
+long counted_twice(const Plan& plan, int proc_fd, const SharedMemory& shared) {
+  constexpr size_t kFileSystemsMax = 16;
+  dev_t devices[kFileSystemsMax];
+  size_t count = 0;
+  for (const MountOp& op : plan.mounts) {
+    struct stat status = {};
+    if (op.kind != MountOp::Kind::tmpfs || count == kFileSystemsMax) continue;
+    if (stat(op.target.c_str(), &status) == 0) devices[count++] = status.st_dev;
+  }
+  long bytes = 0;
+  each_process(proc_fd, [&](const char* pid) {
+    bytes += shared.counted_twice(proc_fd, pid, devices, count);
   });
   return bytes;
 }

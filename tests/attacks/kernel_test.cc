@@ -32,6 +32,10 @@ TEST_CASE("A user namespace cannot be made") {
   expect_blocked({.script = "unshare --user true && echo ESCAPED", .tools = {"unshare"}});
 }
 
+TEST_CASE("Huge pages, which no process's memory tells of, cannot be had") {
+  expect_call_blocked("319, b\"x\", 4");  // memfd_create, MFD_HUGETLB
+}
+
 TEST_CASE("A user namespace cannot be made with clone either") {
   // CLONE_NEWUSER | SIGCHLD; the child leaves at once.
   expect_blocked({.script = "python3 -c 'import ctypes, os\n"

@@ -128,6 +128,29 @@ TEST_CASE("Files of memfd_create count against the limit, open or mapped") {
   expect_counted(memory_files("kept = []", "  kept.append(mmap.mmap(fd, 50 << 20)); os.close(fd)"));
 }
 
+TEST_CASE("Files in memory that are mapped count once") {
+  for (const char* maker : {"os.memfd_create(\"x\")",
+                            "os.open(\"/dev/shm/x\", os.O_RDWR | os.O_CREAT)",
+                            "os.open(\"/tmp/x\", os.O_RDWR | os.O_CREAT)"}) {
+    if (!has_tool("python3")) return;
+    for (const auto& [who, backend] : cases_here()) {
+      if (backend == "staged" && !std::string(maker).starts_with("os.memfd")) continue;
+      Arena arena(who);
+      arena.profile.memory_bytes_max = 80 * kMiB;  // half of which is a file system's
+      const std::string made = arena.run("python3 -c 'import mmap, os, time\n"
+                                         "fd = " + std::string(maker) + "\n"
+                                         "os.truncate(fd, 36 << 20)\n"
+                                         "data = mmap.mmap(fd, 36 << 20)\n"
+                                         "for at in range(0, len(data), 4096): data[at] = 1\n"
+                                         "time.sleep(0.5)\n"
+                                         "print(\"fits\")'",
+                                         arena.profile, backend).output;
+      INFO(maker << " as " << name_of(who) << ", " << backend);
+      CHECK(made == "fits\n");
+    }
+  }
+}
+
 TEST_CASE("A process cannot keep its files in memory from being counted") {
   expect_counted(memory_files("libc.prctl(4, 0, 0, 0, 0)", "  pass"));  // PR_SET_DUMPABLE
   // In a process whose first thread has ended.
