@@ -11,8 +11,8 @@ struct GitFunctions {
 #undef GIT_FUNCTION
 };
 
-// Loaded by the first call: commands that take no snapshot never need it, and it brings a dozen
-// libraries along. Throws unsupported where it is not installed.
+// Loaded by the first call, for the rest of the process: commands that take no snapshot never need
+// it, and it brings a dozen libraries along. Throws unsupported where it is not installed.
 const GitFunctions& git();
 
 }  // namespace corvid::runtime

@@ -20,13 +20,11 @@ const GitFunctions& git() {
 #define GIT_FUNCTION(name) load_symbol(library, "git_" #name, functions.name);
 #include "runtime/git_functions.inc"
 #undef GIT_FUNCTION
+    functions.libgit2_init();
     return functions;
   }();
   return loaded;
 }
-
-GitLibrary::GitLibrary() { git().libgit2_init(); }
-GitLibrary::~GitLibrary() { git().libgit2_shutdown(); }
 
 void check_git(int result, const std::string& what) {
   if (result >= 0) return;

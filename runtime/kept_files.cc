@@ -1,5 +1,6 @@
 #include "runtime/kept_files.h"
 
+#include <optional>
 #include <set>
 
 #include <sys/stat.h>
@@ -58,7 +59,6 @@ class Repository {
   }
 
  private:
-  GitLibrary library_;
   git_repository* repository_ = nullptr;
   std::string prefix_;  // of the folder in the work tree: "" or "a/b/"
   bool is_open_ = false;
@@ -183,13 +183,14 @@ std::vector<std::string> kept_files(const tools::Workspace& workspace) {
 
 std::vector<fs::path> nested_git_folders(const tools::Workspace& workspace) {
   constexpr size_t kNestedMax = 256;
-  const Repository repository(workspace.root(), 0);
+  std::optional<Repository> repository;
   std::vector<fs::path> found;
   for (const std::string& folder : list_tree(workspace.root()).folders) {
     struct stat status;
     const fs::path path = workspace.root() / folder / ".git";
     if (::lstat(path.c_str(), &status) != 0 || S_ISLNK(status.st_mode)) continue;
-    if (repository.is_open() && repository.ignores(folder + "/")) continue;
+    if (!repository.has_value()) repository.emplace(workspace.root(), 0);
+    if (repository->is_open() && repository->ignores(folder + "/")) continue;
     found.push_back(workspace.shown_as() / folder / ".git");
     if (found.size() == kNestedMax) break;
   }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -14,7 +15,6 @@
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 #include "runtime/cli/command.h"
-#include "runtime/cli/trust.h"
 
 namespace {
 
@@ -96,6 +96,25 @@ int exit_code_of(const Error& error) {
   return error.code() == Code::invalid || error.code() == Code::not_found ? 1 : 6;
 }
 
+using AddCommand = void (*)(corvid::runtime::Command& app,
+                            corvid::runtime::CommandContext& context);
+
+constexpr std::pair<std::string_view, AddCommand> kCommands[] = {
+    {"run", corvid::runtime::add_run},       {"chat", corvid::runtime::add_chat},
+    {"sessions", corvid::runtime::add_sessions}, {"memory", corvid::runtime::add_memory},
+    {"model", corvid::runtime::add_model},   {"policy", corvid::runtime::add_policy},
+    {"trust", corvid::runtime::add_trust},   {"doctor", corvid::runtime::add_doctor}};
+
+// All of them, or the one that `word` names: the options of the others take longer than their use.
+void add_commands(corvid::runtime::Command& app, corvid::runtime::CommandContext& context,
+                  std::string_view word) {
+  const auto is_named = [&](const auto& command) { return command.first == word; };
+  const bool is_one = std::ranges::any_of(kCommands, is_named);
+  for (const auto& command : kCommands) {
+    if (!is_one || is_named(command)) command.second(app, context);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -116,14 +135,7 @@ int main(int argc, char** argv) {
   context.renew_stop = [&signals](std::string note) {
     return signals.renew(std::move(note), true);
   };
-  corvid::runtime::add_run(app, context);
-  corvid::runtime::add_chat(app, context);
-  corvid::runtime::add_sessions(app, context);
-  corvid::runtime::add_memory(app, context);
-  corvid::runtime::add_model(app, context);
-  corvid::runtime::add_policy(app, context);
-  corvid::runtime::add_trust(app);
-  corvid::runtime::add_doctor(app, context);
+  add_commands(app, context, argc > 1 ? argv[1] : "");
   try {
     const std::optional<int> ended = command_line.parse(argc, argv);
     return ended.has_value() ? *ended : exit_code_with_output(context.exit_code);

@@ -124,9 +124,9 @@ git_odb* open_objects(const std::string& objects) {
 }  // namespace
 
 struct SnapshotStore::Impl {
-  GitLibrary library;
-  fs::path workspace;
+  fs::path folder, workspace;
   SnapshotLimits limits;
+  std::once_flag opened;  // what follows is there
   git_repository* repository = nullptr;
   git_odb* odb = nullptr;
   fs::path objects;
@@ -134,8 +134,20 @@ struct SnapshotStore::Impl {
   std::map<std::string, Seen> seen;
 
   ~Impl() {
-    git().odb_free(odb);
-    git().repository_free(repository);
+    if (odb != nullptr) git().odb_free(odb);
+    if (repository != nullptr) git().repository_free(repository);
+  }
+
+  // libgit2 is loaded by the first snapshot, so that a run gets to its model without it.
+  Impl& open() {
+    std::call_once(opened, [this] {
+      const auto init = [&] { return git().repository_init(&repository, folder.c_str(), 1); };
+      check_git(despite_stale_lock(folder / "config", init),
+                "cannot open the snapshot repository " + folder.string());
+      objects = folder / "objects";
+      odb = open_objects(objects.string());
+    });
+    return *this;
   }
 
   std::string store(const std::string& content, const std::string& what) {
@@ -242,20 +254,16 @@ struct SnapshotStore::Impl {
 
 SnapshotStore::SnapshotStore(const fs::path& folder, fs::path workspace, SnapshotLimits limits)
     : impl_(std::make_unique<Impl>()) {
+  impl_->folder = folder;
   impl_->workspace = std::move(workspace);
   impl_->limits = limits;
   fs::create_directories(folder);
-  const auto open = [&] { return git().repository_init(&impl_->repository, folder.c_str(), 1); };
-  check_git(despite_stale_lock(folder / "config", open),
-            "cannot open the snapshot repository " + folder.string());
-  impl_->objects = folder / "objects";
-  impl_->odb = open_objects(impl_->objects.string());
 }
 
 SnapshotStore::~SnapshotStore() = default;
 
 Snapshot SnapshotStore::take() {
-  const std::scoped_lock guard(impl_->mutex);
+  const std::scoped_lock guard(impl_->open().mutex);
   Snapshot snapshot;
   std::map<std::string, struct stat> found;
   impl_->walk("", found, snapshot);
@@ -274,12 +282,12 @@ Snapshot SnapshotStore::take() {
 }
 
 Snapshot SnapshotStore::load(const std::string& tree) const {
-  const std::scoped_lock guard(impl_->mutex);
+  const std::scoped_lock guard(impl_->open().mutex);
   return read_snapshot_tree(impl_->repository, impl_->odb, tree);
 }
 
 std::string SnapshotStore::content(const SnapshotEntry& entry) const {
-  return read_blob(impl_->odb, entry.blob);
+  return read_blob(impl_->open().odb, entry.blob);
 }
 
 std::vector<std::string> SnapshotStore::restore(const Snapshot& target) {
@@ -305,7 +313,7 @@ void SnapshotStore::write_to(const Snapshot& snapshot, const fs::path& folder) c
 }
 
 void SnapshotStore::pin(const std::string& tree, const std::string& name) {
-  const std::scoped_lock guard(impl_->mutex);
+  const std::scoped_lock guard(impl_->open().mutex);
   const git_oid id = parse_id(tree);
   GitHandle<git_reference, &GitFunctions::reference_free> reference;
   const std::string place = "refs/corvid/" + name;

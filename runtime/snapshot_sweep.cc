@@ -78,7 +78,6 @@ class Repository {
   }
 
   fs::path folder_;
-  GitLibrary library_;
   git_repository* repository_ = nullptr;
   std::set<std::string> reached_;
 };

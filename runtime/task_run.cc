@@ -197,7 +197,6 @@ class TaskRun {
 
   RunOptions options_;
   const RunEnvironment& environment_;
-  GitLibrary git_;  // once for all that use it
   tools::Workspace workspace_;
   WorkspaceLock lock_;
   LeftBehind left_behind_;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "runtime/base/error.h"
+#include "runtime/base/real_paths.h"
 #include "sandbox/profile.h"
 #include "tools/quote.h"
 #include "tools/support/beneath.h"
@@ -129,9 +130,9 @@ void refuse_private(const std::filesystem::path& root) {
     const std::string what = home == root ? "the home folder itself" : "what holds the home folder";
     fail(Code::invalid, what + " cannot be a workspace: " + root.string());
   }
+  RealPaths places;
   for (const std::string& name : sandbox::credential_names()) {
-    const std::filesystem::path hidden = std::filesystem::weakly_canonical(home / name, error);
-    if (error) continue;
+    const std::filesystem::path hidden = places.of(home / name);
     if (sandbox::is_beneath(root, hidden) || sandbox::is_beneath(hidden, root)) {
       fail(Code::invalid, root.string() + " cannot be a workspace: " + (home / name).string() +
                               " may hold credentials");

@@ -4,6 +4,7 @@
 
 #include "policies/rules/rule.h"
 #include "runtime/base/error.h"
+#include "runtime/base/real_paths.h"
 #include "runtime/base/text.h"
 
 namespace corvid::policies {
@@ -91,11 +92,11 @@ class PathsRule final : public Policy {
  public:
   explicit PathsRule(const PolicyConfig& config)
       : config_(config), profile_(widest_profile(config)) {
+    RealPaths places;
     for (const fs::path& path : config.base.hidden_paths) {
       hidden_.push_back(path);
-      std::error_code error;
-      fs::path real = fs::weakly_canonical(path, error);  // as the paths of actions are
-      if (!error && real != path) hidden_.push_back(std::move(real));
+      fs::path real = places.of(path);  // as the paths of actions are
+      if (real != path) hidden_.push_back(std::move(real));
     }
     Named(config, profile_).add();
   }

@@ -14,7 +14,7 @@ namespace corvid {
 // the Debian package.
 inline void* load_library(std::initializer_list<const char*> names, const std::string& package) {
   for (const char* name : names) {
-    if (void* library = ::dlopen(name, RTLD_NOW | RTLD_LOCAL)) return library;
+    if (void* library = ::dlopen(name, RTLD_LAZY | RTLD_LOCAL)) return library;
   }
   fail(Code::unsupported,
        std::string(*names.begin()) + " is not installed; apt-get install " + package);

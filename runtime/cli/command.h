@@ -29,6 +29,7 @@ void add_sessions(Command& app, CommandContext& context);
 void add_memory(Command& app, CommandContext& context);
 void add_model(Command& app, CommandContext& context);
 void add_policy(Command& app, CommandContext& context);
+void add_trust(Command& app, CommandContext& context);
 void add_doctor(Command& app, CommandContext& context);
 
 }  // namespace corvid::runtime

@@ -9,8 +9,8 @@
 #include "runtime/base/files.h"
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
+#include "runtime/cli/command.h"
 #include "runtime/cli/terminal.h"
-#include "runtime/cli/trust.h"
 #include "runtime/kept_files.h"
 #include "runtime/trust.h"
 
@@ -89,7 +89,7 @@ void decide(const TrustArguments& arguments) {
 
 }  // namespace
 
-void add_trust(Command& app) {
+void add_trust(Command& app, CommandContext&) {
   Command trust = app.subcommand(
       "trust", "Use a project's own check, hooks and skills, once you have read them");
   auto arguments = std::make_shared<TrustArguments>();
