@@ -45,7 +45,7 @@ std::vector<std::string> outcomes(const tools::ToolState& state) {
 
 // The files that edit_file and apply_patch may copy from.
 CopiedText passages_to_edit(const tools::Workspace& workspace, const tools::ToolState& state) {
-  CopiedText copied{"edit_file", "old_text", "path", {}, {}};
+  CopiedText copied{"edit_file", "old_text", "path", workspace.shown_as().string() + "/", {}, {}};
   tools::ToolState known;
   known.read_hashes = state.read_hashes;
   for (const auto& [path, hash] : known.read_hashes) copied.paths.push_back(path);

@@ -49,6 +49,7 @@ ModelProfile parse_profile(std::string_view json);
 // Arguments of a tool that are passages of a file: `text` copies from the file that `path` names.
 struct CopiedText {
   std::string tool, text, path;
+  std::string folder;              // which absolute paths to the files begin with, "/"-ended
   std::vector<std::string> paths;  // of the files that may be copied from
   // As the model saw it; nullopt: there is nothing to copy from after all. Thread-safe.
   std::function<std::optional<std::string>(const std::string& path)> read;

@@ -63,6 +63,9 @@ inline PatchWalk::State patch_of(std::span<const Position::Frame, kPatchFrames> 
   state.has_line = (upper.state >> 11 & 1) != 0;
   state.is_update = (upper.state >> 12 & 1) != 0;
   state.is_begun = (upper.state >> 13 & 1) != 0;
+  state.segment = static_cast<PatchWalk::Segment>(upper.state >> 14 & 3);
+  state.is_first = (upper.state >> 16 & 1) != 0;
+  state.is_blank = (upper.state >> 17 & 1) != 0;
   state.at = static_cast<int32_t>(upper.value >> 32);
   state.source = static_cast<int16_t>(upper.value);
   state.place = {static_cast<int32_t>(lower.value >> 32), static_cast<int32_t>(lower.value),
@@ -74,7 +77,8 @@ inline void put_patch(std::span<Position::Frame, kPatchFrames> frames,
   Position::Frame &lower = frames[0], &upper = frames[2];
   upper.state = kPatch | static_cast<int32_t>(state.stage) | state.menu << 3 | state.text << 6 |
                 int32_t{state.has_line} << 11 | int32_t{state.is_update} << 12 |
-                int32_t{state.is_begun} << 13;
+                int32_t{state.is_begun} << 13 | static_cast<int32_t>(state.segment) << 14 |
+                int32_t{state.is_first} << 16 | int32_t{state.is_blank} << 17;
   upper.value = (int64_t{state.at} << 32) | static_cast<uint16_t>(state.source);
   lower.state = state.place.depth;
   lower.value = (int64_t{state.place.low} << 32) | state.place.high;

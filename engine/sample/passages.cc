@@ -147,7 +147,9 @@ const Passages* PassageSources::passages(int16_t source) const {
       texts.push_back(std::move(*text));
     }
     Passages passages(texts, is_json_, by_lines_);
-    if (!passages.empty()) entry.passages = std::move(passages);
+    // An empty file has no line.
+    const bool has_nothing = std::ranges::all_of(texts, &std::string::empty);
+    if (!passages.empty() || (by_lines_ && has_nothing)) entry.passages = std::move(passages);
   });
   return entry.passages ? &*entry.passages : nullptr;
 }

@@ -13,6 +13,30 @@ enum Marker : int32_t { kEnd, kHunk, kSeek, kUpdate, kAdd, kDelete, kMove, kFile
 
 std::string written_newline(bool is_json) { return is_json ? "\\n" : "\n"; }
 
+// Whether the path goes on so with one more character, of which `byte` is the first.
+bool goes_on(PatchWalk::State& s, uint8_t byte) {
+  using Segment = PatchWalk::Segment;
+  s.is_blank = byte == ' ' || byte == '\t';
+  if (s.is_blank && !s.is_begun) return false;
+  s.is_begun = true;
+  if (byte == '/') {
+    const bool is_end = s.segment == Segment::name ||
+                        (s.is_first && (s.segment == Segment::dot || s.segment == Segment::empty));
+    s.segment = Segment::empty;
+    s.is_first = false;
+    return is_end;
+  }
+  s.segment = byte != '.'                   ? Segment::name
+              : s.segment == Segment::empty ? Segment::dot
+              : s.segment == Segment::dot   ? Segment::dots
+                                            : Segment::name;
+  return true;
+}
+
+bool is_whole_path(const PatchWalk::State& s) {
+  return s.segment == PatchWalk::Segment::name && !s.is_blank;
+}
+
 }  // namespace
 
 PatchWalk::PatchWalk(const std::vector<CopySource>& sources, bool is_json)
@@ -53,15 +77,7 @@ bool PatchWalk::step(State& s, uint8_t byte) const {
   switch (s.stage) {
     case Stage::marker: return step_marker(s, byte);
     case Stage::line: return begin_line(s, byte);
-    case Stage::path: {
-      if (s.at >= 0) s.at = names_.step(s.at, byte);
-      const bool says = says_something(s, byte);
-      const Text text = step_text(s, byte);
-      if (text == Text::line_end && s.is_begun) end_path(s);
-      else if (text != Text::more) return false;
-      s.is_begun = s.is_begun || says;
-      return true;
-    }
+    case Stage::path: return step_path(s, byte);
     case Stage::seek:
     case Stage::kept:
     case Stage::added: {
@@ -78,6 +94,20 @@ bool PatchWalk::step(State& s, uint8_t byte) const {
     case Stage::ended: return false;
   }
   return false;
+}
+
+bool PatchWalk::step_path(State& s, uint8_t byte) const {
+  if (s.at >= 0) s.at = names_.step(s.at, byte);
+  const uint8_t before = s.text;
+  const Text text = step_text(s, byte);
+  if (text == Text::line_end && is_whole_path(s)) {
+    end_path(s);
+    return true;
+  }
+  if (text != Text::more) return false;
+  if (before == kBackslash) return goes_on(s, byte == 't' ? '\t' : byte);
+  const bool is_begin = before == kBody && s.text != kBackslash;
+  return !is_begin || goes_on(s, byte);
 }
 
 bool PatchWalk::step_marker(State& s, uint8_t byte) const {
@@ -113,7 +143,9 @@ void PatchWalk::take_marker(State& s, int32_t target) const {
     default: break;
   }
   s.stage = Stage::path;
-  s.is_begun = false;
+  s.is_begun = s.is_blank = false;
+  s.segment = Segment::empty;
+  s.is_first = true;
   s.is_update = target == kUpdate;
   s.menu = target == kUpdate ? kUpdated : target == kMove ? kMoved : kNext;
   // Only what is updated has lines to copy; other paths are those of any file.
@@ -223,17 +255,13 @@ std::string PatchWalk::rest(State s) const {
       const bool is_between = is_fresh || lines.is_between(place);
       piece = is_between ? lines.rest_of_line(place, newline_) : lines.rest(place);
     } else {
-      for (int32_t text = s.text; text != kBody;) {
-        if (text == kBackslash) {
-          piece += 't';
-          break;
-        }
-        const Continuation want = continuation(text);
-        piece += static_cast<char>(want.low);
-        text = want.next;
+      if (s.text == kBackslash) {
+        piece = "\\";
+      } else if (s.text != kBody) {
+        piece = static_cast<char>(continuation(s.text).low);
+      } else {
+        piece = (s.stage == Stage::path && !is_whole_path(s) ? "x" : "") + newline_;
       }
-      if (s.stage == Stage::path && !s.is_begun) piece += 'x';
-      piece += newline_;
     }
     for (const char byte : piece) CHECK(step(s, static_cast<uint8_t>(byte)));
     CHECK(!piece.empty());

@@ -18,6 +18,9 @@ class PatchWalk {
   // What is being written: one of the markers that may stand here, a path, the line that a hunk is
   // sought by, the beginning of a hunk's line, its text, or nothing any more.
   enum class Stage : uint8_t { marker, path, seek, line, kept, added, ended };
+  // What stands between slashes. The tool takes many paths for that of one file; other ways to
+  // write it than those of the sources are none here, so that no file escapes under another name.
+  enum class Segment : uint8_t { empty, dot, dots, name };
   // Which markers.
   enum Menu : uint8_t { kBegin, kUpdated, kMoved, kNext, kLines, kMenuCount };
   struct State {
@@ -27,6 +30,9 @@ class PatchWalk {
     bool has_line = false;     // the hunk has one; of an added file: lines may come
     bool is_update = false;    // of the path that is written, or of lines of a hunk
     bool is_begun = false;     // the path, or the line that is sought, has a character
+    Segment segment = Segment::empty;  // of the path, so far
+    bool is_first = true;              // ... is its first one
+    bool is_blank = false;             // the path's last character
     int32_t at = 0;            // node of the menu, or of the names; -1: another name
     int16_t source = PassageSources::kFree;
     Passages::Place place{};   // of the hunk's kept and removed lines
@@ -48,6 +54,7 @@ class PatchWalk {
   bool begin_line(State& state, uint8_t byte) const;
   void take_marker(State& state, int32_t target) const;
   void end_path(State& state) const;
+  bool step_path(State& state, uint8_t byte) const;
   bool says_something(const State& state, uint8_t byte) const;
   Text step_text(State& state, uint8_t byte) const;
   Text step_kept(State& state, uint8_t byte) const;

@@ -436,7 +436,8 @@ class Embedded final : public Provider {
     if (request.copied) {
       for (const std::string& path : request.copied->paths) {
         spec.sources.push_back(
-            {{path, "./" + path}, [read = request.copied->read, path] { return read(path); }});
+            {{path, "./" + path, request.copied->folder + path},
+             [read = request.copied->read, path] { return read(path); }});
       }
     }
     return spec;

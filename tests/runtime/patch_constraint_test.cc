@@ -37,7 +37,8 @@ ConstraintSpec patches_of(CallSyntax syntax) {
   spec.tools = {tool};
   spec.sources = {{{"a.py", "./a.py"}, [] { return std::optional(kAddFile); }},
                   {{"t\"b"}, [] { return std::optional(kTagFile); }},
-                  {{"gone"}, [] { return std::optional<std::string>(); }}};
+                  {{"gone"}, [] { return std::optional<std::string>(); }},
+                  {{"empty"}, [] { return std::optional<std::string>(""); }}};
   return spec;
 }
 
@@ -175,5 +176,17 @@ TEST_CASE("whole patches are allowed as they are written, and lines that are not
     CHECK(is_refused("@@"));                                           // an empty hunk
     CHECK(is_refused("+x"));                                           // no hunk at all
     CHECK(is_refused("@@\n+x\nplain"));
+    const auto is_path_refused = [&](const std::string& path) {
+      return is_refused("@@\n+x\n*** Update File: " + path + "\n@@\n-no such line\n+x");
+    };
+    for (const char* path : {"a.py", "./a.py", "a.py ", "a.py\t", " a.py", "x/../a.py", "x//../a.py",
+                             "././a.py", ".", "x/", "..", "../x", "empty"}) {
+      CHECK(is_path_refused(path));
+    }
+    for (const char* path : {"b.py", "./b.py", "/a/b.py", ".b/..c/...", "b c", "b\\\"\u20ac"}) {
+      CHECK_FALSE(is_path_refused(path));
+    }
+    CHECK_FALSE(is_refused("@@\n+x\n*** Update File: empty\n@@\n+x"));
+    CHECK(is_refused("@@\n+x\n*** Update File: empty\n@@ x\n+x"));
   }
 }

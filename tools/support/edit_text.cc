@@ -17,7 +17,8 @@ std::optional<std::string> text_to_edit(const Workspace& workspace, const ToolSt
   if (!content || !unread_problem(state, path, *content).empty()) return std::nullopt;
   if (is_binary(*content) || !is_utf8(*content)) return std::nullopt;
   std::string text = normal_text(*content);
-  if (!text.ends_with('\n')) text += '\n';  // replace_once() takes a last one for granted
+  // replace_once() takes a last one for granted.
+  if (!text.empty() && !text.ends_with('\n')) text += '\n';
   return text;
 }
 
