@@ -246,6 +246,7 @@ void SessionEraser::Impl::name_snapshots(const std::vector<Event>& events,
     erased.remaining.push_back(start->workspace + " (name of a workspace)");
   }
   const fs::path folder = snapshot_folder(paths, start->workspace);
+  fs::remove(seen_place(folder));  // a cache that names files
   if (!fs::exists(folder)) return;
   const SnapshotStore store(folder, start->workspace);
   std::map<std::string, bool> own_blobs;

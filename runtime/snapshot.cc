@@ -18,6 +18,7 @@
 #include "runtime/git_objects.h"
 #include "runtime/kept_files.h"
 #include "runtime/put_back.h"
+#include "runtime/seen_files.h"
 #include "runtime/snapshot_tree.h"
 #include "tools/diff.h"
 
@@ -25,14 +26,6 @@ namespace corvid::runtime {
 namespace {
 
 namespace fs = std::filesystem;
-
-// What tells whether a file has changed without reading it. The change time also moves with the
-// mode, and no program can set it back.
-struct Seen {
-  int64_t size = 0, ctime_ns = 0;
-  uint64_t inode = 0;
-  SnapshotEntry entry;
-};
 
 int64_t nanoseconds(const timespec& time) {
   return int64_t(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
@@ -131,9 +124,11 @@ struct SnapshotStore::Impl {
   git_odb* odb = nullptr;
   fs::path objects;
   std::mutex mutex;
-  std::map<std::string, Seen> seen;
+  SeenFiles seen;
+  bool has_new = false;  // in `seen`
 
   ~Impl() {
+    if (has_new) write_seen_files(seen_place(folder), seen);
     if (odb != nullptr) git().odb_free(odb);
     if (repository != nullptr) git().repository_free(repository);
   }
@@ -146,6 +141,7 @@ struct SnapshotStore::Impl {
                 "cannot open the snapshot repository " + folder.string());
       objects = folder / "objects";
       odb = open_objects(objects.string());
+      seen = read_seen_files(seen_place(folder));
     });
     return *this;
   }
@@ -171,12 +167,10 @@ struct SnapshotStore::Impl {
   // Nothing when it cannot be read, with errno.
   std::optional<SnapshotEntry> store_file(const std::string& path, const struct stat& status) {
     const auto known = seen.find(path);
-    const int64_t ctime_ns = nanoseconds(status.st_ctim);
-    if (known != seen.end() && known->second.size == status.st_size &&
-        known->second.ctime_ns == ctime_ns && known->second.inode == status.st_ino) {
-      return known->second.entry;
-    }
-    const bool is_known = is_settled(stamp_of(status));
+    const FileStamp stamp = stamp_of(status);
+    if (known != seen.end() && known->second.stamp == stamp) return known->second.entry;
+    const bool is_known = is_settled(stamp);
+    has_new = true;
     const auto content = read_content(workspace / path, status, limits.file_bytes_max);
     if (!content.has_value()) return std::nullopt;
     SnapshotEntry entry;
@@ -186,7 +180,7 @@ struct SnapshotStore::Impl {
     if (S_ISREG(status.st_mode)) entry.permissions = status.st_mode & 07777;
     entry.blob = store(*content, path);
     if (is_known) {
-      seen[path] = {status.st_size, ctime_ns, status.st_ino, entry};
+      seen[path] = {stamp, entry};
     } else {
       seen.erase(path);
     }
@@ -268,6 +262,7 @@ Snapshot SnapshotStore::take() {
   std::map<std::string, struct stat> found;
   impl_->walk("", found, snapshot);
   impl_->leave_out_ignored(found, snapshot);
+  std::erase_if(impl_->seen, [&](const auto& file) { return !found.contains(file.first); });
   for (const auto& [path, status] : found) {
     if (const auto entry = impl_->store_file(path, status)) {
       snapshot.files.emplace(path, *entry);
@@ -324,6 +319,8 @@ void SnapshotStore::pin(const std::string& tree, const std::string& name) {
   check_git(despite_stale_lock(git().repository_path(impl_->repository) + place, create),
             "cannot pin " + tree);
 }
+
+fs::path seen_place(const fs::path& folder) { return folder / "corvid-seen"; }
 
 FileStamp stamp_of(const struct stat& status) {
   return {int64_t(status.st_size), nanoseconds(status.st_mtim), nanoseconds(status.st_ctim),

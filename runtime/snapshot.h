@@ -63,6 +63,9 @@ std::optional<SnapshotEntry> entry_in(const Snapshot& snapshot, const std::strin
 // What files and folders are to be: nothing stands for "not there".
 using WantedFiles = std::map<std::string, std::optional<SnapshotEntry>>;
 
+// Where the shadow repository `folder` keeps what it has seen; to be removed with any object.
+std::filesystem::path seen_place(const std::filesystem::path& folder);
+
 // The shadow repository of one workspace. Thread-safe.
 class SnapshotStore {
  public:
@@ -70,7 +73,8 @@ class SnapshotStore {
                 SnapshotLimits limits = {});
   ~SnapshotStore();
 
-  // Records the workspace as it is. Unchanged files (same size, time and inode) are not read again.
+  // Records the workspace as it is. Unchanged files (see FileStamp) are not read again, nor by the
+  // next process.
   Snapshot take();
 
   Snapshot load(const std::string& tree) const;  // throws not_found

@@ -5,6 +5,7 @@
 #include "runtime/git_functions.h"
 #include "runtime/git_objects.h"
 #include "runtime/prune.h"
+#include "runtime/snapshot.h"
 
 namespace corvid::runtime {
 namespace {
@@ -46,6 +47,7 @@ class Repository {
   // Only loose objects: the shadow repository has no others.
   void sweep() const {
     std::error_code ignored;
+    fs::remove(seen_place(folder_), ignored);
     for (const auto& part : fs::directory_iterator(folder_ / "objects")) {
       const std::string first = part.path().filename().string();
       if (first.size() != 2) continue;

@@ -1,6 +1,8 @@
 #include <catch2/catch.hpp>
 
+#include <chrono>
 #include <random>
+#include <thread>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,6 +33,36 @@ TEST_CASE("locks that a killed process left in the snapshot repository are no hi
   store.pin(tree, "session/first");
   CHECK(read_file(folder / "refs/corvid/session/first") == tree + "\n");
   CHECK_FALSE(fs::exists(folder / "refs/corvid/session/first.lock"));
+}
+
+TEST_CASE("what an earlier process has recorded is not read again, and what has changed is") {
+  const TempDir dir, shadow;
+  const fs::path folder = shadow.path() / "s.git", root = dir.path();
+  put(root / "same", "stays\n");
+  put(root / "a b\nc", "one\n");
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));  // see is_settled()
+  std::string blob;
+  {
+    SnapshotStore store(folder, root);
+    blob = store.take().files.at("same").blob;
+  }
+  const fs::path object = folder / "objects" / blob.substr(0, 2) / blob.substr(2);
+  const auto time = fs::last_write_time(root / "a b\nc");
+  put(root / "a b\nc", "two\n");
+  fs::last_write_time(root / "a b\nc", time);
+  REQUIRE(fs::remove(object));
+  SnapshotStore again(folder, root);
+  const Snapshot second = again.take();
+  CHECK(second.files.at("same").blob == blob);
+  CHECK_FALSE(fs::exists(object));
+  CHECK(again.content(second.files.at("a b\nc")) == "two\n");
+  const std::string known = read_file(seen_place(folder));
+  for (const std::string& damaged :
+       {std::string(), known.substr(0, known.size() - 2), "corvid seen files 1 other" + known}) {
+    write_file_atomic(seen_place(folder), damaged);
+    CHECK(SnapshotStore(folder, root).take().tree == second.tree);
+    CHECK(fs::remove(object));
+  }
 }
 
 TEST_CASE("a restored snapshot equals the workspace that was taken") {
