@@ -1,5 +1,7 @@
 #include "runtime/run_check.h"
 
+#include <algorithm>
+
 #include "runtime/run_policy.h"
 
 namespace corvid::runtime {
@@ -24,6 +26,10 @@ std::unique_ptr<Checker> make_run_checker(const RunCheckParts& parts, const Snap
   const sandbox::Profile allowed = parts.policy.decide({}).profile;
   check.profile.allowed_hosts = allowed.allowed_hosts;
   check.profile.denied_hosts = allowed.denied_hosts;
+  for (const std::filesystem::path& path : allowed.hidden_paths) {
+    auto& hidden = check.profile.hidden_paths;
+    if (std::find(hidden.begin(), hidden.end(), path) == hidden.end()) hidden.push_back(path);
+  }
   policies::Action later;
   later.argv = {"true"};
   later.before.has_untrusted = true;

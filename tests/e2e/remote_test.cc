@@ -89,6 +89,23 @@ TEST_CASE("a server that refuses ends the run with exit code 5 and its own words
   CHECK(result.at("message").get<std::string>().find("no model small") != std::string::npos);
 }
 
+TEST_CASE("what a person's policy file hides, the check does not see either") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  std::filesystem::create_directories(scene.root() / "config/corvid");
+  std::filesystem::create_directories(scene.workspace() / "keys");
+  scene.put("keys/a.pem", "hidden words\n");
+  write_file_atomic(scene.root() / "config/corvid/policy.toml",
+                    "[[path]]\npattern = \"keys/**\"\naccess = \"any\"\ndecision = \"deny\"\n");
+  const Json print = call("write_file", {{"path", "show.py"},
+                                         {"content", "print(open('keys/a.pem').read())\n"}});
+  const ProcessResult process = scene.run({print}, {"--verify", "python3 show.py", "--max-checks", "1"});
+  INFO(process.out);
+  CHECK(result_of(process).at("status") == "failed");
+  CHECK(process.out.find("hidden words") == std::string::npos);
+  CHECK(process.out.find("keys/a.pem") != std::string::npos);
+}
+
 TEST_CASE("a person's policy file holds in a run") {
   if (!sandbox_works()) return;
   const Scene scene;
