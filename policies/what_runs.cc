@@ -26,10 +26,12 @@ std::string program_of(const std::string& word) {
 // Programs whose later words are a command.
 bool is_wrapper(const std::string& program) {
   static const std::set<std::string> programs = {
-      "builtin", "busybox", "chroot",  "chrt",   "command", "coproc",   "doas",    "env",
-      "exec",    "flock",   "ionice",  "nice",   "nohup",   "nsenter",  "parallel", "prlimit",
-      "script",  "setarch", "setpriv", "setsid", "stdbuf",  "strace",   "su",      "sudo",
-      "taskset", "time",    "timeout", "toybox", "unbuffer", "unshare", "watch",   "xargs"};
+      "builtin",  "busybox", "chroot",   "chrt",     "command", "coproc",   "doas",
+      "entr",     "env",     "exec",     "fakeroot", "firejail", "flock",   "ionice",
+      "nice",     "nohup",   "nsenter",  "numactl",  "parallel", "prlimit", "proot",
+      "rlwrap",   "script",  "setarch",  "setpriv",  "setsid",   "stdbuf",  "strace",
+      "su",       "sudo",    "systemd-run", "taskset", "time",   "timeout", "toybox",
+      "trap",     "unbuffer", "unshare", "watch",    "xargs",    "xvfb-run"};
   return programs.contains(program);
 }
 

@@ -92,6 +92,8 @@ TEST_CASE("a person's rules hold for what other programs start and for texts wit
         "env --split-string='git push'", "xargs git push", "echo a | xargs -n 1 git push",
         "coproc git push", "setsid -w git push", "flock /tmp/l git push", "watch 'git push'",
         "flock /tmp/l -c 'git push'", "script -qc 'git push' /dev/null", "busybox env git push",
+        "trap 'git push' EXIT", "xvfb-run -a git push", "fakeroot -- git push",
+        "fish -c 'git push'",
         "git -C . push", "git --no-pager push", "git -c a.b=c -C x --no-pager push",
         "git -C \"$d\" push",
         "bash -c \"git push\"", "sh -c 'git push'", "bash -lc 'cd x && git push'",
