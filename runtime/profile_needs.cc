@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "runtime/base/error.h"
+#include "runtime/base/log.h"
 #include "tools/edit_candidates.h"
 #include "tools/toolbox.h"
 
@@ -34,6 +35,21 @@ std::vector<std::string> offered_tools(const ModelProfile& profile, bool has_per
   std::vector<std::string> names = profile.tools.empty() ? tools::tool_names() : profile.tools;
   if (!has_person) std::erase(names, "ask_user");
   return names;
+}
+
+std::map<std::string, std::filesystem::path> find_tables_for(const ModelProfile& profile,
+                                                             const Paths& paths,
+                                                             std::vector<std::string>& names) {
+  constexpr const char* kTool = "suggest_edits";
+  if (std::find(names.begin(), names.end(), kTool) == names.end()) return {};
+  try {
+    return find_edit_tables(paths);
+  } catch (const Error& error) {  // edge: other models do without
+    if (!profile.tools.empty()) fail(Code::unsupported, error.what());
+    log::warning("run", "no suggested edits", {{"reason", error.what()}});
+    std::erase(names, kTool);
+    return {};
+  }
 }
 
 }  // namespace corvid::runtime

@@ -64,14 +64,10 @@ class TaskRun {
     profile_ = provider_->profile();
     window_ = provider_->context({}).window;
     opinion_ = provider_->edit_opinion();
-    toolbox_ = own_part(Code::device, [&] {
-      return std::make_unique<tools::Toolbox>(offered_tools(profile_, bool(environment.ask)));
-    });
+    std::vector<std::string> names = offered_tools(profile_, bool(environment.ask));
+    edit_tables_ = find_tables_for(profile_, environment_.paths, names);
+    toolbox_ = own_part(Code::device, [&] { return std::make_unique<tools::Toolbox>(names); });
     policy_ = make_policy(bool(environment_.approve));
-    if (toolbox_->find("suggest_edits") != nullptr) {
-      edit_tables_ = own_part(Code::unsupported,
-                              [&] { return find_edit_tables(environment_.paths); });
-    }
     sandbox_ = sandbox_soon_.get();
     memory_ = memory_soon_.get();
     if (!hooks.empty()) {

@@ -8,6 +8,26 @@
 using namespace corvid;
 using namespace corvid::test;
 
+TEST_CASE("the programs alone, without what is installed beside them, work with another model") {
+  if (!sandbox_works()) return;
+  const Scene scene;
+  const std::filesystem::path folder = scene.root() / "bin";
+  std::filesystem::create_directory(folder);
+  for (const char* name : {"corvid", "corvid-jail"}) {
+    std::filesystem::copy_file(std::filesystem::path(CORVID_BINARY_DIR) / name, folder / name);
+  }
+  const std::string model = scene.script({call("finish", {{"summary", "done"}})});
+  const ProcessResult run = run_process({(folder / "corvid").string(), "run", "look", "--workspace",
+                                         scene.workspace().string(), "--model", model, "--json"},
+                                        {{"XDG_DATA_HOME", (scene.root() / "data").string()},
+                                         {"XDG_CACHE_HOME", (scene.root() / "cache").string()},
+                                         {"XDG_CONFIG_HOME", (scene.root() / "config").string()}});
+  INFO(run.err);
+  CHECK(run.exit_code == 0);
+  CHECK(run.out.find("suggest_edits") == std::string::npos);
+  CHECK(run.err.find("python.tables") != std::string::npos);
+}
+
 TEST_CASE("rules that are asked for by name must be there; Corvid's own may be absent") {
   const Scene scene;
   const ProcessResult none = scene.corvid({"policy", "check", "ls"});
