@@ -19,6 +19,13 @@ void configure(const Scene& scene, const std::string& text) {
   write_file_atomic(scene.root() / "config" / "corvid" / "config.toml", text);
 }
 
+// What the usual repair gives under this configuration.
+ProcessResult repaired(const Scene& scene, const std::string& config,
+                       std::vector<std::string> more = {}) {
+  configure(scene, config);
+  return scene.run({kRead, kEdit}, std::move(more));
+}
+
 std::string told_to_model(const ProcessResult& process) {
   std::string all;
   for (const Json& line : json_lines(process.out)) {
@@ -52,9 +59,9 @@ TEST_CASE("a hook before a tool that hangs or cannot be found refuses the step")
   if (!sandbox_works()) return;
   for (const std::string command : {"sleep 60", "exec no-such-program"}) {
     const Scene scene;
-    configure(scene, "[[hooks]]\nevent = \"before_tool\"\ntools = [\"edit_file\"]\ntime_max_s = 1\n"
-                     "command = \"" + command + "\"\n");
-    const ProcessResult run = scene.run({kRead, kEdit});
+    const ProcessResult run =
+        repaired(scene, "[[hooks]]\nevent = \"before_tool\"\ntools = [\"edit_file\"]\n"
+                        "time_max_s = 1\ncommand = \"" + command + "\"\n");
     INFO(run.out << run.err);
     CHECK(told_to_model(run).find("a hook refused it: ") != std::string::npos);
     CHECK(scene.get("calc.py").find("a - b") != std::string::npos);
@@ -64,10 +71,11 @@ TEST_CASE("a hook before a tool that hangs or cannot be found refuses the step")
 TEST_CASE("a hook after a tool may change what the step changed, and speak to the model") {
   if (!sandbox_works()) return;
   const Scene scene;
-  configure(scene,
-            "[[hooks]]\nevent = \"after_tool\"\ntools = [\"edit_file\"]\n"
-            "command = \"sed -i 's/a + b/b + a/' calc.py; echo formatted; exit 1\"\n");
-  const ProcessResult run = scene.run({kRead, kEdit}, {"--verify", kCheck});
+  const ProcessResult run = repaired(
+      scene,
+      "[[hooks]]\nevent = \"after_tool\"\ntools = [\"edit_file\"]\n"
+      "command = \"sed -i 's/a + b/b + a/' calc.py; echo formatted; exit 1\"\n",
+      {"--verify", kCheck});
   INFO(run.out << run.err);
   CHECK(told_to_model(run).find("[a hook: formatted]") != std::string::npos);
   CHECK(scene.get("calc.py").find("b + a") != std::string::npos);
