@@ -295,8 +295,9 @@ void Checker::name_left_out(const CleanCopy& copy, CheckRan& run) const {
   for (const std::string& path : ignored_->left_out()) {
     struct stat status;
     if (copy.overlay() != nullptr && copy.overlay()->shows(path)) continue;
-    // Or git does not ignore it, it seems.
-    if (::lstat((copy.root() / path).c_str(), &status) == 0) continue;
+    // Or git does not ignore it, it seems; a whiteout stands for nothing.
+    const bool is_there = ::lstat((copy.root() / path).c_str(), &status) == 0;
+    if (is_there && !S_ISCHR(status.st_mode)) continue;
     if (run.left_out.size() < kLeftOutNamedMax) run.left_out.push_back(path);
     else ++more;
   }
@@ -316,7 +317,7 @@ std::vector<std::string> Checker::changed_tests(const CleanCopy& copy) const {
   }
   const auto is_package = [&](const std::string& folder) {
     std::error_code error;
-    return fs::exists(copy.root() / folder / "__init__.py", error);
+    return fs::is_regular_file(copy.root() / folder / "__init__.py", error);
   };
   const auto is_stand_in = [&](const std::string& path) {
     for (fs::path folder = fs::path(path).parent_path(); !folder.empty();

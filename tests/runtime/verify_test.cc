@@ -220,6 +220,7 @@ TEST_CASE("ignored files beyond what is copied are seen as they were, and never 
   const auto is_as_before = [&] { return read_file(lib / "big") == "0123456789"; };
   put(lib / "big", "0123456789");
   put(lib / "small", "a");
+  put(bench.root / ".venv/more", "0123456789");
   put(other / "big", "stranger");
   bench.begin("cat .venv/lib/big && ls -A .venv/lib . && echo x > .venv/lib/big && "
               "mv .venv/lib/big .venv/other && rm -r .venv",
