@@ -10,6 +10,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
 #include "runtime/clean_copy.h"
+#include "runtime/prune.h"
 #include "runtime/snapshot.h"
 #include "runtime/verify.h"
 #include "runtime/workspace_history.h"
@@ -63,6 +64,10 @@ TEST_CASE("what an earlier process has recorded is not read again, and what has 
     CHECK(SnapshotStore(folder, root).take().tree == second.tree);
     CHECK(fs::remove(object));
   }
+  SnapshotStore(folder, root).pin(SnapshotStore(folder, root).take().tree, "session/kept");
+  REQUIRE(fs::exists(seen_place(folder)));
+  sweep_snapshots(folder, [](const std::string&) { return true; });
+  CHECK_FALSE(fs::exists(seen_place(folder)));
 }
 
 TEST_CASE("a restored snapshot equals the workspace that was taken") {
