@@ -65,7 +65,8 @@ class Column {
   // New elements are zero.
   void resize(size_t count) {
     reserve(count);
-    if (count < size_) std::memset(data() + count, 0, (size_ - count) * sizeof(T));
+    void* const end = data() + count;
+    if (count < size_) std::memset(end, 0, (size_ - count) * sizeof(T));
     size_ = count;
   }
   void clear() { *this = Column(); }

@@ -10,6 +10,8 @@ Corpus::Corpus(std::vector<ScopeId> scopes) : scopes_(std::move(scopes)) {}
 void Corpus::clear() {
   rows_.clear();
   places_.clear();
+  reach_.clear();
+  looks_.clear();
   sessions_.clear();
   speakers_.clear();
   session_of_key_.clear();
@@ -50,7 +52,6 @@ void Corpus::add(const TurnSummary& turn) {
           .speaker = speaker_of(lower_case(turn.speaker), turn.role),
           .words = turn.words,
           .features = turn.features,
-          .tier = turn.tier,
           .said_at = turn.said_at};
   if (in.last >= 0) places_[static_cast<size_t>(in.last)].next = index;
   places_.push_back({.previous = in.last});
@@ -68,6 +69,32 @@ void Corpus::add(const TurnSummary& turn) {
   if (in.first < 0) in.first = index;
   in.last = index;
   rows_.push_back(row);
+  looks_.push_back(look_of(row));
+  reach_.resize(rows_.size());
+  near = index;  // and those that have got a new neighbour
+  for (int i = 0; i <= 3 && near >= 0; ++i, near = previous(near)) {
+    reach_[static_cast<size_t>(near)] = reach_of(near);
+  }
+}
+
+uint8_t Corpus::reach_of(int32_t row) const {
+  uint8_t reach = 0;
+  const auto look = [&](int32_t step, uint8_t one, auto neighbour_of) {
+    int32_t at = row;
+    for (int i = 0; i < 3; ++i) {
+      const int32_t other = neighbour_of(at);
+      if (other < 0) return;
+      if (other != at + step) {
+        reach |= Reach::kElsewhere;
+        return;
+      }
+      reach = static_cast<uint8_t>(reach + one);
+      at = other;
+    }
+  };
+  look(1, 1, [this](int32_t at) { return next(at); });
+  look(-1, 1 << Reach::kBeforeShift, [this](int32_t at) { return previous(at); });
+  return reach;
 }
 
 void Corpus::save(SectionWriter& out) const {
@@ -106,6 +133,12 @@ void Corpus::load(SectionReader& in) {
     is_sound = is_sound && is_row(session.first) && is_row(session.last);
   }
   in.require(is_sound);
+  reach_.resize(rows_.size());
+  looks_.resize(rows_.size());
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    reach_[i] = reach_of(static_cast<int32_t>(i));
+    looks_[i] = look_of(rows_[i]);
+  }
 }
 
 int32_t Corpus::neighbour(int32_t row, int offset) const {

@@ -32,8 +32,14 @@ class Corpus {
     int32_t speaker = 0;      // index into speakers
     int32_t words = 0;
     uint32_t features = 0;
-    Tier tier = Tier::user;
     Time said_at{};
+  };
+  // Where the neighbours of a row lie, up to 3 each way: how many of those after it, and of those
+  // before it, are the next rows; whether another lies elsewhere, as where sessions take turns.
+  struct Reach {
+    static constexpr uint8_t kCount = 3, kBeforeShift = 2, kElsewhere = 16;
+    static constexpr int after(uint8_t reach) { return reach & kCount; }
+    static constexpr int before(uint8_t reach) { return (reach >> kBeforeShift) & kCount; }
   };
   // Rows of the turns before and after in the session; -1: none.
   struct Place {
@@ -66,17 +72,33 @@ class Corpus {
 
   // The neighbour of `row` at `offset` (-3..3) in its session, or -1.
   int32_t neighbour(int32_t row, int offset) const;
+  std::span<const uint8_t> reach() const { return reach_; }  // of the rows
+  // Of the rows, the little that is looked at of each.
+  struct Look {
+    int32_t session = 0;
+    uint32_t kind = 0;  // speaker * kKinds + features
+    static constexpr uint32_t kKinds = 16;
+  };
+  std::span<const Look> looks() const { return looks_; }
   int32_t previous(int32_t row) const { return places_[static_cast<size_t>(row)].previous; }
   int32_t next(int32_t row) const { return places_[static_cast<size_t>(row)].next; }
 
  private:
   void add(const TurnSummary& turn);
   int32_t speaker_of(std::string_view name, std::string_view role);
+  uint8_t reach_of(int32_t row) const;
+  static Look look_of(const Row& row) {
+    const auto speaker = static_cast<uint32_t>(row.speaker);
+    return {row.session, speaker * Look::kKinds + row.features % Look::kKinds};
+  }
   void clear();
 
   std::vector<ScopeId> scopes_;
   Column<Row> rows_;
   Column<Place> places_;  // of the rows
+  // Of the rows and places, in less room; not in a file.
+  Column<uint8_t> reach_;
+  Column<Look> looks_;
   Column<Session> sessions_;
   std::vector<Speaker> speakers_;
   std::map<int64_t, int32_t> session_of_key_;

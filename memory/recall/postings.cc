@@ -80,6 +80,7 @@ std::vector<RowCount> Postings::find(const Store& store, const Corpus& corpus,
       }
     }
   }
+  if (!form.empty() && corpus.rows().back().id <= last_) return hits;
   RowFinder rows(corpus);
   for (const TermCount& hit : store.match_after(term, form.empty() ? 0 : last_)) {
     const int32_t row = rows.find(hit.turn);

@@ -40,7 +40,9 @@ struct Question {
 // `at` is the moment of asking.
 Question analyse_question(std::string_view text, const Corpus& corpus, Time at);
 
-// How well a turn's day fits the dates of the question: 0 when it names none.
+// How well a turn's day fits the dates of the question, at most kDateMatchMax; 0 when it names
+// none.
+inline constexpr double kDateMatchMax = 3.0;
 double date_match(const Question& question, Time said_at);
 
 }  // namespace corvid::memory

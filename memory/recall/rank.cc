@@ -31,9 +31,9 @@ constexpr size_t kRareShare = 500;  // or one of so many
 
 constexpr double kAgentSays = 0.8;  // what an agent says it found and did, beside what users say
 
-constexpr Window kNear = {0, 0, 0.5, 1, 0.5, 0, 0};
-constexpr Window kWide = {0.4, 0.7, 1, 1, 1, 0.7, 0.4};
-constexpr Window kNearAnswer = {0, 0, 0.5, 1, 0.3, 0, 0};  // what was said before weighs more
+constexpr Window kNear = {0, 0, 5, 10, 5, 0, 0};
+constexpr Window kWide = {4, 7, 10, 10, 10, 7, 4};
+constexpr Window kNearAnswer = {0, 0, 5, 10, 3, 0, 0};  // what was said before weighs more
 
 // Names of people in turn order, words only.
 constexpr Weights kPeople = {.near = 1.0, .wide = 0.5, .session = 0.3, .speaker = 0.8, .date = 0.8,
@@ -51,21 +51,20 @@ constexpr Weights kAssistantVectors = {.own = 0.2, .near = 0.4, .session = 0.05,
                                        .speaker = 0.8, .date = 0.3, .first = 0.05,
                                        .own_vector = 0.5, .session_vector = 0.1};
 
-double largest(const std::vector<float>& values) { return std::max(0.0f, range_of(values).high); }
-double largest(const std::vector<double>& values) {
-  return values.empty() ? 0.0 : std::max(0.0, *std::ranges::max_element(values));
+template <typename T>
+double largest(const std::vector<T>& values) {
+  return values.empty() ? 0.0 : std::max<double>(0.0, *std::ranges::max_element(values));
 }
 
 // Scales a list of cosines to 0..1 over the turns in view.
 class Scaled {
  public:
-  explicit Scaled(const std::vector<float>& values) : values_(values) {
-    if (values.empty()) return;
-    const Range range = range_of(values);
-    low_ = range.low;
+  Scaled(const std::vector<float>& values, const Range& range)
+      : values_(values), low_(range.low) {
     if (range.high > range.low) by_ = 1.0 / (range.high - range.low);
   }
   double operator[](size_t i) const { return values_.empty() ? 0.0 : (values_[i] - low_) * by_; }
+  double low() const { return low_ * by_; }  // in these units, what is 0
   double range() const { return by_ > 0 ? 1.0 / by_ : 0.0; }
 
  private:
@@ -74,17 +73,10 @@ class Scaled {
   double by_ = 0;
 };
 
-// A signal's share of the score, less what is the same for all turns.
-class Part {
- public:
-  Part(const std::vector<float>& values, double weight, double most)
-      : values_(values.data()), by_(most > 0 ? static_cast<float>(weight / most) : 0.0f) {}
-  float operator[](size_t i) const { return by_ * values_[i]; }
-
- private:
-  const float* values_;
-  float by_;
-};
+// A signal's share of the score.
+Term term_of(const std::vector<float>& values, double weight, double most) {
+  return {values.data(), most > 0 ? static_cast<float>(weight / most) : 0.0f};
+}
 
 class Ranker {
  public:
@@ -94,16 +86,15 @@ class Ranker {
         talk_(talk_of(corpus)),
         weights_(weights_of(talk_, request.similarity)),
         signals_(signals),
-        own_(request.similarity.own),
-        near_(request.similarity.near),
-        wide_(request.similarity.wide),
+        own_(request.similarity.own, request.similarity.own_range),
+        near_(request.similarity.near, request.similarity.near_range),
+        wide_(request.similarity.wide, request.similarity.wide_range),
         asks_date_(!request.question.months.empty() || !request.question.years.empty() ||
                    !request.question.ranges.empty()) {
-    signals.begin(corpus, {talk_ == Talk::assistant ? kNearAnswer : kNear, kWide});
-    for (const auto& hits : request.hits) term_weights_.push_back(signals.add_term(hits));
-    own_max_ = largest(signals_.own());
-    near_max_ = largest(signals_.near());
-    wide_max_ = largest(signals_.wide());
+    signals.measure(corpus, {talk_ == Talk::assistant ? kNearAnswer : kNear, kWide}, request.hits);
+    own_max_ = signals_.own_max();
+    near_max_ = signals_.near_max();
+    wide_max_ = signals_.wide_max();
     session_max_ = largest(signals_.session());
     user_max_ = largest(signals_.user());
     if (weights_.session_vector > 0) find_session_vectors();
@@ -145,7 +136,9 @@ class Ranker {
   void find_rare();
   // Who says it matters less, the more of the question stands in a turn and nearly nowhere else.
   double said_by(size_t row, double match) const {
-    return rare_.empty() ? match : std::max<double>(match, rare_[row]);
+    const auto place = std::ranges::lower_bound(rare_, static_cast<int32_t>(row), {}, &Rare::row);
+    const bool is_rare = place != rare_.end() && place->row == static_cast<int32_t>(row);
+    return is_rare ? std::max(match, place->share) : match;
   }
   double answer_match(uint32_t features) const;
   double question_cost(uint32_t features) const {
@@ -169,8 +162,21 @@ class Ranker {
   double support() const;
   std::vector<int32_t> candidates(bool takes_all, size_t keep) const;
   std::optional<Ranked> rank(size_t row, bool takes_all) const;
-  bool is_near_in_meaning(size_t row) const {
-    return !request_.similarity.own.empty() && request_.similarity.own[row] >= kNearInMeaning;
+  bool is_near_in_meaning(size_t row, float error = 0) const {
+    return !request_.similarity.own.empty() &&
+           request_.similarity.own[row] >= kNearInMeaning - error;
+  }
+  // Calls give(row, sum) for each row.
+  template <typename Give>
+  void for_each_sum(std::span<const Term> terms, const Give& give) const {
+    constexpr size_t kBlock = 1024;  // whose sums stay near the processor
+    std::array<float, kBlock> sums;
+    const size_t rows = corpus_.rows().size();
+    for (size_t from = 0; from < rows; from += kBlock) {
+      const size_t count = std::min(kBlock, rows - from);
+      sum_terms(terms, from, std::span(sums).first(count));
+      for (size_t i = 0; i < count; ++i) give(from + i, sums[i]);
+    }
   }
   template <typename T>
   static double part(const std::vector<T>& scores, size_t i, double max) {
@@ -187,20 +193,29 @@ class Ranker {
   double own_max_ = 0, near_max_ = 0, wide_max_ = 0, session_max_ = 0, user_max_ = 0;
   std::vector<double> session_vector_;   // by session
   std::vector<double> speaker_matches_;  // by speaker
-  std::vector<double> term_weights_;
-  std::vector<float> rare_;  // by row, the share of the question in rare words; or empty
+  struct Rare {
+    int32_t row = 0;
+    double share = 0;  // of the question, in rare words
+  };
+  std::vector<Rare> rare_;  // by row
 };
 
 void Ranker::find_rare() {
   const size_t rows = corpus_.rows().size();
   const size_t most = std::max(kRareMin, rows / kRareShare);
-  for (size_t term = 0; term < term_weights_.size(); ++term) {
+  for (size_t term = 0; term < request_.hits.size(); ++term) {
     const auto& hits = request_.hits[term];
     if (hits.empty() || hits.size() > most) continue;
-    rare_.resize(rows, 0.0f);
-    const auto share = static_cast<float>((1 + term_weights_[term]) / signals_.asked());
-    for (const RowCount& hit : hits) rare_[static_cast<size_t>(hit.row)] += share;
+    const double share = (1 + signals_.weights()[term]) / signals_.asked();
+    for (const RowCount& hit : hits) rare_.push_back({hit.row, share});
   }
+  std::ranges::stable_sort(rare_, {}, &Rare::row);
+  size_t kept = 0;
+  for (size_t i = 0; i < rare_.size(); ++i) {
+    if (kept > 0 && rare_[kept - 1].row == rare_[i].row) rare_[kept - 1].share += rare_[i].share;
+    else rare_[kept++] = rare_[i];
+  }
+  rare_.resize(kept);
 }
 
 void Ranker::find_session_vectors() {
@@ -237,20 +252,24 @@ double Ranker::answer_match(uint32_t features) const {
 // Is what was asked covered, and did the person asked about say it rather than somebody else?
 double Ranker::support() const {
   if (signals_.asked() <= 0 || near_max_ <= 0) return 0.0;
-  const double coverage = std::min(1.0, largest(signals_.covered()) / signals_.asked());
+  const double coverage = std::min(1.0, signals_.covered() / signals_.asked());
   if (request_.question.asked_names.size() != 1) return coverage;
+  std::vector<Term> terms = {term_of(signals_.near(), 1.0, near_max_),
+                             term_of(signals_.wide(), 0.5, wide_max_)};
+  if (own_.range() > 0) terms.push_back(term_of(request_.similarity.own, 0.6, own_.range()));
+  const double shift = -0.6 * own_.low();
   double mine = 0;
   double others = 0;
-  for (size_t i = 0; i < corpus_.rows().size(); ++i) {
+  for_each_sum(terms, [&](size_t i, float sum) {
+    // Of the session comes 0.5 at the most.
+    if (sum + shift + 0.5 < std::min(mine, others) || signals_.wide()[i] <= 0) return;
     const Corpus::Row& row = corpus_.rows()[i];
-    if (signals_.wide()[i] <= 0) continue;
-    double score = part(signals_.near(), i, near_max_) + 0.5 * part(signals_.wide(), i, wide_max_) +
-                   0.5 * part(signals_.session(), static_cast<size_t>(row.session), session_max_) +
-                   0.6 * own_[i];
+    double score = sum + shift +
+                   0.5 * part(signals_.session(), static_cast<size_t>(row.session), session_max_);
     if ((row.features & kAsks) != 0) score -= kQuestionPenalty;
     double& best = speaker_match(row) > 0 ? mine : others;
     best = std::max(best, score);
-  }
+  });
   return std::clamp(coverage * (0.5 + kWhoseWords * (mine - others)), 0.0, 1.0);
 }
 
@@ -284,10 +303,12 @@ std::optional<Ranked> Ranker::rank(size_t i, bool takes_all) const {
   return ranked;
 }
 
-// The rows of the best `keep` scores given, and those within kMargin of the last of them.
+// The rows of the best `keep` scores given, and those within `margin` of the last of them.
 class Best {
  public:
-  explicit Best(size_t keep) : keep_(std::max<size_t>(keep, 1)) {}
+  Best(size_t keep, float margin) : keep_(std::max<size_t>(keep, 1)), margin_(margin) {}
+
+  float least() const { return least_; }  // lower ones are not taken
 
   void add(int32_t row, float score) {
     if (score < least_) return;
@@ -307,11 +328,12 @@ class Best {
     if (found_.size() <= keep_) return;
     const auto last = found_.begin() + static_cast<std::ptrdiff_t>(keep_) - 1;
     std::ranges::nth_element(found_, last, std::greater());
-    least_ = last->first - kMargin;
+    least_ = last->first - margin_;
     std::erase_if(found_, [this](const auto& each) { return each.first < least_; });
   }
 
   size_t keep_;
+  float margin_;
   float least_ = -std::numeric_limits<float>::infinity();
   std::vector<std::pair<float, int32_t>> found_;
 };
@@ -319,56 +341,78 @@ class Best {
 // Rows that may be among the best: the sum of rank() in single precision, most of it out of tables.
 std::vector<int32_t> Ranker::candidates(bool takes_all, size_t keep) const {
   const auto rows = corpus_.rows();
+  const auto looks = corpus_.looks();
   const auto sessions = corpus_.sessions();
   std::vector<float> session_evidence(sessions.size());
-  std::vector<float> session_vector(sessions.size());
+  std::vector<float> of_session(sessions.size());
   for (size_t i = 0; i < sessions.size(); ++i) {
     session_evidence[i] =
         static_cast<float>(weights_.session * part(signals_.session(), i, session_max_) +
                            weights_.user * part(signals_.user(), i, user_max_));
+    of_session[i] = session_evidence[i];
     if (!session_vector_.empty()) {
-      session_vector[i] = static_cast<float>(weights_.session_vector * session_vector_[i]);
+      of_session[i] += static_cast<float>(weights_.session_vector * session_vector_[i]);
     }
     if (sessions[i].key == request_.excluded_session) {
-      session_vector[i] = -std::numeric_limits<float>::infinity();
+      of_session[i] = -std::numeric_limits<float>::infinity();
     }
   }
-  std::array<float, 16> marked{};
-  for (uint32_t marks = 0; marks < marked.size(); ++marks) {
-    marked[marks] = static_cast<float>(answer_match(marks) + question_cost(marks));
+  std::vector<float> of_kind;
+  for (const double match : speaker_matches_) {
+    for (uint32_t features = 0; features < Corpus::Look::kKinds; ++features) {
+      of_kind.push_back(static_cast<float>(weights_.speaker * match + answer_match(features) +
+                                           question_cost(features)));
+    }
   }
   std::array<float, 1024> lengths{};
   for (size_t i = 0; i < lengths.size(); ++i) {
     lengths[i] = static_cast<float>(length_cost(static_cast<int32_t>(i)));
   }
-  const Part lexical[] = {{signals_.own(), weights_.own, own_max_},
-                          {signals_.near(), weights_.near, near_max_},
-                          {signals_.wide(), weights_.wide, wide_max_}};
-  const bool has_vectors = !request_.similarity.own.empty();
-  const std::vector<float>& none = signals_.own();  // of the right size, times 0
-  const Part vector[] = {
-      {has_vectors ? request_.similarity.own : none, weights_.own_vector, own_.range()},
-      {has_vectors ? request_.similarity.near : none, weights_.near_vector, near_.range()},
-      {has_vectors ? request_.similarity.wide : none, weights_.wide_vector, wide_.range()}};
+  const Similarity& similarity = request_.similarity;
+  std::vector<Term> terms = {term_of(signals_.own(), weights_.own, own_max_),
+                             term_of(signals_.near(), weights_.near, near_max_),
+                             term_of(signals_.wide(), weights_.wide, wide_max_)};
+  const size_t lexical_count = terms.size();
+  float margin = kMargin;
+  if (!similarity.own.empty()) {
+    terms.push_back(term_of(similarity.own, weights_.own_vector, own_.range()));
+    terms.push_back(term_of(similarity.near, weights_.near_vector, near_.range()));
+    terms.push_back(term_of(similarity.wide, weights_.wide_vector, wide_.range()));
+    for (const Term& term : std::span(terms).subspan(lexical_count)) {
+      margin += similarity.error * term.factor;
+    }
+  }
   const auto first = static_cast<float>(weights_.first);
-  Best best(keep);
-  for (size_t i = 0; i < rows.size(); ++i) {
+  // What a row can have besides the sum of its terms, its session and its kind.
+  const auto most = static_cast<float>(weights_.reply + weights_.first +
+                                       (asks_date_ ? weights_.date * kDateMatchMax : 0.0));
+  Best best(keep, margin);
+  auto rare = rare_.begin();
+  for_each_sum(terms, [&](size_t i, float sum) {
+    const bool is_rare = rare != rare_.end() && rare->row == static_cast<int32_t>(i);
+    const double share = is_rare ? (rare++)->share : 0.0;
+    const auto session = static_cast<size_t>(looks[i].session);
+    const float known = sum + of_kind[looks[i].kind] + of_session[session];
+    if (known + most < best.least() && !is_rare) return;
     const Corpus::Row& row = rows[i];
-    const auto session = static_cast<size_t>(row.session);
     const auto date = static_cast<float>(date_part(row.said_at));
-    const float evidence = lexical[0][i] + lexical[1][i] + lexical[2][i] +
-                           session_evidence[session] + std::max(date, 0.0f);
-    if (evidence <= 0 && !takes_all) continue;
-    if (near_max_ <= 0 && evidence <= 0 && !is_near_in_meaning(i)) continue;
+    if (!takes_all || near_max_ <= 0) {
+      float evidence = session_evidence[session] + std::max(date, 0.0f);
+      for (const Term& term : std::span(terms).first(lexical_count)) {
+        evidence += term.factor * term.value[i];
+      }
+      if (evidence <= 0 && (!takes_all || !is_near_in_meaning(i, similarity.error))) return;
+    }
     const auto words = static_cast<size_t>(std::max(row.words, 0));
-    float score = evidence + std::min(date, 0.0f) + vector[0][i] + vector[1][i] + vector[2][i] +
-                  session_vector[session] +
-                  static_cast<float>(weights_.speaker * said_by(i, speaker_match(row))) +
-                  marked[row.features % marked.size()] + static_cast<float>(reply_part(i));
+    float score = known + date + static_cast<float>(reply_part(i));
+    if (is_rare) {
+      const double match = speaker_match(row);
+      score += static_cast<float>(weights_.speaker * (std::max(match, share) - match));
+    }
     score += words < lengths.size() ? lengths[words] : static_cast<float>(length_cost(row.words));
     if (first != 0 && sessions[session].first == static_cast<int32_t>(i)) score += first;
     best.add(static_cast<int32_t>(i), score);
-  }
+  });
   return best.rows();
 }
 
@@ -381,14 +425,16 @@ Ranking Ranker::run() const {
   auto keep = static_cast<size_t>(std::max(request_.limit, 0));
   if (near_max_ <= 0 && has_vectors && !asks_date_) keep = std::min(keep, kNearestMax);
   std::vector<Ranked> all;
-  for (const int32_t row : candidates(takes_all, keep)) {
+  const std::vector<int32_t> rows = candidates(takes_all, keep);
+  if (request_.similarity.error > 0) request_.refine(rows);
+  for (const int32_t row : rows) {
     if (const auto ranked = rank(static_cast<size_t>(row), takes_all)) all.push_back(*ranked);
   }
   std::ranges::sort(all, [](const Ranked& a, const Ranked& b) {
     return a.score != b.score ? a.score > b.score : a.row < b.row;
   });
   all.resize(std::min(all.size(), keep));
-  return {std::move(all), support(), term_weights_};
+  return {std::move(all), support(), signals_.weights()};
 }
 
 }  // namespace

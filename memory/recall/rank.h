@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -53,6 +54,8 @@ struct RankRequest {
   const Similarity& similarity;    // empty: without vectors
   int limit = 0;
   int64_t excluded_session = 0;  // a session key; 0: none
+  // Makes an inexact `similarity` exact for the rows given, which may be among the best.
+  std::function<void(std::span<const int32_t>)> refine{};
 };
 
 // BM25 (k1 1.2, b 0.75) over windows that are summed from the counts of single turns of one

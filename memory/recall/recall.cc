@@ -187,17 +187,23 @@ void Recaller::save(const ScopeFilter& filter) {
 
 Ranking Recaller::rank(View& view, const Question& question, int limit, int64_t excluded) {
   const Corpus& corpus = view.kept.corpus;
+  std::vector<int8_t> vector;
   if (ports_.embed) {
     const std::string& asked = ports_.embeds_sentences ? question.in_first_person
                                                        : question.without_names;
-    view.kept.vectors.compare(corpus, to_bytes(ports_.embed(asked)), view.similarity);
+    vector = to_bytes(ports_.embed(asked));
+    view.kept.vectors.compare(corpus, vector, view.similarity);
     view.similarity.is_of_sentences = ports_.embeds_sentences;
   }
   std::vector<std::vector<RowCount>> hits;
   for (const std::string& term : question.terms) {
     hits.push_back(view.kept.postings.find(store_, corpus, term));
   }
-  return rank_turns(corpus, view.signals, {question, hits, view.similarity, limit, excluded});
+  const auto refine = [&](std::span<const int32_t> rows) {
+    view.kept.vectors.refine(corpus, vector, rows, view.similarity);
+  };
+  return rank_turns(corpus, view.signals,
+                    {question, hits, view.similarity, limit, excluded, refine});
 }
 
 Recall Recaller::recall(std::string_view text, const RecallOptions& options,

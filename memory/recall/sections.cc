@@ -13,7 +13,7 @@
 namespace corvid::memory {
 namespace {
 
-constexpr uint64_t kMark = 0x31306c6c61636572;  // "recall01"
+constexpr uint64_t kMark = 0x32306c6c61636572;  // "recall02"
 constexpr size_t kSectionsMax = 64;
 constexpr size_t kWaitingMax = size_t{1} << 20;
 

@@ -2,17 +2,23 @@
 
 #include <algorithm>
 #include <cmath>
-
-#include "memory/recall/kernels.h"
+#include <cstring>
 
 namespace corvid::memory {
 namespace {
 
 constexpr float kK1 = 1.2f;
 constexpr float kB = 0.75f;
-constexpr Window kAlone = {0, 0, 0, 1, 0, 0, 0};
-constexpr float kCoverMin = 0.3f;  // of a count in the near window: the turn or a direct neighbour
-constexpr size_t kCommonShare = 16;  // a term of more than one turn in so many is common
+constexpr Window kAlone = {0, 0, 0, 10, 0, 0, 0};
+constexpr float kTenth = 0.1f;
+constexpr uint16_t kCoverMin = 3;    // tenths in the near window: the turn or a direct neighbour
+constexpr int32_t kCountMax = 255;   // sums of tenths stay below 2^16
+constexpr size_t kCommonShare = 64;  // a term of more than one turn in so many is common
+constexpr size_t kAtOnce = 6;        // common terms
+constexpr size_t kBlock = 1024;      // rows whose numbers stay near the processor
+constexpr size_t kMargin = 8;        // a window is one load wide, wherever it lies
+
+using Lanes = uint16_t __attribute__((vector_size(16)));  // offsets -3..3, and nothing
 
 // Positive even for a word of every turn.
 double idf(double documents, double holding) {
@@ -25,25 +31,85 @@ Saturation saturation(double mean) {
           .each = kK1 * kB / static_cast<float>(std::max(mean, 1e-9))};
 }
 
-}  // namespace
-
-void Signals::Sparse::add(int32_t index, float amount) {
-  float& place = value[static_cast<size_t>(index)];
-  if (place == 0.0f) touched.push_back(index);
-  place += amount;
+// What a turn adds to its neighbours, for each reach: that before it sees it after itself.
+std::array<Lanes, Corpus::Reach::kElsewhere> lanes_of(const Window& window) {
+  std::array<Lanes, Corpus::Reach::kElsewhere> lanes{};
+  for (uint8_t reach = 0; reach < lanes.size(); ++reach) {
+    for (int offset = -3; offset <= 3; ++offset) {
+      const bool is_there = offset <= Corpus::Reach::after(reach) &&
+                            -offset <= Corpus::Reach::before(reach);
+      if (is_there) lanes[reach][offset + 3] = window[static_cast<size_t>(3 - offset)];
+    }
+  }
+  return lanes;
 }
 
-void Signals::Sparse::clear() {
-  for (const int32_t index : touched) value[static_cast<size_t>(index)] = 0.0f;
-  touched.clear();
+void add_lanes(uint16_t* at, const Lanes& lanes) {
+  Lanes sum;
+  std::memcpy(&sum, at, sizeof(sum));
+  sum += lanes;
+  std::memcpy(at, &sum, sizeof(sum));
+}
+
+uint16_t capped(const RowCount& hit) {
+  return static_cast<uint16_t>(std::min(hit.count, kCountMax));
+}
+
+}  // namespace
+
+void Signals::measure(const Corpus& corpus, const Windows& windows,
+                      std::span<const std::vector<RowCount>> hits) {
+  begin(corpus, windows);
+  const size_t rows = corpus.rows().size();
+  const size_t common_min = std::max<size_t>(rows / kCommonShare, 1);
+  weights_.assign(hits.size(), 0.0);
+  size_t waiting = 0;
+  const auto flush = [&] {
+    if (waiting > 0) score_common(std::span(counts_).first(waiting));
+    waiting = 0;
+  };
+  for (size_t term = 0; term < hits.size(); ++term) {
+    const std::vector<RowCount>& of_term = hits[term];
+    Counts& counts = counts_[waiting];
+    counts.near.resize(rows + 2 * kMargin);
+    counts.wide.resize(rows + 2 * kMargin);
+    if (of_term.size() > common_min) {
+      spread_common(of_term, counts);
+      const auto holding = [rows](const std::vector<uint16_t>& each) {
+        return rows - count_zeros(std::span(each).subspan(kMargin, rows));
+      };
+      weigh(counts, holding(counts.near), holding(counts.wide));
+      waiting += 1;
+    } else {
+      spread_rare(of_term, counts);
+      weigh(counts, counts.near_rows.size(), counts.wide_rows.size());
+      for (const int32_t row : counts.near_rows) {
+        const auto i = static_cast<size_t>(row);
+        if (counts.near[i + kMargin] < kCoverMin) continue;
+        covered_most_ = std::max(covered_most_, covered_[i] += 1 + counts.near_weight);
+      }
+      score_rare(counts.near_rows, counts.near, counts.near_weight, near_);
+      score_rare(counts.wide_rows, counts.wide, counts.wide_weight, wide_);
+      counts.near_rows.clear();
+      counts.wide_rows.clear();
+    }
+    weights_[term] = counts.near_weight;
+    asked_ += 1 + weights_[term];
+    score_own(of_term);
+    add_sessions(of_term);
+    if (waiting == kAtOnce) flush();
+  }
+  flush();
 }
 
 void Signals::begin(const Corpus& corpus, const Windows& windows) {
   corpus_ = &corpus;
+  counts_.resize(kAtOnce);
   begin_view(own_, kAlone);
   begin_view(near_, windows.near);
   begin_view(wide_, windows.wide);
   covered_.assign(corpus.rows().size(), 0.0f);
+  covered_most_ = 0;
   session_.assign(corpus.sessions().size(), 0.0);
   user_.assign(corpus.sessions().size(), 0.0);
   in_session_.value.resize(corpus.sessions().size());
@@ -69,10 +135,10 @@ void Signals::begin_view(View& view, const Window& window) {
     }
   }
   view.score.assign(static_cast<size_t>(count), 0.0f);
-  view.counts.value.resize(static_cast<size_t>(count));
+  view.most = 0;
   view.mean = 0;
   for (int offset = -3; offset <= 3; ++offset) {
-    view.mean += window[static_cast<size_t>(offset + 3)] *
+    view.mean += kTenth * window[static_cast<size_t>(offset + 3)] *
                  static_cast<double>(corpus_->words_at(offset)) / std::max(count, 1);
   }
 }
@@ -80,7 +146,7 @@ void Signals::begin_view(View& view, const Window& window) {
 float Signals::words_in(const Window& window, int32_t row) const {
   const auto rows = corpus_->rows();
   const auto words = [&](int32_t at) {
-    return static_cast<float>(rows[static_cast<size_t>(at)].words);
+    return kTenth * static_cast<float>(rows[static_cast<size_t>(at)].words);
   };
   float sum = window[3] * words(row);
   int32_t before = row;
@@ -94,58 +160,156 @@ float Signals::words_in(const Window& window, int32_t row) const {
   return sum;
 }
 
-// Calls give(row, weight) for each turn whose window holds `row`: the turn before sees it after
-// itself.
+// Calls give(row, offset) for each turn that sees `row`, at that offset from it.
 template <typename Give>
-void Signals::for_each_viewer(const Window& window, int32_t row, const Give& give) const {
-  give(row, window[3]);
+void Signals::for_each_viewer(int32_t row, const Give& give) const {
+  const uint8_t reach = corpus_->reach()[static_cast<size_t>(row)];
+  if ((reach & Corpus::Reach::kElsewhere) == 0) {
+    const int before = Corpus::Reach::before(reach);
+    const int after = Corpus::Reach::after(reach);
+    for (int step = -before; step <= after; ++step) give(row + step, static_cast<size_t>(3 - step));
+    return;
+  }
+  give(row, 3);
   int32_t before = row;
   int32_t after = row;
   for (size_t distance = 1; distance <= 3; ++distance) {
-    const float seen_before = window[3 + distance];
-    const float seen_after = window[3 - distance];
-    if (seen_before <= 0 && seen_after <= 0) return;  // farther ones see no more
     if (before >= 0) before = corpus_->previous(before);
     if (after >= 0) after = corpus_->next(after);
-    if (before >= 0 && seen_before > 0) give(before, seen_before);
-    if (after >= 0 && seen_after > 0) give(after, seen_after);
+    if (before >= 0) give(before, 3 + distance);
+    if (after >= 0) give(after, 3 - distance);
   }
 }
 
-// Adds what the term gives to the scores of a view; returns its weight there.
-float Signals::spread(std::span<const RowCount> hits, View& view, bool covers) {
-  const bool is_common = hits.size() > view.score.size() / kCommonShare;
-  float* const value = view.counts.value.data();
+void Signals::spread_common(std::span<const RowCount> hits, Counts& counts) const {
+  const auto near = lanes_of(near_.window);
+  const auto wide = lanes_of(wide_.window);
+  const uint8_t* const reaches = corpus_->reach().data();
   for (const RowCount& hit : hits) {
-    const auto count = static_cast<float>(hit.count);
-    for_each_viewer(view.window, hit.row, [&](int32_t row, float weight) {
-      // What is touched by a common term is found by looking at all.
-      if (is_common) value[row] += weight * count;
-      else view.counts.add(row, weight * count);
+    const uint16_t count = capped(hit);
+    const uint8_t reach = reaches[hit.row];
+    if ((reach & Corpus::Reach::kElsewhere) == 0) {
+      const size_t from = static_cast<size_t>(hit.row) + kMargin - 3;
+      add_lanes(counts.near.data() + from, near[reach] * count);
+      add_lanes(counts.wide.data() + from, wide[reach] * count);
+      continue;
+    }
+    for_each_viewer(hit.row, [&](int32_t row, size_t offset) {
+      const size_t i = static_cast<size_t>(row) + kMargin;
+      counts.near[i] = static_cast<uint16_t>(counts.near[i] + near_.window[offset] * count);
+      counts.wide[i] = static_cast<uint16_t>(counts.wide[i] + wide_.window[offset] * count);
     });
   }
-  const auto rows = static_cast<double>(view.score.size());
-  const size_t size = view.score.size();
-  size_t holding = view.counts.touched.size();
-  if (is_common) holding = size - count_zeros(view.counts.value);
-  const auto weight = static_cast<float>(idf(rows, static_cast<double>(holding)));
-  const Saturation saturated = saturation(view.mean);
-  if (is_common) {
-    add_saturated(saturated, weight, value, view.words.data(), view.score);
-    if (covers) add_where(value, kCoverMin, 1 + weight, covered_);
-    std::fill(value, value + size, 0.0f);
-    return weight;
-  }
-  for (const int32_t row : view.counts.touched) {
-    const auto i = static_cast<size_t>(row);
-    view.score[i] += weight * saturated(value[i], view.words[i]);
-    if (covers && value[i] >= kCoverMin) covered_[i] += 1 + weight;
-  }
-  view.counts.clear();
-  return weight;
 }
 
-void Signals::add_sessions(Sparse& counts, bool users_only, std::vector<double>& scores) {
+void Signals::spread_rare(std::span<const RowCount> hits, Counts& counts) const {
+  const auto add = [](std::vector<uint16_t>& all, std::vector<int32_t>& rows, int32_t row,
+                      int amount) {
+    uint16_t& place = all[static_cast<size_t>(row) + kMargin];
+    if (place == 0) rows.push_back(row);
+    place = static_cast<uint16_t>(place + amount);
+  };
+  for (const RowCount& hit : hits) {
+    const uint16_t count = capped(hit);
+    for_each_viewer(hit.row, [&](int32_t row, size_t offset) {
+      const int near = near_.window[offset] * count;
+      if (near > 0) add(counts.near, counts.near_rows, row, near);
+      add(counts.wide, counts.wide_rows, row, wide_.window[offset] * count);
+    });
+  }
+}
+
+void Signals::weigh(Counts& counts, size_t near_holding, size_t wide_holding) {
+  const auto rows = static_cast<double>(corpus_->rows().size());
+  counts.near_weight = static_cast<float>(idf(rows, static_cast<double>(near_holding)));
+  counts.wide_weight = static_cast<float>(idf(rows, static_cast<double>(wide_holding)));
+}
+
+void Signals::score_rare(std::span<const int32_t> touched, std::vector<uint16_t>& counts,
+                         float weight, View& view) {
+  const Saturation saturated = saturation(view.mean);
+  for (const int32_t row : touched) {
+    const auto i = static_cast<size_t>(row);
+    uint16_t& count = counts[i + kMargin];
+    view.score[i] += weight * saturated(kTenth * count, view.words[i]);
+    view.most = std::max(view.most, view.score[i]);
+    count = 0;
+  }
+}
+
+void Signals::score_own(std::span<const RowCount> hits) {
+  const auto rows = static_cast<double>(corpus_->rows().size());
+  const auto weight = static_cast<float>(idf(rows, static_cast<double>(hits.size())));
+  const Saturation saturated = saturation(own_.mean);
+  for (const RowCount& hit : hits) {
+    const auto i = static_cast<size_t>(hit.row);
+    own_.score[i] += weight * saturated(static_cast<float>(hit.count), own_.words[i]);
+    own_.most = std::max(own_.most, own_.score[i]);
+  }
+}
+
+// Block by block, so that what several terms add to lies near the processor.
+void Signals::score_common(std::span<Counts> terms) {
+  const size_t rows = corpus_->rows().size();
+  const auto add = [&](View& view, size_t from, size_t count, auto counts_of, auto weight_of) {
+    const std::span<float> score = std::span(view.score).subspan(from, count);
+    for (Counts& term : terms) {
+      add_saturated(saturation(view.mean), {weight_of(term), kTenth},
+                    counts_of(term).data() + kMargin + from, view.words.data() + from, score);
+    }
+    view.most = std::max(view.most, range_of(score).high);
+  };
+  for (size_t from = 0; from < rows; from += kBlock) {
+    const size_t count = std::min(kBlock, rows - from);
+    add(near_, from, count, [](Counts& term) -> auto& { return term.near; },
+        [](Counts& term) { return term.near_weight; });
+    add(wide_, from, count, [](Counts& term) -> auto& { return term.wide; },
+        [](Counts& term) { return term.wide_weight; });
+    const std::span<float> covered = std::span(covered_).subspan(from, count);
+    for (Counts& term : terms) {
+      uint16_t* const near = term.near.data() + kMargin + from;
+      add_where(near, kCoverMin, 1 + term.near_weight, covered);
+      std::fill_n(near, count, uint16_t{0});
+      std::fill_n(term.wide.data() + kMargin + from, count, uint16_t{0});
+    }
+    covered_most_ = std::max(covered_most_, range_of(covered).high);
+  }
+}
+
+// Turns of a session mostly follow each other: their sum is put down once.
+void Signals::add_sessions(std::span<const RowCount> hits) {
+  const auto looks = corpus_->looks();
+  std::vector<char> is_user;
+  for (const Corpus::Speaker& speaker : corpus_->speakers()) {
+    is_user.push_back(speaker.role == "user");
+  }
+  int32_t session = -1;
+  float all = 0;
+  float by_users = 0;
+  const auto put = [&](Sums& sums, float amount) {
+    if (amount <= 0) return;
+    float& place = sums.value[static_cast<size_t>(session)];
+    if (place == 0.0f) sums.touched.push_back(session);
+    place += amount;
+  };
+  for (const RowCount& hit : hits) {
+    const Corpus::Look& look = looks[static_cast<size_t>(hit.row)];
+    if (look.session != session) {
+      put(in_session_, all);
+      put(by_user_, by_users);
+      session = look.session;
+      all = by_users = 0;
+    }
+    all += static_cast<float>(hit.count);
+    if (is_user[look.kind / Corpus::Look::kKinds]) by_users += static_cast<float>(hit.count);
+  }
+  put(in_session_, all);
+  put(by_user_, by_users);
+  score_sessions(in_session_, false, session_);
+  score_sessions(by_user_, true, user_);
+}
+
+void Signals::score_sessions(Sums& counts, bool users_only, std::vector<double>& scores) {
   const auto sessions = corpus_->sessions();
   const auto number = static_cast<double>(sessions.size());
   const double words = users_only ? user_words_ : static_cast<double>(corpus_->words());
@@ -155,26 +319,9 @@ void Signals::add_sessions(Sparse& counts, bool users_only, std::vector<double>&
     const auto i = static_cast<size_t>(touched);
     const int64_t length = users_only ? sessions[i].user_words : sessions[i].words;
     scores[i] += weight * saturated(counts.value[i], static_cast<float>(length));
+    counts.value[i] = 0;
   }
-  counts.clear();
-}
-
-double Signals::add_term(std::span<const RowCount> hits) {
-  const auto rows = corpus_->rows();
-  for (const RowCount& hit : hits) {
-    const Corpus::Row& row = rows[static_cast<size_t>(hit.row)];
-    in_session_.add(row.session, static_cast<float>(hit.count));
-    if (corpus_->speakers()[static_cast<size_t>(row.speaker)].role == "user") {
-      by_user_.add(row.session, static_cast<float>(hit.count));
-    }
-  }
-  spread(hits, own_, false);
-  spread(hits, wide_, false);
-  const double weight = spread(hits, near_, true);
-  asked_ += 1 + weight;
-  add_sessions(in_session_, false, session_);
-  add_sessions(by_user_, true, user_);
-  return weight;
+  counts.touched.clear();
 }
 
 }  // namespace corvid::memory

@@ -35,11 +35,29 @@ Chat random_chat(unsigned seed) {
       for (int w = 0, length = static_cast<int>(random() % 6) + 1; w < length; ++w) {
         text += std::string(text.empty() ? "" : " ") + kWords[random() % 12];
       }
-      chat.turns.push_back(said("s" + std::to_string(session), "Ann", text));
-      chat.session.push_back(session);
+      if (session == 3 && i == 0) text += " otter";  // a rare one
+      // Some sessions take turns.
+      const size_t at = seed % 2 == 0 ? chat.turns.size() : random() % (chat.turns.size() + 1);
+      const auto place = static_cast<std::ptrdiff_t>(at);
+      chat.turns.insert(chat.turns.begin() + place,
+                        said("s" + std::to_string(session), "Ann", text));
+      chat.session.insert(chat.session.begin() + place, session);
     }
   }
   return chat;
+}
+
+// The turn at that offset in the session of `at`; -1: none.
+int in_session(const Chat& chat, int at, int offset) {
+  const int step = offset < 0 ? -1 : 1;
+  int place = at;
+  for (int left = std::abs(offset); left > 0; --left) {
+    do {
+      place += step;
+      if (place < 0 || place >= static_cast<int>(chat.turns.size())) return -1;
+    } while (chat.session[static_cast<size_t>(place)] != chat.session[static_cast<size_t>(at)]);
+  }
+  return place;
 }
 
 // BM25 by its definition, over windows that are counted out anew for every turn.
@@ -52,13 +70,13 @@ std::vector<double> plain_bm25(const Chat& chat, const Window& window,
   for (int i = 0; i < count; ++i) {
     const auto at = static_cast<size_t>(i);
     for (int offset = -3; offset <= 3; ++offset) {
-      const int j = i + offset;
-      if (j < 0 || j >= count) continue;
+      const int j = in_session(chat, i, offset);
+      if (j < 0) continue;
       const auto other = static_cast<size_t>(j);
-      if (chat.session[other] != chat.session[at]) continue;
+      const double weight = window[static_cast<size_t>(offset + 3)] / 10.0;
       for (const std::string& word : words_of(chat.turns[other].text)) {
-        length[at] += window[static_cast<size_t>(offset + 3)];
-        if (holds.contains(word)) holds[word][at] += window[static_cast<size_t>(offset + 3)];
+        length[at] += weight;
+        if (holds.contains(word)) holds[word][at] += weight;
       }
     }
   }
@@ -79,7 +97,7 @@ std::vector<double> plain_bm25(const Chat& chat, const Window& window,
 }  // namespace
 
 TEST_CASE("Windows summed from single turns score as BM25 over windows is defined") {
-  const unsigned seed = GENERATE(1u, 2u, 3u);
+  const unsigned seed = GENERATE(1u, 2u, 3u, 4u);
   const Chat chat = random_chat(seed);
   const auto store = make_store(":memory:", Durability::normal);
   const Ports ports;
@@ -87,20 +105,21 @@ TEST_CASE("Windows summed from single turns score as BM25 over windows is define
   ingest.remember(chat.turns, "agent", "append");
   Corpus corpus(store->find_scopes({}));
   corpus.refresh(*store);
-  const Window near = {0, 0, 0.5, 1, 0.3, 0, 0};
-  const Window wide = {0.4, 0.7, 1, 1, 1, 0.6, 0.3};
+  const Window near = {0, 0, 5, 10, 3, 0, 0};
+  const Window wide = {4, 7, 10, 10, 10, 6, 3};
   Signals signals;
-  signals.begin(corpus, {near, wide});
-  const std::vector<std::string> terms = {"fox", "river", "lamp"};
+  const std::vector<std::string> terms = {"fox", "river", "otter", "lamp"};
+  std::vector<std::vector<RowCount>> hits;
   for (const std::string& term : terms) {
-    std::vector<RowCount> hits;  // rows rise from 0 as turns do from 1
+    hits.emplace_back();  // rows rise from 0 as turns do from 1
     for (const TermCount& hit : store->match(term)) {
-      hits.push_back({static_cast<int32_t>(hit.turn) - 1, hit.count});
+      hits.back().push_back({static_cast<int32_t>(hit.turn) - 1, hit.count});
     }
-    signals.add_term(hits);
   }
+  signals.measure(corpus, {near, wide}, hits);
+  signals.measure(corpus, {near, wide}, hits);  // nothing is left of the first time
   const std::pair<const std::vector<float>&, Window> views[] = {
-      {signals.own(), {0, 0, 0, 1, 0, 0, 0}}, {signals.near(), near}, {signals.wide(), wide}};
+      {signals.own(), {0, 0, 0, 10, 0, 0, 0}}, {signals.near(), near}, {signals.wide(), wide}};
   for (const auto& [found, window] : views) {
     const std::vector<double> expected = plain_bm25(chat, window, terms);
     REQUIRE(found.size() == expected.size());

@@ -20,6 +20,7 @@ using namespace corvid::memory::testing;
 namespace {
 
 constexpr size_t kDim = 24;
+constexpr size_t kWideDim = 64;  // of which four bits of each number are kept
 
 // A direction by hash for each word, except that words for animals share one.
 std::vector<float> direction(const std::string& word) {
@@ -78,14 +79,15 @@ TEST_CASE("Similarities of turns and of means of neighbours are what plain sums 
   const auto store = make_store(":memory:", Durability::normal);
   std::mt19937 random(5);
   std::map<TurnId, std::vector<double>> vectors;
-  std::vector<std::vector<TurnId>> sessions(2);
+  std::vector<std::vector<TurnId>> sessions(3);  // the last one is by itself
   Corpus corpus({1});
   Vectors live;
+  Vectors coarse(1);
   const auto add = [&](int count) {
     store->write([&] {
       const ScopeId scope = store->put_scope({});
       for (int i = 0; i < count; ++i) {
-        const size_t in = random() % 2;
+        const size_t in = count > 20 ? 2 : random() % 2;
         const SessionRow session =
             store->put_session(scope, "s" + std::to_string(in), SessionKind::chat);
         Turn turn;
@@ -96,20 +98,21 @@ TEST_CASE("Similarities of turns and of means of neighbours are what plain sums 
         sessions[in].push_back(id);
         std::vector<int8_t> bytes;
         if (random() % 7 != 0) {
-          for (size_t k = 0; k < kDim; ++k) {
+          for (size_t k = 0; k < kWideDim; ++k) {
             bytes.push_back(static_cast<int8_t>(static_cast<int>(random() % 255) - 127));
           }
         }
         store->put_vector(id, "e", bytes);
-        vectors[id] = bytes.empty() ? std::vector<double>(kDim, 0.0) : unit(bytes);
+        vectors[id] = bytes.empty() ? std::vector<double>(kWideDim, 0.0) : unit(bytes);
       }
     });
     corpus.refresh(*store);
     live.refresh(*store, corpus, "e");
+    coarse.refresh(*store, corpus, "e");
   };
-  for (const int count : {1, 2, 1, 40, 3}) add(count);
+  for (const int count : {1, 2, 1, 26, 14, 3}) add(count);
   std::vector<int8_t> question;
-  for (size_t k = 0; k < kDim; ++k) question.push_back(static_cast<int8_t>(k * 7) - 80);
+  for (size_t k = 0; k < kWideDim; ++k) question.push_back(static_cast<int8_t>(static_cast<int>(k * 7 % 200) - 100));
   Similarity found;
   live.compare(corpus, question, found);
   REQUIRE(found.own.size() == 47);
@@ -117,16 +120,18 @@ TEST_CASE("Similarities of turns and of means of neighbours are what plain sums 
   for (size_t row = 0; row < 47; ++row) {
     const TurnId id = corpus.rows()[row].id;
     const auto& session =
-        std::ranges::find(sessions[0], id) != sessions[0].end() ? sessions[0] : sessions[1];
+        *std::ranges::find_if(sessions, [&](const std::vector<TurnId>& each) {
+          return std::ranges::find(each, id) != each.end();
+        });
     const auto place = std::ranges::find(session, id) - session.begin();
     INFO("row " << row);
     CHECK(found.own[row] == Approx(cosine(vectors[id], unit(question))).margin(1e-5));
     for (int which = 0; which < 2; ++which) {
-      std::vector<double> mean(kDim, 0.0);
+      std::vector<double> mean(kWideDim, 0.0);
       for (int offset = -3; offset <= 3; ++offset) {
         const auto at = place + offset;
         if (at < 0 || at >= static_cast<std::ptrdiff_t>(session.size())) continue;
-        for (size_t k = 0; k < kDim; ++k) {
+        for (size_t k = 0; k < kWideDim; ++k) {
           mean[k] += at_distance[which][std::abs(offset)] *
                      vectors[session[static_cast<size_t>(at)]][k];
         }
@@ -140,6 +145,24 @@ TEST_CASE("Similarities of turns and of means of neighbours are what plain sums 
   Similarity other;
   anew.compare(corpus, question, other);
   CHECK(other.wide == found.wide);
+  // Four bits of each number give nearly the same, and exactly where that is asked for.
+  coarse.compare(corpus, question, other);
+  CHECK(found.error == 0);
+  CHECK(other.error > 0);
+  std::vector<int32_t> third;
+  for (size_t row = 0; row < 47; ++row) {
+    CHECK(other.own[row] == Approx(found.own[row]).margin(0.08));
+    CHECK(other.wide[row] == Approx(found.wide[row]).margin(0.08));
+    if (row % 3 == 0) third.push_back(static_cast<int32_t>(row));
+  }
+  CHECK(other.own != found.own);
+  coarse.refine(corpus, question, third, other);
+  for (const int32_t row : third) {
+    const auto i = static_cast<size_t>(row);
+    CHECK(other.own[i] == Approx(found.own[i]).margin(1e-6));
+    CHECK(other.near[i] == Approx(found.near[i]).margin(1e-6));
+    CHECK(other.wide[i] == Approx(found.wide[i]).margin(1e-6));
+  }
   live.compare(corpus, std::vector<int8_t>{1, 2}, other);
   CHECK(other.own.empty());
 }
