@@ -168,7 +168,8 @@ class Merger {
   };
   struct Given {
     NewTurn turn{};
-    std::string sha256{};
+    std::string sha256{};  // of the text as it was when it was stored there,
+    std::string stored{};  // and as it comes in here: masked, cut
     int64_t scope = 0;  // where it is seen
     int64_t home = 0;   // where it was said
   };
@@ -200,6 +201,7 @@ class Merger {
     turn.said_at = Time(std::chrono::milliseconds(json_int_or(row, "said_at", 0)));
     turn.said_offset = static_cast<int>(json_int_or(row, "said_offset", 0));
     turn.text = json_string(row, "text");
+    given.stored = prepare_turn(turn).sha256;
   }
 
   void add(const Scope& home, const std::vector<int64_t>& ids) {
@@ -232,7 +234,7 @@ class Merger {
     const auto given = turns_.find(amendment.by);
     if (const std::optional<TurnId> here = store_.amended_by(turn->id)) {
       const std::optional<Turn> version = *here > 0 ? store_.turn(*here) : std::nullopt;
-      if (given == turns_.end() || !version || version->sha256 != given->second.sha256) return;
+      if (given == turns_.end() || !version || !is_text_of(given->second, version->sha256)) return;
       ids_[amendment.by] = version->id;
       ++report_.duplicates;
     } else if (amendment.by == 0) {
@@ -283,8 +285,15 @@ class Merger {
         if (there) known->second.try_emplace({there->said_at, there->sha256}, id);
       }
     }
-    const auto place = known->second.find({given.turn.said_at, given.sha256});
-    return place == known->second.end() ? std::nullopt : std::optional(place->second);
+    for (const std::string& text : {given.sha256, given.stored}) {
+      const auto place = known->second.find({given.turn.said_at, text});
+      if (place != known->second.end()) return place->second;
+    }
+    return std::nullopt;
+  }
+
+  static bool is_text_of(const Given& given, const std::string& sha256) {
+    return sha256 == given.sha256 || sha256 == given.stored;
   }
 
   Store& store_;

@@ -205,6 +205,22 @@ TEST_CASE("A secret that an older program let in is taken out of all that was ma
   CHECK(second.verify().problems.empty());
 }
 
+TEST_CASE("What is masked or cut when it is imported is known when it comes again") {
+  const TempDir folder;
+  const std::string secret = "ghp_" + std::string("R8n2kVq7wX4mT9bLzP3cJ6hYdF5sAeUo1GiK");
+  Memory first(in_memory());
+  first.remember(said("s", "Ann", "These days QUOKKA sleeps at Ann's", "2026-03-01"));
+  first.remember(said("s", "Ann", std::string(100'000, 'x') + " is long", "2026-03-02"));
+  first.edit("t1", "QUOKKA is gone");
+  const auto file = file_with(folder, sealed_again(replaced(exported(first), "QUOKKA", secret)));
+  Memory second(in_memory());
+  second.remember(said("t", "Bo", "It rains", "2026-03-01"));
+  CHECK(second.import_export(file).stored == 3);
+  CHECK(second.import_export(file).stored == 0);
+  CHECK(exported(second).find(secret) == std::string::npos);
+  CHECK(second.verify().problems.empty());
+}
+
 TEST_CASE("What was forgotten comes back in no correction") {
   const TempDir folder;
   MemoryConfig config = in_folder(folder.path());
