@@ -115,20 +115,17 @@ DocumentReport Memory::ingest_documents(const std::filesystem::path& folder) {
     const bool is_too_large = std::filesystem::file_size(file) > kDocumentBytesMax;
     std::vector<NewTurn> turns;
     if (!is_too_large) turns = read_document(file, file.lexically_relative(root).string());
-    if (turns.empty()) {
-      ++report.skipped;
-      seen.insert(document_session(file));
-      continue;
-    }
-    ++report.documents;
-    seen.insert(turns.front().session);
+    const std::string session = document_session(file);
+    seen.insert(session);
+    ++(turns.empty() ? report.skipped : report.documents);
+    if (is_too_large) continue;  // what it holds now is not known
     const ImportReport part = take(turns, {});
     report.turns.line_count += part.line_count;
     report.turns.stored += part.stored;
     report.turns.duplicates += part.duplicates;
     report.turns.refused += part.refused;
     report.turns.redactions += part.redactions;
-    withdraw(turns.front().session, turns);
+    withdraw(session, turns);
   }
   const std::optional<ScopeId> scope = state_->store->find_scope(state_->config.scope);
   if (!scope) return report;

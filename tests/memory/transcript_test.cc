@@ -233,8 +233,13 @@ TEST_CASE("Documents are cut at headings, and what is gone from them is withdraw
   CHECK(second.withdrawn == 1);
   CHECK(memory.recall("staging port").context.find("8443") == std::string::npos);
   CHECK(memory.recall("staging port").context.find("9000") != std::string::npos);
+  for (const std::string& nothing : {std::string(), std::string("\0", 1)}) {
+    place.put("docs/setup.md", nothing);
+    CHECK(memory.ingest_documents(place.path() / "docs").withdrawn == (nothing.empty() ? 2 : 0));
+    CHECK(memory.recall("staging port").hits.empty());
+  }
   place.put("docs/setup.md", old);
-  CHECK(memory.ingest_documents(place.path() / "docs").withdrawn == 1);
+  CHECK(memory.ingest_documents(place.path() / "docs").withdrawn == 0);
   CHECK(memory.recall("staging port").context.find("8443") != std::string::npos);
   CHECK(memory.verify().problems.empty());
 }
