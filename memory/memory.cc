@@ -161,7 +161,13 @@ std::vector<MemScene> Memory::scenes(const ScopeFilter& filter, int limit) const
 }
 
 std::vector<ProfileItem> Memory::profile(const ScopeFilter& filter) const {
-  return profile_items(*state_->store, state_->store->find_scopes(filter));
+  const Store& store = *state_->store;
+  const std::vector<ScopeId> scopes = store.find_scopes(filter);
+  std::vector<ScopeId> own = scopes;
+  if (const auto shared = store.find_scope({filter.scope.tenant, kEverywhere, kEverywhere, ""})) {
+    std::erase(own, *shared);
+  }
+  return profile_items(store, scopes, own);
 }
 
 std::optional<Turn> Memory::turn(TurnId id) const {

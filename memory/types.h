@@ -115,7 +115,7 @@ struct MemCell {
   Time opened_at{};
   Time closed_at{};        // meaningful unless is_open
   bool is_open = true;
-  std::string reason{};    // why closed: date, gap, topic, limit, request, boundary
+  std::string reason{};    // why closed: date, gap, topic, limit, request, boundary, idle
   std::string title{};
   std::string episode{};     // sentences of its turns, or a model's
   std::string deriver{};     // "level0/1", "model/1"
@@ -273,11 +273,15 @@ struct ForgetRequest {
 struct ForgetPreview {
   std::vector<Turn> turns{};      // what would be erased
   std::vector<CellId> cells{};    // derived from them: erased or derived anew
+  // Of which a model has told it, though no turn says it so: what was told is taken back, and no
+  // model is asked again.
+  std::vector<CellId> told{};
   bool all_projects = false;      // it is refused in each of the user's projects from then on
 };
 
 struct Forgotten {
   int64_t turn_count = 0;
+  int64_t told_count = 0;  // MemCells of which a model's words were taken back
   std::vector<std::string> texts{};     // what was erased, for the owners of other files
   std::vector<std::string> sessions{};  // where it was
   std::vector<std::string> ids{};       // "tN" and "cN" that no longer exist

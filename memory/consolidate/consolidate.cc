@@ -29,6 +29,7 @@ class Pass {
       : store_(store), ports_(ports), scopes_(scopes), options_(options) {}
 
   ConsolidateReport run() {
+    close_ended();
     std::vector<MemCell> cells = store_.cells(scopes_, std::numeric_limits<int>::max());
     std::erase_if(cells, [](const MemCell& cell) { return !waits(cell); });
     const size_t count = std::min(cells.size(), static_cast<size_t>(options_.cells_max));
@@ -47,6 +48,7 @@ class Pass {
     if (options_.stop.stop_requested()) fail(Code::cancelled, "cancelled");
   }
   Time now() const { return ports_.now ? ports_.now() : system_now(); }
+  void close_ended();
   void tell(const MemCell& shown);
   void write(MemCell& cell, Told told);
   void add_facts(const MemCell& cell, std::vector<Fact> facts);
@@ -59,6 +61,13 @@ class Pass {
   const ConsolidateOptions& options_;
   ConsolidateReport report_;
 };
+
+// A session's last cell is closed by what follows it; after a while nothing would go on with it.
+void Pass::close_ended() {
+  for (const MemCell& cell : store_.cells(scopes_, std::numeric_limits<int>::max())) {
+    if (cell.is_open) store_.write([&] { close_idle(store_, cell.id, now()); });
+  }
+}
 
 void Pass::tell(const MemCell& shown) {
   const std::vector<Turn> turns = current_turns(store_, shown);
@@ -186,6 +195,19 @@ ConsolidateReport consolidate(Store& store, const Ports& ports, std::span<const 
 
 void drop_told(Store& store, const MemCell& cell, bool forgets) {
   store.erase_scene_notes(cell.id);
+  // An approved fact has gone with its turn when that was corrected: its proposal does, too.
+  for (ProfileItem& item : store.items(std::span(&cell.scope, 1))) {
+    const bool is_approved = item.cell == cell.id && item.kind == ProfileItem::Kind::fact &&
+                             item.status == ProfileItem::Status::approved && !item.turns.empty();
+    if (!is_approved) continue;
+    const std::vector<Fact> facts = store.facts_of_turn(item.turns.front());
+    const bool holds = std::ranges::any_of(facts, [&](const Fact& fact) {
+      return fact.deriver == kApprovedDeriver && fact.key == item.key;
+    });
+    if (holds) continue;
+    item.status = ProfileItem::Status::proposed;
+    store.put_item(item);
+  }
   store.erase_items(cell.id, forgets);
   Unsettled changed;
   for (const TurnId turn : cell.turns) {

@@ -9,8 +9,9 @@
 namespace corvid::memory {
 
 // Has the model tell of closed cells that it has not told of, newest first, then of scenes of such
-// cells. The model is asked outside of transactions; each cell is one. A fact that is not what is
-// known becomes a proposal, as traits do. Throws what the model throws; what was done stays.
+// cells; what nobody will go on with is closed before (close_idle). The model is asked outside of
+// transactions; each cell is one. A fact that is not what is known becomes a proposal, as traits
+// do. Throws what the model throws; what was done stays.
 ConsolidateReport consolidate(Store& store, const Ports& ports, std::span<const ScopeId> scopes,
                               const ConsolidateOptions& options);
 

@@ -35,16 +35,21 @@ Fact fact_of(const Store& store, const ProfileItem& item) {
   return fact;
 }
 
-bool is_stated_fact(const Store& store, const ProfileItem& item) {
+bool is_said_in(const Store& store, const std::optional<Turn>& turn,
+                std::span<const ScopeId> scopes) {
+  return turn && std::ranges::find(scopes, store.session_scope(turn->session_key)) != scopes.end();
+}
+
+bool is_stated_fact(const Store& store, std::span<const ScopeId> own, const ProfileItem& item) {
   const std::vector<Fact> rivals = store.rivals(fact_of(store, item), Rivals::all);
   return std::ranges::any_of(rivals, [&](const Fact& other) {
-    return other.tier == Tier::user && plain(other.value) == plain(item.text);
+    return other.tier == Tier::user && plain(other.value) == plain(item.text) &&
+           is_said_in(store, store.turn(other.turn), own);
   });
 }
 
 // Some turn of the user's holds all words of the trait in one statement.
-bool is_stated_trait(const Store& store, std::span<const ScopeId> scopes,
-                     const ProfileItem& item) {
+bool is_stated_trait(const Store& store, std::span<const ScopeId> own, const ProfileItem& item) {
   std::vector<std::string> words;
   for (std::string& word : words_of(item.text)) {
     const bool is_new = std::ranges::find(words, word) == words.end();
@@ -59,7 +64,7 @@ bool is_stated_trait(const Store& store, std::span<const ScopeId> scopes,
     if (count < words.size() || std::ranges::find(item.turns, id) != item.turns.end()) continue;
     const std::optional<Turn> turn = store.turn(id);
     if (!turn || turn->tier != Tier::user || store.amended_by(id)) continue;
-    if (std::ranges::find(scopes, turn->scope) == scopes.end()) continue;
+    if (!is_said_in(store, turn, own)) continue;
     if (lower_case(turn->speaker) == item.subject &&
         find_support(*turn, join(words, " "), Forms::any)) {
       return true;
@@ -88,13 +93,14 @@ void take_back(Store& store, const ProfileItem& item) {
 
 }  // namespace
 
-std::vector<ProfileItem> profile_items(const Store& store, std::span<const ScopeId> scopes) {
+std::vector<ProfileItem> profile_items(const Store& store, std::span<const ScopeId> scopes,
+                                       std::span<const ScopeId> own) {
   std::vector<ProfileItem> items = store.items(scopes);
   for (ProfileItem& item : items) {
     if (item.status != ProfileItem::Status::proposed || item.turns.empty()) continue;
     const bool is_stated = item.kind == ProfileItem::Kind::fact
-                               ? is_stated_fact(store, item)
-                               : is_stated_trait(store, scopes, item);
+                               ? is_stated_fact(store, own, item)
+                               : is_stated_trait(store, own, item);
     if (is_stated) item.status = ProfileItem::Status::confirmed;
   }
   return items;

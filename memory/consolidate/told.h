@@ -13,6 +13,7 @@ namespace corvid::memory {
 
 inline constexpr const char* kModelDeriver = "model/1";        // of what a model says
 inline constexpr const char* kApprovedDeriver = "approved/1";  // a person has taken it over
+inline constexpr const char* kForgottenDeriver = "level0/1, what a model told was forgotten";
 inline constexpr const char* kUnusableDeriver = "level0/1, a model's answer was unusable";
 
 // Level 1 of a MemCell: what a model says of it, as far as the cell's turns support that. All of

@@ -122,6 +122,22 @@ void derive_again(Store& store, CellId id) {
   store.put_cell(*cell);
 }
 
+void close_idle(Store& store, CellId id, Time now) {
+  std::optional<MemCell> cell = store.cell(id);
+  if (!cell || !cell->is_open) return;
+  const std::vector<Turn> turns = current_turns(store, *cell);
+  if (turns.empty()) return;
+  const Time last = std::ranges::max(turns, {}, &Turn::said_at).said_at;
+  if (now - last <= kSegmentGapMax) return;
+  cell->is_open = false;
+  cell->closed_at = last;
+  cell->reason = "idle";
+  derive_cell(*cell, turns);
+  store.put_cell(*cell);
+  store.add_event({.at = now, .actor = "agent", .op = "close", .kind = "cell", .first_id = id,
+                   .last_id = id, .reason = ""});
+}
+
 Ingest::Ingest(Store& store, const Ports& ports, const Scope& scope)
     : store_(store), ports_(ports), scope_(scope) {}
 

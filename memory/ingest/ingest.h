@@ -79,6 +79,10 @@ std::vector<Turn> current_turns(const Store& store, const MemCell& cell);
 // Title and episode of a closed cell, from its turns as they are now.
 void derive_again(Store& store, CellId id);
 
+// Closes an open cell behind whose last turn nothing was said for kSegmentGapMax: whatever is said
+// next opens another. Inside the caller's transaction.
+void close_idle(Store& store, CellId id, Time now);
+
 inline constexpr size_t kTurnBytesMax = size_t{64} << 20;   // larger ones are refused
 inline constexpr size_t kToolTextBytesMax = 4 * 1024;       // kept of tool output, head and tail
 inline constexpr size_t kTextBytesMax = 64 * 1024;          // kept of anything else

@@ -10,7 +10,6 @@ namespace corvid::memory {
 namespace {
 
 using std::chrono::days;
-using std::chrono::hours;
 using std::chrono::minutes;
 
 constexpr size_t kBlockTurns = 3;        // compared on each side of a border
@@ -115,7 +114,7 @@ std::optional<Cut> cut_before(std::span<const SegmentTurn> open, const SegmentTu
     return Cut{open.size(), "date"};
   }
   const auto gap = next.said_at - last.said_at;
-  if (gap > hours(4)) return Cut{open.size(), "gap"};
+  if (gap > kSegmentGapMax) return Cut{open.size(), "gap"};
   if (gap > minutes(30)) {
     const size_t from = open.size() - std::min(open.size(), kBlockTurns);
     if (cosine(sum(open.subspan(from)), next.terms) < kLowCohesion) return Cut{open.size(), "gap"};

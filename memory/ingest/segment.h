@@ -33,6 +33,7 @@ inline constexpr int64_t kSegmentTokens = 2000;
 inline constexpr size_t kSegmentTurnsMax = 40;
 inline constexpr int64_t kSegmentTokensMax = 4000;
 inline constexpr size_t kRequestTurnsMax = 400;  // of an agent's segment
+inline constexpr std::chrono::hours kSegmentGapMax(4);  // a turn after more opens the next one
 
 // Deterministic, without a model and without looking ahead. cut_before: does `next` open a new
 // segment? cut_after: has the segment, with its newest turn, become too long? nullopt: go on.

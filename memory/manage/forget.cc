@@ -1,10 +1,14 @@
 #include "memory/manage/forget.h"
 
 #include <algorithm>
+#include <initializer_list>
+#include <iterator>
+#include <limits>
 #include <map>
 #include <set>
 
 #include "memory/consolidate/consolidate.h"
+#include "memory/consolidate/told.h"
 #include "memory/ingest/annotate.h"
 #include "memory/ingest/settle.h"
 #include "memory/ingest/ingest.h"
@@ -26,6 +30,7 @@ class Finder {
 
   void by_id(const std::string& id);
   void by_text(const std::string& text);
+  void by_told(const std::string& wanted);
   void by_session(const std::string& name);
   ForgetPreview take();
 
@@ -46,6 +51,7 @@ class Finder {
   const Store& store_;
   std::span<const ScopeId> scopes_;
   std::map<TurnId, Turn> found_;
+  std::set<CellId> told_;
 };
 
 void Finder::by_id(const std::string& id) {
@@ -78,7 +84,8 @@ void Finder::by_text(const std::string& text) {
     const auto turn = store_.turn(hit.turn);
     if (turn && !(is_plain(wanted) && is_plain(turn->text))) add(*turn);
   }
-  if (!found_.empty()) return;
+  by_told(wanted);
+  if (!found_.empty() || !told_.empty()) return;
   std::vector<std::string> words;
   for (std::string& word : words_of(wanted)) {
     if (!is_stop_word(word)) words.push_back(std::move(word));
@@ -91,6 +98,31 @@ void Finder::by_text(const std::string& text) {
   for (const auto& [id, count] : held) {
     if (count < words.size()) continue;
     if (const auto turn = store_.turn(id)) add(*turn);
+  }
+}
+
+// A model puts words together that no turn has like that.
+void Finder::by_told(const std::string& wanted) {
+  constexpr int kAll = std::numeric_limits<int>::max();
+  const auto holds = [&](std::initializer_list<std::string_view> texts) {
+    return std::ranges::any_of(texts, [&](std::string_view text) {
+      return normal_form(text).find(wanted) != std::string::npos;
+    });
+  };
+  for (const MemCell& cell : store_.cells(scopes_, kAll)) {
+    if (cell.deriver == kModelDeriver && holds({cell.title, cell.episode})) told_.insert(cell.id);
+  }
+  for (const Fact& fact : store_.facts(scopes_, kAll)) {
+    const bool is_told = fact.deriver == kModelDeriver || fact.deriver == kApprovedDeriver;
+    if (!is_told || !holds({fact.key, fact.value})) continue;
+    for (const CellId cell : store_.cells_of_turn(fact.turn)) told_.insert(cell);
+  }
+  for (const ProfileItem& item : store_.items(scopes_)) {
+    if (holds({item.key, item.text})) told_.insert(item.cell);
+  }
+  for (const auto& [cells, summary] : store_.scene_notes()) {
+    const auto first = holds({summary}) ? store_.cell(cells.front()) : std::nullopt;
+    if (first && is_in_scope(first->scope)) told_.insert(first->id);
   }
 }
 
@@ -112,6 +144,8 @@ ForgetPreview Finder::take() {
     preview.turns.push_back(std::move(turn));
   }
   preview.cells.assign(cells.begin(), cells.end());
+  // What is told anew of the turns that are left cannot hold it.
+  std::ranges::set_difference(told_, cells, std::back_inserter(preview.told));
   return preview;
 }
 
@@ -135,6 +169,18 @@ void repair_cell(Store& store, CellId id, Forgotten& result) {
   store.put_cell(*cell);
 }
 
+// Takes back what a model told of the cell, for good.
+void untell_cell(Store& store, CellId id, const Forgetting& how) {
+  std::optional<MemCell> cell = store.cell(id);
+  if (!cell || cell->is_open) return;
+  drop_told(store, *cell, true);
+  derive_cell(*cell, current_turns(store, *cell));
+  cell->deriver = kForgottenDeriver;
+  store.put_cell(*cell);
+  store.add_event({.at = how.now, .actor = "user", .op = "forget", .kind = "cell", .first_id = id,
+                   .last_id = id, .reason = how.reason});
+}
+
 }  // namespace
 
 ForgetPreview find_to_forget(const Store& store, const ForgetRequest& request,
@@ -151,7 +197,7 @@ ForgetPreview find_to_forget(const Store& store, const ForgetRequest& request,
 
 Forgotten erase(Store& store, const ForgetPreview& confirmed, const Forgetting& how) {
   Forgotten result;
-  if (confirmed.turns.empty()) return result;
+  if (confirmed.turns.empty() && confirmed.told.empty()) return result;
   const std::string key = store.mac_key();
   std::set<std::string> sessions;
   store.write([&] {
@@ -188,6 +234,8 @@ Forgotten erase(Store& store, const ForgetPreview& confirmed, const Forgetting& 
       ++result.turn_count;
     }
     for (const CellId cell : cells) repair_cell(store, cell, result);
+    for (const CellId cell : confirmed.told) untell_cell(store, cell, how);
+    result.told_count = std::ssize(confirmed.told);
     settle_facts(store, changed);  // what they had superseded holds again
     result.ids.insert(result.ids.end(), facts.begin(), facts.end());
     store.raise_generation();

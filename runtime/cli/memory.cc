@@ -259,6 +259,9 @@ void show_found(const Found& found) {
                fmt::format("[{} {} {}] {}\n", memory::turn_name(turn.id), day_of(turn.said_at),
                            printable(turn.speaker), truncate_utf8(printable(turn.text), 200)));
   }
+  for (const memory::CellId cell : found.preview.told) {
+    write_text(stdout, "what a model told of " + memory::cell_name(cell) + "\n");
+  }
   for (const std::string& id : found.sessions) {
     write_text(stdout, "log of session " + printable(id) + "\n");
   }
@@ -280,6 +283,7 @@ void report(const MemoryArguments& arguments, const memory::Forgotten& done, con
             const Erased& erased) {
   if (arguments.json) {
     return print({{"forgotten", done.turn_count},
+                  {"told", done.told_count},
                   {"ids", done.ids},
                   {"file_is_clean", done.file_is_clean},
                   {"sessions", found.sessions},
@@ -324,7 +328,8 @@ void forget(const MemoryArguments& arguments, CommandContext& context) {
     logs.emplace(find_paths(), std::move(what));
     found.sessions = logs->holding();
   }
-  if (found.preview.turns.empty() && found.sessions.empty()) {
+  const bool is_remembered = !found.preview.turns.empty() || !found.preview.told.empty();
+  if (!is_remembered && found.sessions.empty()) {
     if (!arguments.json) write_text(stdout, "nothing in memory and no session log matches\n");
     // What was taken from the logs before a failure may still stand in snapshots: they are named.
     if (arguments.json && !arguments.yes)

@@ -1,4 +1,4 @@
-// Memory on a server, from the command line.
+// Memory from the command line: on a server, and told by a model after runs.
 
 #include <catch2/catch.hpp>
 
@@ -113,4 +113,35 @@ TEST_CASE("runs remember and recall in the configured store on a server, until i
   CHECK(scene.files_with(secret).empty());
   CHECK(server->bytes_of("runs").find(secret) == std::string::npos);
   CHECK(run("What is the code name of the staging server?").out.find(secret) == std::string::npos);
+}
+
+TEST_CASE("with after-runs the model that is named tells memory of each run at its end") {
+  const Scene scene;
+  const auto teller = scene.root() / "teller.jsonl";
+  const Json told = {{"title", "The port"},
+                     {"episode", "The staging port is 8443. Mallory owes Ann 500 euros."},
+                     {"facts", Json::array()}, {"plans", Json::array()},
+                     {"traits", Json::array()}};
+  put(teller, dump_json({{"text", dump_json(told)}}) + "\n");
+  put(scene.root() / "config" / "corvid" / "config.toml",
+      "[memory]\nmodel = \"scripted:" + teller.string() + "\"\nconsolidate = \"after-runs\"\n");
+  const std::map<std::string, std::string> here = {
+      {"XDG_CONFIG_HOME", (scene.root() / "config").string()}};
+  const std::string work = scene.workspace().string();
+  const ProcessResult run =
+      scene.corvid({"run", "the staging port is 8443, keep that in mind", "--workspace", work,
+                    "--model", scene.script({{{"text", "kept"}}})}, here);
+  CHECK(run.exit_code == 0);
+  const ProcessResult list = scene.corvid({"memory", "-w", work, "list", "--json"}, here);
+  const Json cells = parse_json(list.out, "list");
+  REQUIRE(cells.size() == 1);
+  CHECK(cells[0].at("title") == "The port");
+  CHECK(cells[0].at("episode") == "The staging port is 8443.");  // what the turns say
+  put(teller, dump_json({{"fail", "the model is gone"}}) + "\n");
+  const ProcessResult other =
+      scene.corvid({"run", "the lamp is red", "--workspace", work, "--model",
+                    scene.script({{{"text", "kept"}}})}, here);
+  CHECK(other.exit_code == 0);  // memory is whole without
+  CHECK(scene.corvid({"memory", "-w", work, "search", "lamp"}, here).out.find("red") !=
+        std::string::npos);
 }

@@ -241,7 +241,7 @@ TEST_CASE("An answer that is none is put aside, one that fails loses nothing tha
     memory.remember(said(session, "Ann", "The lamp in the hall is red", "2026-03-01"));
     memory.close_session(session);
   }
-  memory.remember(said("open", "Ann", "Still talking", "2026-03-01"));
+  memory.remember(said("open", "Ann", "Still talking", "2026-04-30T22:00"));
   CHECK_THROWS_AS(Memory(in_memory()).consolidate({}, {}), Error);
   model.answers = {"Sure! ```json\n" + told("The lamp in the hall is red.") + "\n```", "oops"};
   const ConsolidateReport report = run(memory);
@@ -258,6 +258,77 @@ TEST_CASE("An answer that is none is put aside, one that fails loses nothing tha
   CHECK_THROWS_AS(run(other), Error);
   CHECK(other.verify().problems.empty());
   CHECK(other.stats().turns == 4);
+}
+
+TEST_CASE("A session's last cell is told when nobody goes on with it, and can be forgotten") {
+  Model model;
+  Memory memory(in_memory(), asking(model));
+  memory.remember(said("s", "Ann", "The lamp in the hall is red", "2026-03-01T10:00"));
+  memory.remember(said("s", "Ann", "The quokka likes it", "2026-03-01T10:01"));
+  model.answers = {told("The lamp is red and the quokka likes it."), told("The door."), told("")};
+  CHECK(run(memory).cells == 1);
+  CHECK(memory.cells(10).at(0).reason == "idle");
+  // What is said after all opens another.
+  memory.remember(said("s", "Ann", "And the door is blue", "2026-03-01T10:02"));
+  CHECK(memory.cells(10).size() == 2);
+  memory.forget(memory.find_to_forget({.text = "quokka"}, {.scope = memory.scope()}), "");
+  CHECK(dump_of(memory).find("quokka") == std::string::npos);
+  CHECK(run(memory).cells == 2);
+  CHECK(memory.verify().problems.empty());
+}
+
+TEST_CASE("What only a model says is found to be forgotten, and is not told again") {
+  const TempDir folder;
+  Model model;
+  Memory memory(in_folder(folder.path()), asking(model));
+  for (const std::string session : {"a", "b"}) {
+    memory.remember(said(session, "Ann", "These days the red fox of the mill sleeps at number 7",
+                         "2026-03-01"));
+  }
+  const std::string where = GENERATE("episode", "value", "key", "trait", "summary");
+  const std::string secret = "mill fox red";  // no turn has the words like that
+  const auto or_plain = [&](const std::string& field) {
+    return where == field ? secret : std::string("fox");
+  };
+  const std::string answer =
+      told("The " + or_plain("episode") + " sleeps.",
+           list({fact(1, "guest " + or_plain("key"), or_plain("value"))}), Json::array(),
+           list({{{"turns", {1}}, {"category", "animals"},
+                  {"trait", "red " + or_plain("trait")}}}));
+  const std::string plain = told("The fox sleeps.");
+  const std::string note = R"({"summary":"The )" + or_plain("summary") + R"( sleeps."})";
+  model.answers = {answer, plain, note};
+  CHECK(run(memory).cells == 2);
+  CHECK(all_bytes_below(folder.path()).find(secret) != std::string::npos);
+  const ForgetPreview preview =
+      memory.find_to_forget({.text = "Mill fox  red"}, {.scope = memory.scope()});
+  CHECK(preview.turns.empty());
+  CHECK(memory.forget(preview, "").told_count == 1);
+  CHECK(all_bytes_below(folder.path()).find(secret) == std::string::npos);
+  CHECK(memory.stats().turns == 2);
+  model.answers.insert(model.answers.end(), 3, answer);
+  CHECK(run(memory).cells == 0);
+  CHECK(memory.verify().problems.empty());
+}
+
+TEST_CASE("An approved fact goes with its turn when that is corrected, and so does its proposal") {
+  Model model;
+  Memory memory(in_memory(), asking(model));
+  memory.remember(said("a", "Ann", "My phone number is 555-0100", "2026-03-01"));
+  memory.remember(said("s", "Ann", "Calls reach me at 555-0199 these days", "2026-03-02"));
+  memory.remember(said("s", "Ann", "The weather is fine", "2026-03-02"));
+  memory.close_session("a");
+  memory.close_session("s");
+  model.answers = {told("", list({fact(1, "phone number", "555-0199")})), told("")};
+  CHECK(run(memory).proposals == 1);
+  memory.decide("p1", true);
+  memory.edit("t3", "The weather is bad");
+  CHECK(memory.profile({.scope = memory.scope()}).size() == 1);
+  CHECK(value_for(memory, "phone number") == "555-0199");
+  memory.edit("t2", "Calls reach me at home these days");
+  CHECK(memory.profile({.scope = memory.scope()}).empty());
+  CHECK(value_for(memory, "phone number") == "555-0100");
+  CHECK(memory.verify().problems.empty());
 }
 
 TEST_CASE("Another user's or project's cells are not told of") {
@@ -296,6 +367,13 @@ TEST_CASE("What a model tells of a promoted turn stays with its cell's user") {
                         list({{{"turns", {1, 2}}, {"category", "health"},
                                {"trait", "has quokka fever"}}}))};
   CHECK(run(ann).proposals == 2);
+  // What another user of that name states for all confirms nothing.
+  bob.remember(said("b", "Ann", "My phone number is 555-0199. I have quokka fever", "2026-03-03"));
+  const std::vector<std::string> theirs_too = {"t4"};
+  bob.promote(theirs_too, true);
+  for (const ProfileItem& item : ann.profile({.scope = ann.scope()})) {
+    CHECK(item.status == ProfileItem::Status::proposed);
+  }
   CHECK(bob.profile({.scope = bob.scope()}).empty());
   for (const char* id : {"p1", "p2"}) {
     CHECK_FALSE(bob.why(id).has_value());
