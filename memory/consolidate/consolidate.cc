@@ -18,8 +18,6 @@ namespace {
 
 constexpr size_t kSceneCellsMin = 2;
 
-std::string plain(std::string_view text) { return join(words_of(text), " "); }
-
 bool waits(const MemCell& cell) { return !cell.is_open && cell.deriver == kCellDeriver; }
 
 class Pass {
@@ -125,8 +123,8 @@ void Pass::write(MemCell& cell, Told told) {
 void Pass::add_facts(const MemCell& cell, std::vector<Fact> facts) {
   Unsettled changed;
   for (Fact& fact : facts) {
-    const std::string value = plain(fact.value);
-    const auto says_so = [&](const Fact& other) { return plain(other.value) == value; };
+    const std::string value = plain_words(fact.value);
+    const auto says_so = [&](const Fact& other) { return plain_words(other.value) == value; };
     if (std::ranges::any_of(store_.facts_of_turn(fact.turn), says_so)) continue;
     const std::vector<Fact> rivals = store_.rivals(fact, Rivals::all);
     if (std::ranges::any_of(rivals, says_so)) continue;
@@ -147,7 +145,7 @@ void Pass::add_facts(const MemCell& cell, std::vector<Fact> facts) {
 void Pass::propose(ProfileItem item) {
   for (const ProfileItem& other : store_.items(std::span(&item.scope, 1))) {
     if (other.kind == item.kind && other.subject == item.subject &&
-        plain(other.text) == plain(item.text) &&
+        plain_words(other.text) == plain_words(item.text) &&
         (item.kind == ProfileItem::Kind::trait || other.key == item.key)) {
       return;
     }

@@ -5,16 +5,13 @@
 
 #include "memory/consolidate/told.h"
 #include "memory/ingest/annotate.h"
+#include "memory/ingest/facts.h"
 #include "memory/ingest/settle.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 
 namespace corvid::memory {
 namespace {
-
-constexpr size_t kSentenceBytesKept = 300;
-
-std::string plain(std::string_view text) { return join(words_of(text), " "); }
 
 Fact fact_of(const Store& store, const ProfileItem& item) {
   Fact fact;
@@ -43,7 +40,7 @@ bool is_said_in(const Store& store, const std::optional<Turn>& turn,
 bool is_stated_fact(const Store& store, std::span<const ScopeId> own, const ProfileItem& item) {
   const std::vector<Fact> rivals = store.rivals(fact_of(store, item), Rivals::all);
   return std::ranges::any_of(rivals, [&](const Fact& other) {
-    return other.tier == Tier::user && plain(other.value) == plain(item.text) &&
+    return other.tier == Tier::user && plain_words(other.value) == plain_words(item.text) &&
            is_said_in(store, store.turn(other.turn), own);
   });
 }

@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "memory/ingest/annotate.h"
+#include "memory/ingest/facts.h"
 #include "memory/ingest/redact.h"
 #include "memory/ingest/sentences.h"
 #include "memory/ingest/times.h"
@@ -47,7 +48,6 @@ constexpr size_t kEpisodeBytesMax = 1000;
 constexpr size_t kKeyWordsMax = 5;
 constexpr size_t kKeyBytesMax = 60;
 constexpr size_t kValueBytesMax = 160;
-constexpr size_t kSentenceBytesKept = 300;
 constexpr size_t kQuestionBytesMax = 400;
 constexpr double kKnownWordsMin = 0.4;  // of a sentence's, in its sources
 

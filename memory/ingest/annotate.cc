@@ -204,6 +204,18 @@ std::vector<std::string> words_of(std::string_view given) {
   return words;
 }
 
+std::string plain_words(std::string_view text) { return join(words_of(text), " "); }
+
+std::string rough_stem(std::string word) {
+  for (const std::string_view ending : {"ing", "ed", "es", "s", "e"}) {
+    if (word.size() >= ending.size() + 3 && word.ends_with(ending)) {
+      word.resize(word.size() - ending.size());
+      break;
+    }
+  }
+  return word;
+}
+
 std::string_view stem_of(std::string_view word) {
   return word.size() > 4 ? truncate_utf8(word, std::max<size_t>(4, word.size() * 2 / 3)) : word;
 }

@@ -30,6 +30,12 @@ inline constexpr int kSearchedForm = 2;  // rises when searched_text() changes
 // made plain.
 std::vector<std::string> words_of(std::string_view text);
 
+// The same joined by blanks: what a text says without regard to case and marks.
+std::string plain_words(std::string_view text);
+
+// Without the commonest endings of English verbs and plurals.
+std::string rough_stem(std::string word);
+
 // What forms of a word begin with, roughly: "deployed", "deploys", "deploy".
 std::string_view stem_of(std::string_view word);
 

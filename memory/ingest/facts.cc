@@ -18,7 +18,6 @@ constexpr size_t kFactsPerTurnMax = 8;
 constexpr size_t kKeyWordsMax = 4;
 constexpr size_t kValueWordsMax = 8;
 constexpr size_t kQualifierWordsMax = 4;
-constexpr size_t kSentenceBytesKept = 300;
 
 // What is said of these is talk about the talk, or over in an hour.
 constexpr std::string_view kPassing[] = {

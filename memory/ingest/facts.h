@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 #include <vector>
 
@@ -7,6 +8,7 @@
 
 namespace corvid::memory {
 
+inline constexpr size_t kSentenceBytesKept = 300;  // with what was read in it
 inline constexpr const char* kFactDeriver = "pattern/2";
 
 // What a turn states outright, by patterns of English: "my X is Y", "I live in Y", "I work at Y",

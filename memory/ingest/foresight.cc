@@ -5,6 +5,7 @@
 #include <string>
 
 #include "memory/ingest/annotate.h"
+#include "memory/ingest/facts.h"
 #include "memory/ingest/sentences.h"
 #include "memory/ingest/times.h"
 #include "runtime/base/text.h"
@@ -16,7 +17,6 @@ using std::chrono::days;
 
 constexpr size_t kTextBytesRead = 4096;
 constexpr size_t kPerTurnMax = 6;
-constexpr size_t kSentenceBytesKept = 300;
 constexpr size_t kSharedWordsMin = 2;
 constexpr double kSharedPartMin = 0.4;  // of the shorter sentence
 constexpr days kNewsAfterMax(180);       // after the planned time nobody looks back

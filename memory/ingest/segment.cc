@@ -18,16 +18,6 @@ constexpr double kLowCohesion = 0.05;
 constexpr double kValleyDepthMin = 0.2;
 constexpr size_t kTermsTextBytesMax = 4096;
 
-std::string rough_stem(std::string word) {
-  for (const std::string_view ending : {"ing", "ed", "es", "s", "e"}) {
-    if (word.size() >= ending.size() + 3 && word.ends_with(ending)) {
-      word.resize(word.size() - ending.size());
-      break;
-    }
-  }
-  return word;
-}
-
 using Terms = std::map<uint64_t, float>;
 
 Terms sum(std::span<const SegmentTurn> turns) {

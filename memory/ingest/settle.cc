@@ -26,12 +26,12 @@ class Standing {
 
   // Facts that were settled before, by the time they were said.
   explicit Standing(std::vector<Fact>& settled) {
-    for (Fact& fact : settled) open_.push_back({&fact, plain(fact.value)});
+    for (Fact& fact : settled) open_.push_back({&fact, plain_words(fact.value)});
   }
 
   // The next one. Changes its status and that of those before.
   void take(Fact& fact) {
-    const Open said{&fact, plain(fact.value)};
+    const Open said{&fact, plain_words(fact.value)};
     fact.status = Status::active;
     fact.closed_at = std::nullopt;
     fact.superseded_by = 0;
@@ -54,8 +54,6 @@ class Standing {
     Fact* fact;
     std::string value;
   };
-
-  static std::string plain(std::string_view value) { return join(words_of(value), " "); }
 
   // What a higher tier says of the key: what a lower one says does not stand beside it.
   const Fact* stronger_than(const Fact& fact) const {

@@ -29,7 +29,7 @@ std::vector<Stated> statements_in(Turn turn, const std::string& text) {
   turn.text = text;
   std::vector<Stated> out;
   for (const Fact& fact : facts_of(turn)) {
-    out.push_back({fact.subject, fact.key, join(words_of(fact.value), " ")});
+    out.push_back({fact.subject, fact.key, plain_words(fact.value)});
   }
   return out;
 }
@@ -38,7 +38,7 @@ std::vector<Stated> statements_in(Turn turn, const std::string& text) {
 // what it stated before; "": there is no such place.
 std::string with_value(const Turn& turn, const Fact& fact, std::string_view value) {
   std::vector<Stated> wanted = statements_in(turn, turn.text);
-  std::string words = join(words_of(value), " ");
+  std::string words = plain_words(value);
   for (const char* article : {"a ", "an ", "the "}) {
     if (words.starts_with(article)) words.erase(0, std::string_view(article).size());
   }

@@ -20,20 +20,10 @@ constexpr size_t kSharedWordsMin = 3;
 constexpr double kSharedMinLatest = 0.4;
 constexpr size_t kSharedWordsMinLatest = 2;
 
-std::string stem(std::string word) {
-  for (const std::string_view ending : {"ing", "ed", "es", "s", "e"}) {
-    if (word.size() >= ending.size() + 3 && word.ends_with(ending)) {
-      word.resize(word.size() - ending.size());
-      break;
-    }
-  }
-  return word;
-}
-
 std::set<std::string> stems_of(std::string_view text) {
   std::set<std::string> stems;
   for (std::string& word : words_of(text)) {
-    if (!is_stop_word(word)) stems.insert(stem(std::move(word)));
+    if (!is_stop_word(word)) stems.insert(rough_stem(std::move(word)));
   }
   return stems;
 }
@@ -55,7 +45,7 @@ class Versions {
  public:
   Versions(const Question& question, std::span<const double> weights)
       : weights_(weights), wants_latest_(question.wants_latest) {
-    for (const std::string& term : question.terms) terms_.push_back(stem(term));
+    for (const std::string& term : question.terms) terms_.push_back(rough_stem(term));
   }
 
   // `turn`: what was said there, if by a user; else null.
