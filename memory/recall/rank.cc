@@ -267,7 +267,10 @@ double Ranker::support() const {
     double score = sum + shift +
                    0.5 * part(signals_.session(), static_cast<size_t>(row.session), session_max_);
     if ((row.features & kAsks) != 0) score -= kQuestionPenalty;
-    double& best = speaker_match(row) > 0 ? mine : others;
+    const bool is_asked = speaker_match(row) > 0;
+    // A tool or the assistant speaks of somebody, not for another person.
+    if (!is_asked && (role_of(row) == "tool" || role_of(row) == "assistant")) return;
+    double& best = is_asked ? mine : others;
     best = std::max(best, score);
   });
   return std::clamp(coverage * (0.5 + kWhoseWords * (mine - others)), 0.0, 1.0);

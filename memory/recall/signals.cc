@@ -62,44 +62,31 @@ void Signals::measure(const Corpus& corpus, const Windows& windows,
   begin(corpus, windows);
   const size_t rows = corpus.rows().size();
   const size_t common_min = std::max<size_t>(rows / kCommonShare, 1);
+  const auto is_common = [&](size_t term) { return hits[term].size() > common_min; };
+  const auto free_counts = [&](size_t i) -> Counts& {
+    counts_[i].near.resize(rows + 2 * kMargin);
+    counts_[i].wide.resize(rows + 2 * kMargin);
+    return counts_[i];
+  };
   weights_.assign(hits.size(), 0.0);
   size_t waiting = 0;
-  const auto flush = [&] {
-    if (waiting > 0) score_common(std::span(counts_).first(waiting));
-    waiting = 0;
-  };
+  bool is_begun = false;
+  // Common terms first, since they write all scores anyway.
   for (size_t term = 0; term < hits.size(); ++term) {
-    const std::vector<RowCount>& of_term = hits[term];
-    Counts& counts = counts_[waiting];
-    counts.near.resize(rows + 2 * kMargin);
-    counts.wide.resize(rows + 2 * kMargin);
-    if (of_term.size() > common_min) {
-      spread_common(of_term, counts);
-      const auto holding = [rows](const std::vector<uint16_t>& each) {
-        return rows - count_zeros(std::span(each).subspan(kMargin, rows));
-      };
-      weigh(counts, holding(counts.near), holding(counts.wide));
-      waiting += 1;
-    } else {
-      spread_rare(of_term, counts);
-      weigh(counts, counts.near_rows.size(), counts.wide_rows.size());
-      for (const int32_t row : counts.near_rows) {
-        const auto i = static_cast<size_t>(row);
-        if (counts.near[i + kMargin] < kCoverMin) continue;
-        covered_most_ = std::max(covered_most_, covered_[i] += 1 + counts.near_weight);
-      }
-      score_rare(counts.near_rows, counts.near, counts.near_weight, near_);
-      score_rare(counts.wide_rows, counts.wide, counts.wide_weight, wide_);
-      counts.near_rows.clear();
-      counts.wide_rows.clear();
-    }
-    weights_[term] = counts.near_weight;
-    asked_ += 1 + weights_[term];
-    score_own(of_term);
-    add_sessions(of_term);
-    if (waiting == kAtOnce) flush();
+    if (!is_common(term)) continue;
+    weights_[term] = spread_common(hits[term], free_counts(waiting));
+    if (++waiting < kAtOnce) continue;
+    score_common(std::span(counts_), !is_begun);
+    is_begun = true;
+    waiting = 0;
   }
-  flush();
+  if (waiting > 0 || !is_begun) score_common(std::span(counts_).first(waiting), !is_begun);
+  for (size_t term = 0; term < hits.size(); ++term) {
+    if (!is_common(term)) weights_[term] = score_rare(hits[term], free_counts(0));
+    asked_ += 1 + weights_[term];
+    score_own(hits[term]);
+    add_sessions(hits[term]);
+  }
 }
 
 void Signals::begin(const Corpus& corpus, const Windows& windows) {
@@ -108,8 +95,9 @@ void Signals::begin(const Corpus& corpus, const Windows& windows) {
   begin_view(own_, kAlone);
   begin_view(near_, windows.near);
   begin_view(wide_, windows.wide);
-  covered_.assign(corpus.rows().size(), 0.0f);
+  covered_.resize(corpus.rows().size());
   covered_most_ = 0;
+  own_.score.assign(corpus.rows().size(), 0.0f);
   session_.assign(corpus.sessions().size(), 0.0);
   user_.assign(corpus.sessions().size(), 0.0);
   in_session_.value.resize(corpus.sessions().size());
@@ -134,7 +122,7 @@ void Signals::begin_view(View& view, const Window& window) {
       view.words[static_cast<size_t>(near)] = words_in(window, near);
     }
   }
-  view.score.assign(static_cast<size_t>(count), 0.0f);
+  view.score.resize(static_cast<size_t>(count));
   view.most = 0;
   view.mean = 0;
   for (int offset = -3; offset <= 3; ++offset) {
@@ -181,7 +169,8 @@ void Signals::for_each_viewer(int32_t row, const Give& give) const {
   }
 }
 
-void Signals::spread_common(std::span<const RowCount> hits, Counts& counts) const {
+// Gives the term's weight.
+float Signals::spread_common(std::span<const RowCount> hits, Counts& counts) const {
   const auto near = lanes_of(near_.window);
   const auto wide = lanes_of(wide_.window);
   const uint8_t* const reaches = corpus_->reach().data();
@@ -200,9 +189,15 @@ void Signals::spread_common(std::span<const RowCount> hits, Counts& counts) cons
       counts.wide[i] = static_cast<uint16_t>(counts.wide[i] + wide_.window[offset] * count);
     });
   }
+  const size_t rows = corpus_->rows().size();
+  const auto holding = [rows](const std::vector<uint16_t>& each) {
+    return rows - count_zeros(std::span(each).subspan(kMargin, rows));
+  };
+  return weigh(counts, holding(counts.near), holding(counts.wide));
 }
 
-void Signals::spread_rare(std::span<const RowCount> hits, Counts& counts) const {
+// The same, scored at once.
+float Signals::score_rare(std::span<const RowCount> hits, Counts& counts) {
   const auto add = [](std::vector<uint16_t>& all, std::vector<int32_t>& rows, int32_t row,
                       int amount) {
     uint16_t& place = all[static_cast<size_t>(row) + kMargin];
@@ -217,15 +212,27 @@ void Signals::spread_rare(std::span<const RowCount> hits, Counts& counts) const 
       add(counts.wide, counts.wide_rows, row, wide_.window[offset] * count);
     });
   }
+  weigh(counts, counts.near_rows.size(), counts.wide_rows.size());
+  for (const int32_t row : counts.near_rows) {
+    const auto i = static_cast<size_t>(row);
+    if (counts.near[i + kMargin] < kCoverMin) continue;
+    covered_most_ = std::max(covered_most_, covered_[i] += 1 + counts.near_weight);
+  }
+  score_rows(counts.near_rows, counts.near, counts.near_weight, near_);
+  score_rows(counts.wide_rows, counts.wide, counts.wide_weight, wide_);
+  counts.near_rows.clear();
+  counts.wide_rows.clear();
+  return counts.near_weight;
 }
 
-void Signals::weigh(Counts& counts, size_t near_holding, size_t wide_holding) {
+float Signals::weigh(Counts& counts, size_t near_holding, size_t wide_holding) const {
   const auto rows = static_cast<double>(corpus_->rows().size());
   counts.near_weight = static_cast<float>(idf(rows, static_cast<double>(near_holding)));
   counts.wide_weight = static_cast<float>(idf(rows, static_cast<double>(wide_holding)));
+  return counts.near_weight;
 }
 
-void Signals::score_rare(std::span<const int32_t> touched, std::vector<uint16_t>& counts,
+void Signals::score_rows(std::span<const int32_t> touched, std::vector<uint16_t>& counts,
                          float weight, View& view) {
   const Saturation saturated = saturation(view.mean);
   for (const int32_t row : touched) {
@@ -248,11 +255,12 @@ void Signals::score_own(std::span<const RowCount> hits) {
   }
 }
 
-// Block by block, so that what several terms add to lies near the processor.
-void Signals::score_common(std::span<Counts> terms) {
+// Block by block, so that what several terms add to lies near the processor. `begins`: from zero.
+void Signals::score_common(std::span<Counts> terms, bool begins) {
   const size_t rows = corpus_->rows().size();
   const auto add = [&](View& view, size_t from, size_t count, auto counts_of, auto weight_of) {
     const std::span<float> score = std::span(view.score).subspan(from, count);
+    if (begins) std::ranges::fill(score, 0.0f);
     for (Counts& term : terms) {
       add_saturated(saturation(view.mean), {weight_of(term), kTenth},
                     counts_of(term).data() + kMargin + from, view.words.data() + from, score);
@@ -266,6 +274,7 @@ void Signals::score_common(std::span<Counts> terms) {
     add(wide_, from, count, [](Counts& term) -> auto& { return term.wide; },
         [](Counts& term) { return term.wide_weight; });
     const std::span<float> covered = std::span(covered_).subspan(from, count);
+    if (begins) std::ranges::fill(covered, 0.0f);
     for (Counts& term : terms) {
       uint16_t* const near = term.near.data() + kMargin + from;
       add_where(near, kCoverMin, 1 + term.near_weight, covered);

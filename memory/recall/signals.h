@@ -74,11 +74,11 @@ class Signals {
   float words_in(const Window& window, int32_t row) const;
   template <typename Give>
   void for_each_viewer(int32_t row, const Give& give) const;
-  void spread_common(std::span<const RowCount> hits, Counts& counts) const;
-  void spread_rare(std::span<const RowCount> hits, Counts& counts) const;
-  void weigh(Counts& counts, size_t near_holding, size_t wide_holding);
-  void score_common(std::span<Counts> terms);
-  void score_rare(std::span<const int32_t> touched, std::vector<uint16_t>& counts, float weight,
+  float spread_common(std::span<const RowCount> hits, Counts& counts) const;
+  float score_rare(std::span<const RowCount> hits, Counts& counts);
+  float weigh(Counts& counts, size_t near_holding, size_t wide_holding) const;
+  void score_common(std::span<Counts> terms, bool begins);
+  void score_rows(std::span<const int32_t> touched, std::vector<uint16_t>& counts, float weight,
                   View& view);
   void score_own(std::span<const RowCount> hits);
   void add_sessions(std::span<const RowCount> hits);
@@ -86,7 +86,7 @@ class Signals {
 
   const Corpus* corpus_ = nullptr;
   View own_, near_, wide_;
-  std::vector<Counts> counts_;  // of common terms, of which some are scored together; one rare
+  std::vector<Counts> counts_;  // of common terms, of which some are scored together
   std::vector<double> weights_;
   std::vector<double> session_, user_;
   std::vector<float> covered_;

@@ -199,6 +199,17 @@ TEST_CASE("In an agent's sessions the shorter of two turns that fit alike comes 
   CHECK(recall.hits[1].reasons.at("length") < 0);
 }
 
+TEST_CASE("What tools and the assistant say of a person is not taken for another person's words") {
+  Memory memory(in_memory());
+  NewTurn own = by_role("s", "user", "my phone number is 555-0100");
+  own.speaker = "Ann";
+  memory.remember(own);
+  for (const char* role : {"tool", "assistant"}) {
+    memory.remember(by_role("t", role, "the phone number is 666, the phone number is 666"));
+  }
+  CHECK(memory.recall("What is Ann's phone number?").support > 0.5);
+}
+
 TEST_CASE("A reply counts what the question before it shares with the one asked") {
   Memory memory(in_memory());
   memory.remember(said("s", "Ann", "Do you still take kickboxing lessons?"));
