@@ -159,6 +159,13 @@ class Ranker {
   double date_part(Time said_at) const {
     return asks_date_ ? weights_.date * date_match(request_.question, said_at) : 0.0;
   }
+  // Parts of a score that many rows have in common.
+  struct Tables {
+    std::vector<float> session_evidence, session;  // by session; the second with its vectors
+    std::vector<float> kind;                       // by Corpus::Look::kind
+    std::array<float, 1024> length{};              // by words
+  };
+  Tables make_tables() const;
   double support() const;
   std::vector<int32_t> candidates(bool takes_all, size_t keep) const;
   std::optional<Ranked> rank(size_t row, bool takes_all) const;
@@ -341,36 +348,37 @@ class Best {
   std::vector<std::pair<float, int32_t>> found_;
 };
 
+Ranker::Tables Ranker::make_tables() const {
+  Tables tables;
+  const auto sessions = corpus_.sessions();
+  for (size_t i = 0; i < sessions.size(); ++i) {
+    const double evidence = weights_.session * part(signals_.session(), i, session_max_) +
+                            weights_.user * part(signals_.user(), i, user_max_);
+    double score = evidence;
+    if (!session_vector_.empty()) score += weights_.session_vector * session_vector_[i];
+    if (sessions[i].key == request_.excluded_session) {
+      score = -std::numeric_limits<double>::infinity();
+    }
+    tables.session_evidence.push_back(static_cast<float>(evidence));
+    tables.session.push_back(static_cast<float>(score));
+  }
+  for (const double match : speaker_matches_) {
+    for (uint32_t features = 0; features < Corpus::Look::kKinds; ++features) {
+      tables.kind.push_back(static_cast<float>(weights_.speaker * match + answer_match(features) +
+                                               question_cost(features)));
+    }
+  }
+  for (size_t i = 0; i < tables.length.size(); ++i) {
+    tables.length[i] = static_cast<float>(length_cost(static_cast<int32_t>(i)));
+  }
+  return tables;
+}
+
 // Rows that may be among the best: the sum of rank() in single precision, most of it out of tables.
 std::vector<int32_t> Ranker::candidates(bool takes_all, size_t keep) const {
   const auto rows = corpus_.rows();
   const auto looks = corpus_.looks();
-  const auto sessions = corpus_.sessions();
-  std::vector<float> session_evidence(sessions.size());
-  std::vector<float> of_session(sessions.size());
-  for (size_t i = 0; i < sessions.size(); ++i) {
-    session_evidence[i] =
-        static_cast<float>(weights_.session * part(signals_.session(), i, session_max_) +
-                           weights_.user * part(signals_.user(), i, user_max_));
-    of_session[i] = session_evidence[i];
-    if (!session_vector_.empty()) {
-      of_session[i] += static_cast<float>(weights_.session_vector * session_vector_[i]);
-    }
-    if (sessions[i].key == request_.excluded_session) {
-      of_session[i] = -std::numeric_limits<float>::infinity();
-    }
-  }
-  std::vector<float> of_kind;
-  for (const double match : speaker_matches_) {
-    for (uint32_t features = 0; features < Corpus::Look::kKinds; ++features) {
-      of_kind.push_back(static_cast<float>(weights_.speaker * match + answer_match(features) +
-                                           question_cost(features)));
-    }
-  }
-  std::array<float, 1024> lengths{};
-  for (size_t i = 0; i < lengths.size(); ++i) {
-    lengths[i] = static_cast<float>(length_cost(static_cast<int32_t>(i)));
-  }
+  const Tables tables = make_tables();
   const Similarity& similarity = request_.similarity;
   std::vector<Term> terms = {term_of(signals_.own(), weights_.own, own_max_),
                              term_of(signals_.near(), weights_.near, near_max_),
@@ -395,12 +403,12 @@ std::vector<int32_t> Ranker::candidates(bool takes_all, size_t keep) const {
     const bool is_rare = rare != rare_.end() && rare->row == static_cast<int32_t>(i);
     const double share = is_rare ? (rare++)->share : 0.0;
     const auto session = static_cast<size_t>(looks[i].session);
-    const float known = sum + of_kind[looks[i].kind] + of_session[session];
+    const float known = sum + tables.kind[looks[i].kind] + tables.session[session];
     if (known + most < best.least() && !is_rare) return;
     const Corpus::Row& row = rows[i];
     const auto date = static_cast<float>(date_part(row.said_at));
     if (!takes_all || near_max_ <= 0) {
-      float evidence = session_evidence[session] + std::max(date, 0.0f);
+      float evidence = tables.session_evidence[session] + std::max(date, 0.0f);
       for (const Term& term : std::span(terms).first(lexical_count)) {
         evidence += term.factor * term.value[i];
       }
@@ -412,8 +420,9 @@ std::vector<int32_t> Ranker::candidates(bool takes_all, size_t keep) const {
       const double match = speaker_match(row);
       score += static_cast<float>(weights_.speaker * (std::max(match, share) - match));
     }
-    score += words < lengths.size() ? lengths[words] : static_cast<float>(length_cost(row.words));
-    if (first != 0 && sessions[session].first == static_cast<int32_t>(i)) score += first;
+    score += words < tables.length.size() ? tables.length[words]
+                                          : static_cast<float>(length_cost(row.words));
+    if (first != 0 && corpus_.sessions()[session].first == static_cast<int32_t>(i)) score += first;
     best.add(static_cast<int32_t>(i), score);
   });
   return best.rows();
