@@ -157,6 +157,30 @@ def fit(bugs, standard, options, hidden, columns=None, with_kinds=True, flat=Non
                                         b.kinds[rows] if with_kinds else numpy.zeros_like(b.kinds[rows]))[0], model
 
 
+def merged(models):
+    """One model whose score is the mean of theirs."""
+    whole = models[0]
+    count = numpy.float32(len(models))
+    for name in ("linear", "bias"):
+        whole.p[name] = sum(m.p[name] for m in models) / count
+    for name in ("w", "b", "out"):
+        whole.p[name] = numpy.concatenate([m.p[name] for m in models])
+    whole.p["kind"] = numpy.concatenate([m.p["kind"] for m in models], axis=1)
+    whole.p["out"] /= count
+    whole.hidden = len(whole.p["out"])
+    return whole
+
+
+def fit_several(bugs, standard, options):
+    """As fit, the mean of --models of them that begin with different weights."""
+    models = []
+    for i in range(options.models):
+        seeded = argparse.Namespace(**vars(options) | {"seed": options.seed + i})
+        models.append(fit(bugs, standard, seeded, options.hidden)[1])
+    model = merged(models)
+    return lambda b, rows: model.scores(standard(b.features[rows]), b.kinds[rows])[0], model
+
+
 def evaluate(bugs, score, select=lambda record: True):
     """exact@1/4/16/64 and loc@1/3 in percent, and the number of bugs."""
     exact, local, count = numpy.zeros(len(EXACT)), numpy.zeros(2), 0
@@ -224,6 +248,7 @@ def main():
     arguments.add_argument("--flat", type=float, default=0.5, help="share of the flat prior over kinds of bugs")
     arguments.add_argument("--tables", type=pathlib.Path)
     arguments.add_argument("--hidden", type=int, default=24)
+    arguments.add_argument("--models", type=int, default=1, help="so many are fitted, and their scores averaged")
     arguments.add_argument("--epochs", type=int, default=12)
     arguments.add_argument("--rate", type=float, default=0.01)
     arguments.add_argument("--decay", type=float, default=3e-4)
@@ -255,8 +280,8 @@ def main():
         row("kind alone", fit(bugs, standard, options, 0, columns=[])[0])
         row("linear, without kind", fit(bugs, standard, options, 0, with_kinds=False)[0])
         row("linear", fit(bugs, standard, options, 0)[0])
-    score, model = fit(bugs, standard, options, options.hidden)
-    row(f"hidden layer of {options.hidden}", score)
+    score, model = fit_several(bugs, standard, options)
+    row(f"hidden layer of {model.hidden}", score)
     for which, test in tests.items():
         for kind in sorted({r["kind"] for r in test.records}):
             values, count = evaluate(test, score, lambda r, kind=kind: r["kind"] == kind)

@@ -4,6 +4,7 @@ WORK/bugs/fixes-fit.jsonl and fixes-report.jsonl, halves by package.
     python3 real_fixes.py plan         prints RELEASES anew, from what the package index offers
     python3 real_fixes.py fetch        RELEASES -> WORK/fixes/src/NAME-VERSION, Python files only
     python3 real_fixes.py mine [--print]
+    python3 real_fixes.py made         made bugs in the newest releases: WORK/bugs/fixes-made.jsonl
 
 A change counts when the rest of its function is the same in both releases but for comments and the
 docstring, and when one line was replaced, added or taken away. Left out are texts of messages,
@@ -21,8 +22,10 @@ import ast
 import collections
 import difflib
 import io
+import itertools
 import json
 import pathlib
+import random
 import re
 import shutil
 import subprocess
@@ -34,6 +37,7 @@ import zipfile
 
 import extract
 import fetch
+import mutate
 
 VERSIONS = 10
 LONGEST = 120  # lines of a function
@@ -423,9 +427,29 @@ def mine(work, show):
         print(f"{count:6} {part} {kind}", file=sys.stderr)
 
 
+def make(work, functions_max=900, bugs_max=330):
+    """Made bugs (mutate.py) of the newest releases of the packages without the role ranker."""
+    roles = {e["name"]: e["roles"] for e in fetch.packages()}
+    source = work / "fixes" / "src"
+    with open(work / "bugs" / "fixes-made.jsonl", "w") as out:
+        for package, versions in RELEASES.items():
+            there = [v for v in versions.split() if (source / f"{package}-{v}").is_dir()]
+            if not there or "ranker" in roles.get(package, []):
+                continue
+            records = list(extract.extract(source / f"{package}-{there[0]}", source))
+            random.Random(package).shuffle(records)
+            records = sorted(records[:functions_max], key=lambda r: r["file"])
+            bugs = []
+            for _, group in itertools.groupby(records, key=lambda r: r["file"]):
+                bugs += mutate.bugs_of(source, list(group), 1, 1)
+            random.Random(package).shuffle(bugs)
+            out.writelines(json.dumps(bug) + "\n" for bug in bugs[:bugs_max])
+            print(f"{package}: {min(len(bugs), bugs_max)}", file=sys.stderr, flush=True)
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    arguments.add_argument("what", choices=["plan", "fetch", "mine"])
+    arguments.add_argument("what", choices=["plan", "fetch", "mine", "made"])
     arguments.add_argument("--packages", nargs="*", help="for plan: others than those of RELEASES")
     arguments.add_argument("--print", action="store_true", help="shows what is found")
     arguments.add_argument("--work", type=pathlib.Path, default=fetch.DEFAULT_WORK)
@@ -434,6 +458,8 @@ def main():
         plan(options.packages or RELEASES)
     elif options.what == "fetch":
         download(options.work)
+    elif options.what == "made":
+        make(options.work)
     else:
         mine(options.work, options.print)
 

@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <fstream>
 #include <set>
@@ -190,6 +191,23 @@ TEST_CASE("The generators undo the common one-line bugs") {
       {"total = WIDE + count", "total = HIGH + count"},
       {"total = 7", "total = 31"},
       {"for i in items: pass", "for i in sorted(items): pass"},
+      {"if name.size > 3:", "if name and name.size > 3:"},
+      {"if name.size > 3 or count:", "if name is not None and (name.size > 3 or count):"},
+      {"if name.size > 3:", "if name is None or name.size > 3:"},
+      {"if name.size > 3:", "if name.size > 3 and count > 1:"},
+      {"total = count - 3", "total = max(0, count - 3)"},
+      {"f(items, count)", "f(items, count or 0)"},
+      {"total = items % count", "total = items % (count or 1)"},
+      {"total = name if name else items", "total = name or items"},
+      {"if name == 'a':", "if name in ('a', 'A'):"},
+      {"if name != 3:", "if name not in (3, 31):"},
+      {"if name not in ['a']:", "if name != 'a':"},
+      {"total = [items, count]", "total = [items, count, name]"},
+      {"total = {'items': items}", "total = {'items': items, 'count': count}"},
+      {"total = (items, count, name)", "total = (items, name)"},
+      {"total = name.count(items)", "total = str(name).count(items)"},
+      {"name", "name.strip()"},
+      {"except (socket.error, KeyError):", "except (OSError, KeyError):"},
   };
   for (const Case& c : cases) {
     const std::string text =
@@ -253,7 +271,16 @@ TEST_CASE("What a file defines and uses nowhere is offered, and what it uses and
       "        except socket.error as failure:\n"              // 25
       "            raise failure\n"                            // 26
       "        except:\n"                                      // 27
-      "            pass\n";                                    // 28
+      "            pass\n"                                     // 28
+      "    def get_name(self):\n"                              // 29
+      "        self.path = walk(self.path)\n"                  // 30
+      "        self.mode = walk.fetch(self.path)\n"            // 31
+      "    def reset(self):\n"                                 // 32
+      "        self._clear()\n"                                // 33
+      "        self.state = None\n"                            // 34
+      "        self.mode = self.find.name\n"                   // 35
+      "    def _clear(self):\n"                                // 36
+      "        self.get_name()\n";                             // 37
   const auto all = rank(*ranker, text);
   struct Case {
     int line;
@@ -274,6 +301,10 @@ TEST_CASE("What a file defines and uses nowhere is offered, and what it uses and
       {25, "except OSError as failure:"},
       {26, "raise"},
       {27, "except Exception:"},
+      {35, "self.mode = self.get_name()"},
+      {31, "self.mode = self.fetch(self.path)"},
+      {30, "self._clear()"},
+      {30, "self.state = None"},
   };
   for (const Case& c : cases) {
     INFO(c.line << ": " << c.repair);
@@ -507,6 +538,20 @@ TEST_CASE("A damaged table file is refused by name") {
     }
   }
   CHECK_THROWS_AS(EditRanker::load({{"python", tables.folder.path() / "absent"}}), Error);
+}
+
+TEST_CASE("Features that came after the weights weigh nothing") {
+  const std::string names = "lr_table\nlr_file\ncompare\n";
+  const std::array<uint32_t, 4> head = {2, 1, 0, static_cast<uint32_t>(names.size())};
+  const std::array<float, 7> floats = {0, 0, 1, 1, 0, 2, 0.5f};  // mean, scale, linear, bias
+  const auto bytes = [](const auto& all) {
+    return std::string(reinterpret_cast<const char*>(all.data()), sizeof(all));
+  };
+  const edits::Weights w = edits::unpack_weights(bytes(head) + names + bytes(floats), "");
+  std::vector<float> features(edits::kFeatureCount, 3.0f);
+  CHECK(w.score(features.data(), edits::Kind::compare) == 6.5f);
+  CHECK_THROWS_AS(edits::unpack_weights(bytes(head) + names.substr(1) + "\n" + bytes(floats), ""),
+                  Error);
 }
 
 TEST_CASE("Counting twice gives the same table") {

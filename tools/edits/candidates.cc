@@ -40,7 +40,24 @@ int Names::count(std::string_view name) const {
 }
 
 Candidates::Candidates(const Source& source, Vocabulary& vocabulary)
-    : source_(source), vocabulary_(vocabulary) {}
+    : source_(source), vocabulary_(vocabulary) {
+  int singles = 0, doubles = 0;
+  for (int i = 0; i < source.count(); ++i) {
+    if (source.token(i).kind != TokenKind::string) continue;
+    const std::string_view text = source.str(i);
+    (text.back() == '\'' ? singles : doubles) += !text.ends_with("\"\"\"");
+  }
+  prefers_double_ = source.language().names_arguments && doubles > 8 * singles;
+}
+
+// Texts that generators bring along are quoted like those of the file, unless `old` is not.
+std::string Candidates::in_style(std::string_view text, std::string_view old) const {
+  std::string out(text);
+  const bool is_plain = text.find_first_of("\"\\") == std::string_view::npos &&
+                        old.find('\'') == std::string_view::npos;
+  if (prefers_double_ && is_plain) std::replace(out.begin(), out.end(), '\'', '"');
+  return out;
+}
 
 // Appends the tokens of `text` to new_ids_; false: it does not lex or its brackets do not balance.
 bool Candidates::add_tokens(std::string_view text, bool is_line) {
@@ -62,7 +79,7 @@ void Candidates::add(Candidate candidate) {
   all_.push_back(std::move(candidate));
 }
 
-void Candidates::replace(int first, int last, std::string_view text, Kind kind) {
+void Candidates::replace(int first, int last, std::string_view offered, Kind kind) {
   if (static_cast<int>(all_.size()) >= kUnitCandidatesMax) return;
   if (first < 0 || last < first || first >= source_.count()) return;
   int balance = 0;
@@ -81,6 +98,7 @@ void Candidates::replace(int first, int last, std::string_view text, Kind kind) 
   size_t begin = head.begin - line_begin;
   size_t end = last > first ? source_.token(last_line_token).end - line_begin : begin;
   if (begin > line.size() || end > line.size()) return;
+  const std::string text = in_style(offered, line.substr(begin, end - begin));
   if (text.empty()) {
     while (end < line.size() && line[end] == ' ') ++end;
     if (end == line.size() || line[end] == '#') {
@@ -112,8 +130,9 @@ void Candidates::replace(int first, int last, std::string_view text, Kind kind) 
   add(std::move(c));
 }
 
-void Candidates::insert(const Gap& gap, std::string_view text, Kind kind) {
-  if (static_cast<int>(all_.size()) >= kUnitCandidatesMax || text.empty()) return;
+void Candidates::insert(const Gap& gap, std::string_view offered, Kind kind) {
+  if (static_cast<int>(all_.size()) >= kUnitCandidatesMax || offered.empty()) return;
+  const std::string text = in_style(offered, "");
   Candidate c;
   c.kind = kind;
   c.operation = Operation::insert;

@@ -138,6 +138,7 @@ class Candidates {
 
  private:
   bool add_tokens(std::string_view text, bool is_line);
+  std::string in_style(std::string_view text, std::string_view old) const;
   void add(Candidate candidate);
 
   const Source& source_;
@@ -145,6 +146,7 @@ class Candidates {
   std::vector<Candidate> all_;
   std::vector<int> new_ids_;
   std::unordered_set<uint64_t> seen_;
+  bool prefers_double_ = false;  // the file quotes with " where it can
 };
 
 struct Context {

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "tools/edits/likelihood.h"
+#include "tools/edits/nearness.h"
 
 namespace corvid::tools::edits {
 
@@ -34,7 +35,8 @@ class Extractor {
         unit_(unit),
         facts_(facts),
         candidates_(candidates),
-        likelihood_(model, unit) {
+        likelihood_(model, unit),
+        near_(model, unit) {
     for (const Candidate& c : candidates.all()) {
       ++tallies_.kinds[static_cast<size_t>(c.kind)];
       ++tallies_.lines[c.line];
@@ -64,6 +66,7 @@ class Extractor {
       calls(all[i]);
       statement(all[i]);
     }
+    gaps(out);
     return out;
   }
 
@@ -113,6 +116,43 @@ class Extractor {
     set(Feature::first_new, r.first_new);
     set(Feature::line_least, line_least_);
     set(Feature::line_mean, line_mean_);
+  }
+
+  // How far below the best of its line, its place and its kind a candidate's likelihood is.
+  void gaps(std::vector<float>& out) const {
+    const std::vector<Candidate>& all = candidates_.all();
+    std::unordered_map<int, float> lines, sites, kinds;
+    const auto likelihood = [&](size_t i) {
+      return out[i * kFeatureCount + static_cast<size_t>(Feature::lr_mix)];
+    };
+    const auto raise = [](std::unordered_map<int, float>& best, int key, float value) {
+      const auto [entry, is_new] = best.try_emplace(key, value);
+      if (!is_new) entry->second = std::max(entry->second, value);
+    };
+    for (size_t i = 0; i < all.size(); ++i) {
+      raise(lines, all[i].line, likelihood(i));
+      raise(sites, all[i].first, likelihood(i));
+      raise(kinds, static_cast<int>(all[i].kind), likelihood(i));
+    }
+    for (size_t i = 0; i < all.size(); ++i) {
+      float* row = &out[i * kFeatureCount];
+      const float own = likelihood(i);
+      row[static_cast<size_t>(Feature::line_gap)] = own - lines[all[i].line];
+      row[static_cast<size_t>(Feature::site_gap)] = own - sites[all[i].first];
+      row[static_cast<size_t>(Feature::kind_gap)] = own - kinds[static_cast<int>(all[i].kind)];
+    }
+  }
+
+  void nearness(const Candidate& c, int name, bool is_new) {
+    const auto put = [&](Feature fresh, Feature old, float value) {
+      set(is_new ? fresh : old, value);
+    };
+    if (c.first < source_.count()) {
+      put(Feature::affinity_new, Feature::affinity_old, near_.affinity(name, c.first, c.last));
+    }
+    put(Feature::told_new, Feature::told_old, near_.told(name));
+    put(Feature::title_new, Feature::title_old, near_.title(name));
+    put(Feature::since_new, Feature::since_old, near_.since(name, c.first));
   }
 
   void counts(const Candidate& c) {
@@ -170,6 +210,8 @@ class Extractor {
     set(Feature::new_in_file,
         total == 0 ? 0.5f : static_cast<float>(in_file) / static_cast<float>(total));
     const bool is_plain = !source_.is(c.first - 1, ".");
+    if (first_new >= 0) nearness(c, first_new, true);
+    if (first_old >= 0) nearness(c, first_old, false);
     if (first_new >= 0) new_name(c, v.text(first_new), is_plain);
     if (first_old >= 0) old_name(v.text(first_old), is_plain);
     const bool of_self = source_.is(c.first - 1, ".") && source_.is(c.first - 2, "self");
@@ -366,6 +408,7 @@ class Extractor {
   const UnitFacts& facts_;
   const Candidates& candidates_;
   Likelihood likelihood_;
+  Nearness near_;
   Tallies tallies_;
   float* row_ = nullptr;
   float line_least_ = 0, line_mean_ = 0;

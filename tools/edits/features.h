@@ -3,7 +3,8 @@
 // and the four after them, new against old, under the n-gram table (lr_table), the file without the
 // line (lr_file), the unit without the line (lr_unit) and their mixture; the rest are counts,
 // places and static facts (names that are unread, undefined, repeated; calls whose arguments do not
-// fit).
+// fit; *_gap: lr_mix less the best of the line, the place or the kind; how near a name is, see
+// nearness.h).
 
 #include <string_view>
 #include <unordered_map>

@@ -75,7 +75,7 @@ bool is_test_file(std::string_view path) {
 }
 
 Place::Place(const Evidence& evidence, std::span<const SourceFile> files)
-    : evidence_(evidence), message_(evidence.output, files) {
+    : evidence_(evidence), message_(evidence.output, files), blame_(evidence.output) {
   for (const auto& [path, lines] : evidence.executed) {
     if (is_test_file(path)) continue;
     for (const auto& [line, hits] : lines) {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tools/edits/blame.h"
 #include "tools/edits/candidates.h"
 #include "tools/edits/message.h"
 #include "tools/evidence.h"
@@ -70,6 +71,11 @@ class Place {
   std::vector<LineTerms> line_terms(const std::string& path, const Source& source,
                                     const Unit& unit) const;
 
+  // log-weight of a candidate, for what the failure's messages say of the names that it changes.
+  float candidate(const Source& source, const Candidate& candidate) const {
+    return blame_.weigh(source, candidate);
+  }
+
   // 1-based line of the innermost frame of a traceback in this unit, or 0.
   int hint(const std::string& path, const Unit& unit) const;
 
@@ -92,6 +98,7 @@ class Place {
 
   const Evidence& evidence_;
   MessageWords message_;
+  Blame blame_;
   std::vector<float> suspicions_;  // of all lines that failing tests run, highest first
   std::map<std::string, std::vector<Mark>> marks_;
   std::set<std::string> paths_;

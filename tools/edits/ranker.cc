@@ -206,7 +206,7 @@ void EditRanker::Impl::enumerate(Visit& visit, const edits::Place& place,
     std::vector<float> place_of_line(all.size());
     for (size_t i = 0; i < all.size(); ++i) {
       place_of_line[i] = edits::weigh(lines[edits::line_of(all[i], *visit.unit, lines)]);
-      logits[i] = visit.weight + place_of_line[i] +
+      logits[i] = visit.weight + place_of_line[i] + place.candidate(*file.source, all[i]) +
                   file.tables->weights.score(&features[i * edits::kFeatureCount], all[i].kind);
     }
     slips = second_order(all, logits, place_of_line, visit.weight);

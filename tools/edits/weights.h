@@ -15,7 +15,10 @@ struct Weights {
   int hidden_count = 0;
   std::vector<float> mean, scale, linear;  // (kFeatureCount)
   std::vector<float> bias;                 // (kKindCount)
-  std::vector<float> hidden;               // (hidden_count, kFeatureCount)
+  // (ceil(hidden_count / kBlock), kFeatureCount, kBlock), so that units are summed side by side;
+  // in the file (hidden_count, kFeatureCount).
+  static constexpr int kBlock = 8;
+  std::vector<float> hidden;
   std::vector<float> hidden_kind;          // (kKindCount, hidden_count)
   std::vector<float> hidden_bias, out;     // (hidden_count)
 

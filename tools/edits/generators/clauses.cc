@@ -27,24 +27,13 @@ void exchange_condition(const Context& context, int first, int last) {
   }
 }
 
-namespace {
-
-constexpr size_t kNamesMax = 4;
-constexpr size_t kSeenMax = 8;
-
-struct Spot {
-  int first = 0;
-  int last = 0;
-  std::string text;
-  bool is_mixed = false;  // has `or` or a ternary at its top
-};
-
-void join(const Context& context, const Spot& spot, const std::string& other) {
+void join_condition(const Context& context, const Decision& spot, const std::string& other,
+                    Kind kind) {
   const bool has_or = other.find(" or ") != std::string::npos;
   const bool has_and = other.find(" and ") != std::string::npos;
   const std::string in_and = has_or ? "(" + other + ")" : other;
   const auto put = [&](const std::string& text) {
-    context.out.replace(spot.first, spot.last, text, Kind::add_clause);
+    context.out.replace(spot.first, spot.last, text, kind);
   };
   if (spot.is_mixed) {
     put("(" + spot.text + ") and " + in_and);
@@ -56,8 +45,43 @@ void join(const Context& context, const Spot& spot, const std::string& other) {
   put(spot.text + " or " + other);
 }
 
+void each_condition(const Context& context, const std::function<void(const Decision&)>& visit) {
+  const Source& source = context.source;
+  each_token(context, [&](int i) {
+    const bool tests = source.is(i, "if") || source.is(i, "elif") || source.is(i, "while") ||
+                       source.is(i, "assert");
+    const bool gives = source.is(i, "return");
+    if (!tests && !gives) return;
+    Decision spot;
+    spot.first = i + 1;
+    spot.last = condition_end(context, i);
+    spot.tests = tests;
+    if (spot.last <= spot.first) return;
+    spot.text = std::string(text_of(source, spot.first, spot.last));
+    if (spot.text.empty() || spot.text.size() > 100) return;
+    bool compares = false;
+    for (int k = spot.first; k < spot.last; ++k) {
+      if (source.opener(k) != source.opener(spot.first)) continue;
+      spot.is_mixed = spot.is_mixed || source.is(k, "or") || source.is(k, "if");
+      compares = compares || source.precedence(source.str(k)) == 5 || source.is(k, "and") ||
+                 source.is(k, "or") || source.is(k, "not");
+    }
+    if (gives && (!compares || source.is(spot.last, ","))) return;
+    visit(spot);
+  });
+}
+
+namespace {
+
+constexpr size_t kNamesMax = 4;
+constexpr size_t kSeenMax = 8;
+
+void join(const Context& context, const Decision& spot, const std::string& other) {
+  join_condition(context, spot, other, Kind::add_clause);
+}
+
 // Clauses over names at hand and those that the file tests elsewhere.
-void add_clauses(const Context& context, const Spot& spot) {
+void add_clauses(const Context& context, const Decision& spot) {
   const UnitFacts& facts = context.facts;
   std::vector<std::string> names;
   for (const std::string_view name : choices(facts.locals, "", facts, kNamesMax)) {
@@ -103,28 +127,9 @@ void add_clauses(const Context& context, const Spot& spot) {
 }  // namespace
 
 void generate_clauses(const Context& context) {
-  const Source& source = context.source;
-  each_token(context, [&](int i) {
-    const bool tests = source.is(i, "if") || source.is(i, "elif") || source.is(i, "while") ||
-                       source.is(i, "assert");
-    const bool gives = source.is(i, "return");
-    if (!tests && !gives) return;
-    Spot spot;
-    spot.first = i + 1;
-    spot.last = condition_end(context, i);
-    if (spot.last <= spot.first) return;
-    spot.text = std::string(text_of(source, spot.first, spot.last));
-    if (spot.text.empty() || spot.text.size() > 100) return;
-    bool compares = false;
-    for (int k = spot.first; k < spot.last; ++k) {
-      if (source.opener(k) != source.opener(spot.first)) continue;
-      spot.is_mixed = spot.is_mixed || source.is(k, "or") || source.is(k, "if");
-      compares = compares || source.precedence(source.str(k)) == 5 || source.is(k, "and") ||
-                 source.is(k, "or") || source.is(k, "not");
-    }
-    if (gives && (!compares || source.is(spot.last, ","))) return;
+  each_condition(context, [&](const Decision& spot) {
     add_clauses(context, spot);
-    if (tests) exchange_condition(context, spot.first, spot.last);
+    if (spot.tests) exchange_condition(context, spot.first, spot.last);
   });
 }
 

@@ -89,6 +89,11 @@ void cross(const Context& context, int first, const std::vector<int>& steps) {
     for (const std::string_view name : choices(facts.locals, "", facts, kMembersMax)) {
       context.out.replace(first, steps.back(), name, Kind::expression);
     }
+    const std::string_view last = context.source.str(steps.back() - 1);
+    for (const std::string& name : {std::string(last), "_" + std::string(last)}) {
+      const bool is_there = facts.has_self && context.file.members.has(name);
+      if (is_there) context.out.replace(first, steps.back(), "self." + name, Kind::expression);
+    }
     return;
   }
   if (!facts.has_self || !facts.locals.has(context.source.str(first))) return;
@@ -105,7 +110,7 @@ bool is_value(const Source& source, int first, int last) {
   const bool starts = before == "(" || before == "," || before == "=" || before == "return" ||
                       before == "in" || before == "[" || source.precedence(before) > 0;
   const bool ends = after == ")" || after == "," || after == "]" || after == ":" ||
-                    source.precedence(after) > 0 ||
+                    after == "for" || source.precedence(after) > 0 ||
                     (last < source.count() && source.token(last).kind >= TokenKind::newline);
   return starts && ends;
 }

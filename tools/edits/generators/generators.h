@@ -67,6 +67,20 @@ std::pair<int, int> drop_operand(const Context& context, int i);
 std::vector<std::string_view> known_operands(const Context& context, std::string_view text,
                                              size_t limit);
 
+// An expression that decides: after `if`, `while` and so on, or a comparison that is a result.
+struct Decision {
+  int first = 0;
+  int last = 0;
+  std::string text;
+  bool is_mixed = false;  // has `or` or a ternary at its top
+  bool tests = false;     // no result
+};
+void each_condition(const Context& context, const std::function<void(const Decision&)>& visit);
+
+// Offers the condition joined by `and` and, where `other` has none, by `or`.
+void join_condition(const Context& context, const Decision& spot, const std::string& other,
+                    Kind kind);
+
 // The whole condition [first, last) becomes another one that the file has.
 void exchange_condition(const Context& context, int first, int last);
 

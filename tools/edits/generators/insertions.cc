@@ -54,6 +54,15 @@ void insert_ends(const Context& context, const Gap& gap) {
   }
   for (const std::string_view text : {"None", "True", "False"}) give(text.data());
   if (facts.has_self) give("self");
+  if (facts.has_self && gap.column == facts.body_column) {
+    const std::string title = context.unit.name.substr(context.unit.name.rfind('.') + 1);
+    for (const std::string& name : {title, "_" + title}) {
+      if (context.file.attributes.has(name)) give("self." + name);
+    }
+    for (const std::string_view name : choices(facts.self_stored, "", facts, 3)) {
+      give("self." + std::string(name));
+    }
+  }
   out.insert(gap, "return", Kind::insert_return);
   size_t raises = 0;
   for (const std::string_view line : choices(context.file.statements, "", facts, 200)) {

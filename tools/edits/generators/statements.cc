@@ -107,7 +107,7 @@ void generate_statements(const Context& context) {
       const auto arguments = arguments_of(source, i + 1);
       for (size_t k = 0; k < arguments.size(); ++k) {
         const auto [first, last] = arguments[k];
-        if (last == first + 1 && source.is_plain_name(first)) change_exception(context, first);
+        if (source.is_plain_name(first)) change_exception(context, first);
         if (arguments.size() < 3) continue;
         if (k + 1 < arguments.size()) {
           out.replace(first, arguments[k + 1].first, "", Kind::exception);

@@ -21,10 +21,10 @@ constexpr size_t kFunctionsMax = 30;
 constexpr size_t kConstantsMax = 12;
 
 // Offered beside what the file calls.
-constexpr std::array<std::string_view, 20> kFunctions = {
+constexpr std::array<std::string_view, 26> kFunctions = {
     "len", "str",  "int",   "list", "max",  "min",   "sorted", "isinstance", "repr",
     "set", "dict", "tuple", "func", "open", "range", "type",   "any",        "all",
-    "float", "bool"};
+    "float", "bool", "callable", "hasattr", "getattr", "next", "iter", "sum"};
 constexpr std::array<std::string_view, 22> kMethods = {
     "append",  "get",    "join",       "items",    "keys",  "values", "pop", "update",
     "strip",   "split",  "lower",      "upper",    "close", "extend", "add", "remove",

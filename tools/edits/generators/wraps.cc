@@ -55,6 +55,36 @@ void wrap(const Context& context, int first, int last) {
   }
 }
 
+// x.m() becomes str(x).m(), likewise for what stands before any last step.
+void wrap_head(const Context& context, int first, int last) {
+  const std::vector<int> steps = steps_of(context.source, first);
+  if (steps.size() < 2 || steps[0] >= last || context.source.is(first, "self")) return;
+  const std::string head(context.source.str(first));
+  for (const std::string_view function : {"str", "list", "bytes", "int"}) {
+    context.out.replace(first, steps[0], std::string(function) + "(" + head + ")",
+                        Kind::wrap_call);
+  }
+}
+
+// What does nothing by itself calls a method, or is called.
+void act(const Context& context, const Statement& s) {
+  const Source& source = context.source;
+  const bool is_value = source.is_plain_name(s.first_token) &&
+                        source.primary_end(s.first_token) == s.last_token &&
+                        !source.is(s.last_token - 1, ")");
+  const std::string text(text_of(source, s.first_token, s.last_token));
+  if (!is_value || text.empty()) return;
+  for (const std::string_view method : choices(context.file.methods, "", context.facts, 40)) {
+    context.out.replace(s.first_token, s.last_token, text + "." + std::string(method) + "()",
+                        Kind::append_call);
+  }
+  for (const std::string_view function :
+       choices(context.file.functions, "", context.facts, 12)) {
+    context.out.replace(s.first_token, s.last_token, std::string(function) + "(" + text + ")",
+                        Kind::wrap_call);
+  }
+}
+
 }  // namespace
 
 void each_value(const Context& context, const std::function<void(int, int)>& visit) {
@@ -84,7 +114,11 @@ void each_value(const Context& context, const std::function<void(int, int)>& vis
 }
 
 void generate_wraps(const Context& context) {
-  each_value(context, [&](int first, int last) { wrap(context, first, last); });
+  each_value(context, [&](int first, int last) {
+    wrap(context, first, last);
+    wrap_head(context, first, last);
+  });
+  each_statement(context, [&](int, const Statement& s) { act(context, s); });
 }
 
 }  // namespace corvid::tools::edits

@@ -246,7 +246,8 @@ constexpr std::array kGenerators = {
     &generate_calls,      &generate_arguments,  &generate_subscripts, &generate_returns,
     &generate_statements, &generate_texts,      &generate_idioms,     &generate_forms,
     &generate_clauses,    &generate_expressions, &generate_wraps,     &generate_deletions,
-    &generate_insertions, &generate_members,     &generate_rows};
+    &generate_insertions, &generate_members,     &generate_rows,      &generate_guards,
+    &generate_limits,     &generate_memberships, &generate_elements,  &generate_callees};
 
 }  // namespace
 
