@@ -46,6 +46,17 @@ std::string error_of(const fs::path& folder, const fs::path& out) {
   return "";
 }
 
+// What is wrong with the tokenizer of a decoder; empty: nothing.
+std::string tokens_refusal(const fs::path& folder) {
+  engine::GgufWriter writer;
+  try {
+    engine::write_decoder_tokens(folder, "llama-bpe", 520, writer);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
 }  // namespace
 
 TEST_CASE("a converted BERT gives the golden ids and embeddings, alone and in a batch") {
@@ -157,13 +168,7 @@ TEST_CASE("SentencePiece files that are damaged or of another kind are refused")
   const TempDir folder("convert");
   const auto refusal = [&](const std::string& bytes) {
     write_file_atomic(folder.path() / "tokenizer.model", bytes);
-    engine::GgufWriter writer;
-    try {
-      engine::write_decoder_tokens(folder.path(), "llama-bpe", 520, writer);
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string();
+    return tokens_refusal(folder.path());
   };
   CHECK(refusal(good).empty());
   // The last of two settings holds: trainer_spec.model_type 1 and treat_whitespace_as_suffix,
@@ -183,13 +188,7 @@ TEST_CASE("a tokenizer.json that does more than show spaces is refused") {
     Json changed = parse_json(good, "good");
     if (where[0] != 0) changed[Json::json_pointer(where)] = value;
     write_file_atomic(path, changed.dump());
-    engine::GgufWriter writer;
-    try {
-      engine::write_decoder_tokens(folder.path(), "llama-bpe", 520, writer);
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string();
+    return tokens_refusal(folder.path());
   };
   CHECK(refusal("", {}).empty());
   CHECK(refusal("/pre_tokenizer", {{"type", "Metaspace"}, {"split", false}}).empty());

@@ -408,8 +408,7 @@ __m256i abs_bits(__m256 x) {
   return _mm256_and_si256(_mm256_castps_si256(x), _mm256_set1_epi32(0x7fffffff));
 }
 
-// One group of one row.
-void round_group(const float* x, const PackedShape& shape, int64_t index, const TiledRows& out) {
+RoundedGroup round_group(const float* x, int8_t* q) {
   __m256 parts[4];
   for (int i = 0; i < 4; ++i) parts[i] = _mm256_loadu_ps(x + 8 * i);
   // Of numbers without a sign the bits are in the same order, infinity and NaN above all others.
@@ -432,23 +431,13 @@ void round_group(const float* x, const PackedShape& shape, int64_t index, const 
       _mm256_packs_epi16(_mm256_packs_epi32(whole[0], whole[1]),
                          _mm256_packs_epi32(whole[2], whole[3])),
       _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out.q + index * kGroup), bytes);
-  const float d = largest / 127;
-  out.d[index] = d;
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(q), bytes);
   const __m256i ones = _mm256_set1_epi16(1);
   const __m256i fours = _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), bytes), ones);
   alignas(32) int32_t sums[8];  // of four each
   _mm256_store_si256(reinterpret_cast<__m256i*>(sums), fours);
-  const int32_t first = sums[0] + sums[1] + sums[2] + sums[3];
-  const int32_t second = sums[4] + sums[5] + sums[6] + sums[7];
-  if (shape.halves == 2) {
-    out.start[2 * index] = -shape.offset * first;
-    out.start[2 * index + 1] = -shape.offset * second;
-  } else if (shape.has_min) {
-    out.sums[index] = d * static_cast<float>(first + second);
-  } else {
-    out.start[index] = -shape.offset * (first + second);
-  }
+  return {largest / 127,
+          {sums[0] + sums[1] + sums[2] + sums[3], sums[4] + sums[5] + sums[6] + sums[7]}};
 }
 
 }  // namespace

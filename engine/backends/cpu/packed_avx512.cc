@@ -277,8 +277,7 @@ struct Avx512 {
   }
 };
 
-// One group of one row.
-void round_group(const float* x, const PackedShape& shape, int64_t index, const TiledRows& out) {
+RoundedGroup round_group(const float* x, int8_t* q) {
   const __m512 a = _mm512_loadu_ps(x), b = _mm512_loadu_ps(x + 16);
   // Of numbers without a sign the bits are in the same order, infinity and NaN above all others.
   constexpr int32_t kInfinite = 0x7f800000;
@@ -290,19 +289,9 @@ void round_group(const float* x, const PackedShape& shape, int64_t index, const 
   const __mmask16 known = bits < kInfinite ? 0xffff : 0;
   const __m512i whole_a = _mm512_maskz_cvtps_epi32(known, _mm512_mul_ps(a, inverse));
   const __m512i whole_b = _mm512_maskz_cvtps_epi32(known, _mm512_mul_ps(b, inverse));
-  auto* q = reinterpret_cast<__m128i*>(out.q + index * kGroup);
-  _mm_storeu_si128(q, _mm512_cvtsepi32_epi8(whole_a));
-  _mm_storeu_si128(q + 1, _mm512_cvtsepi32_epi8(whole_b));
-  const float d = largest / 127;
-  out.d[index] = d;
-  if (shape.halves == 2) {
-    out.start[2 * index] = -shape.offset * _mm512_reduce_add_epi32(whole_a);
-    out.start[2 * index + 1] = -shape.offset * _mm512_reduce_add_epi32(whole_b);
-    return;
-  }
-  const int32_t sum = _mm512_reduce_add_epi32(_mm512_add_epi32(whole_a, whole_b));
-  if (shape.has_min) out.sums[index] = d * static_cast<float>(sum);
-  else out.start[index] = -shape.offset * sum;
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(q), _mm512_cvtsepi32_epi8(whole_a));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(q + 16), _mm512_cvtsepi32_epi8(whole_b));
+  return {largest / 127, {_mm512_reduce_add_epi32(whole_a), _mm512_reduce_add_epi32(whole_b)}};
 }
 
 }  // namespace

@@ -80,7 +80,13 @@ void packed_matmul(const PackedArgs& args, int64_t begin, int64_t end) {
   }
 }
 
-// round_group(x, shape, index, out) rounds one group of one row.
+// A group of one row, rounded: x = d * q, and what the q of each half add up to.
+struct RoundedGroup {
+  float d;
+  int32_t sums[2];
+};
+
+// round_group(x, q) rounds one group.
 template <class RoundGroup>
 void round_tiles(const RoundTilesArgs& args, int64_t begin, int64_t end, RoundGroup round_group) {
   const int64_t groups = args.in / kGroup;
@@ -91,7 +97,18 @@ void round_tiles(const RoundTilesArgs& args, int64_t begin, int64_t end, RoundGr
       if (row < begin || row >= end) continue;
       const float* x = args.x + (args.from == nullptr ? row : args.from[row]) * args.in;
       for (int64_t g = 0; g < groups; ++g) {
-        round_group(x + g * kGroup, args.shape, first * groups + g * rows + r, args.out);
+        const int64_t at = first * groups + g * rows + r;
+        const RoundedGroup group = round_group(x + g * kGroup, args.out.q + at * kGroup);
+        const int32_t sum = group.sums[0] + group.sums[1];
+        args.out.d[at] = group.d;
+        if (args.shape.halves == 2) {
+          args.out.start[2 * at] = -args.shape.offset * group.sums[0];
+          args.out.start[2 * at + 1] = -args.shape.offset * group.sums[1];
+        } else if (args.shape.has_min) {
+          args.out.sums[at] = group.d * static_cast<float>(sum);
+        } else {
+          args.out.start[at] = -args.shape.offset * sum;
+        }
       }
     }
     first += rows;
