@@ -113,25 +113,24 @@ void transpose(const __m256i* from, __m256i* to) {
   }
 }
 
-// Q8_0 as its file has it: rows of blocks, each a scale in F16 and 32 signed bytes.
+constexpr int64_t kBlock = 34;  // bytes of Q8_0
+
+const std::byte* block_at(const Q8Panel& panel, int64_t output, int64_t group) {
+  return panel.rows + (output < panel.last ? output : panel.last) * panel.row_bytes +
+         group * kBlock;
+}
+
 template <>
 class PackedSource<TensorType::q8_0> {
  public:
-  static constexpr int64_t kBlock = 34;  // bytes
-
-  PackedSource(const PackedMatrix& w, int64_t panel)
-      : row_bytes_(w.in / kGroup * kBlock), rows_(w.rows + panel * kPanel * row_bytes_),
-        last_(w.out - 1 - panel * kPanel) {}
-
-  // Output `o`, the last one again where there is none.
-  const std::byte* block(int64_t o, int64_t g) const {
-    return rows_ + (o < last_ ? o : last_) * row_bytes_ + g * kBlock;
+  PackedSource(const PackedMatrix& w, int64_t panel) {
+    const int64_t row_bytes = w.in / kGroup * kBlock;
+    panel_ = {w.rows + panel * kPanel * row_bytes, row_bytes, w.out - 1 - panel * kPanel};
   }
+  const Q8Panel& panel() const { return panel_; }
 
  private:
-  int64_t row_bytes_;
-  const std::byte* rows_;
-  int64_t last_;
+  Q8Panel panel_;
 };
 
 // The same unpacked, for many tiles: the weights of a group as bytes, its scales, its minima.
@@ -187,7 +186,7 @@ void unpack_groups(const PackedSource<TensorType::q8_0>& source, int64_t first, 
     for (int part = 0; part < kParts; ++part) {
       __m256i rows[kLanes], quads[8];
       for (int o = 0; o < kLanes; ++o) {
-        const std::byte* block = source.block(part * kLanes + o, g);
+        const std::byte* block = block_at(source.panel(), part * kLanes + o, g);
         __builtin_memcpy(&heads[part * kLanes + o], block, sizeof heads[0]);
         rows[o] = load32(block + 2);
       }
@@ -319,62 +318,6 @@ __m256i eight_dots(const __m256i* products) {
                           _mm256_permute2x128_si256(a, b, 0x31));
 }
 
-// One row of a tile: along the rows of weights, a stretch of each, so that memory is read in order.
-[[gnu::noinline]] void multiply_row(const PackedSource<TensorType::q8_0>& source,
-                                    const TileArgs& args, int64_t rows, int64_t row) {
-  constexpr int64_t kStretch = 128, kAhead = 3072;  // groups, bytes
-  using Blocks = PackedSource<TensorType::q8_0>;
-  const __m256i ones = _mm256_set1_epi16(1);
-  float* const y = args.y + row * args.stride;
-  Sums<1> sums(args, y);
-  alignas(32) int32_t dots[kPanel][kStretch];
-  alignas(32) uint16_t heads[kPanel][kStretch];
-  for (int64_t first = args.first; first < args.end; first += kStretch) {
-    const int64_t count = args.end - first < kStretch ? args.end - first : kStretch;
-    for (int64_t o = 0; o < kPanel; ++o) {
-      const std::byte* block = source.block(o, first);
-      const int8_t* q = args.x.q + (first * rows + row) * kGroup;
-      for (int64_t g = 0; g < count; g += 8) {
-        __m256i products[8];
-#pragma GCC unroll 8
-        for (int64_t i = 0; i < 8; ++i) {
-          products[i] = _mm256_setzero_si256();
-          if (g + i >= count) continue;
-          const __m256i w = load32(block + 2), x = load32(q);
-          products[i] = _mm256_madd_epi16(
-              _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w)), ones);
-          __builtin_memcpy(&heads[o][g + i], block, sizeof heads[0][0]);
-          _mm_prefetch(reinterpret_cast<const char*>(block + kAhead), _MM_HINT_T0);
-          block += Blocks::kBlock;
-          q += rows * kGroup;
-        }
-        _mm256_store_si256(reinterpret_cast<__m256i*>(&dots[o][g]), eight_dots(products));
-      }
-    }
-    for (int64_t g = 0; g < count; g += 8) {
-      for (int part = 0; part < kParts; ++part) {
-        __m256i lines[8], whole[8], scales[8];
-        for (int o = 0; o < kLanes; ++o) lines[o] = load32(&dots[part * kLanes + o][g]);
-        transpose(lines, whole);
-        for (int o = 0; o < kLanes; ++o) {
-          const auto* from = reinterpret_cast<const __m128i*>(&heads[part * kLanes + o][g]);
-          lines[o] = _mm256_cvtepu16_epi32(_mm_load_si128(from));
-        }
-        transpose(lines, scales);
-        __m256& sum = sums.at[0][part];
-        for (int64_t i = 0; i < 8 && g + i < count; ++i) {
-          const __m128i bits = _mm_packus_epi32(_mm256_castsi256_si128(scales[i]),
-                                                _mm256_extracti128_si256(scales[i], 1));
-          const float d = args.x.d[(first + g + i) * rows + row];
-          const __m256 unit = _mm256_mul_ps(_mm256_cvtph_ps(bits), _mm256_set1_ps(d));
-          sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(whole[i]), unit, sum);
-        }
-      }
-    }
-  }
-  sums.store(args, y);
-}
-
 struct Avx2 {
   template <TensorType kType>
   using Source = PackedSource<kType>;
@@ -396,7 +339,7 @@ struct Avx2 {
   static void multiply(int64_t rows, const Source& source, const TileArgs& tile) {
     int64_t row = 0;
     if constexpr (std::is_same_v<Source, PackedSource<TensorType::q8_0>>) {
-      for (; row < rows; ++row) multiply_row(source, tile, rows, row);
+      for (; row < rows; ++row) multiply_q8_row_avx2(source.panel(), tile, rows, row);
     } else {
       for (; row + 4 <= rows; row += 4) multiply_rows<4>(source, tile, rows, row);
       for (; row < rows; ++row) multiply_rows<1>(source, tile, rows, row);
@@ -441,6 +384,59 @@ RoundedGroup round_group(const float* x, int8_t* q) {
 }
 
 }  // namespace
+
+void multiply_q8_row_avx2(const Q8Panel& panel, const TileArgs& args, int64_t rows, int64_t row) {
+  constexpr int64_t kStretch = 128, kAhead = 3072;  // groups, bytes
+  const __m256i ones = _mm256_set1_epi16(1);
+  float* const y = args.y + row * args.stride;
+  Sums<1> sums(args, y);
+  alignas(32) int32_t dots[kPanel][kStretch];
+  alignas(32) uint16_t heads[kPanel][kStretch];
+  for (int64_t first = args.first; first < args.end; first += kStretch) {
+    const int64_t count = args.end - first < kStretch ? args.end - first : kStretch;
+    for (int64_t o = 0; o < kPanel; ++o) {
+      const std::byte* block = block_at(panel, o, first);
+      const int8_t* q = args.x.q + (first * rows + row) * kGroup;
+      for (int64_t g = 0; g < count; g += 8) {
+        __m256i products[8];
+#pragma GCC unroll 8
+        for (int64_t i = 0; i < 8; ++i) {
+          products[i] = _mm256_setzero_si256();
+          if (g + i >= count) continue;
+          const __m256i w = load32(block + 2), x = load32(q);
+          products[i] = _mm256_madd_epi16(
+              _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w)), ones);
+          __builtin_memcpy(&heads[o][g + i], block, sizeof heads[0][0]);
+          _mm_prefetch(reinterpret_cast<const char*>(block + kAhead), _MM_HINT_T0);
+          block += kBlock;
+          q += rows * kGroup;
+        }
+        _mm256_store_si256(reinterpret_cast<__m256i*>(&dots[o][g]), eight_dots(products));
+      }
+    }
+    for (int64_t g = 0; g < count; g += 8) {
+      for (int part = 0; part < kParts; ++part) {
+        __m256i lines[8], whole[8], scales[8];
+        for (int o = 0; o < kLanes; ++o) lines[o] = load32(&dots[part * kLanes + o][g]);
+        transpose(lines, whole);
+        for (int o = 0; o < kLanes; ++o) {
+          const auto* from = reinterpret_cast<const __m128i*>(&heads[part * kLanes + o][g]);
+          lines[o] = _mm256_cvtepu16_epi32(_mm_load_si128(from));
+        }
+        transpose(lines, scales);
+        __m256& sum = sums.at[0][part];
+        for (int64_t i = 0; i < 8 && g + i < count; ++i) {
+          const __m128i bits = _mm_packus_epi32(_mm256_castsi256_si128(scales[i]),
+                                                _mm256_extracti128_si256(scales[i], 1));
+          const float d = args.x.d[(first + g + i) * rows + row];
+          const __m256 unit = _mm256_mul_ps(_mm256_cvtph_ps(bits), _mm256_set1_ps(d));
+          sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(whole[i]), unit, sum);
+        }
+      }
+    }
+  }
+  sums.store(args, y);
+}
 
 void packed_matmul_avx2(const PackedArgs& args, int64_t begin, int64_t end) {
   packed_matmul<Avx2>(args, begin, end);

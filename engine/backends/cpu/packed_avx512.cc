@@ -1,5 +1,7 @@
 #ifdef __AVX512VNNI__
 
+#include <type_traits>
+
 #include <immintrin.h>
 
 #include "engine/backends/common/weight_groups.h"
@@ -91,18 +93,19 @@ class PackedSource<TensorType::q8_0> {
   static constexpr int kHalves = kShape.halves;
   static constexpr bool kMin = kShape.has_min;
 
-  PackedSource(const PackedMatrix& w, int64_t panel)
-      : row_bytes_(w.in / kGroup * kBlock), from_(w.rows + panel * kPanel * row_bytes_) {
-    const int64_t last = w.out - 1 - panel * kPanel;
+  PackedSource(const PackedMatrix& w, int64_t panel) {
+    const int64_t row_bytes = w.in / kGroup * kBlock, last = w.out - 1 - panel * kPanel;
+    panel_ = {w.rows + panel * kPanel * row_bytes, row_bytes, last};
     for (int64_t r = 0; r < kPanel; ++r) {
-      at_[r] = static_cast<int32_t>((r < last ? r : last) * row_bytes_);
+      at_[r] = static_cast<int32_t>((r < last ? r : last) * row_bytes);
     }
   }
+  const Q8Panel& panel() const { return panel_; }
 
   void enter(int64_t g) {
-    const std::byte* block = from_ + g * kBlock;
+    const std::byte* block = panel_.rows + g * kBlock;
     // Rows lie side by side: what is prefetched here is the next panel, in order.
-    const std::byte* next = from_ + kPanel * (row_bytes_ + g * kBlock);
+    const std::byte* next = panel_.rows + kPanel * (panel_.row_bytes + g * kBlock);
     for (int64_t line = 0; line < kPanel * kBlock; line += kLine) {
       _mm_prefetch(reinterpret_cast<const char*>(next + line), _MM_HINT_T1);
     }
@@ -151,8 +154,7 @@ class PackedSource<TensorType::q8_0> {
     }
   }
 
-  int64_t row_bytes_;
-  const std::byte* from_;
+  Q8Panel panel_;
   alignas(64) int32_t at_[kPanel];  // the rows' places, the last one again where there is none
   __m512i quads_[8];
   __m512 scale_ = _mm512_setzero_ps();
@@ -266,6 +268,12 @@ struct Avx512 {
 
   template <class Source>
   static void multiply(int64_t rows, const Source& source, const TileArgs& tile) {
+    if constexpr (std::is_same_v<Source, PackedSource<TensorType::q8_0>>) {
+      for (int64_t row = 0; rows < 4 && row < rows; ++row) {
+        multiply_q8_row_avx2(source.panel(), tile, rows, row);
+      }
+      if (rows < 4) return;
+    }
     switch (rows) {
       case 12: return multiply_tile<12>(source, tile);
       case 8: return multiply_tile<8>(source, tile);

@@ -26,6 +26,17 @@ struct TileArgs {
   int columns;  // outputs of the panel that are there
 };
 
+// A panel of Q8_0 as the file has it: rows of blocks, each a scale in F16 and 32 signed bytes.
+struct Q8Panel {
+  const std::byte* rows;
+  int64_t row_bytes;
+  int64_t last;  // of its rows; where outputs are missing it stands for them
+};
+
+// Row `row` of a tile of `rows`, along the rows of weights, so that memory is read in order: for a
+// few rows, where reading is what takes the time. Needs AVX2, FMA and F16C.
+void multiply_q8_row_avx2(const Q8Panel& panel, const TileArgs& tile, int64_t rows, int64_t row);
+
 template <class Isa, TensorType kType>
 void multiply_panel(const PackedArgs& args, int64_t panel, const TileArgs& all) {
   using Unpacked = typename Isa::template Unpacked<kType>;
