@@ -87,50 +87,101 @@ inline bool are_finite(In rows, Sizes sizes) {
   return sum.sum() == 0;
 }
 
+inline int64_t kept_bytes(TensorType type, int64_t values) {
+  return type == TensorType::f32   ? values * 4
+         : type == TensorType::f16 ? values * 2
+                                   : values / 32 * 34;
+}
+
+// Rows of a kv head's keys or values, `dim` wide, from `position` on to the end of its page.
+inline const std::byte* kept_at(const AttentionArgs& args, int64_t kv_head, int64_t position,
+                                int64_t offset, int64_t dim) {
+  const int64_t slot = position % args.page_tokens * args.kv_heads + kv_head;
+  return args.pages[static_cast<size_t>(position / args.page_tokens)] + offset +
+         kept_bytes(args.kv_type, slot * dim);
+}
+
+// They lie apart, which the processor does not foresee.
+template <class V>
+inline void prefetch_rows(const AttentionArgs& args, const std::byte* rows, int64_t dim,
+                          int64_t count) {
+  for (int64_t t = 0; t < count; ++t) {
+    prefetch<V>(rows + kept_bytes(args.kv_type, t * args.kv_heads * dim),
+                kept_bytes(args.kv_type, dim));
+  }
+}
+
+// Adds the values (length, value_dim) of a block of which a query sees seen(query). Its weights are
+// 0 elsewhere, which would not keep infinity and NaN from it.
+template <class V, class Seen>
+inline void add_values(const AttentionArgs& args, AttentionWork& work, In values, int64_t length,
+                       Seen seen) {
+  const int64_t width = args.value_dim;
+  bool all_seen = true;
+  for (int64_t i = 0; i < work.count; ++i) {
+    all_seen = all_seen && seen(i).end - seen(i).first == length;
+  }
+  if (all_seen || are_finite<V>(values, {length, 0, width})) {
+    return multiply_add<V>({work.scores, kAttentionBlock}, values, {work.sums, width},
+                           {work.count, length, width});
+  }
+  for (int64_t i = 0; i < work.count; ++i) {
+    const AttentionSpan own = seen(i);
+    multiply_add<V>({work.scores + i * kAttentionBlock + own.first, kAttentionBlock},
+                    {values.row(own.first), values.stride}, {work.sums + i * width, width},
+                    {1, own.end - own.first, width});
+  }
+}
+
 // What the positions [first, first + length), all in one page, add to the queries of a part.
 template <class V>
 inline void attend_block(const AttentionArgs& args, const AttentionPart& part, AttentionWork& work,
                          int64_t first, int64_t length) {
-  const int64_t kv_head = part.head / (args.heads / args.kv_heads);
-  const int64_t at = first % args.page_tokens * args.kv_heads + kv_head;
-  const std::byte* page = args.pages[static_cast<size_t>(first / args.page_tokens)];
-  const auto bytes_of = [&args](int64_t values) {
-    return args.kv_type == TensorType::f32   ? values * 4
-           : args.kv_type == TensorType::f16 ? values * 2
-                                             : values / 32 * 34;
+  // A few queries, all of one position, do not pay for rows as floats.
+  constexpr int64_t kFewQueries = 16;
+  using Half = Row16<V, V::from_f16>;
+  const bool is_direct =
+      args.kv_type == TensorType::f16 && part.rows == 1 && work.count <= kFewQueries;
+  const int64_t kv_head = part.head / (args.heads / args.kv_heads), next = first + length;
+  const int64_t key_stride = args.kv_heads * args.key_dim;
+  const int64_t value_stride = args.kv_heads * args.value_dim;
+  const auto keys_at = [&](int64_t position) {
+    return kept_at(args, kv_head, position, args.key_offset, args.key_dim);
   };
-  const In keys = kept_rows<V>(args.kv_type, page + args.key_offset + bytes_of(at * args.key_dim),
-                               args.kv_heads * args.key_dim, {length, 0, args.key_dim}, work.block);
-  multiply_transposed<V>({work.queries, args.key_dim}, keys, {work.scores, kAttentionBlock},
-                         {work.count, args.key_dim, length});
-  // Those of the positions that a query sees.
+  const std::byte* values = kept_at(args, kv_head, first, args.value_offset, args.value_dim);
+  const In queries{work.queries, args.key_dim};
+  const Out scores{work.scores, kAttentionBlock};
+  prefetch_rows<V>(args, values, args.value_dim, length);
+  if (is_direct) {
+    multiply_packed<V, Half>({keys_at(first), key_stride * 2, length}, queries, work.count,
+                             args.key_dim, scores);
+  } else {
+    const In keys = kept_rows<V>(args.kv_type, keys_at(first), key_stride,
+                                 {length, 0, args.key_dim}, work.block);
+    multiply_transposed<V>(queries, keys, scores, {work.count, args.key_dim, length});
+  }
+  if (next < attention_span(args, part.row, part.rows).end) {
+    prefetch_rows<V>(args, keys_at(next), args.key_dim, length);
+  }
   const auto seen = [&](int64_t query) {
     const AttentionSpan own = attention_span(args, part.row + query / part.heads, 1);
     const int64_t begin = own.first > first ? own.first - first : 0;
     const int64_t end = own.end - first < length ? own.end - first : length;
     return AttentionSpan{begin, end > begin ? end : begin};
   };
-  bool all_seen = true;
   for (int64_t i = 0; i < work.count; ++i) {
     const AttentionSpan own = seen(i);
     soften<V>(args, work, i, own.first, own.end, length);
-    all_seen = all_seen && own.end - own.first == length;
   }
-  const In values =
-      kept_rows<V>(args.kv_type, page + args.value_offset + bytes_of(at * args.value_dim),
-                   args.kv_heads * args.value_dim, {length, 0, args.value_dim}, work.block);
-  if (all_seen || are_finite<V>(values, {length, 0, args.value_dim})) {
-    return multiply_add<V>({work.scores, kAttentionBlock}, values, {work.sums, args.value_dim},
-                           {work.count, length, args.value_dim});
+  if (is_direct) {
+    return multiply_add_packed<V, Half>({work.scores, kAttentionBlock},
+                                        {values, value_stride * 2, length},
+                                        {work.sums, args.value_dim},
+                                        {work.count, length, args.value_dim});
   }
-  // A weight of 0 would not keep infinity and NaN from those that do not see them.
-  for (int64_t i = 0; i < work.count; ++i) {
-    const AttentionSpan own = seen(i);
-    multiply_add<V>({work.scores + i * kAttentionBlock + own.first, kAttentionBlock},
-                    {values.row(own.first), values.stride},
-                    {work.sums + i * args.value_dim, args.value_dim},
-                    {1, own.end - own.first, args.value_dim});
-  }
+  const In rows = kept_rows<V>(args.kv_type, values, value_stride, {length, 0, args.value_dim},
+                               work.block);
+  add_values<V>(args, work, rows, length, seen);
 }
 
 // Blocks begin and end at absolute positions, so that a row's result does not depend on the others.

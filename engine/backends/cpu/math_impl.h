@@ -15,6 +15,13 @@ inline void for_vectors(int64_t count, Full full, Part part) {
   if (i < count) part(i, count - i);
 }
 
+// Brings `bytes` bytes nearer that are read soon; they need not be there.
+template <class V>
+inline void prefetch(const void* from, int64_t bytes) {
+  const char* const at = static_cast<const char*>(from);
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(at + i, 0, 2);
+}
+
 // x[i] = f(i, x[i], n) for the vectors of x; n is the number of lanes that count.
 template <class V, class F>
 inline void map(float* x, int64_t count, F f) {
@@ -216,18 +223,24 @@ inline void multiply_transposed(In a, In b, Out c, Sizes sizes) {
   multiply_packed<V, RowF32<V>>({data, b.stride * 4, sizes.width}, a, sizes.rows, sizes.depth, c);
 }
 
-// A block of c (kRows rows, kVecs whole vectors, or `width` elements of one) += a (kRows, depth) b.
-template <class V, int kRows, int kVecs>
-inline void multiply_block(In a, In b, Out c, int64_t depth, int64_t width) {
+// A block of c (kRows rows, kVecs whole vectors, or `width` elements of one) += a (kRows, depth) b,
+// the columns of b from `column` on.
+template <class V, class W, int kRows, int kVecs>
+inline void multiply_block(In a, PackedRows b, int64_t column, Out c, int64_t depth,
+                           int64_t width) {
   const auto lanes = [width](int) { return kVecs > 1 ? V::kLanes : width; };
   V sums[kRows][kVecs];
   for (int r = 0; r < kRows; ++r) {
     for (int v = 0; v < kVecs; ++v) sums[r][v] = load_some<V>(c.row(r) + v * V::kLanes, lanes(v));
   }
   const float* const end = a.data + depth;
-  for (; a.data != end; ++a.data, b.data += b.stride) {
+  for (; a.data != end; ++a.data, b.data += b.row_bytes) {
+    const W from{b.data};
     V row[kVecs];
-    for (int v = 0; v < kVecs; ++v) row[v] = load_some<V>(b.data + v * V::kLanes, lanes(v));
+    for (int v = 0; v < kVecs; ++v) {
+      const int64_t at = column + v * V::kLanes, count = lanes(v);
+      row[v] = count == V::kLanes ? from.load(at) : from.load_part(at, count);
+    }
     for (int r = 0; r < kRows; ++r) {
       const V factor = V::all(*a.row(r));
       for (int v = 0; v < kVecs; ++v) sums[r][v] = V::fma(factor, row[v], sums[r][v]);
@@ -240,31 +253,36 @@ inline void multiply_block(In a, In b, Out c, int64_t depth, int64_t width) {
 
 // Strips of kVecs vectors from `column` on, for groups of kRows rows; returns the first column that
 // is left. The sum of an element is in the order of depth whatever the blocking.
-template <class V, int kRows, int kVecs>
-inline int64_t multiply_strips(In a, In b, Out c, Sizes sizes, int64_t column) {
+template <class V, class W, int kRows, int kVecs>
+inline int64_t multiply_strips(In a, PackedRows b, Out c, Sizes sizes, int64_t column) {
   constexpr int64_t kStrip = kVecs * V::kLanes;
   for (; column + (kVecs == 1 ? 1 : kStrip) <= sizes.width; column += kStrip) {
     const int64_t left = sizes.width - column < kStrip ? sizes.width - column : kStrip;
     for (int64_t r = 0; r + kRows <= sizes.rows; r += kRows) {
-      multiply_block<V, kRows, kVecs>({a.row(r), a.stride}, {b.data + column, b.stride},
-                                      {c.row(r) + column, c.stride}, sizes.depth, left);
+      multiply_block<V, W, kRows, kVecs>({a.row(r), a.stride}, b, column,
+                                         {c.row(r) + column, c.stride}, sizes.depth, left);
     }
   }
   return column;
 }
 
 // c (rows, width) += a (rows, depth) b (depth, width)
-template <class V>
-inline void multiply_add(In a, In b, Out c, Sizes sizes) {
+template <class V, class W>
+inline void multiply_add_packed(In a, PackedRows b, Out c, Sizes sizes) {
   const int64_t fours = sizes.rows / 4 * 4;
   const Sizes rest{sizes.rows - fours, sizes.depth, sizes.width};
   sizes.rows = fours;
   constexpr int kVecs = V::kLanes == 16 ? 4 : 2;  // as many as there are registers for
-  multiply_strips<V, 4, 1>(a, b, c, sizes, multiply_strips<V, 4, kVecs>(a, b, c, sizes, 0));
+  multiply_strips<V, W, 4, 1>(a, b, c, sizes, multiply_strips<V, W, 4, kVecs>(a, b, c, sizes, 0));
   if (rest.rows == 0) return;
   a.data = a.row(fours);
   c.data = c.row(fours);
-  multiply_strips<V, 1, 1>(a, b, c, rest, multiply_strips<V, 1, 4>(a, b, c, rest, 0));
+  multiply_strips<V, W, 1, 1>(a, b, c, rest, multiply_strips<V, W, 1, 4>(a, b, c, rest, 0));
+}
+template <class V>
+inline void multiply_add(In a, In b, Out c, Sizes sizes) {
+  const auto* data = reinterpret_cast<const std::byte*>(b.data);
+  multiply_add_packed<V, RowF32<V>>(a, {data, b.stride * 4, sizes.depth}, c, sizes);
 }
 
 }  // namespace corvid::engine

@@ -96,11 +96,6 @@ inline void ssd_decays(const SsdArgs& args, const SsdChunk& chunk, const float* 
   });
 }
 
-inline void prefetch_row(const float* from, int64_t count) {
-  constexpr int64_t kLine = 16;
-  for (int64_t i = 0; i < count; i += kLine) __builtin_prefetch(from + i, 0, 2);
-}
-
 // y = keep (C S) + d x + mixed x, S = keep_last S + B^T x_left.
 template <class V>
 inline void ssd_chunk_head(const SsdArgs& args, const SsdChunk& chunk, int64_t head, int64_t row) {
@@ -111,7 +106,7 @@ inline void ssd_chunk_head(const SsdArgs& args, const SsdChunk& chunk, int64_t h
   for (int64_t i = 0; i < length; ++i) {
     const float* from = args.x + (row + i) * args.stride + head * dim;
     const V left = V::all(chunk.left[i]);
-    prefetch_row(from + dim, dim);  // of the next head: rows are far apart
+    prefetch<V>(from + dim, dim * 4);  // of the next head: rows are far apart
     for (int64_t p = 0; p < dim; ++p) chunk.x[i * dim + p] = from[p];
     for (int64_t p = 0; p < dim; ++p) chunk.x_left[i * dim + p] = from[p];
     for (int64_t p = 0; p < dim; ++p) chunk.y[i * dim + p] = 0;
