@@ -122,6 +122,49 @@ std::string remark_of(const Turn& turn, const Link& link) {
   return remark;
 }
 
+// What may stand in the context, best first; what is said again, word for word, once.
+class Items {
+ public:
+  Items(const Question& question, int64_t budget_tokens)
+      : question_(question),
+        budget_tokens_(budget_tokens),
+        line_bytes_(line_bytes_of(budget_tokens)) {}
+
+  bool has_room() const {
+    return items_.size() < kPackCandidatesMax && bytes_ / kBytesPerTokenMax < budget_tokens_;
+  }
+
+  void add(const Turn& turn, std::string remark) {
+    const auto [known, is_new] = known_.try_emplace({turn.speaker, turn.sha256}, items_.size());
+    if (!is_new) {
+      ++times_[known->second];
+      return;
+    }
+    times_.push_back(1);
+    bytes_ += static_cast<int64_t>(std::min(turn.text.size(), kItemBytesCounted));
+    items_.push_back({turn.id, turn.said_at, turn.speaker,
+                      excerpt(trim(turn.text), question_.terms, line_bytes_), std::move(remark)});
+  }
+
+  std::vector<PackItem> take() {
+    for (size_t i = 0; i < items_.size(); ++i) {
+      if (times_[i] == 1) continue;
+      std::string& remark = items_[i].remark;
+      remark += (remark.empty() ? "said " : ", said ") + std::to_string(times_[i]) + " times";
+    }
+    return std::move(items_);
+  }
+
+ private:
+  const Question& question_;
+  int64_t budget_tokens_;
+  size_t line_bytes_;
+  int64_t bytes_ = 0;
+  std::vector<PackItem> items_;
+  std::vector<int> times_;  // each was said
+  std::map<std::pair<std::string, std::string>, size_t> known_;  // speaker, hash -> item
+};
+
 }  // namespace
 
 Recaller::Recaller(Store& store, const Ports& ports, OpenStore open_again)
@@ -236,15 +279,12 @@ Recall Recaller::recall(std::string_view text, const RecallOptions& options,
       follow_links(store_, corpus, question.asks_past, ranking.best);
   Recall result;
   result.support = ranking.support;
-  std::vector<PackItem> items;
-  const size_t line_bytes = line_bytes_of(options.budget_tokens);
-  int64_t item_bytes = 0;
+  Items items(question, options.budget_tokens);
   TurnReader turns(store_, corpus, ranking.best);
   for (size_t i = 0; i < ranking.best.size(); ++i) {
     const Ranked& ranked = ranking.best[i];
     const bool wants_hit = static_cast<int>(result.hits.size()) < limit;
-    const bool wants_item = items.size() < kPackCandidatesMax &&
-                            item_bytes / kBytesPerTokenMax < options.budget_tokens;
+    const bool wants_item = items.has_room();
     if (!wants_hit && !wants_item) break;
     const Turn* const turn = turns.at(i);
     if (turn == nullptr) continue;
@@ -254,14 +294,10 @@ Recall Recaller::recall(std::string_view text, const RecallOptions& options,
       result.hits.back().superseded_by = name(links[i].superseded_by);
       result.hits.back().disputed_by = name(links[i].disputed_by);
     }
-    if (!wants_item) continue;
-    item_bytes += static_cast<int64_t>(std::min(turn->text.size(), kItemBytesCounted));
-    items.push_back({turn->id, turn->said_at, turn->speaker,
-                     excerpt(trim(turn->text), question.terms, line_bytes),
-                     remark_of(*turn, links[i])});
+    if (wants_item) items.add(*turn, remark_of(*turn, links[i]));
   }
   const std::string note(ranking.support < kSupportLow ? kLowSupportNote : "");
-  Packed packed = pack(items, options.budget_tokens, note, ports_.count_tokens);
+  Packed packed = pack(items.take(), options.budget_tokens, note, ports_.count_tokens);
   result.context = std::move(packed.block);
   result.tokens = packed.tokens;
   result.ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)

@@ -210,6 +210,20 @@ TEST_CASE("What tools and the assistant say of a person is not taken for another
   CHECK(memory.recall("What is Ann's phone number?").support > 0.5);
 }
 
+TEST_CASE("What is said again and again stands once in the context, beside what else there is") {
+  Memory memory(in_memory());
+  for (int i = 0; i < 40; ++i) {
+    memory.remember(by_role("s" + std::to_string(i), "user", "the lamp in the hall is red"));
+  }
+  memory.remember(by_role("t", "user", "the lamp hangs over the stairs"));
+  const Recall recall = memory.recall("where is the lamp", {.budget_tokens = 80});
+  CHECK(recall.hits.size() == 41);
+  CHECK(recall.context.find("the lamp in the hall is red") ==
+        recall.context.rfind("the lamp in the hall is red"));
+  CHECK(recall.context.find(", said 40 times]") != std::string::npos);
+  CHECK(recall.context.find("over the stairs") != std::string::npos);
+}
+
 TEST_CASE("A reply counts what the question before it shares with the one asked") {
   Memory memory(in_memory());
   memory.remember(said("s", "Ann", "Do you still take kickboxing lessons?"));
