@@ -75,15 +75,19 @@ void SharedMemory::begin() {
   has_unseen_ = false;
 }
 
-bool SharedMemory::is_new(uint64_t inode) {
+size_t SharedMemory::place_of(uint64_t inode) const {
+  size_t at = inode * 0x9e3779b97f4a7c15u >> 48;
+  while (inodes_[at] != 0 && inodes_[at] >> 1 != inode) at = (at + 1) % kInodesMax;
+  return at;
+}
+
+bool SharedMemory::is_new(uint64_t inode, bool is_open) {
   if (inode_count_ >= kInodesMax / 2) return true;
-  for (size_t at = inode * 0x9e3779b97f4a7c15u >> 48;; at = (at + 1) % kInodesMax) {
-    if (inodes_[at] == inode) return false;
-    if (inodes_[at] != 0) continue;
-    inodes_[at] = inode;
-    ++inode_count_;
-    return true;
-  }
+  uint64_t& known = inodes_[place_of(inode)];
+  if (known != 0) return false;
+  known = inode << 1 | (is_open ? 1 : 0);
+  ++inode_count_;
+  return true;
 }
 
 // The open files of one process or thread. `is_seen`: there were some.
@@ -97,7 +101,7 @@ bool SharedMemory::add_descriptors(int proc_fd, const char* process, bool& is_se
     struct statx status = {};  // no other file system is asked about its file
     if (statx(folder, name, AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &status) != 0) return;
     if (makedev(status.stx_dev_major, status.stx_dev_minor) != device_) return;
-    if (is_new(status.stx_ino)) sum_ += static_cast<long>(status.stx_blocks) * 512;
+    if (is_new(status.stx_ino, true)) sum_ += static_cast<long>(status.stx_blocks) * 512;
   });
   close(folder);
   return true;
@@ -117,7 +121,7 @@ void SharedMemory::add_mapped(int proc_fd, const char* process) {
       return;
     }
     if (strstr(line, " /memfd:") == nullptr) return;
-    if (makedev(major_number, minor_number) != device_ || !is_new(inode)) return;
+    if (makedev(major_number, minor_number) != device_ || !is_new(inode, false)) return;
     sum_ += static_cast<long>(end - begin);
   });
   close(fd);
@@ -137,17 +141,21 @@ long SharedMemory::counted_twice(int proc_fd, const char* process, const dev_t* 
       return;
     }
     unsigned major_number = 0, minor_number = 0;
+    unsigned long inode = 0;
     int name = 0;
     is_counted = false;
-    if (sscanf(line, "%*x-%*x %*s %*s %x:%x %*u %n", &major_number, &minor_number, &name) != 2) {
+    // Shared ones alone: what a process has written to a private one is its own.
+    if (sscanf(line, "%*x-%*x %*3cs %*s %x:%x %lu %n", &major_number, &minor_number, &inode,
+               &name) != 3) {
       return;
     }
     const dev_t device = makedev(major_number, minor_number);
     for (size_t i = 0; i < other_count; ++i) is_counted |= device == others[i];
     // Nobody counts memory that is shared without a file, which lies there, too.
-    const char* file = line + name;
-    const bool is_named = strncmp(file, "/memfd:", 7) == 0 || strncmp(file, "/SYSV", 5) == 0;
-    is_counted |= device_ != 0 && device == device_ && is_named;
+    if (device_ == 0 || device != device_) return;
+    const bool is_file = strncmp(line + name, "/memfd:", 7) == 0;
+    is_counted |= is_file && inodes_[place_of(inode)] == (inode << 1 | 1);
+    is_counted |= strncmp(line + name, "/SYSV", 5) == 0;
   });
   close(fd);
   return bytes;

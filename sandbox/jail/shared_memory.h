@@ -23,8 +23,9 @@ class SharedMemory {
   void end(int proc_fd, const char* sysvipc);
 
   // What the last pass has found. Of a file that is mapped and that nobody holds open the mapped
-  // part is counted, and nothing of one on its way through a socket. Processes whose files could
-  // not be seen over several passes in a row count as more than any limit.
+  // part is counted, here and as resident, and nothing of one on its way through a socket.
+  // Processes whose files could not be seen over several passes in a row count as more than any
+  // limit.
   long bytes() const { return bytes_; }
 
   // What of a process's resident bytes, shared pages divided among their owners, is in bytes() too
@@ -34,11 +35,12 @@ class SharedMemory {
 
  private:
   bool add_descriptors(int proc_fd, const char* process, bool& is_seen);
-  bool is_new(uint64_t inode);
+  size_t place_of(uint64_t inode) const;  // in the table: where it is, or belongs
+  bool is_new(uint64_t inode, bool is_open);
 
   static constexpr size_t kInodesMax = 1 << 16;  // half: beyond, what several hold counts again
   dev_t device_ = 0;                          // of all memfds; 0: there can be none
-  uint64_t inodes_[kInodesMax] = {};
+  uint64_t inodes_[kInodesMax] = {};  // twice each, and 1 for what is held open; 0: nothing
   size_t inode_count_ = 0;
   bool has_unseen_ = false;
   int unseen_passes_ = 0;

@@ -161,6 +161,26 @@ TEST_CASE("A process cannot keep its files in memory from being counted") {
                               "  if i == 3: libc.syscall(93 if os.uname().machine == \"aarch64\" else 60, 0)"));
 }
 
+TEST_CASE("What is mapped of files in memory is not taken for counted where it is not") {
+  // A small part of each file comes first in the list of what is mapped.
+  expect_counted(memory_files("kept = []",
+                              "  kept.append(mmap.mmap(fd, 50 << 20))\n"
+                              "  for at in range(0, 50 << 20, 4096): kept[-1][at]\n"
+                              "  kept.append(mmap.mmap(fd, 4096)); os.close(fd)"));
+  // Written pages of a private mapping belong to the process alone.
+  for (const char* maker :
+       {"os.memfd_create(\"x\")", "os.open(\"/tmp/x\", os.O_RDWR | os.O_CREAT)"}) {
+    expect_counted("python3 -c 'import mmap, os, time\n"
+                   "fd = " + std::string(maker) + "\n"
+                   "os.posix_fallocate(fd, 0, 1 << 20)\n"
+                   "kept = [mmap.mmap(fd, 1 << 20, mmap.MAP_PRIVATE) for i in range(200)]\n"
+                   "for data in kept:\n"
+                   "  for at in range(0, 1 << 20, 4096): data[at] = 1\n"
+                   "time.sleep(1)\n"
+                   "print(\"ESCAPED\")'");
+  }
+}
+
 TEST_CASE("System V shared memory counts against the limit") {
   expect_counted("python3 -c 'import ctypes, time\n"
                  "libc = ctypes.CDLL(None)\n"
