@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <thread>
 #include <utility>
 
@@ -28,6 +29,16 @@ std::optional<struct stat> look(const fs::path& path) {
 bool has_stamp(const fs::path& path, const FileStamp& stamp) {
   const auto status = look(path);
   return status.has_value() && stamp_of(*status) == stamp;
+}
+
+// Whether the mount can show it: user 0's rights over what others own do not reach into it.
+bool can_be_shown(const fs::path& path) {
+  const auto status = look(path);
+  if (!status.has_value()) return false;
+  if (S_ISLNK(status->st_mode)) return true;
+  const unsigned wanted = S_ISDIR(status->st_mode) ? R_OK | X_OK : R_OK;
+  if (::faccessat(AT_FDCWD, path.c_str(), int(wanted), AT_EACCESS) != 0) return false;
+  return ::geteuid() != 0 || status->st_uid == 0 || (status->st_mode & wanted) == wanted;
 }
 
 // What the folder beneath has in place of this one is not seen.
@@ -59,10 +70,17 @@ std::optional<FileStamp> settled_stamp(const fs::path& path) {
 
 Overlay::Overlay(fs::path copy, fs::path folder, std::map<std::string, FileStamp> wanted)
     : copy_(std::move(copy)), folder_(std::move(folder)), wanted_(std::move(wanted)) {
-  std::erase_if(wanted_, [this](const auto& file) {
+  std::map<std::string, bool> open;
+  const std::function<bool(const fs::path&)> is_open = [&](const fs::path& relative) {
+    const auto [known, is_new] = open.try_emplace(relative.string(), false);
+    if (!is_new) return known->second;
+    const bool is_open_above = relative.empty() || is_open(relative.parent_path());
+    return known->second = is_open_above && can_be_shown(folder_ / relative);
+  };
+  std::erase_if(wanted_, [&](const auto& file) {
     const fs::path place = folder_ / file.first;
     return look(copy_ / file.first).has_value() || !has_stamp(place, file.second) ||
-           ::faccessat(AT_FDCWD, place.c_str(), R_OK, AT_EACCESS) != 0;
+           !can_be_shown(place) || !is_open(fs::path(file.first).parent_path());
   });
   if (wanted_.empty()) return;
   way_.insert("");
@@ -79,7 +97,10 @@ void Overlay::merge(const std::string& relative) {
   const auto stamp = settled_stamp(folder_ / relative);
   if (!stamp.has_value()) fail(Code::timeout, "the folder " + relative + " goes on changing");
   folders_[relative] = *stamp;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder_ / relative)) {
+  std::error_code error;
+  fs::directory_iterator entries(folder_ / relative, error);
+  if (error) fail(Code::timeout, "cannot list " + relative + ": " + error.message());
+  for (const fs::directory_entry& entry : entries) {
     const std::string path = (fs::path(relative) / entry.path().filename()).string();
     const auto below = look(entry.path()), own = look(copy_ / path);
     if (!below.has_value()) continue;

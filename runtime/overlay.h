@@ -20,7 +20,8 @@ std::optional<FileStamp> settled_stamp(const std::filesystem::path& path);
 class Overlay {
  public:
   // Shows those of `wanted` (relative path -> stamp) that still have their stamp in `folder`, are
-  // reached without links, and for which `copy` has nothing. Throws io where the file system of
+  // reached without links, can be read without user 0's rights over others' files (a mount of the
+  // sandbox does not have them), and for which `copy` has nothing. Throws io where the file system of
   // `copy` cannot say it, timeout where a folder goes on changing.
   Overlay(std::filesystem::path copy, std::filesystem::path folder,
           std::map<std::string, FileStamp> wanted);

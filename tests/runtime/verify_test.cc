@@ -5,6 +5,8 @@
 #include <atomic>
 #include <thread>
 
+#include <unistd.h>
+
 #include "runtime/base/files.h"
 #include "tests/support/files.h"
 #include "tests/support/process.h"
@@ -257,6 +259,16 @@ TEST_CASE("ignored files beyond what is copied are seen as they were, and never 
     CHECK(result.status == CheckStatus::failed);
     CHECK(result.run.left_out == std::vector<std::string>{".venv/lib/big"});
     CHECK(result.run.output.find(left_out_text(result.run)) != std::string::npos);
+  }
+  SECTION("one that cannot be read with the rights of a mount is missing, not what is beside it") {
+    bench.begin("ls -A .venv/lib", 4);
+    const bool is_root = ::geteuid() == 0;  // who may read it in spite of its mode
+    if (is_root) REQUIRE(::chown(lib.c_str(), 1000, 1000) == 0);
+    fs::permissions(lib, is_root ? fs::perms(0700) : fs::perms(0311));
+    const CheckResult result = bench.verify();
+    fs::permissions(lib, fs::perms(0700));
+    CHECK(result.run.left_out == std::vector<std::string>{".venv/lib/big"});
+    CHECK(result.run.output == "small\n");
   }
   SECTION("one that lies behind a link by now is missing") {
     fs::rename(lib, bench.dir.path() / "moved");
