@@ -10,8 +10,8 @@ constexpr std::string_view kBlank = " \t";
 constexpr std::string_view kJoins = ";|&\n";
 // Outside of quotes these make a text more than plain words.
 constexpr std::string_view kSpecial = "$`<>(){}*?[]~!#\\";
-constexpr std::array<std::string_view, 8> kShells = {"ash", "bash", "dash", "fish",
-                                                     "ksh", "mksh", "sh",   "zsh"};
+constexpr std::array<std::string_view, 12> kShells = {
+    "ash", "bash", "csh", "dash", "fish", "ksh", "mksh", "rbash", "sh", "tcsh", "yash", "zsh"};
 constexpr std::array<std::string_view, 19> kKeywords = {
     "if",   "then", "else", "elif",     "fi",   "for",  "while", "until",  "do", "done",
     "case", "esac", "in",   "function", "time", "eval", "exec",  "source", "."};

@@ -26,18 +26,21 @@ std::string program_of(const std::string& word) {
 // Programs whose later words are a command.
 bool is_wrapper(const std::string& program) {
   static const std::set<std::string> programs = {
-      "builtin",  "busybox", "chroot",   "chrt",     "command", "coproc",   "doas",
-      "entr",     "env",     "exec",     "fakeroot", "firejail", "flock",   "ionice",
-      "nice",     "nohup",   "nsenter",  "numactl",  "parallel", "prlimit", "proot",
-      "rlwrap",   "script",  "setarch",  "setpriv",  "setsid",   "stdbuf",  "strace",
-      "su",       "sudo",    "systemd-run", "taskset", "time",   "timeout", "toybox",
-      "trap",     "unbuffer", "unshare", "watch",    "xargs",    "xvfb-run"};
+      "builtin", "busybox", "chronic", "chroot", "chrt", "command", "coproc", "dbus-run-session",
+      "doas", "dumb-init", "eatmydata", "entr", "env", "exec", "fakeroot", "firejail", "flock",
+      "gosu", "hyperfine", "ionice", "linux32", "linux64", "ltrace", "nice", "nohup", "nsenter",
+      "numactl", "parallel", "perf", "prlimit", "proot", "proxychains", "proxychains4", "rlwrap",
+      "runuser", "script", "sem", "setarch", "setpriv", "setsid", "sg", "stdbuf", "strace", "su",
+      "sudo", "systemd-run", "taskset", "time", "timeout", "tini", "torsocks", "toybox", "trap",
+      "unbuffer", "unshare", "valgrind", "watch", "xargs", "xvfb-run"};
   return programs.contains(program);
 }
 
 // Wrappers with a word of their own in front of the command.
 bool takes_word(const std::string& program) {
-  return program == "chroot" || program == "flock" || program == "setarch";
+  static const std::set<std::string> programs = {"chroot", "flock",   "gosu",
+                                                 "perf",   "setarch", "sg"};
+  return programs.contains(program);
 }
 
 bool is_option(const std::string& word) {
