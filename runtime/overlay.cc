@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/base/error.h"
@@ -63,6 +64,7 @@ std::optional<FileStamp> settled_stamp(const fs::path& path) {
     if (!status.has_value()) return std::nullopt;
     const FileStamp stamp = stamp_of(*status);
     if (is_settled(stamp)) return stamp;
+    if (stamp.ctime_ns / 1'000'000'000 > ::time(nullptr) + 1) return std::nullopt;
     std::this_thread::sleep_for(std::chrono::milliseconds(60));
   }
   return std::nullopt;

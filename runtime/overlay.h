@@ -11,7 +11,7 @@
 namespace corvid::runtime {
 
 // The stamp of what stands at `path`, once a further change would show in it; waits for that, a
-// moment. Nothing: it goes on changing, or is not there.
+// moment. Nothing: it goes on changing, was changed when the clock was ahead, or is not there.
 std::optional<FileStamp> settled_stamp(const std::filesystem::path& path);
 
 // Files of a folder that a copy of it shows instead of holding them, where both are mounted as an
@@ -21,8 +21,8 @@ class Overlay {
  public:
   // Shows those of `wanted` (relative path -> stamp) that still have their stamp in `folder`, are
   // reached without links, can be read without user 0's rights over others' files (a mount of the
-  // sandbox does not have them), and for which `copy` has nothing. Throws io where the file system of
-  // `copy` cannot say it, timeout where a folder goes on changing.
+  // sandbox does not have them), and for which `copy` has nothing. Throws io where the file system
+  // of `copy` cannot say it, timeout where a folder goes on changing.
   Overlay(std::filesystem::path copy, std::filesystem::path folder,
           std::map<std::string, FileStamp> wanted);
 

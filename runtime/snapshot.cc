@@ -328,10 +328,11 @@ FileStamp stamp_of(const struct stat& status) {
 }
 
 bool is_settled(const FileStamp& stamp) {
-  constexpr int64_t kStepNs = 50'000'000;
+  constexpr int64_t kStepNs = 50'000'000, kSecondNs = 1'000'000'000;
   timespec now;
   ::clock_gettime(CLOCK_REALTIME, &now);
-  return stamp.ctime_ns + kStepNs < nanoseconds(now);
+  const int64_t step = stamp.ctime_ns % kSecondNs == 0 ? 2 * kSecondNs : kStepNs;
+  return stamp.ctime_ns + step < nanoseconds(now);
 }
 
 std::vector<std::string> changed_left_out(const Snapshot& before, const Snapshot& after) {

@@ -31,7 +31,8 @@ struct SnapshotEntry {
 bool is_folder(const SnapshotEntry& entry);
 
 // What tells whether a file is another one without reading it. The change time moves with every
-// change, and no program can set it back.
+// change, and no program can set it back. Of writes through a mapping the kernel notes the first
+// one to a page until it has written that out: later ones go unseen.
 struct FileStamp {
   int64_t size = 0, mtime_ns = 0, ctime_ns = 0;
   uint64_t inode = 0;
@@ -39,8 +40,9 @@ struct FileStamp {
 };
 FileStamp stamp_of(const struct stat& status);
 
-// File systems stamp changes with a clock that stands still for some milliseconds: of two changes
-// in one of its steps the second cannot be seen. False while there may be such a one.
+// File systems stamp changes with a clock that stands still for some milliseconds, or for one or
+// two seconds (small inodes of ext4, FAT): of two changes in one of its steps the second cannot be
+// seen. False while there may be such a one.
 bool is_settled(const FileStamp& stamp);
 
 struct Snapshot {

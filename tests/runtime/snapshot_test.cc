@@ -70,6 +70,14 @@ TEST_CASE("what an earlier process has recorded is not read again, and what has 
   CHECK_FALSE(fs::exists(seen_place(folder)));
 }
 
+TEST_CASE("a stamp settles with the clock of its file system") {
+  const int64_t second = 1'000'000'000, now = int64_t(::time(nullptr)) * second;
+  CHECK(is_settled({0, 0, now - second + 1, 0}));
+  CHECK_FALSE(is_settled({0, 0, now + second - 1, 0}));
+  CHECK_FALSE(is_settled({0, 0, now, 0}));  // of whole seconds, perhaps
+  CHECK(is_settled({0, 0, now - 3 * second, 0}));
+}
+
 TEST_CASE("a restored snapshot equals the workspace that was taken") {
   const TempDir dir, shadow;
   const fs::path root = dir.path();
