@@ -391,7 +391,10 @@ void AgentLoop::execute(Step& step, tools::ToolState& state, std::stop_token sto
   const policies::Action& action = step.action;
   const bool changes = !action.writes.empty() || !action.argv.empty();
   if (changes && parts_.before_change) parts_.before_change(turns_);
-  if (changes) open_turn_ = 0, changing_turn_ = turns_;
+  if (changes) {
+    open_turn_ = 0;
+    changing_turn_ = turns_;
+  }
   tools::ToolContext context{.workspace = parts_.workspace,
                              .sandbox = parts_.sandbox,
                              .profile = step.profile,
