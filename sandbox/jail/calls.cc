@@ -26,7 +26,9 @@ namespace {
 
 constexpr int kGoOn = -1;  // an answer beside 0 and an errno: the kernel makes the call as usual
 
-struct Asked : AskedCall {
+struct Asked {
+  int listener = -1;
+  seccomp_notif call = {};
   int argument(int i) const { return static_cast<int>(call.data.args[i]); }
   uint64_t address(int i) const { return call.data.args[i]; }
   // The number of a process may have gone to another one when the caller has died.
@@ -213,30 +215,16 @@ int judge(const State& state, const Asked& asked) {
 
 }  // namespace
 
-bool AskedCall::starts_task() const {
-  switch (call.data.nr) {
-#ifdef SYS_fork
-    case SYS_fork:
-    case SYS_vfork: return true;
-#endif
-    case SYS_clone: return true;
-    default: return false;
-  }
-}
-
-bool receive_call(int listener, AskedCall& asked) {
+void answer_call(const State& state, int listener) {
+  Asked asked;
   asked.listener = listener;
-  asked.call = {};
-  return ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &asked.call) == 0;
-}
-
-void answer_call(const State& state, const AskedCall& asked) {
-  const int answer = asked.starts_task() ? kGoOn : judge(state, Asked{asked});
+  if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &asked.call) != 0) return;  // its caller has died
+  const int answer = judge(state, asked);
   seccomp_notif_resp response = {};
   response.id = asked.call.id;
   if (answer == kGoOn) response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
   else response.error = -answer;
-  ioctl(asked.listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+  ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
 
 }  // namespace corvid::jail

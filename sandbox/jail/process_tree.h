@@ -26,6 +26,9 @@ bool is_descendant(pid_t pid);
 // Ends all of them, and returns when none is left.
 void end_descendants();
 
+// Processes and threads of the machine, however many in one read; 0 where it does not tell.
+long count_tasks();
+
 // Processes and threads of this user.
 long count_tasks_of(unsigned uid);
 

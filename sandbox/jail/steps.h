@@ -70,19 +70,9 @@ std::vector<sock_filter> make_filter();
 // confine there is refused, or left to the warden. Empty when it cannot be made.
 std::vector<sock_filter> make_warden_filter(bool allow_network);
 
-// A system call that waits for the warden's answer, through a listener of make_warden_filter's
-// program.
-struct AskedCall {
-  int listener = -1;
-  seccomp_notif call = {};
-  bool starts_task() const;  // a process or thread
-};
-
-// Takes the next one; false when its caller has died.
-bool receive_call(int listener, AskedCall& asked);
-
-// Does it or refuses it.
-void answer_call(const State& state, const AskedCall& asked);
+// Takes the next call that waits for the warden, through the listener of make_warden_filter's
+// program, and does or refuses it.
+void answer_call(const State& state, int listener);
 
 // Writes to a file that exists (of /proc mostly). 0 or an errno.
 int write_text(const char* path, const char* text);

@@ -45,10 +45,11 @@ constexpr struct {
               {466, ENOTSUP},   // removexattrat
               {469, ENOSYS}};   // file_setattr
 
-// The warden looks at these. Those with a process's number only where it is not 0, the caller.
+// The warden looks at these. Those with a process's number only where it is not 0, the caller. Not
+// at what starts processes: a call that waits for its answer fails with EINTR when a signal with a
+// handler comes, and a shell is told of its children's ends while it starts the next.
 constexpr const char* kAsked[] = {"chmod", "fchmod", "fchmodat", "utimensat", "kill",
-                                  "tkill", "tgkill", "pidfd_open", "setpriority", "ioprio_set",
-                                  "clone", "fork", "vfork"};
+                                  "tkill", "tgkill", "pidfd_open", "setpriority", "ioprio_set"};
 constexpr const char* kAskedOfOthers[] = {"prlimit64", "sched_setaffinity", "sched_setscheduler",
                                           "sched_setparam"};
 
@@ -136,8 +137,14 @@ int filter_under_warden(State& state) {
   if (const int error = filter_system_calls(state)) return error;
   const sock_fprog program = {static_cast<unsigned short>(state.warden_filter.size()),
                               state.warden_filter.data()};
-  const long listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-                                SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+  // Since Linux 5.19 signals can wait until a call that the warden has begun is answered.
+  constexpr unsigned kWaitKillable = 1u << 5;  // SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+  constexpr unsigned kFlags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+  long listener = -1;
+  for (const unsigned flags : {kFlags | kWaitKillable, kFlags}) {
+    listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+    if (listener >= 0 || errno != EINVAL) break;
+  }
   if (listener < 0) return errno;
   return send_descriptor(state.warden_fd, static_cast<int>(listener));
 }

@@ -203,6 +203,16 @@ TEST_CASE("On copies, modes and times of own files can be set") {
   CHECK(fs::status(stage.work / "old").permissions() == fs::perms(0640));
 }
 
+// A shell that is told of one child's end while it starts another must not fail.
+TEST_CASE("On copies, pipelines start however soon their parts end") {
+  if (cannot_stage()) return;
+  Stage stage;
+  const Outcome outcome = stage.run(
+      "i=0; while [ $i -lt 1000 ]; do (exit) | (exit) | (exit); i=$((i + 1)); done; echo done");
+  CHECK(outcome.output == "done\n");
+  CHECK(outcome.exit_code == 0);
+}
+
 TEST_CASE("On copies, two commands at once each have one") {
   if (cannot_stage()) return;
   Stage stage;
