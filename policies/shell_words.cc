@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "runtime/base/text.h"
+
 namespace corvid::policies {
 namespace {
 
@@ -21,9 +23,7 @@ bool is_in(char c, std::string_view set) { return set.find(c) != std::string_vie
 bool is_assignment(std::string_view word) {
   const size_t equals = word.find('=');
   if (equals == word.npos || equals == 0) return false;
-  return std::all_of(word.begin(), word.begin() + ptrdiff_t(equals), [](char c) {
-    return c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-  });
+  return std::all_of(word.begin(), word.begin() + ptrdiff_t(equals), is_word_byte);
 }
 
 class Splitter {

@@ -29,6 +29,7 @@ std::string printable(std::string_view text);
 std::vector<std::string_view> split_lines(std::string_view text);  // without their newlines
 std::string_view trim(std::string_view text);
 std::string lower_case(std::string_view text);  // ASCII letters only; the rest stays
+bool is_word_byte(char c);                      // a letter or digit of ASCII, or an underscore
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
 // SHA-256 of `data`, 64 lower-case hexadecimal digits.

@@ -65,6 +65,14 @@ std::string dump_of(const Memory& memory) {
   return out;
 }
 
+// The same in two sessions, so that they make one scene. The last cell of each ends when nobody goes
+// on with it.
+void say_in_both(Memory& memory, const std::vector<std::string>& texts) {
+  for (const std::string session : {"a", "b"}) {
+    for (const std::string& text : texts) memory.remember(said(session, "Ann", text, "2026-03-01"));
+  }
+}
+
 void tell_move(Memory& memory) {
   memory.remember(said("s", "Ann", "Hello Bo, the move to Lisbon is over", "2026-03-02T10:00"));
   memory.remember(said("s", "Ann", "These days the cat sleeps at Rua Augusta 7, and the tax"
@@ -182,12 +190,8 @@ TEST_CASE("What a model told goes with each turn that it was shown, from the fil
   const TempDir folder;
   Model model;
   Memory memory(in_folder(folder.path()), asking(model));
-  for (const std::string session : {"a", "b"}) {
-    memory.remember(said(session, "Ann", "The greenhouse in Porto needs glass", "2026-03-01"));
-    memory.remember(said(session, "Ann", "Also quokka-7731 sleeps in the greenhouse of Porto",
-                         "2026-03-01"));
-    memory.close_session(session);
-  }
+  say_in_both(memory, {"The greenhouse in Porto needs glass",
+                       "Also quokka-7731 sleeps in the greenhouse of Porto"});
   const std::string answer =
       told("The greenhouse in Porto needs glass and quokka-7731 sleeps there.",
            list({fact(2, "guest quokka", "quokka-7731", "project")}), Json::array(),
@@ -237,10 +241,7 @@ TEST_CASE("What a model told goes with each turn that it was shown, from the fil
 TEST_CASE("An answer that is none is put aside, one that fails loses nothing that was told") {
   Model model;
   Memory memory(in_memory(), asking(model));
-  for (const std::string session : {"a", "b"}) {
-    memory.remember(said(session, "Ann", "The lamp in the hall is red", "2026-03-01"));
-    memory.close_session(session);
-  }
+  say_in_both(memory, {"The lamp in the hall is red"});
   memory.remember(said("open", "Ann", "Still talking", "2026-04-30T22:00"));
   CHECK_THROWS_AS(Memory(in_memory()).consolidate({}, {}), Error);
   model.answers = {"Sure! ```json\n" + told("The lamp in the hall is red.") + "\n```", "oops"};
@@ -281,10 +282,7 @@ TEST_CASE("What only a model says is found to be forgotten, and is not told agai
   const TempDir folder;
   Model model;
   Memory memory(in_folder(folder.path()), asking(model));
-  for (const std::string session : {"a", "b"}) {
-    memory.remember(said(session, "Ann", "These days the red fox of the mill sleeps at number 7",
-                         "2026-03-01"));
-  }
+  say_in_both(memory, {"These days the red fox of the mill sleeps at number 7"});
   const std::string where = GENERATE("episode", "value", "key", "trait", "summary");
   const std::string secret = "mill fox red";  // no turn has the words like that
   const auto or_plain = [&](const std::string& field) {

@@ -21,11 +21,6 @@ constexpr std::array<std::string_view, 10> kPhrases = {
     "cannot access local",  "unexpected keyword",       "KeyError: ",
     "is not a member of"};
 
-// Of ASCII: the bytes of curly quotes are none.
-bool is_word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
 // The names between quotes, straight or curly, in order.
 std::vector<std::string_view> quoted_names(std::string_view text) {
   std::vector<std::string_view> out;
@@ -34,7 +29,7 @@ std::vector<std::string_view> quoted_names(std::string_view text) {
     if (text[at] != '\'' && !is_curly) continue;
     const size_t begin = at + (is_curly ? 3 : 1);
     size_t end = begin;
-    while (end < text.size() && is_word(text[end])) ++end;
+    while (end < text.size() && is_word_byte(text[end])) ++end;
     const std::string_view close = is_curly ? "\xe2\x80\x99" : "'";
     if (end == begin || !text.substr(end).starts_with(close)) continue;
     out.push_back(text.substr(begin, end - begin));
@@ -45,9 +40,9 @@ std::vector<std::string_view> quoted_names(std::string_view text) {
 
 bool has_word(std::string_view text, std::string_view word) {
   for (size_t at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
-    const bool begins = at == 0 || !is_word(text[at - 1]);
+    const bool begins = at == 0 || !is_word_byte(text[at - 1]);
     const size_t end = at + word.size();
-    if (begins && (end == text.size() || !is_word(text[end]))) return true;
+    if (begins && (end == text.size() || !is_word_byte(text[end]))) return true;
   }
   return false;
 }

@@ -16,8 +16,6 @@ namespace {
 constexpr size_t kOutputMax = 200'000;  // bytes that are looked at
 constexpr size_t kWordMax = 60;
 
-bool is_word_byte(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
-
 template <typename Each>
 void for_each_word(std::string_view text, const Each& each) {
   for (size_t at = 0; at < text.size();) {
@@ -33,8 +31,8 @@ void for_each_word(std::string_view text, const Each& each) {
 bool is_exception_line(std::string_view line) {
   const std::string_view name = line.substr(0, line.find(':'));
   if (name.empty() || name.size() == line.size()) return false;
-  const bool is_name = std::all_of(name.begin(), name.end(),
-                                   [](char c) { return is_word_byte(c) || c == '.'; });
+  const bool is_name =
+      std::ranges::all_of(name, [](char c) { return is_word_byte(c) || c == '.'; });
   const std::string_view last = name.substr(name.rfind('.') + 1);
   return is_name && !last.empty() && std::isupper(static_cast<unsigned char>(last[0])) != 0;
 }

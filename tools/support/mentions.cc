@@ -17,11 +17,7 @@ constexpr size_t kTaskBytesMax = 64 << 10;
 constexpr size_t kMentionsMax = 100;
 constexpr size_t kSamePathsMax = 5;  // files that a bare file name may mean
 
-bool is_word_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-bool is_token_character(char c) { return is_word_character(c) || c == '.' || c == '/' || c == '-'; }
+bool is_token_character(char c) { return is_word_byte(c) || c == '.' || c == '/' || c == '-'; }
 
 // Names that the Python files define: simple ones and with the classes around them.
 class Definitions {
@@ -39,7 +35,7 @@ class Definitions {
       if (rest.starts_with("async ")) rest = trim(rest.substr(6));
       if (!rest.starts_with("def ") && !rest.starts_with("class ")) continue;
       rest = trim(rest.substr(rest.find(' ')));
-      const size_t size = size_t(std::ranges::find_if_not(rest, is_word_character) - rest.begin());
+      const size_t size = size_t(std::ranges::find_if_not(rest, is_word_byte) - rest.begin());
       if (size == 0) continue;
       const size_t indent = line.find_first_not_of(" \t");
       while (!scopes.empty() && scopes.back().indent >= indent) scopes.pop_back();
@@ -114,7 +110,7 @@ std::string with_dots(std::string_view task) {
   std::string out;
   for (size_t i = 0; i < task.size(); ++i) {
     const bool joins = i > 0 && task.substr(i, 2) == "::" && i + 2 < task.size() &&
-                       is_word_character(task[i - 1]) && is_word_character(task[i + 2]) &&
+                       is_word_byte(task[i - 1]) && is_word_byte(task[i + 2]) &&
                        !std::string_view(out).ends_with(".py");
     out += joins ? '.' : task[i];
     i += joins;

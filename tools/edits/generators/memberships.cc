@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "runtime/base/text.h"
 #include "tools/edits/generators/generators.h"
 
 namespace corvid::tools::edits {
@@ -18,10 +19,9 @@ std::vector<std::string> relatives(const Context& context, int first, int last) 
   std::vector<std::string> out;
   if (text.empty()) return out;
   if (source.token(first).kind == TokenKind::string && last == first + 1) {
-    std::string lower = text, upper = text;
-    for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    std::string upper = text;
     for (char& c : upper) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
-    for (const std::string& other : {lower, upper}) {
+    for (const std::string& other : {lower_case(text), upper}) {
       if (other != text) out.push_back(other);
     }
     for (const std::string_view other :
