@@ -10,6 +10,8 @@
 namespace corvid::engine {
 namespace {
 
+struct Avx2;
+
 constexpr int kLanes = 8;                // outputs of a vector
 constexpr int kParts = kPanel / kLanes;  // vectors of a panel
 
@@ -45,51 +47,39 @@ constexpr int run_quads(int largest) { return 32767 / (2 * 127 * largest); }
 
 // The weights of one panel as they are packed, group after group.
 template <TensorType kType>
-class PackedSource {
+class PackedSource : public PanelPlaces<Avx2, kType> {
  public:
-  static constexpr PackedShape kShape = packed_shape(kType);
-  static constexpr int kHalves = kShape.halves;
-  static constexpr bool kMin = kShape.has_min, kSigned = false;
+  using Places = PanelPlaces<Avx2, kType>;
+  using Places::kHalves, Places::kMin, Places::kShape;
+  static constexpr bool kSigned = false;
   static constexpr int kRun = kShape.bits == 4 ? run_quads(15)
                               : kHalves == 1   ? run_quads(31)   // of five bits
                                                : run_quads(63);
-
-  PackedSource(const PackedMatrix& w, int64_t panel) {
-    const int64_t first = panel * (w.in / kGroup);
-    weights_ = w.weights + first * kLine * kShape.bits;
-    scales_ = w.scales + first * kHalves * kPanel * kNumber;
-    mins_ = w.mins + first * kPanel * kNumber;
-    supers_ = w.supers + first / kSuper * kPanel * 2;
-    super_mins_ = w.super_mins + first / kSuper * kPanel * 2;
-  }
+  using Places::Places;
 
   void enter(int64_t g) {
     group_ = g;
     if (!kShape.is_super || g % kSuper != 0) return;
     for (int part = 0; part < kParts; ++part) {
-      const int64_t at = (g / kSuper * kPanel + part * kLanes) * 2;
-      d_[part] = load_halves(supers_ + at);
-      if (kMin) d_min_[part] = load_halves(super_mins_ + at);
+      d_[part] = load_halves(Places::super_at(g, part * kLanes));
+      if (kMin) d_min_[part] = load_halves(Places::super_min_at(g, part * kLanes));
     }
   }
   __m256i weights(int quad, int part) const {
-    return weights_at<kShape.bits>(weights_ + group_ * kLine * kShape.bits, quad, part);
+    return weights_at<kShape.bits>(Places::group_at(group_), quad, part);
   }
   __m256 scale(int half, int part) const {
-    return number(scales_ + ((group_ * kHalves + half) * kPanel + part * kLanes) * kNumber,
-                  d_[part]);
+    return number(Places::scale_at(group_, half, part * kLanes), d_[part]);
   }
   __m256 min(int part) const {
-    return number(mins_ + (group_ * kPanel + part * kLanes) * kNumber, d_min_[part]);
+    return number(Places::min_at(group_, part * kLanes), d_min_[part]);
   }
 
  private:
-  static constexpr int64_t kNumber = kShape.is_super ? 1 : 2;  // bytes of a scale
   static __m256 number(const std::byte* from, __m256 d) {
     return kShape.is_super ? _mm256_mul_ps(d, load_numbers(from)) : load_halves(from);
   }
 
-  const std::byte *weights_, *scales_, *mins_, *supers_, *super_mins_;
   int64_t group_ = 0;
   __m256 d_[kParts], d_min_[kParts];
 };
@@ -113,52 +103,45 @@ void transpose(const __m256i* from, __m256i* to) {
   }
 }
 
-constexpr int64_t kBlock = 34;  // bytes of Q8_0
-
 const std::byte* block_at(const Q8Panel& panel, int64_t output, int64_t group) {
   return panel.rows + (output < panel.last ? output : panel.last) * panel.row_bytes +
-         group * kBlock;
+         group * kQ8Block;
 }
 
 template <>
 class PackedSource<TensorType::q8_0> {
  public:
-  PackedSource(const PackedMatrix& w, int64_t panel) {
-    const int64_t row_bytes = w.in / kGroup * kBlock;
-    panel_ = {w.rows + panel * kPanel * row_bytes, row_bytes, w.out - 1 - panel * kPanel};
-  }
+  PackedSource(const PackedMatrix& w, int64_t panel) : panel_(q8_panel<Avx2>(w, panel)) {}
   const Q8Panel& panel() const { return panel_; }
 
  private:
   Q8Panel panel_;
 };
 
-// The same unpacked, for many tiles: the weights of a group as bytes, its scales, its minima.
 template <TensorType kType>
-class UnpackedSource {
+using PlacesUnpacked =
+    UnpackedPlaces<Avx2, packed_shape(kType).halves, packed_shape(kType).has_min>;
+
+// The same unpacked.
+template <TensorType kType>
+class UnpackedSource : public PlacesUnpacked<kType> {
  public:
-  static constexpr PackedShape kShape = packed_shape(kType);
-  static constexpr int kHalves = kShape.halves;
-  static constexpr bool kMin = kShape.has_min, kSigned = kShape.bits == 8;
+  using Places = PlacesUnpacked<kType>;
+  static constexpr bool kSigned = packed_shape(kType).bits == 8;
   static constexpr int kRun = [] {
     if constexpr (kSigned) return 1;
     else return PackedSource<kType>::kRun;
   }();
-  static constexpr int64_t kBytes = kLine * (8 + kHalves + (kMin ? 1 : 0));  // of a group
+  using Places::Places;
 
-  // Groups from `first` on.
-  UnpackedSource(const std::byte* data, int64_t first) : data_(data - first * kBytes) {}
-  void enter(int64_t g) { at_ = data_ + g * kBytes; }
-  __m256i weights(int quad, int part) const { return load32(at_ + quad * kLine + part * 32); }
-  __m256 scale(int half, int part) const { return numbers(8 + half, part); }
-  __m256 min(int part) const { return numbers(8 + kHalves, part); }
+  __m256i weights(int quad, int part) const { return load32(Places::line_at(quad) + part * 32); }
+  __m256 scale(int half, int part) const { return numbers(Places::kScalesLine + half, part); }
+  __m256 min(int part) const { return numbers(Places::kMinsLine, part); }
 
  private:
   __m256 numbers(int line, int part) const {
-    return _mm256_castsi256_ps(load32(at_ + line * kLine + part * 32));
+    return _mm256_castsi256_ps(load32(Places::line_at(line) + part * 32));
   }
-
-  const std::byte *data_, *at_ = nullptr;
 };
 
 template <TensorType kType>
@@ -198,12 +181,6 @@ void unpack_groups(const PackedSource<TensorType::q8_0>& source, int64_t first, 
       _mm256_storeu_ps(reinterpret_cast<float*>(at), load_halves(heads + part * kLanes));
     }
   }
-}
-
-int32_t four_bytes(const int8_t* from) {
-  int32_t value;
-  __builtin_memcpy(&value, from, sizeof value);
-  return value;
 }
 
 __m256i columns_mask(int columns, int part) {
@@ -272,7 +249,7 @@ template <int kRows, class Source>
         }
 #pragma GCC unroll 4
         for (int r = 0; r < kRows; ++r) {
-          const __m256i x = _mm256_set1_epi32(four_bytes(q + r * kGroup));
+          const __m256i x = _mm256_set1_epi32(four_bytes<Avx2>(q + r * kGroup));
           for (int part = 0; part < kParts; ++part) {
             const __m256i pairs = _mm256_maddubs_epi16(
                 size[part], Source::kSigned ? _mm256_sign_epi8(x, w[part]) : x);
@@ -354,18 +331,16 @@ __m256i abs_bits(__m256 x) {
 RoundedGroup round_group(const float* x, int8_t* q) {
   __m256 parts[4];
   for (int i = 0; i < 4; ++i) parts[i] = _mm256_loadu_ps(x + 8 * i);
-  // Of numbers without a sign the bits are in the same order, infinity and NaN above all others.
   const __m256i most =
       _mm256_max_epi32(_mm256_max_epi32(abs_bits(parts[0]), abs_bits(parts[1])),
                        _mm256_max_epi32(abs_bits(parts[2]), abs_bits(parts[3])));
   __m128i four = _mm_max_epi32(_mm256_castsi256_si128(most), _mm256_extracti128_si256(most, 1));
   four = _mm_max_epi32(four, _mm_shuffle_epi32(four, 0x4e));
   four = _mm_max_epi32(four, _mm_shuffle_epi32(four, 0xb1));
-  constexpr int32_t kInfinite = 0x7f800000;
   const int32_t bits = _mm_cvtsi128_si32(four);
-  const float largest = bits < kInfinite ? __builtin_bit_cast(float, bits) : __builtin_nanf("");
+  const float largest = largest_of_bits<Avx2>(bits);
   const __m256 inverse = _mm256_set1_ps(largest >= kSmallestLargest ? 127 / largest : 0);
-  const __m256i known = _mm256_set1_epi32(bits < kInfinite ? -1 : 0);
+  const __m256i known = _mm256_set1_epi32(bits < kInfiniteBits ? -1 : 0);
   __m256i whole[4];
   for (int i = 0; i < 4; ++i) {
     whole[i] = _mm256_and_si256(_mm256_cvtps_epi32(_mm256_mul_ps(parts[i], inverse)), known);
@@ -408,7 +383,7 @@ void multiply_q8_row_avx2(const Q8Panel& panel, const TileArgs& args, int64_t ro
               _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w)), ones);
           __builtin_memcpy(&heads[o][g + i], block, sizeof heads[0][0]);
           _mm_prefetch(reinterpret_cast<const char*>(block + kAhead), _MM_HINT_T0);
-          block += kBlock;
+          block += kQ8Block;
           q += rows * kGroup;
         }
         _mm256_store_si256(reinterpret_cast<__m256i*>(&dots[o][g]), eight_dots(products));

@@ -10,6 +10,8 @@
 namespace corvid::engine {
 namespace {
 
+struct Avx512;
+
 __m512i load64(const std::byte* from) { return _mm512_loadu_si512(from); }
 
 __m512 load_halves(const std::byte* from) {
@@ -37,50 +39,33 @@ inline __m512i weights_at(const std::byte* group, int quad) {
   return _mm512_and_si512(both, _mm512_set1_epi8(63));
 }
 
-int32_t four_bytes(const int8_t* from) {
-  int32_t value;
-  __builtin_memcpy(&value, from, sizeof value);
-  return value;
-}
-
 // The weights of one panel as they are packed, group after group.
 template <TensorType kType>
-class PackedSource {
+class PackedSource : public PanelPlaces<Avx512, kType> {
  public:
-  static constexpr PackedShape kShape = packed_shape(kType);
-  static constexpr int kHalves = kShape.halves;
-  static constexpr bool kMin = kShape.has_min;
-
-  PackedSource(const PackedMatrix& w, int64_t panel) {
-    const int64_t first = panel * (w.in / kGroup);
-    weights_ = w.weights + first * kLine * kShape.bits;
-    scales_ = w.scales + first * kHalves * kPanel * kNumber;
-    mins_ = w.mins + first * kPanel * kNumber;
-    supers_ = w.supers + first / kSuper * kPanel * 2;
-    super_mins_ = w.super_mins + first / kSuper * kPanel * 2;
-  }
+  using Places = PanelPlaces<Avx512, kType>;
+  using Places::kMin, Places::kShape;
+  using Places::Places;
 
   void enter(int64_t g) {
     group_ = g;
     if (!kShape.is_super || g % kSuper != 0) return;
-    d_ = load_halves(supers_ + g / kSuper * kPanel * 2);
-    if (kMin) d_min_ = load_halves(super_mins_ + g / kSuper * kPanel * 2);
+    d_ = load_halves(Places::super_at(g, 0));
+    if (kMin) d_min_ = load_halves(Places::super_min_at(g, 0));
   }
   __m512i weights(int quad) const {
-    return weights_at<kShape.bits>(weights_ + group_ * kLine * kShape.bits, quad);
+    return weights_at<kShape.bits>(Places::group_at(group_), quad);
   }
   __m512 scale(int half) const {
-    const std::byte* from = scales_ + (group_ * kHalves + half) * kPanel * kNumber;
+    const std::byte* from = Places::scale_at(group_, half, 0);
     return kShape.is_super ? _mm512_mul_ps(d_, load_numbers(from)) : load_halves(from);
   }
   __m512 min() const {
-    const std::byte* from = mins_ + group_ * kPanel * kNumber;
+    const std::byte* from = Places::min_at(group_, 0);
     return kShape.is_super ? _mm512_mul_ps(d_min_, load_numbers(from)) : load_halves(from);
   }
 
  private:
-  static constexpr int64_t kNumber = kShape.is_super ? 1 : 2;  // bytes of a scale
-  const std::byte *weights_, *scales_, *mins_, *supers_, *super_mins_;
   int64_t group_ = 0;
   __m512 d_ = _mm512_setzero_ps(), d_min_ = d_;
 };
@@ -93,20 +78,18 @@ class PackedSource<TensorType::q8_0> {
   static constexpr int kHalves = kShape.halves;
   static constexpr bool kMin = kShape.has_min;
 
-  PackedSource(const PackedMatrix& w, int64_t panel) {
-    const int64_t row_bytes = w.in / kGroup * kBlock, last = w.out - 1 - panel * kPanel;
-    panel_ = {w.rows + panel * kPanel * row_bytes, row_bytes, last};
+  PackedSource(const PackedMatrix& w, int64_t panel) : panel_(q8_panel<Avx512>(w, panel)) {
     for (int64_t r = 0; r < kPanel; ++r) {
-      at_[r] = static_cast<int32_t>((r < last ? r : last) * row_bytes);
+      at_[r] = static_cast<int32_t>((r < panel_.last ? r : panel_.last) * panel_.row_bytes);
     }
   }
   const Q8Panel& panel() const { return panel_; }
 
   void enter(int64_t g) {
-    const std::byte* block = panel_.rows + g * kBlock;
+    const std::byte* block = panel_.rows + g * kQ8Block;
     // Rows lie side by side: what is prefetched here is the next panel, in order.
-    const std::byte* next = panel_.rows + kPanel * (panel_.row_bytes + g * kBlock);
-    for (int64_t line = 0; line < kPanel * kBlock; line += kLine) {
+    const std::byte* next = panel_.rows + kPanel * (panel_.row_bytes + g * kQ8Block);
+    for (int64_t line = 0; line < kPanel * kQ8Block; line += kLine) {
       _mm_prefetch(reinterpret_cast<const char*>(next + line), _MM_HINT_T1);
     }
     const __m512i heads = _mm512_i32gather_epi32(_mm512_load_si512(at_), block, 1);
@@ -118,8 +101,6 @@ class PackedSource<TensorType::q8_0> {
   __m512 min() const { return _mm512_setzero_ps(); }
 
  private:
-  static constexpr int64_t kBlock = 34;  // bytes
-
   // Rows r and r + 4.
   __m512i two_rows(const std::byte* bytes, int r) const {
     const auto* low = reinterpret_cast<const __m256i*>(bytes + at_[r]);
@@ -160,23 +141,19 @@ class PackedSource<TensorType::q8_0> {
   __m512 scale_ = _mm512_setzero_ps();
 };
 
-// The same unpacked, for many tiles: the weights of a group as bytes, its scales, its minima.
-template <int kScales, bool kHasMin>
-class UnpackedSource {
+// The same unpacked.
+template <int kHalves, bool kMin>
+class UnpackedSource : public UnpackedPlaces<Avx512, kHalves, kMin> {
  public:
-  static constexpr int kHalves = kScales;
-  static constexpr bool kMin = kHasMin;
-  static constexpr int64_t kBytes = kLine * (8 + kHalves + (kMin ? 1 : 0));  // of a group
+  using Places = UnpackedPlaces<Avx512, kHalves, kMin>;
+  using Places::Places;
 
-  // Groups from `first` on.
-  UnpackedSource(const std::byte* data, int64_t first) : data_(data - first * kBytes) {}
-  void enter(int64_t g) { at_ = data_ + g * kBytes; }
-  __m512i weights(int quad) const { return load64(at_ + quad * kLine); }
-  __m512 scale(int half) const { return _mm512_loadu_ps(at_ + (8 + half) * kLine); }
-  __m512 min() const { return _mm512_loadu_ps(at_ + (8 + kHalves) * kLine); }
+  __m512i weights(int quad) const { return load64(Places::line_at(quad)); }
+  __m512 scale(int half) const { return numbers(Places::kScalesLine + half); }
+  __m512 min() const { return numbers(Places::kMinsLine); }
 
  private:
-  const std::byte *data_, *at_ = nullptr;
+  __m512 numbers(int line) const { return _mm512_loadu_ps(Places::line_at(line)); }
 };
 
 template <TensorType kType>
@@ -227,7 +204,7 @@ template <int kRows, class Source>
         const int8_t* q = args.x.q + at * kGroup + quad * 4;
 #pragma GCC unroll 12
         for (int r = 0; r < kRows; ++r) {
-          const __m512i x = _mm512_set1_epi32(four_bytes(q + r * kGroup));
+          const __m512i x = _mm512_set1_epi32(four_bytes<Avx512>(q + r * kGroup));
           whole[r] = _mm512_dpbusd_epi32(whole[r], w, x);
         }
       }
@@ -287,14 +264,12 @@ struct Avx512 {
 
 RoundedGroup round_group(const float* x, int8_t* q) {
   const __m512 a = _mm512_loadu_ps(x), b = _mm512_loadu_ps(x + 16);
-  // Of numbers without a sign the bits are in the same order, infinity and NaN above all others.
-  constexpr int32_t kInfinite = 0x7f800000;
   const __m512i bits_a = _mm512_castps_si512(_mm512_abs_ps(a));
   const __m512i bits_b = _mm512_castps_si512(_mm512_abs_ps(b));
   const int32_t bits = _mm512_reduce_max_epi32(_mm512_max_epi32(bits_a, bits_b));
-  const float largest = bits < kInfinite ? __builtin_bit_cast(float, bits) : __builtin_nanf("");
+  const float largest = largest_of_bits<Avx512>(bits);
   const __m512 inverse = _mm512_set1_ps(largest >= kSmallestLargest ? 127 / largest : 0);
-  const __mmask16 known = bits < kInfinite ? 0xffff : 0;
+  const __mmask16 known = bits < kInfiniteBits ? 0xffff : 0;
   const __m512i whole_a = _mm512_maskz_cvtps_epi32(known, _mm512_mul_ps(a, inverse));
   const __m512i whole_b = _mm512_maskz_cvtps_epi32(known, _mm512_mul_ps(b, inverse));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(q), _mm512_cvtsepi32_epi8(whole_a));

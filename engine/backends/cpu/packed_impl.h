@@ -37,6 +37,85 @@ struct Q8Panel {
 // few rows, where reading is what takes the time. Needs AVX2, FMA and F16C.
 void multiply_q8_row_avx2(const Q8Panel& panel, const TileArgs& tile, int64_t rows, int64_t row);
 
+// What follows needs no instruction set, but is compiled for one.
+
+inline constexpr int64_t kQ8Block = 34;  // bytes of Q8_0
+
+template <class Isa>
+inline Q8Panel q8_panel(const PackedMatrix& w, int64_t panel) {
+  const int64_t row_bytes = w.in / kGroup * kQ8Block;
+  return {w.rows + panel * kPanel * row_bytes, row_bytes, w.out - 1 - panel * kPanel};
+}
+
+// Where things of one panel are as they are packed: of group g, from output `output` of it on.
+template <class Isa, TensorType kType>
+class PanelPlaces {
+ public:
+  static constexpr PackedShape kShape = packed_shape(kType);
+  static constexpr int kHalves = kShape.halves;
+  static constexpr bool kMin = kShape.has_min;
+
+  PanelPlaces(const PackedMatrix& w, int64_t panel) {
+    const int64_t first = panel * (w.in / kGroup);
+    weights_ = w.weights + first * kLine * kShape.bits;
+    scales_ = w.scales + first * kHalves * kPanel * kNumber;
+    mins_ = w.mins + first * kPanel * kNumber;
+    supers_ = w.supers + first / kSuper * kPanel * 2;
+    super_mins_ = w.super_mins + first / kSuper * kPanel * 2;
+  }
+  const std::byte* group_at(int64_t g) const { return weights_ + g * kLine * kShape.bits; }
+  const std::byte* scale_at(int64_t g, int half, int output) const {
+    return scales_ + ((g * kHalves + half) * kPanel + output) * kNumber;
+  }
+  const std::byte* min_at(int64_t g, int output) const {
+    return mins_ + (g * kPanel + output) * kNumber;
+  }
+  const std::byte* super_at(int64_t g, int output) const {
+    return supers_ + (g / kSuper * kPanel + output) * 2;
+  }
+  const std::byte* super_min_at(int64_t g, int output) const {
+    return super_mins_ + (g / kSuper * kPanel + output) * 2;
+  }
+
+ private:
+  static constexpr int64_t kNumber = kShape.is_super ? 1 : 2;  // bytes of a scale
+  const std::byte *weights_, *scales_, *mins_, *supers_, *super_mins_;
+};
+
+// Groups unpacked for many tiles, from `first` on: eight lines of weights, those of the scales, the
+// minima.
+template <class Isa, int kScales, bool kHasMin>
+class UnpackedPlaces {
+ public:
+  static constexpr int kHalves = kScales;
+  static constexpr bool kMin = kHasMin;
+  static constexpr int kScalesLine = 8, kMinsLine = kScalesLine + kHalves;
+  static constexpr int64_t kBytes = kLine * (kMinsLine + (kMin ? 1 : 0));  // of a group
+
+  UnpackedPlaces(const std::byte* data, int64_t first) : data_(data - first * kBytes) {}
+  void enter(int64_t g) { at_ = data_ + g * kBytes; }
+  const std::byte* line_at(int line) const { return at_ + line * kLine; }
+
+ private:
+  const std::byte *data_, *at_ = nullptr;
+};
+
+template <class Isa>
+inline int32_t four_bytes(const int8_t* from) {
+  int32_t value;
+  __builtin_memcpy(&value, from, sizeof value);
+  return value;
+}
+
+inline constexpr int32_t kInfiniteBits = 0x7f800000;
+
+// The largest of numbers without a sign, of which these are the bits: they are in the same order,
+// infinity and NaN above all others, which give NaN.
+template <class Isa>
+inline float largest_of_bits(int32_t bits) {
+  return bits < kInfiniteBits ? __builtin_bit_cast(float, bits) : __builtin_nanf("");
+}
+
 template <class Isa, TensorType kType>
 void multiply_panel(const PackedArgs& args, int64_t panel, const TileArgs& all) {
   using Unpacked = typename Isa::template Unpacked<kType>;
