@@ -181,7 +181,7 @@ class Warden {
     }
     long left_count = 0;
     for (const TreeProcess& process : descendants()) {
-      if (process.pid != command_) left_count += process.threads;
+      if (process.state != 'Z') left_count += process.threads;
     }
     brake_.release();
     end_descendants();
