@@ -114,6 +114,46 @@ void find_ranges(const std::vector<std::string>& words, Time at, Question& quest
   }
 }
 
+// Things that have names of their own.
+constexpr std::string_view kNamedThings[] = {
+    "actor", "actress", "airline", "album", "app", "artist", "author", "band", "bar", "beach",
+    "book", "brand", "cafe", "character", "city", "club", "college", "comic", "company",
+    "composer", "continent", "country", "director", "film", "friend", "gallery", "game", "holiday",
+    "hotel", "island", "lake", "language", "library", "location", "magazine", "mountain", "movie",
+    "museum", "musician", "name", "newspaper", "novel", "park", "people", "person", "place",
+    "player", "podcast", "region", "restaurant", "river", "school", "series", "shop", "show",
+    "singer", "song", "state", "store", "street", "team", "town", "university", "village",
+    "website", "writer"};
+
+std::string singular(std::string_view word) {
+  const auto without = [&](size_t count) {
+    return std::string(word.substr(0, word.size() - count));
+  };
+  if (word == "series" || word.ends_with("ss") || !word.ends_with('s')) return without(0);
+  if (word.ends_with("ies") && word != "movies") return without(3) + "y";
+  return without(word.ends_with("ches") || word.ends_with("sses") ? 2 : 1);
+}
+
+// "What fantasy novels has ...", "what are the names of ...": a noun before the first verb, or
+// behind "are the".
+bool asks_named_things(const std::vector<std::string>& words) {
+  constexpr size_t kPhraseMax = 5;
+  if (words.empty() || words[0] != "what") return false;
+  size_t at = 1;
+  const auto is_at = [&](std::initializer_list<std::string_view> any) {
+    return at < words.size() && std::ranges::find(any, words[at]) != any.end();
+  };
+  if (is_at({"is", "are", "was", "were"})) ++at;
+  for (const size_t end = at + kPhraseMax; at < end && at < words.size(); ++at) {
+    if (is_at({"is", "are", "was", "were", "do", "does", "did", "has", "have", "had", "can",
+               "could", "will", "would", "should", "may", "might", "of"})) {
+      return false;
+    }
+    if (std::ranges::find(kNamedThings, singular(words[at])) != std::end(kNamedThings)) return true;
+  }
+  return false;
+}
+
 // Is it about what the assistant said?
 bool asks_assistant(std::string_view low) {
   constexpr std::string_view kPhrases[] = {
@@ -157,9 +197,8 @@ Question analyse_question(std::string_view text, const Corpus& corpus, Time at) 
   question.wants_time =
       starts_with_any(low, {"when", "how long", "in what", "which year", "which month", "on what",
                             "what date", "what day", "what month", "what year"});
-  question.wants_name = starts_with_any(
-      low, {"who", "where", "which", "what is the name", "what book", "what movie", "what game",
-            "what city", "what country", "what band", "what song"});
+  question.wants_name =
+      starts_with_any(low, {"who", "where", "which"}) || asks_named_things(words);
   question.wants_assistant = asks_assistant(low);
   question.asks_past = !question.months.empty() || !question.years.empty() ||
                        !question.ranges.empty();

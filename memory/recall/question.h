@@ -25,7 +25,7 @@ struct Question {
   std::vector<int> days;            // 1..31; only beside a month
   std::vector<DayRange> ranges;     // "yesterday", "last week", resolved
   bool wants_time = false;          // "when ...", "how long ..."
-  bool wants_name = false;          // "who", "where", "which"
+  bool wants_name = false;          // "who", "where", "which", "what books"
   bool wants_assistant = false;     // "what did you recommend", "remind me"
   bool asks_past = false;           // "before", "used to", a year or month
   bool wants_former = false;      // "originally", "used to": not what holds now

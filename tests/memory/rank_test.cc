@@ -142,6 +142,27 @@ TEST_CASE("Marks of a turn: time words, capitals inside a sentence, questions") 
   CHECK((annotate("It is.") & kAsks) == 0);
 }
 
+TEST_CASE("Who, where and what has a name of its own is answered by a turn with names") {
+  Memory memory(in_memory());
+  memory.remember(said("s", "Ann", "I read and liked it in Rome with Ben"));
+  const auto wants_name = [&](const char* question) {
+    return memory.recall(question).hits.at(0).reasons.contains("answer");
+  };
+  for (const char* question :
+       {"Where did Ann read?", "What books has Ann read?", "What is the name of what Ann read?",
+        "What are the beaches where Ann read?", "What fantasy series has Ann read?",
+        "What old libraries does Ann read in?"}) {
+    INFO(question);
+    CHECK(wants_name(question));
+  }
+  for (const char* question :
+       {"What did Ann read?", "What has Ann read in libraries?", "What kind of books has Ann read?",
+        "Why did Ann read books?"}) {
+    INFO(question);
+    CHECK_FALSE(wants_name(question));
+  }
+}
+
 TEST_CASE("In an agent's sessions what it says counts beside what users say, and tools come last") {
   Memory memory(in_memory());
   memory.remember(by_role("a", "user", "why does the parser fail"));
