@@ -39,7 +39,7 @@ struct Ranked {
   double score = 0;
   // The parts of the score.
   double lexical = 0, session = 0, vector = 0, speaker = 0, date = 0, answer = 0, question = 0,
-         length = 0;
+         length = 0, statement = 0;
 };
 
 struct Ranking {

@@ -6,6 +6,7 @@
 
 #include "memory/ingest/vector.h"
 #include "memory/recall/links.h"
+#include "memory/recall/nearest.h"
 #include "memory/recall/newer.h"
 #include "memory/recall/pack.h"
 #include "memory/recall/question.h"
@@ -39,7 +40,8 @@ Hit make_hit(const Ranked& ranked, const Turn& turn) {
                                     std::pair{"date", ranked.date},
                                     std::pair{"answer", ranked.answer},
                                     std::pair{"question", ranked.question},
-                                    std::pair{"length", ranked.length}}) {
+                                    std::pair{"length", ranked.length},
+                                    std::pair{"statement", ranked.statement}}) {
     if (value != 0) hit.reasons[name] = value;
   }
   hit.speaker = turn.speaker;
@@ -52,10 +54,12 @@ Hit make_hit(const Ranked& ranked, const Turn& turn) {
 // The turns of a ranking in their order, of which some tens are read at once.
 class TurnReader {
  public:
-  TurnReader(const Store& store, const Corpus& corpus, std::span<const Ranked> ranking)
-      : store_(store), corpus_(corpus), ranking_(ranking) {}
+  // `known`: turns that were read before.
+  TurnReader(const Store& store, const Corpus& corpus, std::span<const Ranked> ranking,
+             std::map<TurnId, Turn> known)
+      : store_(store), corpus_(corpus), ranking_(ranking), turns_(std::move(known)) {}
 
-  // Null: forgotten a moment ago. Valid until the next call; `i` rises from call to call.
+  // Null: forgotten a moment ago. `i` rises from call to call.
   const Turn* at(size_t i) {
     if (i >= end_) read_from(i);
     const auto found = turns_.find(id_of(i));
@@ -70,8 +74,10 @@ class TurnReader {
   void read_from(size_t begin) {
     end_ = std::min(begin + kReadAtOnce, ranking_.size());
     std::vector<TurnId> ids;
-    for (size_t i = begin; i < end_; ++i) ids.push_back(id_of(i));
-    turns_ = store_.turns(ids);
+    for (size_t i = begin; i < end_; ++i) {
+      if (!turns_.contains(id_of(i))) ids.push_back(id_of(i));
+    }
+    turns_.merge(store_.turns(ids));
   }
 
   const Store& store_;
@@ -228,13 +234,15 @@ void Recaller::save(const ScopeFilter& filter) {
   }
 }
 
-Ranking Recaller::rank(View& view, const Question& question, int limit, int64_t excluded) {
+Ranking Recaller::rank(View& view, const Question& question, int limit, int64_t excluded,
+                       std::map<TurnId, Turn>& turns) {
   const Corpus& corpus = view.kept.corpus;
+  std::vector<float> asked;
   std::vector<int8_t> vector;
   if (ports_.embed) {
-    const std::string& asked = ports_.embeds_sentences ? question.in_first_person
-                                                       : question.without_names;
-    vector = to_bytes(ports_.embed(asked));
+    asked = ports_.embed(ports_.embeds_sentences ? question.in_first_person
+                                                 : question.without_names);
+    vector = to_bytes(asked);
     view.kept.vectors.compare(corpus, vector, view.similarity);
     view.similarity.is_of_sentences = ports_.embeds_sentences;
   }
@@ -245,8 +253,14 @@ Ranking Recaller::rank(View& view, const Question& question, int limit, int64_t 
   const auto refine = [&](std::span<const int32_t> rows) {
     view.kept.vectors.refine(corpus, vector, rows, view.similarity);
   };
-  return rank_turns(corpus, view.signals,
-                    {question, hits, view.similarity, limit, excluded, refine});
+  Ranking ranking = rank_turns(corpus, view.signals,
+                               {question, hits, view.similarity, limit, excluded, refine});
+  // A model would take seconds. Where one speaks with an assistant it gains nothing.
+  const bool is_wanted = ports_.embed && !ports_.embeds_sentences && !corpus.has_both_roles();
+  if (is_wanted && !view.similarity.own.empty()) {
+    weigh_statements(store_, corpus, ports_.embed, asked, view.similarity, turns, ranking.best);
+  }
+  return ranking;
 }
 
 Recall Recaller::recall(std::string_view text, const RecallOptions& options,
@@ -269,18 +283,19 @@ Recall Recaller::recall(std::string_view text, const RecallOptions& options,
       analyse_question(to_utf8(truncate_utf8(text, kQuestionBytesMax)), corpus, at);
   const int limit = std::clamp(options.limit, 0, kLimitMax);
   const int wanted = std::max(limit, kPackCandidatesMax);
-  Ranking ranking = rank(view, question, wanted, excluded);
+  std::map<TurnId, Turn> known;
+  Ranking ranking = rank(view, question, wanted, excluded, known);
   put_newest_first(store_, corpus, question, ranking.term_weights, ranking.best);
   for (const std::string& other : besides) {
     const Question more = analyse_question(to_utf8(other), corpus, at);
-    add_ranking(rank(view, more, wanted, excluded), ranking);
+    add_ranking(rank(view, more, wanted, excluded, known), ranking);
   }
   const std::vector<Link> links =
       follow_links(store_, corpus, question.asks_past, ranking.best);
   Recall result;
   result.support = ranking.support;
   Items items(question, options.budget_tokens);
-  TurnReader turns(store_, corpus, ranking.best);
+  TurnReader turns(store_, corpus, ranking.best, std::move(known));
   for (size_t i = 0; i < ranking.best.size(); ++i) {
     const Ranked& ranked = ranking.best[i];
     const bool wants_hit = static_cast<int>(result.hits.size()) < limit;

@@ -41,7 +41,8 @@ class Recaller {
     Signals signals{};
   };
   View& view_for(const SnapshotOf& what);
-  Ranking rank(View& view, const Question& question, int limit, int64_t excluded);
+  Ranking rank(View& view, const Question& question, int limit, int64_t excluded,
+               std::map<TurnId, Turn>& turns);
   void start_over(View& view, const SnapshotOf& what);
   void keep_file_new(View& view, const SnapshotOf& what);
   SnapshotOf named(std::vector<ScopeId> scopes) const {

@@ -327,3 +327,33 @@ TEST_CASE("An embedder of sentences is asked in the first person, a table withou
   CHECK(asked_for(true) == "does I like my hound and I ");
   CHECK(asked_for(false) == "does like hound and ");
 }
+
+TEST_CASE("Behind the first twenty turns the nearest statement of one counts") {
+  Ports ports = with_vectors();
+  ports.embed = [](std::string_view text) {
+    std::vector<float> vector = embed(text);
+    float square = 0;
+    for (const float value : vector) square += value * value;
+    for (float& value : vector) value /= square > 0 ? std::sqrt(square) : 1.0f;
+    return vector;
+  };
+  Memory memory(in_memory(), ports);
+  for (int i = 0; i < 20; ++i) {
+    memory.remember(said("s" + std::to_string(i), "Ann", "that hound barks"));
+  }
+  const std::string chores = "We painted every fence. Then somebody mended that barn roof";
+  memory.remember(said("t", "Ann", chores + ". My puppy."));
+  memory.remember(said("u", "Ann", chores + ". Got a puppy."));
+  memory.remember(said("v", "Ann", chores + "."));
+  const std::vector<Hit> hits = memory.recall("hound").hits;
+  REQUIRE(hits.size() == 23);
+  const auto statement = [&](size_t i) {
+    const auto found = hits[i].reasons.find("statement");
+    return found != hits[i].reasons.end() ? found->second : 0.0;
+  };
+  CHECK(statement(19) == 0);
+  CHECK(hits[20].session == "u");
+  CHECK(hits[20].score >= hits[21].score);
+  CHECK(statement(20) > statement(21) + 0.1);
+  CHECK(statement(20) > statement(22) + 0.1);
+}
