@@ -95,6 +95,7 @@ std::vector<Json> event_lines(const std::string& out) {
 }
 
 Json result_of(const ProcessResult& process) {
+  INFO("exit code " << process.exit_code << ", signal " << process.signal);
   INFO(process.err);
   INFO(process.out);
   const std::vector<Json> lines = json_lines(process.out);

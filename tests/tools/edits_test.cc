@@ -144,6 +144,7 @@ TEST_CASE("The generators undo the common one-line bugs") {
       {"total = name", "total = name.strip()"},
       {"total = str(name)", "total = name"},
       {"for i in range(count - 1): f()", "for i in range(count): f()"},
+      {"total = count / (len(items) - 1)", "total = count / len(items)"},
       {"total = count if name else items", "total = items if name else count"},
       {"total = count - len(items)", "total = len(items) - count"},
       {"raise KeyError(name)", "raise ValueError(name)"},

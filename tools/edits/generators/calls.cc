@@ -59,7 +59,14 @@ void drop_step(const Context& context, int i) {
   if (!source.is(i, "1") || !(source.is(i - 1, "+") || source.is(i - 1, "-"))) return;
   if (source.primary_begin(i - 2) < 0) return;
   if (source.precedence(source.str(i + 1)) > 10) return;
-  context.out.replace(i - 1, i + 1, "", Kind::off_by_one);
+  const int first = source.primary_begin(i - 2), open = first - 1;
+  const bool is_grouped = open > 0 && source.is(open, "(") && source.is(i + 1, ")") &&
+                          source.precedence(source.str(open - 1)) > 0;
+  if (is_grouped) {  // what remains needs no parentheses
+    context.out.replace(open, i + 2, text_of(source, first, i - 1), Kind::off_by_one);
+  } else {
+    context.out.replace(i - 1, i + 1, "", Kind::off_by_one);
+  }
 }
 
 void generate_calls(const Context& context) {
