@@ -171,13 +171,6 @@ TEST_CASE("activations that are infinite, NaN or tiny give NaN or zero, in their
   }
 }
 
-TEST_CASE("rows of weights whose places need more than 32 bits are not packed") {
-  using engine::can_pack;
-  CHECK(can_pack({TensorType::q8_0, int64_t{1} << 26, 16, nullptr, nullptr}));
-  CHECK_FALSE(can_pack({TensorType::q8_0, int64_t{1} << 27, 16, nullptr, nullptr}));
-  CHECK(can_pack({TensorType::q4_0, int64_t{1} << 27, 16, nullptr, nullptr}));
-}
-
 TEST_CASE("models with 8-bit activations stay as close to the exact logits as the peer's") {
   const auto path = fixtures();
   if (path.empty()) return;

@@ -65,6 +65,14 @@ struct Block<TensorType::q4_0> : Nibbles<2> {};
 template <>
 struct Block<TensorType::q4_1> : Nibbles<4> {};
 
+// Signed bytes; the offset of 128 turns the sign.
+template <>
+struct Block<TensorType::q8_0> {
+  static void quads(const std::byte* block, int, uint32_t* out) {
+    for (int i = 0; i < 8; ++i) out[i] = word_at(block + 2, i) ^ 0x80808080;
+  }
+};
+
 template <int kAt>
 struct Fives {
   static void quads(const std::byte* block, int, uint32_t* out) {
@@ -123,6 +131,10 @@ void put_quads(const uint32_t* q, std::byte* group, int64_t lane) {
   const auto put = [&](int64_t vector, uint32_t value) {
     std::memcpy(group + vector * kLine + lane * 4, &value, sizeof value);
   };
+  if constexpr (kBits == 8) {
+    for (int64_t quad = 0; quad < 8; ++quad) put(quad, q[quad]);
+    return;
+  }
   for (int64_t pair = 0; pair < 4; ++pair) {
     put(pair, (q[2 * pair] & kNibbles) | (q[2 * pair + 1] & kNibbles) << 4);
   }
@@ -181,6 +193,7 @@ PackRow find_pack_row(TensorType type) {
     case TensorType::q5_1: return pack_row<TensorType::q5_1>;
     case TensorType::q5_k: return pack_row<TensorType::q5_k>;
     case TensorType::q6_k: return pack_row<TensorType::q6_k>;
+    case TensorType::q8_0: return pack_row<TensorType::q8_0>;
     default: return nullptr;
   }
 }
@@ -206,9 +219,7 @@ std::byte* PackedMemory::take(int64_t bytes, std::shared_ptr<std::byte>& owner) 
 }
 
 bool can_pack(const Matrix& w) {
-  const int bits = packed_shape(w.type).bits;
-  if (bits == 8 && kPanel * w.row_bytes() > INT32_MAX) return false;
-  return bits != 0 && w.out >= kPanel / 2;
+  return packed_shape(w.type).bits != 0 && w.out >= kPanel / 2;
 }
 
 std::shared_ptr<PackedMatrix> make_packed(const Matrix& w, PackedMemory& memory) {
@@ -218,10 +229,6 @@ std::shared_ptr<PackedMatrix> make_packed(const Matrix& w, PackedMemory& memory)
   packed->in = w.in;
   packed->out = w.out;
   packed->panels = (w.out + kPanel - 1) / kPanel;
-  if (shape.bits == 8) {
-    packed->rows = w.data;
-    return packed;
-  }
   const int64_t groups = packed->panels * (w.in / kGroup), number = shape.is_super ? 1 : 2;
   int64_t size = 0;
   const auto take = [&size](int64_t bytes) {

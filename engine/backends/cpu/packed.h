@@ -1,7 +1,6 @@
 #pragma once
 // Quantized weights in the order in which a kernel reads them: panels of 16 outputs, four
-// consecutive values of each side by side, so that 64 bytes hold four steps of 16 products. Q8_0
-// stays as the file has it: kernels bring its bytes into this order.
+// consecutive values of each side by side, so that 64 bytes hold four steps of 16 products.
 
 #include <cstddef>
 #include <cstdint>
@@ -17,7 +16,7 @@ inline constexpr int64_t kSuper = 8;   // groups of 32 values that share a scale
 
 // How a type is packed. Weight w is stored as w + offset, not negative.
 struct PackedShape {
-  int bits = 0;        // 4, 6 or 8 (as it is) per weight; 0: the type is not packed
+  int bits = 0;        // 4, 6 or 8 per weight; 0: the type is not packed
   int halves = 1;      // scales per group
   bool has_min = false;
   bool is_super = false;  // scales are d times a whole number, d being of kSuper groups
@@ -43,7 +42,6 @@ constexpr PackedShape packed_shape(TensorType type) {
 struct PackedMatrix {
   TensorType type = TensorType::f32;
   int64_t in = 0, out = 0, panels = 0;
-  const std::byte* rows = nullptr;   // (out, in / 32) blocks: as it is, and nothing else is there
   std::byte* weights = nullptr;      // (panels, groups, 64 * bits)
   std::byte *scales = nullptr, *mins = nullptr;  // (panels, groups, halves, 16), (.., groups, 16)
   std::byte *supers = nullptr, *super_mins = nullptr;  // (panels, groups / kSuper, 16) F16
@@ -63,11 +61,10 @@ class PackedMemory {
   int64_t left_ = 0;
 };
 
-// Whether packing pays: a quantized type with a shape, and not only a few outputs. Rows of Q8_0 so
-// wide that a panel has 2 GiB are not taken: places in it are 32 bits.
+// Whether packing pays: a quantized type with a shape, and not only a few outputs.
 bool can_pack(const Matrix& w);
 std::shared_ptr<PackedMatrix> make_packed(const Matrix& w, PackedMemory& memory);
-// Panels [begin, end) of what is not as it is; different ones may be packed by different threads.
+// Panels [begin, end); different ones may be packed by different threads.
 void pack_panels(const Matrix& w, PackedMatrix& packed, int64_t begin, int64_t end);
 
 // Rows of activations that a kernel takes at once: 12, then 8, then 4, then the rest.

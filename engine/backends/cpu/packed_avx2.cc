@@ -1,7 +1,5 @@
 #ifdef __AVX2__
 
-#include <type_traits>
-
 #include <immintrin.h>
 
 #include "engine/backends/common/weight_groups.h"
@@ -25,14 +23,16 @@ __m256 load_numbers(const std::byte* from) {
   return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadu_si64(from)));
 }
 
-// Four steps of eight outputs, `quad` 0 to 7 of a group, as unsigned bytes.
+// Four steps of eight outputs, `quad` 0 to 7 of a group, as unsigned bytes; of eight bits four at a
+// time, the lower ones in plane 0, the others in plane 1: products with all would not fit in 16.
 template <int kBits>
-inline __m256i weights_at(const std::byte* group, int quad, int part) {
+inline __m256i weights_at(const std::byte* group, int quad, int part, int plane) {
   const __m256i low_bits = _mm256_set1_epi8(15);
-  const __m256i pair = load32(group + quad / 2 * kLine + part * kLine / kParts);
-  const __m256i low =
-      _mm256_and_si256(quad % 2 == 0 ? pair : _mm256_srli_epi16(pair, 4), low_bits);
-  if (kBits == 4) return low;
+  const bool is_high = kBits == 8 ? plane == 1 : quad % 2 == 1;
+  const int line = kBits == 8 ? quad : quad / 2;
+  const __m256i pair = load32(group + line * kLine + part * kLine / kParts);
+  const __m256i low = _mm256_and_si256(is_high ? _mm256_srli_epi16(pair, 4) : pair, low_bits);
+  if (kBits != 6) return low;
   const __m256i four = load32(group + (4 + quad / 4) * kLine + part * kLine / kParts);
   const __m256i high = quad % 4 == 0   ? four
                        : quad % 4 == 1 ? _mm256_srli_epi16(four, 2)
@@ -51,8 +51,8 @@ class PackedSource : public PanelPlaces<Avx2, kType> {
  public:
   using Places = PanelPlaces<Avx2, kType>;
   using Places::kHalves, Places::kMin, Places::kShape;
-  static constexpr bool kSigned = false;
-  static constexpr int kRun = kShape.bits == 4 ? run_quads(15)
+  static constexpr int kPlanes = kShape.bits == 8 ? 2 : 1;
+  static constexpr int kRun = kShape.bits != 6 ? run_quads(15)
                               : kHalves == 1   ? run_quads(31)   // of five bits
                                                : run_quads(63);
   using Places::Places;
@@ -65,8 +65,8 @@ class PackedSource : public PanelPlaces<Avx2, kType> {
       if (kMin) d_min_[part] = load_halves(Places::super_min_at(g, part * kLanes));
     }
   }
-  __m256i weights(int quad, int part) const {
-    return weights_at<kShape.bits>(Places::group_at(group_), quad, part);
+  __m256i weights(int quad, int part, int plane) const {
+    return weights_at<kShape.bits>(Places::group_at(group_), quad, part, plane);
   }
   __m256 scale(int half, int part) const {
     return number(Places::scale_at(group_, half, part * kLanes), d_[part]);
@@ -84,40 +84,6 @@ class PackedSource : public PanelPlaces<Avx2, kType> {
   __m256 d_[kParts], d_min_[kParts];
 };
 
-// to[r] = lane r of the eight vectors.
-void transpose(const __m256i* from, __m256i* to) {
-  __m256i pairs[8], fours[8];
-  for (int i = 0; i < 8; i += 2) {
-    pairs[i] = _mm256_unpacklo_epi32(from[i], from[i + 1]);
-    pairs[i + 1] = _mm256_unpackhi_epi32(from[i], from[i + 1]);
-  }
-  for (int i = 0; i < 8; i += 4) {
-    for (int j = 0; j < 2; ++j) {
-      fours[i + 2 * j] = _mm256_unpacklo_epi64(pairs[i + j], pairs[i + 2 + j]);
-      fours[i + 2 * j + 1] = _mm256_unpackhi_epi64(pairs[i + j], pairs[i + 2 + j]);
-    }
-  }
-  for (int i = 0; i < 4; ++i) {
-    to[i] = _mm256_permute2x128_si256(fours[i], fours[i + 4], 0x20);
-    to[i + 4] = _mm256_permute2x128_si256(fours[i], fours[i + 4], 0x31);
-  }
-}
-
-const std::byte* block_at(const Q8Panel& panel, int64_t output, int64_t group) {
-  return panel.rows + (output < panel.last ? output : panel.last) * panel.row_bytes +
-         group * kQ8Block;
-}
-
-template <>
-class PackedSource<TensorType::q8_0> {
- public:
-  PackedSource(const PackedMatrix& w, int64_t panel) : panel_(q8_panel<Avx2>(w, panel)) {}
-  const Q8Panel& panel() const { return panel_; }
-
- private:
-  Q8Panel panel_;
-};
-
 template <TensorType kType>
 using PlacesUnpacked =
     UnpackedPlaces<Avx2, packed_shape(kType).halves, packed_shape(kType).has_min>;
@@ -127,14 +93,13 @@ template <TensorType kType>
 class UnpackedSource : public PlacesUnpacked<kType> {
  public:
   using Places = PlacesUnpacked<kType>;
-  static constexpr bool kSigned = packed_shape(kType).bits == 8;
-  static constexpr int kRun = [] {
-    if constexpr (kSigned) return 1;
-    else return PackedSource<kType>::kRun;
-  }();
+  static constexpr int kPlanes = 1, kRun = PackedSource<kType>::kRun;
   using Places::Places;
 
-  __m256i weights(int quad, int part) const { return load32(Places::line_at(quad) + part * 32); }
+  void fetch_next(int64_t) const {}
+  __m256i weights(int quad, int part, int) const {
+    return load32(Places::line_at(quad) + part * 32);
+  }
   __m256 scale(int half, int part) const { return numbers(Places::kScalesLine + half, part); }
   __m256 min(int part) const { return numbers(Places::kMinsLine, part); }
 
@@ -152,33 +117,12 @@ void unpack_groups(PackedSource<kType> source, int64_t first, int64_t end, std::
       std::byte* at = to + part * 32;
 #pragma GCC unroll 8
       for (int quad = 0; quad < 8; ++quad, at += kLine) {
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(at), source.weights(quad, part));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(at), source.weights(quad, part, 0));
       }
       for (int half = 0; half < source.kHalves; ++half, at += kLine) {
         _mm256_storeu_ps(reinterpret_cast<float*>(at), source.scale(half, part));
       }
       if (source.kMin) _mm256_storeu_ps(reinterpret_cast<float*>(at), source.min(part));
-    }
-  }
-}
-
-void unpack_groups(const PackedSource<TensorType::q8_0>& source, int64_t first, int64_t end,
-                   std::byte* to) {
-  for (int64_t g = first; g < end; ++g, to += UnpackedSource<TensorType::q8_0>::kBytes) {
-    alignas(32) uint16_t heads[kPanel];
-    for (int part = 0; part < kParts; ++part) {
-      __m256i rows[kLanes], quads[8];
-      for (int o = 0; o < kLanes; ++o) {
-        const std::byte* block = block_at(source.panel(), part * kLanes + o, g);
-        __builtin_memcpy(&heads[part * kLanes + o], block, sizeof heads[0]);
-        rows[o] = load32(block + 2);
-      }
-      transpose(rows, quads);
-      std::byte* at = to + part * 32;
-      for (int quad = 0; quad < 8; ++quad, at += kLine) {
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(at), quads[quad]);
-      }
-      _mm256_storeu_ps(reinterpret_cast<float*>(at), load_halves(heads + part * kLanes));
     }
   }
 }
@@ -215,52 +159,55 @@ struct Sums {
 // Compilers would put off additions, and need more registers than there are.
 inline void add_now(__m256i& sum) { __asm__("" : "+x"(sum)); }
 
+// They would also keep the activations of a plane for the next, with as little room for them.
+inline void forget_loads() { __asm__("" ::: "memory"); }
+
 // Rows [row, row + kRows) of a tile that has `rows`. Not inlined: its loop needs all registers.
 template <int kRows, class Source>
 [[gnu::noinline]] void multiply_rows(Source source, const TileArgs& args, int64_t rows,
                                      int64_t row) {
   constexpr int kHalves = Source::kHalves, kQuads = 8 / kHalves;
-  const __m256i ones = _mm256_set1_epi16(1);
   float* const y = args.y + row * args.stride;
   Sums<kRows> sums(args, y);
   for (int64_t g = args.first; g < args.end; ++g) {
     source.enter(g);
+    if (kRows == 1) source.fetch_next(g);  // more rows wait for products, not for memory
     const int64_t at = g * rows + row;
 #pragma GCC unroll 2
     for (int half = 0; half < kHalves; ++half) {
       __m256i whole[kRows][kParts];
       for (int r = 0; r < kRows; ++r) {
-        // Where weights have a minimum they have no offset, and none where they have a sign.
-        const bool has_offset = !Source::kMin && !Source::kSigned;
+        // Where weights have a minimum they have no offset.
         const __m256i start =
-            has_offset ? _mm256_set1_epi32(args.x.start[(at + r) * kHalves + half])
-                       : _mm256_setzero_si256();
+            Source::kMin ? _mm256_setzero_si256()
+                         : _mm256_set1_epi32(args.x.start[(at + r) * kHalves + half]);
         for (int part = 0; part < kParts; ++part) whole[r][part] = start;
       }
-      __m256i run[kRows][kParts];
+#pragma GCC unroll 2
+      for (int plane = 0; plane < Source::kPlanes; ++plane) {
+        const __m256i unit = _mm256_set1_epi16(plane == 0 ? 1 : 16);
+        if (plane > 0) forget_loads();
+        __m256i run[kRows][kParts];
 #pragma GCC unroll 8
-      for (int quad = half * kQuads; quad < (half + 1) * kQuads; ++quad) {
-        const bool begins = quad % Source::kRun == 0, ends = (quad + 1) % Source::kRun == 0;
-        const int8_t* q = args.x.q + at * kGroup + quad * 4;
-        __m256i w[kParts], size[kParts];
-        for (int part = 0; part < kParts; ++part) {
-          w[part] = source.weights(quad, part);
-          size[part] = Source::kSigned ? _mm256_abs_epi8(w[part]) : w[part];
-        }
-#pragma GCC unroll 4
-        for (int r = 0; r < kRows; ++r) {
-          const __m256i x = _mm256_set1_epi32(four_bytes<Avx2>(q + r * kGroup));
-          for (int part = 0; part < kParts; ++part) {
-            const __m256i pairs = _mm256_maddubs_epi16(
-                size[part], Source::kSigned ? _mm256_sign_epi8(x, w[part]) : x);
-            __m256i& sum = run[r][part];
-            sum = begins ? pairs : _mm256_add_epi16(sum, pairs);
-            if (ends) {
-              __m256i& all = whole[r][part];
-              all = _mm256_add_epi32(all, _mm256_madd_epi16(sum, ones));
-              add_now(all);
-            } else {
-              add_now(sum);
+        for (int quad = half * kQuads; quad < (half + 1) * kQuads; ++quad) {
+          const bool begins = quad % Source::kRun == 0, ends = (quad + 1) % Source::kRun == 0;
+          const int8_t* q = args.x.q + at * kGroup + quad * 4;
+          __m256i w[kParts];
+          for (int part = 0; part < kParts; ++part) w[part] = source.weights(quad, part, plane);
+#pragma GCC unroll 6
+          for (int r = 0; r < kRows; ++r) {
+            const __m256i x = _mm256_set1_epi32(four_bytes<Avx2>(q + r * kGroup));
+            for (int part = 0; part < kParts; ++part) {
+              const __m256i pairs = _mm256_maddubs_epi16(w[part], x);
+              __m256i& sum = run[r][part];
+              sum = begins ? pairs : _mm256_add_epi16(sum, pairs);
+              if (ends) {
+                __m256i& all = whole[r][part];
+                all = _mm256_add_epi32(all, _mm256_madd_epi16(sum, unit));
+                add_now(all);
+              } else {
+                add_now(sum);
+              }
             }
           }
         }
@@ -285,16 +232,6 @@ template <int kRows, class Source>
   sums.store(args, y);
 }
 
-// The dot products of eight pairs of blocks.
-__m256i eight_dots(const __m256i* products) {
-  const __m256i a = _mm256_hadd_epi32(_mm256_hadd_epi32(products[0], products[1]),
-                                      _mm256_hadd_epi32(products[2], products[3]));
-  const __m256i b = _mm256_hadd_epi32(_mm256_hadd_epi32(products[4], products[5]),
-                                      _mm256_hadd_epi32(products[6], products[7]));
-  return _mm256_add_epi32(_mm256_permute2x128_si256(a, b, 0x20),
-                          _mm256_permute2x128_si256(a, b, 0x31));
-}
-
 struct Avx2 {
   template <TensorType kType>
   using Source = PackedSource<kType>;
@@ -303,7 +240,7 @@ struct Avx2 {
 
   static constexpr int64_t kUnpackGroups = 16;
   static constexpr int64_t unpack_rows(TensorType type) {
-    return type == TensorType::q8_0 ? 4 : 24;
+    return packed_shape(type).bits == 6 ? 24 : 0;  // the others are unpacked as fast as loaded
   }
 
   template <TensorType kType>
@@ -315,12 +252,9 @@ struct Avx2 {
   template <class Source>
   static void multiply(int64_t rows, const Source& source, const TileArgs& tile) {
     int64_t row = 0;
-    if constexpr (std::is_same_v<Source, PackedSource<TensorType::q8_0>>) {
-      for (; row < rows; ++row) multiply_q8_row_avx2(source.panel(), tile, rows, row);
-    } else {
-      for (; row + 4 <= rows; row += 4) multiply_rows<4>(source, tile, rows, row);
-      for (; row < rows; ++row) multiply_rows<1>(source, tile, rows, row);
-    }
+    for (; rows == kTileRows && row < rows; row += 6) multiply_rows<6>(source, tile, rows, row);
+    for (; row + 4 <= rows; row += 4) multiply_rows<4>(source, tile, rows, row);
+    for (; row < rows; ++row) multiply_rows<1>(source, tile, rows, row);
   }
 };
 
@@ -359,59 +293,6 @@ RoundedGroup round_group(const float* x, int8_t* q) {
 }
 
 }  // namespace
-
-void multiply_q8_row_avx2(const Q8Panel& panel, const TileArgs& args, int64_t rows, int64_t row) {
-  constexpr int64_t kStretch = 128, kAhead = 3072;  // groups, bytes
-  const __m256i ones = _mm256_set1_epi16(1);
-  float* const y = args.y + row * args.stride;
-  Sums<1> sums(args, y);
-  alignas(32) int32_t dots[kPanel][kStretch];
-  alignas(32) uint16_t heads[kPanel][kStretch];
-  for (int64_t first = args.first; first < args.end; first += kStretch) {
-    const int64_t count = args.end - first < kStretch ? args.end - first : kStretch;
-    for (int64_t o = 0; o < kPanel; ++o) {
-      const std::byte* block = block_at(panel, o, first);
-      const int8_t* q = args.x.q + (first * rows + row) * kGroup;
-      for (int64_t g = 0; g < count; g += 8) {
-        __m256i products[8];
-#pragma GCC unroll 8
-        for (int64_t i = 0; i < 8; ++i) {
-          products[i] = _mm256_setzero_si256();
-          if (g + i >= count) continue;
-          const __m256i w = load32(block + 2), x = load32(q);
-          products[i] = _mm256_madd_epi16(
-              _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w)), ones);
-          __builtin_memcpy(&heads[o][g + i], block, sizeof heads[0][0]);
-          _mm_prefetch(reinterpret_cast<const char*>(block + kAhead), _MM_HINT_T0);
-          block += kQ8Block;
-          q += rows * kGroup;
-        }
-        _mm256_store_si256(reinterpret_cast<__m256i*>(&dots[o][g]), eight_dots(products));
-      }
-    }
-    for (int64_t g = 0; g < count; g += 8) {
-      for (int part = 0; part < kParts; ++part) {
-        __m256i lines[8], whole[8], scales[8];
-        for (int o = 0; o < kLanes; ++o) lines[o] = load32(&dots[part * kLanes + o][g]);
-        transpose(lines, whole);
-        for (int o = 0; o < kLanes; ++o) {
-          const auto* from = reinterpret_cast<const __m128i*>(&heads[part * kLanes + o][g]);
-          lines[o] = _mm256_cvtepu16_epi32(_mm_load_si128(from));
-        }
-        transpose(lines, scales);
-        __m256& sum = sums.at[0][part];
-        for (int64_t i = 0; i < 8 && g + i < count; ++i) {
-          const __m128i bits = _mm_packus_epi32(_mm256_castsi256_si128(scales[i]),
-                                                _mm256_extracti128_si256(scales[i], 1));
-          const float d = args.x.d[(first + g + i) * rows + row];
-          const __m256 unit = _mm256_mul_ps(_mm256_cvtph_ps(bits), _mm256_set1_ps(d));
-          sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(whole[i]), unit, sum);
-        }
-      }
-    }
-  }
-  sums.store(args, y);
-}
 
 void packed_matmul_avx2(const PackedArgs& args, int64_t begin, int64_t end) {
   packed_matmul<Avx2>(args, begin, end);

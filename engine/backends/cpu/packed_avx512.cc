@@ -1,7 +1,5 @@
 #ifdef __AVX512VNNI__
 
-#include <type_traits>
-
 #include <immintrin.h>
 
 #include "engine/backends/common/weight_groups.h"
@@ -26,6 +24,7 @@ __m512 load_numbers(const std::byte* from) {
 // Four steps of 16 outputs, `quad` 0 to 7 of a group, as unsigned bytes.
 template <int kBits>
 inline __m512i weights_at(const std::byte* group, int quad) {
+  if (kBits == 8) return load64(group + quad * kLine);
   const __m512i low_bits = _mm512_set1_epi8(15);
   const __m512i pair = load64(group + quad / 2 * kLine);
   const __m512i low = quad % 2 == 0 ? pair : _mm512_srli_epi16(pair, 4);
@@ -68,77 +67,6 @@ class PackedSource : public PanelPlaces<Avx512, kType> {
  private:
   int64_t group_ = 0;
   __m512 d_ = _mm512_setzero_ps(), d_min_ = d_;
-};
-
-// Q8_0 as its file has it: rows of blocks, each a scale in F16 and 32 signed bytes.
-template <>
-class PackedSource<TensorType::q8_0> {
- public:
-  static constexpr PackedShape kShape = packed_shape(TensorType::q8_0);
-  static constexpr int kHalves = kShape.halves;
-  static constexpr bool kMin = kShape.has_min;
-
-  PackedSource(const PackedMatrix& w, int64_t panel) : panel_(q8_panel<Avx512>(w, panel)) {
-    for (int64_t r = 0; r < kPanel; ++r) {
-      at_[r] = static_cast<int32_t>((r < panel_.last ? r : panel_.last) * panel_.row_bytes);
-    }
-  }
-  const Q8Panel& panel() const { return panel_; }
-
-  void enter(int64_t g) {
-    const std::byte* block = panel_.rows + g * kQ8Block;
-    // Rows lie side by side: what is prefetched here is the next panel, in order.
-    const std::byte* next = panel_.rows + kPanel * (panel_.row_bytes + g * kQ8Block);
-    for (int64_t line = 0; line < kPanel * kQ8Block; line += kLine) {
-      _mm_prefetch(reinterpret_cast<const char*>(next + line), _MM_HINT_T1);
-    }
-    const __m512i heads = _mm512_i32gather_epi32(_mm512_load_si512(at_), block, 1);
-    scale_ = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(heads));
-    order(block + 2);
-  }
-  __m512i weights(int quad) const { return quads_[quad]; }
-  __m512 scale(int) const { return scale_; }
-  __m512 min() const { return _mm512_setzero_ps(); }
-
- private:
-  // Rows r and r + 4.
-  __m512i two_rows(const std::byte* bytes, int r) const {
-    const auto* low = reinterpret_cast<const __m256i*>(bytes + at_[r]);
-    const auto* high = reinterpret_cast<const __m256i*>(bytes + at_[r + 4]);
-    return _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_loadu_si256(low)),
-                              _mm256_loadu_si256(high), 1);
-  }
-
-  // Of rows r to r + 7: to[q] has quad q of the first four in its first 128 bits, quad q + 4 in the
-  // next, then those of the last four.
-  void order_eight(const std::byte* bytes, int r, __m512i* to) const {
-    const __m512i a = two_rows(bytes, r), b = two_rows(bytes, r + 1);
-    const __m512i c = two_rows(bytes, r + 2), d = two_rows(bytes, r + 3);
-    const __m512i ab = _mm512_unpacklo_epi32(a, b), cd = _mm512_unpacklo_epi32(c, d);
-    const __m512i ab2 = _mm512_unpackhi_epi32(a, b), cd2 = _mm512_unpackhi_epi32(c, d);
-    to[0] = _mm512_unpacklo_epi64(ab, cd);
-    to[1] = _mm512_unpackhi_epi64(ab, cd);
-    to[2] = _mm512_unpacklo_epi64(ab2, cd2);
-    to[3] = _mm512_unpackhi_epi64(ab2, cd2);
-  }
-
-  void order(const std::byte* bytes) {
-    const __m512i sign = _mm512_set1_epi8(-128);  // adds the offset
-    __m512i first[4], last[4];
-    order_eight(bytes, 0, first);
-    order_eight(bytes, 8, last);
-    for (int quad = 0; quad < 4; ++quad) {
-      const __m512i low = _mm512_shuffle_i32x4(first[quad], last[quad], 0x88);
-      const __m512i high = _mm512_shuffle_i32x4(first[quad], last[quad], 0xdd);
-      quads_[quad] = _mm512_xor_si512(low, sign);
-      quads_[quad + 4] = _mm512_xor_si512(high, sign);
-    }
-  }
-
-  Q8Panel panel_;
-  alignas(64) int32_t at_[kPanel];  // the rows' places, the last one again where there is none
-  __m512i quads_[8];
-  __m512 scale_ = _mm512_setzero_ps();
 };
 
 // The same unpacked.
@@ -235,7 +163,9 @@ struct Avx512 {
   using Unpacked = engine::Unpacked<kType>;
 
   static constexpr int64_t kUnpackGroups = 32;
-  static constexpr int64_t unpack_rows(TensorType) { return 24; }
+  static constexpr int64_t unpack_rows(TensorType type) {
+    return packed_shape(type).bits == 8 ? 0 : 24;
+  }
 
   template <TensorType kType>
   static void unpack(const PackedSource<kType>& source, int64_t first, int64_t end,
@@ -245,12 +175,6 @@ struct Avx512 {
 
   template <class Source>
   static void multiply(int64_t rows, const Source& source, const TileArgs& tile) {
-    if constexpr (std::is_same_v<Source, PackedSource<TensorType::q8_0>>) {
-      for (int64_t row = 0; rows < 4 && row < rows; ++row) {
-        multiply_q8_row_avx2(source.panel(), tile, rows, row);
-      }
-      if (rows < 4) return;
-    }
     switch (rows) {
       case 12: return multiply_tile<12>(source, tile);
       case 8: return multiply_tile<8>(source, tile);

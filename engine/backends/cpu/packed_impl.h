@@ -5,7 +5,8 @@
 //   unpack<kType>(source, first, end, to)   groups [first, end) of a source into such memory
 //   multiply(rows, source, tile)            a tile of `rows` rows
 //   kUnpackGroups         so many groups of a panel are unpacked at a time: they stay in the cache
-//   unpack_rows(type)     below so many rows the weights are used as they are packed
+//   unpack_rows(type)     from so many rows on weights are unpacked, below used as they are packed;
+//                         0: always so
 // Everything is a template on it, so that code for one instruction set never gets into another's
 // object file.
 
@@ -26,26 +27,7 @@ struct TileArgs {
   int columns;  // outputs of the panel that are there
 };
 
-// A panel of Q8_0 as the file has it: rows of blocks, each a scale in F16 and 32 signed bytes.
-struct Q8Panel {
-  const std::byte* rows;
-  int64_t row_bytes;
-  int64_t last;  // of its rows; where outputs are missing it stands for them
-};
-
-// Row `row` of a tile of `rows`, along the rows of weights, so that memory is read in order: for a
-// few rows, where reading is what takes the time. Needs AVX2, FMA and F16C.
-void multiply_q8_row_avx2(const Q8Panel& panel, const TileArgs& tile, int64_t rows, int64_t row);
-
 // What follows needs no instruction set, but is compiled for one.
-
-inline constexpr int64_t kQ8Block = 34;  // bytes of Q8_0
-
-template <class Isa>
-inline Q8Panel q8_panel(const PackedMatrix& w, int64_t panel) {
-  const int64_t row_bytes = w.in / kGroup * kQ8Block;
-  return {w.rows + panel * kPanel * row_bytes, row_bytes, w.out - 1 - panel * kPanel};
-}
 
 // Where things of one panel are as they are packed: of group g, from output `output` of it on.
 template <class Isa, TensorType kType>
@@ -56,7 +38,8 @@ class PanelPlaces {
   static constexpr bool kMin = kShape.has_min;
 
   PanelPlaces(const PackedMatrix& w, int64_t panel) {
-    const int64_t first = panel * (w.in / kGroup);
+    groups_ = w.in / kGroup;
+    const int64_t first = panel * groups_;
     weights_ = w.weights + first * kLine * kShape.bits;
     scales_ = w.scales + first * kHalves * kPanel * kNumber;
     mins_ = w.mins + first * kPanel * kNumber;
@@ -76,9 +59,22 @@ class PanelPlaces {
   const std::byte* super_min_at(int64_t g, int output) const {
     return super_mins_ + (g / kSuper * kPanel + output) * 2;
   }
+  // Asks for the same group of the next panel: processors by themselves look ahead within a page.
+  void fetch_next(int64_t g) const {
+    const int64_t next = groups_ + g;
+    for (int line = 0; line < kShape.bits; ++line) {
+      __builtin_prefetch(group_at(next) + line * kLine);
+    }
+    __builtin_prefetch(scale_at(next, 0, 0));
+    if (kMin) __builtin_prefetch(min_at(next, 0));
+    if (!kShape.is_super || g % kSuper != 0) return;
+    __builtin_prefetch(super_at(next, 0));
+    if (kMin) __builtin_prefetch(super_min_at(next, 0));
+  }
 
  private:
   static constexpr int64_t kNumber = kShape.is_super ? 1 : 2;  // bytes of a scale
+  int64_t groups_;
   const std::byte *weights_, *scales_, *mins_, *supers_, *super_mins_;
 };
 
@@ -116,29 +112,41 @@ inline float largest_of_bits(int32_t bits) {
   return bits < kInfiniteBits ? __builtin_bit_cast(float, bits) : __builtin_nanf("");
 }
 
+// multiply(rows, tile) takes each tile of the rows wanted, from the first, `tile`, on.
+template <class Multiply>
+void for_tiles(const PackedArgs& args, TileArgs tile, Multiply multiply) {
+  for (int64_t row = args.begin; row < args.end;) {
+    const int64_t rows = tile_rows(args.rows - row);
+    multiply(rows, tile);
+    row += rows;
+    tile.y += rows * tile.stride;
+    tile.x = tile.x.from(rows * (args.w.in / kGroup));
+  }
+}
+
 template <class Isa, TensorType kType>
 void multiply_panel(const PackedArgs& args, int64_t panel, const TileArgs& all) {
-  using Unpacked = typename Isa::template Unpacked<kType>;
+  constexpr int64_t kUnpackRows = Isa::unpack_rows(kType);
   const typename Isa::template Source<kType> packed(args.w, panel);
-  const int64_t groups = all.end;
-  const bool is_direct = args.end - args.begin < Isa::unpack_rows(kType);
-  const int64_t step = is_direct ? groups : Isa::kUnpackGroups;
-  alignas(64) std::byte unpacked[Isa::kUnpackGroups * Unpacked::kBytes];
-  for (int64_t first = 0; first < groups; first += step) {
-    const int64_t end = first + step < groups ? first + step : groups;
-    if (!is_direct) Isa::template unpack<kType>(packed, first, end, unpacked);
-    TileArgs tile = all;
-    tile.first = first;
-    tile.end = end;
-    for (int64_t row = args.begin; row < args.end;) {
-      const int64_t rows = tile_rows(args.rows - row);
-      if (is_direct) Isa::multiply(rows, packed, tile);
-      else Isa::multiply(rows, Unpacked(unpacked, first), tile);
-      row += rows;
-      tile.y += rows * tile.stride;
-      tile.x = tile.x.from(rows * groups);
+  if constexpr (kUnpackRows > 0) {
+    if (args.end - args.begin >= kUnpackRows) {
+      using Unpacked = typename Isa::template Unpacked<kType>;
+      alignas(64) std::byte unpacked[Isa::kUnpackGroups * Unpacked::kBytes];
+      TileArgs tile = all;
+      for (; tile.first < all.end; tile.first = tile.end) {
+        const int64_t end = tile.first + Isa::kUnpackGroups;
+        tile.end = end < all.end ? end : all.end;
+        Isa::template unpack<kType>(packed, tile.first, tile.end, unpacked);
+        for_tiles(args, tile, [&](int64_t rows, const TileArgs& each) {
+          Isa::multiply(rows, Unpacked(unpacked, each.first), each);
+        });
+      }
+      return;
     }
   }
+  for_tiles(args, all, [&](int64_t rows, const TileArgs& each) {
+    Isa::multiply(rows, packed, each);
+  });
 }
 
 template <class Isa, TensorType kType>

@@ -60,7 +60,7 @@ void Products::pack(const Matrix& w) {
   if (w.slot->packed != nullptr) return;
   const auto packed = make_packed(w, packed_memory_);
   // Piece by piece, so that the file's pages and what is made of them are not both there.
-  const int64_t panels = packed->rows == nullptr ? packed->panels : 0;
+  const int64_t panels = packed->panels;
   const int64_t piece = std::max<int64_t>(1, kPieceBytes / (w.row_bytes() * kPanel));
   for (int64_t first = 0; first < panels; first += piece) {
     const int64_t count = std::min(piece, panels - first);
