@@ -225,7 +225,9 @@ struct Hit {
 struct RecallOptions {
   int limit = 100;              // hits
   int64_t budget_tokens = 2000;  // of the context block
-  std::optional<Time> at{};       // the moment of asking, for "yesterday"; none: now
+  // The moment of asking, for "yesterday"; what was said on later days is not known then. None:
+  // now, and all is known.
+  std::optional<Time> at{};
   std::string exclude_session{};  // leave out turns of this session (the reader has them already)
   // So many further questions at most (kSubQueriesMax) that a model puts to the memory besides, if
   // there is one; 0: it is not asked.

@@ -12,12 +12,17 @@ constexpr size_t kFollowedMax = 100;
 // Facts of turns with their rivals; those of many turns are read at once.
 class Facts {
  public:
-  explicit Facts(const Store& store) : store_(store) {}
+  Facts(const Store& store, Time until) : store_(store), until_(until) {}
 
   void read(std::span<const TurnId> turns) {
     for (const TurnId turn : turns) of_turn_[turn].clear();
     const std::set<TurnId> wanted(turns.begin(), turns.end());
     for (Fact& fact : store_.facts_beside(turns)) {
+      if (fact.valid_from >= until_) continue;
+      if (fact.closed_at && *fact.closed_at >= until_) {
+        fact.status = Fact::Status::active;
+        fact.closed_at.reset();
+      }
       if (fact.status == Fact::Status::disputed) {
         TurnId& latest = disputed_[key_of(fact)];
         latest = std::max(latest, fact.turn);
@@ -70,6 +75,7 @@ class Facts {
   }
 
   const Store& store_;
+  Time until_{};
   std::map<FactId, Fact> facts_;
   std::map<TurnId, std::vector<const Fact*>> of_turn_;  // those that were asked for
   std::map<FactKey, std::set<Holding>> holding_;        // where it is stated as it holds
@@ -97,9 +103,9 @@ bool bring(std::vector<Ranked>& best, size_t at, int32_t row, double score) {
 
 }  // namespace
 
-std::vector<Link> follow_links(const Store& store, const Corpus& corpus, bool asks_past,
+std::vector<Link> follow_links(const Store& store, const Corpus& corpus, bool asks_past, Time until,
                                std::vector<Ranked>& best) {
-  Facts facts(store);
+  Facts facts(store, until);
   std::vector<TurnId> first;
   for (size_t i = 0; i < best.size() && i < kFollowedMax; ++i) {
     first.push_back(corpus.rows()[static_cast<size_t>(best[i].row)].id);

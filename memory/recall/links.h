@@ -17,8 +17,8 @@ struct Link {
 
 // Follows the facts of the best turns: what supersedes one of them comes before it, unless the
 // question asks for the past; what disputes it comes after it. Turns that were not ranked are put
-// in. Gives a link for each of `best`.
-std::vector<Link> follow_links(const Store& store, const Corpus& corpus, bool asks_past,
+// in. What was said from `until` on is not known. Gives a link for each of `best`.
+std::vector<Link> follow_links(const Store& store, const Corpus& corpus, bool asks_past, Time until,
                                std::vector<Ranked>& best);
 
 }  // namespace corvid::memory

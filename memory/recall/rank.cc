@@ -271,6 +271,7 @@ double Ranker::support() const {
     // Of the session comes 0.5 at the most.
     if (sum + shift + 0.5 < std::min(mine, others) || signals_.wide()[i] <= 0) return;
     const Corpus::Row& row = corpus_.rows()[i];
+    if (row.said_at >= request_.until) return;
     double score = sum + shift +
                    0.5 * part(signals_.session(), static_cast<size_t>(row.session), session_max_);
     if ((row.features & kAsks) != 0) score -= kQuestionPenalty;
@@ -288,6 +289,7 @@ std::optional<Ranked> Ranker::rank(size_t i, bool takes_all) const {
   const Corpus::Row& row = corpus_.rows()[i];
   const auto session = static_cast<size_t>(row.session);
   if (corpus_.sessions()[session].key == request_.excluded_session) return std::nullopt;
+  if (row.said_at >= request_.until) return std::nullopt;
   Ranked ranked{.row = static_cast<int32_t>(i)};
   ranked.date = date_part(row.said_at);
   ranked.lexical = weights_.own * part(signals_.own(), i, own_max_) +
@@ -406,6 +408,7 @@ std::vector<int32_t> Ranker::candidates(bool takes_all, size_t keep) const {
     const float known = sum + tables.kind[looks[i].kind] + tables.session[session];
     if (known + most < best.least() && !is_rare) return;
     const Corpus::Row& row = rows[i];
+    if (row.said_at >= request_.until) return;
     const auto date = static_cast<float>(date_part(row.said_at));
     if (!takes_all || near_max_ <= 0) {
       float evidence = tables.session_evidence[session] + std::max(date, 0.0f);

@@ -54,6 +54,7 @@ struct RankRequest {
   const Similarity& similarity;    // empty: without vectors
   int limit = 0;
   int64_t excluded_session = 0;  // a session key; 0: none
+  Time until = Time::max();      // what was said from then on is not known
   // Makes an inexact `similarity` exact for the rows given, which may be among the best.
   std::function<void(std::span<const int32_t>)> refine{};
 };

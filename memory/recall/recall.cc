@@ -234,7 +234,7 @@ void Recaller::save(const ScopeFilter& filter) {
   }
 }
 
-Ranking Recaller::rank(View& view, const Question& question, int limit, int64_t excluded,
+Ranking Recaller::rank(View& view, const Question& question, const Bounds& bounds,
                        std::map<TurnId, Turn>& turns) {
   const Corpus& corpus = view.kept.corpus;
   std::vector<float> asked;
@@ -249,12 +249,17 @@ Ranking Recaller::rank(View& view, const Question& question, int limit, int64_t 
   std::vector<std::vector<RowCount>> hits;
   for (const std::string& term : question.terms) {
     hits.push_back(view.kept.postings.find(store_, corpus, term));
+    if (bounds.until == Time::max()) continue;
+    std::erase_if(hits.back(), [&](const RowCount& hit) {
+      return corpus.rows()[static_cast<size_t>(hit.row)].said_at >= bounds.until;
+    });
   }
   const auto refine = [&](std::span<const int32_t> rows) {
     view.kept.vectors.refine(corpus, vector, rows, view.similarity);
   };
   Ranking ranking = rank_turns(corpus, view.signals,
-                               {question, hits, view.similarity, limit, excluded, refine});
+                               {question, hits, view.similarity, bounds.limit, bounds.excluded,
+                                bounds.until, refine});
   // A model would take seconds. Where one speaks with an assistant it gains nothing.
   const bool is_wanted = ports_.embed && !ports_.embeds_sentences && !corpus.has_both_roles();
   if (is_wanted && !view.similarity.own.empty()) {
@@ -271,27 +276,29 @@ Recall Recaller::recall(std::string_view text, const RecallOptions& options,
   View& view = view_for(what);
   keep_file_new(view, what);
   const Corpus& corpus = view.kept.corpus;
-  int64_t excluded = 0;
+  const Time at = options.at ? *options.at : ports_.now ? ports_.now() : system_now();
+  const int limit = std::clamp(options.limit, 0, kLimitMax);
+  Bounds bounds{.limit = std::max(limit, kPackCandidatesMax)};
+  if (options.at) {
+    bounds.until = std::chrono::floor<std::chrono::days>(at) + std::chrono::days(1);
+  }
   for (const ScopeId scope : corpus.scopes()) {
     if (options.exclude_session.empty()) break;
     if (const auto session = store_.find_session(scope, options.exclude_session)) {
-      excluded = session->key;
+      bounds.excluded = session->key;
     }
   }
-  const Time at = options.at ? *options.at : ports_.now ? ports_.now() : system_now();
   const Question question =
       analyse_question(to_utf8(truncate_utf8(text, kQuestionBytesMax)), corpus, at);
-  const int limit = std::clamp(options.limit, 0, kLimitMax);
-  const int wanted = std::max(limit, kPackCandidatesMax);
   std::map<TurnId, Turn> known;
-  Ranking ranking = rank(view, question, wanted, excluded, known);
+  Ranking ranking = rank(view, question, bounds, known);
   put_newest_first(store_, corpus, question, ranking.term_weights, ranking.best);
   for (const std::string& other : besides) {
     const Question more = analyse_question(to_utf8(other), corpus, at);
-    add_ranking(rank(view, more, wanted, excluded, known), ranking);
+    add_ranking(rank(view, more, bounds, known), ranking);
   }
   const std::vector<Link> links =
-      follow_links(store_, corpus, question.asks_past, ranking.best);
+      follow_links(store_, corpus, question.asks_past, bounds.until, ranking.best);
   Recall result;
   result.support = ranking.support;
   Items items(question, options.budget_tokens);

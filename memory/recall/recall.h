@@ -41,7 +41,12 @@ class Recaller {
     Signals signals{};
   };
   View& view_for(const SnapshotOf& what);
-  Ranking rank(View& view, const Question& question, int limit, int64_t excluded,
+  struct Bounds {
+    int limit = 0;
+    int64_t excluded = 0;  // a session key; 0: none
+    Time until = Time::max();
+  };
+  Ranking rank(View& view, const Question& question, const Bounds& bounds,
                std::map<TurnId, Turn>& turns);
   void start_over(View& view, const SnapshotOf& what);
   void keep_file_new(View& view, const SnapshotOf& what);

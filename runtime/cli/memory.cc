@@ -402,7 +402,8 @@ void add_memory(Command& app, CommandContext& context) {
   search_command.option("--limit", arguments->limit, "Hits").range(1, 1000000);
   search_command.option("--budget", arguments->budget, "Tokens of the context block")
       .range(0, 10000000);
-  search_command.option("--at", arguments->at, "The moment of asking (RFC 3339)");
+  search_command.option("--at", arguments->at,
+                        "The moment of asking (RFC 3339); what was said on later days is left out");
   search_command.option("--batch", arguments->batch, "JSON lines {\"qid\",\"text\"[,\"at\"]}");
   search_command.flag("--explain", arguments->explain, "Signals of each hit, token cost");
   search_command.option("--sub-queries", arguments->sub_queries,

@@ -1,5 +1,6 @@
 #include "memory/ingest/facts.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "memory/memory.h"
@@ -183,6 +184,17 @@ TEST_CASE("Recall puts what holds before what it superseded, and says so") {
   CHECK(recall.hits[1].superseded_by == "t7");
   CHECK(recall.context.find("[t1 2026-01-01 Ann, superseded by t7]") != std::string::npos);
   CHECK(memory.recall("what was the locker code before?").hits[0].id == "t1");
+
+  // Asked then, nothing is known of what was said on later days.
+  const auto asked_at = [&](const char* when) {
+    return memory.recall("what is the locker code?", {.at = parse_time(when)}).hits;
+  };
+  const std::vector<Hit> earlier = asked_at("2026-01-31T23:00");
+  CHECK(earlier.at(0).id == "t1");
+  CHECK(earlier.at(0).superseded_by.empty());
+  CHECK(std::ranges::find(earlier, "t7", &Hit::id) == earlier.end());
+  CHECK(asked_at("2026-02-01").at(0).id == "t7");
+  CHECK(memory.recall("what is the locker code?", {.at = parse_time("2025-12-31")}).support == 0);
 
   memory.forget(memory.find_to_forget({.ids = {"t7"}}, {.scope = memory.scope()}), "");
   const Recall after = memory.recall("what is the locker code?");
