@@ -53,26 +53,54 @@ void penalize(std::span<float> logits, const SamplingParams& params,
   }
 }
 
-void weigh(std::vector<Choice>& choices, double temperature) {
-  for (Choice& choice : choices) {
-    choice.weight = std::exp((choice.logit - choices.front().logit) / temperature);
-  }
-}
+// Choices of which as many as are looked at are brought in order: mostly a few of all tokens.
+class Choices {
+ public:
+  explicit Choices(std::vector<Choice> all) : all_(std::move(all)) {}
 
-void keep_likely(std::vector<Choice>& choices, const SamplingParams& params) {
-  weigh(choices, 1);
-  double total = 0;
-  for (const Choice& choice : choices) total += choice.weight;
-  size_t keep = choices.size();
-  if (params.top_p < 1) {
-    double sum = 0;
-    for (size_t i = 0; i < keep; ++i) {
-      sum += choices[i].weight;
-      if (sum >= params.top_p * total) keep = i + 1;
+  size_t size() const { return all_.size(); }
+  const Choice& operator[](size_t index) {
+    while (index >= sorted_) {
+      const size_t next = std::min(all_.size(), std::max<size_t>(64, 8 * sorted_));
+      const auto begin = all_.begin() + static_cast<std::ptrdiff_t>(sorted_);
+      const auto end = all_.begin() + static_cast<std::ptrdiff_t>(next);
+      if (next < all_.size()) std::nth_element(begin, end, all_.end());
+      std::sort(begin, end);
+      sorted_ = next;
     }
+    return all_[index];
   }
-  while (keep > 1 && choices[keep - 1].weight < params.min_p) --keep;
-  choices.resize(std::max<size_t>(keep, 1));
+  void keep(size_t count) {
+    if (count == 0 || count >= all_.size()) return;
+    (void)(*this)[count - 1];
+    all_.resize(count);
+    sorted_ = std::min(sorted_, count);
+  }
+  // Sets the weights; returns their sum.
+  double weigh(float best, double temperature) {
+    double total = 0;
+    for (Choice& choice : all_) {
+      choice.weight = std::exp((choice.logit - best) / temperature);
+      total += choice.weight;
+    }
+    return total;
+  }
+
+ private:
+  std::vector<Choice> all_;
+  size_t sorted_ = 0;
+};
+
+void keep_likely(Choices& choices, float best, const SamplingParams& params) {
+  if (params.top_p >= 1 && params.min_p <= 0) return;
+  const double total = choices.weigh(best, 1);
+  size_t keep = 0;
+  double sum = 0;
+  while (keep < choices.size() && (keep == 0 || choices[keep].weight >= params.min_p)) {
+    sum += choices[keep++].weight;
+    if (params.top_p < 1 && sum >= params.top_p * total) break;
+  }
+  choices.keep(keep);
 }
 
 void check(const SamplingParams& params) {
@@ -123,27 +151,19 @@ Token sample(std::span<float> logits, const SamplingParams& params, std::span<co
 
   // What is this unlikely is never drawn; leaving it out keeps the sort short.
   const float least = best.logit - 40 * std::max(params.temperature, 1.0f);
-  std::vector<Choice> choices;
+  std::vector<Choice> all;
   for (size_t i = 0; i < logits.size(); ++i) {
     if (logits[i] >= least && logits[i] > kForbidden) {
-      choices.push_back({static_cast<Token>(i), logits[i]});
+      all.push_back({static_cast<Token>(i), logits[i]});
     }
   }
-  if (params.top_k > 0 && static_cast<size_t>(params.top_k) < choices.size()) {
-    std::nth_element(choices.begin(), choices.begin() + params.top_k, choices.end());
-    choices.resize(static_cast<size_t>(params.top_k));
-  }
-  std::sort(choices.begin(), choices.end());
-  keep_likely(choices, params);
-  weigh(choices, params.temperature);
-  double total = 0;
-  for (const Choice& choice : choices) total += choice.weight;
-  double left = uniform(params.seed, step) * total;
-  for (const Choice& choice : choices) {
-    left -= choice.weight;
-    if (left < 0) return choice.token;
-  }
-  return choices.back().token;
+  Choices choices(std::move(all));
+  if (params.top_k > 0) choices.keep(static_cast<size_t>(params.top_k));
+  keep_likely(choices, best.logit, params);
+  double left = uniform(params.seed, step) * choices.weigh(best.logit, params.temperature);
+  size_t at = 0;
+  while (at + 1 < choices.size() && (left -= choices[at].weight) >= 0) ++at;
+  return choices[at].token;
 }
 
 }  // namespace corvid::engine

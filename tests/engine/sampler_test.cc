@@ -89,6 +89,23 @@ TEST_CASE("top-k, top-p and min-p leave out the unlikely") {
   CHECK(draw(params, logits, 500).size() == 3);
   params.min_p = 2;
   CHECK(draw(params, logits, 500).size() == 1);
+
+  // Of many, nearly alike, in no order: token i is the (7 i mod 3001)th.
+  std::vector<float> many;
+  for (int i = 0; i < 3001; ++i) many.push_back(-0.001f * float(7 * i % 3001));
+  params = {};
+  params.temperature = 5;
+  const auto check_first = [&](size_t count) {
+    const auto drawn = draw(params, many, int(10 * count));
+    CHECK(drawn.size() > count * 9 / 10);
+    for (const auto& [token, times] : drawn) CHECK(size_t(7 * token % 3001) < count);
+  };
+  check_first(3001);
+  params.top_k = 700;
+  check_first(700);
+  params.top_k = 0;
+  params.min_p = std::exp(-0.0995f);
+  check_first(100);
 }
 
 TEST_CASE("penalties see the newest tokens only") {
