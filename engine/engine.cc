@@ -112,6 +112,8 @@ std::unique_ptr<Sequence> Engine::open() {
       new Sequence(std::make_unique<Sequence::Impl>(impl_->evaluator)));
 }
 
+StepCounts Engine::step_counts() const { return impl_->evaluator->counts(); }
+
 void Engine::append(Sequence& sequence, std::span<const Token> tokens, std::span<float> logits,
                     bool every_row, std::stop_token stop) {
   const auto vocab_size = static_cast<size_t>(impl_->summary.vocab_size);

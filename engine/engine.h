@@ -46,7 +46,8 @@ std::vector<CpuLevel> cpu_levels();  // best last
 
 // One conversation's memory in the model: the token log, KV pages and recurrent state. Forks share
 // pages and are copied on write. Used by one thread at a time; different sequences of one engine
-// may be used from different threads, the engine serialises evaluation.
+// may be used from different threads: what is small of their work shares passes over the weights,
+// the rest takes turns.
 class Sequence {
  public:
   ~Sequence();
@@ -84,6 +85,12 @@ struct StepItem {
   Token token = 0;
 };
 
+// Evaluations of up to 64 tokens without a stop or every row's logits, single steps above all, and
+// the passes over the weights in which threads shared them.
+struct StepCounts {
+  int64_t steps = 0, passes = 0;
+};
+
 struct ModelSummary {
   std::string architecture, name, file;
   int64_t parameter_count = 0, file_bytes = 0;
@@ -105,6 +112,8 @@ class Engine {
   const Tokenizer& tokenizer() const;
 
   std::unique_ptr<Sequence> open();
+
+  StepCounts step_counts() const;  // since it was loaded
 
   // Appends `tokens` in chunks. Writes the logits of the last token, (vocab_size), unless `logits`
   // is empty. With `every_row`, (tokens.size(), vocab_size). Stops with `cancelled`; the sequence

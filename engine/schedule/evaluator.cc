@@ -30,40 +30,103 @@ void Evaluator::check(std::span<const Token> tokens) const {
   }
 }
 
+struct Evaluator::Call : Turns::Call {
+  std::span<const Item> items;
+  Rows wanted = Rows::none;
+  std::span<float> logits, hidden;
+  std::stop_token stop;
+};
+
 void Evaluator::run(std::span<const Item> items, Rows rows, std::span<float> logits,
                     std::span<float> hidden, const std::stop_token& stop) {
-  const std::lock_guard lock(mutex_);
-  Batch batch;
-  batch.stop = stop;
+  Call call;
+  call.items = items;
+  call.wanted = rows;
+  call.logits = logits;
+  call.hidden = hidden;
+  call.stop = stop;
+  call.shares = hidden.empty() && !stop.stop_possible() && rows != Rows::all;
   for (const Item& item : items) {
-    const auto count = static_cast<int32_t>(item.tokens.size());
-    const int32_t first = item.memory->length();
-    if (count > kLengthMax - first) fail(Code::invalid, "the sequence is too long");
-    item.memory->prepare(count);
-    batch.items.push_back({item.memory, batch.rows(), count, item.journal});
-    batch.tokens.insert(batch.tokens.end(), item.tokens.begin(), item.tokens.end());
-    for (int32_t i = 0; i < count; ++i) {
-      batch.positions.push_back(first + i);
-      if (rows == Rows::all || (rows == Rows::last && i == count - 1)) {
-        batch.logit_rows.push_back(static_cast<int32_t>(batch.positions.size()) - 1);
+    call.rows += std::ssize(item.tokens);
+    if (item.journal != nullptr) call.shares = false;
+  }
+  if (call.rows > kSharedRowsMax) call.shares = false;
+  turns_.take(call, [this](std::span<Turns::Call* const> calls) { forward(calls); });
+}
+
+// One pass for all of `calls`.
+void Evaluator::forward(std::span<Turns::Call* const> calls) {
+  std::vector<Call*> ready;
+  size_t logits_size = 0;
+  for (Turns::Call* each : calls) {
+    Call* call = static_cast<Call*>(each);
+    try {
+      for (const Item& item : call->items) {
+        const auto count = static_cast<int32_t>(item.tokens.size());
+        if (count > kLengthMax - item.memory->length()) {
+          fail(Code::invalid, "the sequence is too long");
+        }
+        item.memory->prepare(count);
+      }
+      ready.push_back(call);
+      logits_size += call->logits.size();
+    } catch (...) {  // edge: thrown again in the thread that asked; the others go on
+      call->error = std::current_exception();
+    }
+  }
+  if (ready.empty()) return;
+  Batch batch;
+  for (const Call* call : ready) {
+    for (const Item& item : call->items) {
+      const auto count = static_cast<int32_t>(item.tokens.size());
+      const int32_t first = item.memory->length();
+      batch.items.push_back({item.memory, batch.rows(), count, item.journal});
+      batch.tokens.insert(batch.tokens.end(), item.tokens.begin(), item.tokens.end());
+      for (int32_t i = 0; i < count; ++i) {
+        batch.positions.push_back(first + i);
+        if (call->wanted == Rows::all || (call->wanted == Rows::last && i == count - 1)) {
+          batch.logit_rows.push_back(static_cast<int32_t>(batch.positions.size()) - 1);
+        }
       }
     }
   }
-  model_->forward(batch, {logits, hidden});
-  for (const Item& item : items) item.memory->advance(static_cast<int32_t>(item.tokens.size()));
+  if (ready.size() == 1) {
+    batch.stop = ready[0]->stop;
+    model_->forward(batch, {ready[0]->logits, ready[0]->hidden});
+  } else {
+    if (rows_.size() < logits_size) rows_.resize(logits_size);
+    model_->forward(batch, {std::span(rows_).first(logits_size), {}});
+    const float* row = rows_.data();
+    for (const Call* call : ready) {
+      std::copy_n(row, call->logits.size(), call->logits.begin());
+      row += call->logits.size();
+    }
+  }
+  for (const Call* call : ready) {
+    for (const Item& item : call->items) {
+      item.memory->advance(static_cast<int32_t>(item.tokens.size()));
+    }
+  }
+}
+
+void Evaluator::alone(const std::function<void()>& work) {
+  Turns::Call call;
+  turns_.take(call, [&work](std::span<Turns::Call* const>) { work(); });
 }
 
 void Evaluator::redo(const Journal& journal, SequenceMemory& memory,
                      std::shared_ptr<const float[]> before, int32_t kept, int32_t rows) {
-  const std::lock_guard lock(mutex_);
-  memory.rewind(std::move(before), memory.length() - rows + kept);
-  journal.redo(memory.state(), kept);
+  alone([&] {
+    memory.rewind(std::move(before), memory.length() - rows + kept);
+    journal.redo(memory.state(), kept);
+  });
 }
 
 std::vector<Token> Evaluator::draft(SequenceMemory& memory, Token next, int count,
                                     std::span<float> logits) {
-  const std::lock_guard lock(mutex_);
-  return model_->draft(memory, next, count, logits);
+  std::vector<Token> drafts;
+  alone([&] { drafts = model_->draft(memory, next, count, logits); });
+  return drafts;
 }
 
 }  // namespace corvid::engine
