@@ -96,6 +96,12 @@ struct EditOpinion {
   std::function<TokenCounts()> tokens;
 };
 
+// A local model's single steps so far, of all conversations that share it, and the passes over its
+// weights that they took: fewer where attempts decode together.
+struct DecodeCounts {
+  int64_t steps = 0, passes = 0;
+};
+
 // How full the model's window is, in tokens.
 struct ContextUse {
   int64_t used = 0;
@@ -143,6 +149,11 @@ class Provider {
 
   // The model's own opinion on edits; stays usable when this object is gone.
   virtual EditOpinion edit_opinion() const { return {}; }
+
+  // So many forks of this conversation, this one included, are worth being gone on with at once,
+  // since the model computes their replies together; 1: it gains nothing by that.
+  virtual int together_max() const { return 1; }
+  virtual DecodeCounts decode_counts() const { return {}; }
 };
 
 // Called with the tokens of each evaluation before its result is acted on. Thread-safe.

@@ -49,6 +49,9 @@ Json result_to_json(const RunResult& result) {
                       {"output", result.check->output}};
     if (!result.check->left_out.empty()) json["verify"]["left_out"] = result.check->left_out;
   }
+  if (result.decode.steps > 0) {
+    json["decode"] = {{"steps", result.decode.steps}, {"passes", result.decode.passes}};
+  }
   if (!result.changed_tests.empty()) json["changed_tests"] = result.changed_tests;
   if (!result.cleared.empty()) json["cleared"] = result.cleared;
   if (result.attempts_winner.has_value()) json["attempts"]["winner"] = *result.attempts_winner;

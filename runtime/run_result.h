@@ -29,6 +29,7 @@ struct RunResult {
   int attempts_tried = 0;
   std::optional<int> attempts_winner;
   int checks_run = 0;
+  DecodeCounts decode;
   std::string message;  // for people: what happened, what to do next
 };
 

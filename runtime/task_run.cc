@@ -387,6 +387,7 @@ void TaskRun::drive(RunResult& result, StartPoint from, std::stop_token stop) {
     AgentLoop& loop;
     ~Bookkeeping() {
       result.tokens += loop.tokens();
+      result.decode = loop.shared_conversation().decode_counts();
       keep_state(loop.shared_conversation(), run.environment_.paths.state(), run.session_->id());
     }
   } bookkeeping{*this, result, loop};
@@ -404,7 +405,8 @@ void TaskRun::drive(RunResult& result, StartPoint from, std::stop_token stop) {
 void TaskRun::run_fork(RunResult& result, AgentLoop& loop, int count, std::stop_token stop) {
   AttemptsOptions attempts;
   attempts.count = count;
-  attempts.parallel_max = int(std::max(1u, std::thread::hardware_concurrency()));
+  attempts.parallel_max = std::max(int(std::thread::hardware_concurrency()),
+                                   loop.shared_conversation().together_max());
   attempts.finished = failed_attempts_;
   attempts.scratch = scratch_.path();
   attempts.check_time_first = first_check_time(session_->events());

@@ -4,6 +4,7 @@
 #include <array>
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 #include <strings.h>
 #include <sys/stat.h>
@@ -225,6 +226,9 @@ Checker::Checker(sandbox::Sandbox& sandbox, CheckerOptions options, const Snapsh
       store_(store),
       start_(std::move(start)),
       ignored_(std::move(ignored)) {
+  if (options_.parallel_max <= 0) {
+    options_.parallel_max = int(std::max(1u, std::thread::hardware_concurrency()));
+  }
   const auto read = [this](const std::string& path) -> std::optional<std::string> {
     const auto file = start_.files.find(path);
     if (file == start_.files.end()) return std::nullopt;
@@ -353,8 +357,32 @@ sandbox::Profile Checker::profile(bool has_untrusted) const {
   return profile;
 }
 
+// More of them at a time would only take each other's time, of which a check has so much.
+class Checker::Place {
+ public:
+  Place(const Checker& checker, std::stop_token stop) : checker_(checker) {
+    std::unique_lock lock(checker.running_mutex_);
+    const auto is_free = [&] { return checker.running_ < checker.options_.parallel_max; };
+    if (!checker.running_changed_.wait(lock, stop, is_free)) fail(Code::cancelled, "cancelled");
+    ++checker.running_;
+  }
+  ~Place() {
+    {
+      const std::scoped_lock guard(checker_.running_mutex_);
+      --checker_.running_;
+    }
+    checker_.running_changed_.notify_one();
+  }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+ private:
+  const Checker& checker_;
+};
+
 CheckResult Checker::verify(const tools::Workspace& workspace, bool has_untrusted,
                             std::stop_token stop, std::chrono::milliseconds time_max) const {
+  const Place place(*this, stop);
   CheckResult result;
   const std::vector<std::string> lost = changed_left_out(workspace);
   sandbox::Profile profile = this->profile(has_untrusted);

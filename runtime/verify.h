@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -42,6 +43,7 @@ struct CheckerOptions {
   // made the model write what sends files there.
   std::vector<std::string> hosts_after_untrusted;
   std::filesystem::path scratch;  // where the copies are made; empty: the temporary folder
+  int parallel_max = 0;           // of verify(), others wait; 0: as many as there are processors
 };
 
 // Runs the check that decides: in a clean copy, in the sandbox, discarded afterwards (design.md
@@ -70,6 +72,8 @@ class Checker {
                            bool has_untrusted, CheckRan& run, std::stop_token stop) const;
 
  private:
+  class Place;  // one of the checks that run
+
   std::vector<std::string> changed_tests(const CleanCopy& copy) const;
   // Files that the check reads as its own, and of which no original is kept.
   std::vector<std::string> changed_left_out(const tools::Workspace& workspace) const;
@@ -96,6 +100,9 @@ class Checker {
   Snapshot start_;
   std::shared_ptr<const IgnoredFiles> ignored_;
   mutable std::atomic<bool> has_overlay_ = true;  // until it turns out that there are none here
+  mutable std::mutex running_mutex_;
+  mutable std::condition_variable_any running_changed_;
+  mutable int running_ = 0;
   std::set<std::string> programs_;  // files of the workspace that the command runs as its check
 };
 

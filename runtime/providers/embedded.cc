@@ -16,6 +16,7 @@
 #include "runtime/base/check.h"
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
+#include "runtime/base/memory_left.h"
 #include "runtime/base/text.h"
 #include "runtime/edit_scorer.h"
 #include "runtime/provider.h"
@@ -29,6 +30,10 @@ using engine::Token;
 // The argument that is a patch (tools/builtin/apply_patch.cc); it copies from the same files.
 constexpr const char *kPatchTool = "apply_patch", *kPatchArgument = "patch";
 constexpr int64_t kSnapshotBytesMax = int64_t{64} << 20;
+// Weights of this size come from memory in every pass, which several conversations then share; more
+// of these than kTogetherMax gain little.
+constexpr int64_t kWeightBytesMin = int64_t{64} << 20;
+constexpr int kTogetherMax = 8;
 
 // What all forks of one conversation share. Const after construction.
 struct Shared {
@@ -229,6 +234,19 @@ class Embedded final : public Provider {
               return shared->scorer->score(request);
             },
             [shared = shared_] { return shared->scorer->tokens(); }};
+  }
+
+  // Each may come to hold as much again as this one holds, of half of what the machine has left.
+  int together_max() const override {
+    if (shared_->engine->summary().file_bytes < kWeightBytesMin) return 1;
+    const int64_t each = 2 * sequence_->bytes_used() + int64_t(logits_.size() * sizeof(float));
+    const int64_t fit = memory_left() / 2 / std::max<int64_t>(each, 1);
+    return int(std::clamp<int64_t>(fit, 1, kTogetherMax));
+  }
+
+  DecodeCounts decode_counts() const override {
+    const engine::StepCounts counts = shared_->engine->step_counts();
+    return {counts.steps, counts.passes};
   }
 
  private:

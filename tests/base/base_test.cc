@@ -4,6 +4,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
 #include "runtime/base/json.h"
+#include "runtime/base/memory_left.h"
 #include "runtime/base/text.h"
 
 using namespace corvid;
@@ -51,4 +52,23 @@ TEST_CASE("an atomic write replaces the file and keeps its mode") {
   CHECK((std::filesystem::status(path).permissions() & std::filesystem::perms(0777)) ==
         std::filesystem::perms(0600));
   CHECK_THROWS_AS(read_file(dir.path() / "none"), Error);
+}
+
+TEST_CASE("what memory is left is the least of what the machine and the container have") {
+  const TempDir root;
+  CHECK(memory_left(root.path()) == INT64_MAX);
+  const auto put = [&](const char* path, const std::string& text) {
+    std::filesystem::create_directories((root.path() / path).parent_path());
+    write_file_atomic(root.path() / path, text);
+  };
+  put("proc/meminfo", "MemTotal: 64 kB\nMemFree: 1 kB\nMemAvailable:       32 kB\n");
+  CHECK(memory_left(root.path()) == 32768);
+  put("sys/fs/cgroup/memory.max", "max\n");
+  put("sys/fs/cgroup/memory.current", "9000\n");
+  CHECK(memory_left(root.path()) == 32768);
+  put("sys/fs/cgroup/memory.max", "10000\n");
+  CHECK(memory_left(root.path()) == 1000);
+  put("sys/fs/cgroup/memory.stat", "anon 9\ninactive_file 500\n");
+  CHECK(memory_left(root.path()) == 1500);
+  CHECK(memory_left() > 0);
 }

@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include "runtime/base/error.h"
 #include "runtime/base/files.h"
 #include "tests/support/files.h"
 #include "tests/support/process.h"
@@ -35,13 +36,16 @@ struct Bench {
     begin(command);
   }
 
-  void begin(const std::string& command, int64_t ignored_bytes_max = kIgnoredBytesMax) {
+  void begin(const std::string& command, int64_t ignored_bytes_max = kIgnoredBytesMax,
+             const std::vector<fs::path>& write_roots = {}) {
     workspace.emplace(root);
     store = std::make_unique<SnapshotStore>(dir.path() / "s.git", root);
     CheckerOptions options;
     options.command = command;
     options.profile = sandbox::system_profile();
     options.scratch = dir.path() / "scratch";
+    options.profile.write_roots = write_roots;
+    options.parallel_max = 1;
     checker = std::make_unique<Checker>(*sandbox, options, *store, store->take(),
                                         std::make_shared<const IgnoredFiles>(
                                             *workspace, ignored_bytes_max));
@@ -78,6 +82,29 @@ TEST_CASE("a module that stands in for the test runner does not verify") {
     REQUIRE(result.originals.has_value());
     CHECK(result.originals->exit_code != 0);
     CHECK(result.originals->purpose == "originals");
+  }
+}
+
+TEST_CASE("so many checks as are allowed run at a time, and those that wait can be stopped") {
+  if (!works()) return;
+  Bench bench("true");
+  const fs::path shared = bench.dir.path() / "shared";
+  fs::create_directory(shared);
+  const std::string mark = (shared / "mark").string(), begun = (shared / "begun").string();
+  bench.begin("mkdir " + mark + " && touch " + begun + " && sleep 0.2 && rmdir " + mark,
+              kIgnoredBytesMax, {shared});
+  std::vector<CheckResult> results(3);
+  {
+    std::vector<std::jthread> threads;
+    for (CheckResult& result : results) threads.emplace_back([&] { result = bench.verify(); });
+    while (!fs::exists(begun)) std::this_thread::yield();
+    std::stop_source stopped;
+    stopped.request_stop();
+    CHECK_THROWS_AS(bench.checker->verify(*bench.workspace, false, stopped.get_token()), Error);
+  }
+  for (const CheckResult& result : results) {
+    INFO(result.run.output);
+    CHECK(result.status == CheckStatus::verified);
   }
 }
 
