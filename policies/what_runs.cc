@@ -30,7 +30,7 @@ bool is_wrapper(const std::string& program) {
       "doas", "dumb-init", "eatmydata", "entr", "env", "exec", "fakeroot", "firejail", "flock",
       "gosu", "hyperfine", "ionice", "linux32", "linux64", "ltrace", "nice", "nohup", "nsenter",
       "numactl", "parallel", "perf", "prlimit", "proot", "proxychains", "proxychains4", "rlwrap",
-      "runuser", "script", "sem", "setarch", "setpriv", "setsid", "sg", "stdbuf", "strace", "su",
+      "runuser", "script", "sem", "setarch", "setpriv", "setsid", "sg", "ssh", "stdbuf", "strace", "su",
       "sudo", "systemd-run", "taskset", "time", "timeout", "tini", "torsocks", "toybox", "trap",
       "unbuffer", "unshare", "valgrind", "watch", "xargs", "xvfb-run"};
   return programs.contains(program);
@@ -39,7 +39,7 @@ bool is_wrapper(const std::string& program) {
 // Wrappers with a word of their own in front of the command.
 bool takes_word(const std::string& program) {
   static const std::set<std::string> programs = {"chroot", "flock",   "gosu",
-                                                 "perf",   "setarch", "sg"};
+                                                 "perf",   "setarch", "sg", "ssh"};
   return programs.contains(program);
 }
 
@@ -201,11 +201,18 @@ class Finder {
   }
 
   void add_shell(const Words& argv, int depth) {
-    const bool has_text = std::ranges::any_of(argv, [](const std::string& word) {
-      return is_option(word) && word[1] != '-' && word.find('c') != word.npos;
+    // fish: -c, -C, --command and --init-command
+    const auto is_long = [](const std::string& word) {
+      return word.starts_with("--command") || word.starts_with("--init-command");
+    };
+    const bool has_text = std::ranges::any_of(argv, [&](const std::string& word) {
+      return is_long(word) || (is_option(word) && word[1] != '-' &&
+                               word.find_first_of("cC") != word.npos);
     });
     for (size_t i = 1; has_text && i < argv.size(); ++i) {
       if (!is_option(argv[i])) add_text(argv[i], depth);
+      const size_t equals = is_long(argv[i]) ? argv[i].find('=') : argv[i].npos;
+      if (equals != argv[i].npos) add_text(argv[i].substr(equals + 1), depth);
     }
   }
 
