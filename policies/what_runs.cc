@@ -30,9 +30,9 @@ bool is_wrapper(const std::string& program) {
       "doas", "dumb-init", "eatmydata", "entr", "env", "exec", "fakeroot", "firejail", "flock",
       "gosu", "hyperfine", "ionice", "linux32", "linux64", "ltrace", "nice", "nohup", "nsenter",
       "numactl", "parallel", "perf", "prlimit", "proot", "proxychains", "proxychains4", "rlwrap",
-      "runuser", "script", "sem", "setarch", "setpriv", "setsid", "sg", "ssh", "stdbuf", "strace", "su",
-      "sudo", "systemd-run", "taskset", "time", "timeout", "tini", "torsocks", "toybox", "trap",
-      "unbuffer", "unshare", "valgrind", "watch", "xargs", "xvfb-run"};
+      "runuser", "script", "sem", "setarch", "setpriv", "setsid", "sg", "ssh", "stdbuf", "strace",
+      "su", "sudo", "systemd-run", "taskset", "time", "timeout", "tini", "torsocks", "toybox",
+      "trap", "unbuffer", "unshare", "valgrind", "watch", "xargs", "xvfb-run"};
   return programs.contains(program);
 }
 
