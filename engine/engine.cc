@@ -1,7 +1,6 @@
 #include "engine/engine.h"
 
 #include <algorithm>
-#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -12,6 +11,7 @@
 #include "engine/tokenizer.h"
 #include "runtime/base/check.h"
 #include "runtime/base/error.h"
+#include "runtime/base/once.h"
 
 namespace corvid::engine {
 namespace {
@@ -75,7 +75,7 @@ struct Engine::Impl {
   std::shared_ptr<Evaluator> evaluator;
   ModelSummary summary;
   int chunk_tokens = 0;
-  mutable std::once_flag tokenizer_made;
+  mutable Once tokenizer_made;
   mutable std::unique_ptr<Tokenizer> tokenizer;
 
   void check_decoder() const {
@@ -103,7 +103,7 @@ const ModelSummary& Engine::summary() const { return impl_->summary; }
 const GgufFile& Engine::file() const { return impl_->evaluator->file(); }
 
 const Tokenizer& Engine::tokenizer() const {
-  std::call_once(impl_->tokenizer_made, [this] { impl_->tokenizer = Tokenizer::make(file()); });
+  impl_->tokenizer_made.call([this] { impl_->tokenizer = Tokenizer::make(file()); });
   return *impl_->tokenizer;
 }
 

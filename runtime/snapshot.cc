@@ -13,6 +13,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/files.h"
+#include "runtime/base/once.h"
 #include "runtime/clean_copy.h"
 #include "runtime/git_functions.h"
 #include "runtime/git_objects.h"
@@ -114,12 +115,26 @@ git_odb* open_objects(const std::string& objects) {
   return odb;
 }
 
+// Beside its place: one that is half made when the process is killed is none, nor is one without
+// HEAD, which comes last.
+void make_repository(const fs::path& folder) {
+  const fs::path made = folder.string() + ".new";
+  fs::remove_all(made);
+  {
+    GitHandle<git_repository, &GitFunctions::repository_free> repository;
+    check_git(git().repository_init(&repository.pointer, made.c_str(), 1),
+              "cannot make the snapshot repository " + made.string());
+  }
+  fs::remove_all(folder);
+  fs::rename(made, folder);
+}
+
 }  // namespace
 
 struct SnapshotStore::Impl {
   fs::path folder, workspace;
   SnapshotLimits limits;
-  std::once_flag opened;  // what follows is there
+  Once opened;  // what follows is there
   git_repository* repository = nullptr;
   git_odb* odb = nullptr;
   fs::path objects;
@@ -135,7 +150,8 @@ struct SnapshotStore::Impl {
 
   // libgit2 is loaded by the first snapshot, so that a run gets to its model without it.
   Impl& open() {
-    std::call_once(opened, [this] {
+    opened.call([this] {
+      if (!fs::exists(folder / "HEAD")) make_repository(folder);
       const auto init = [&] { return git().repository_init(&repository, folder.c_str(), 1); };
       check_git(despite_stale_lock(folder / "config", init),
                 "cannot open the snapshot repository " + folder.string());

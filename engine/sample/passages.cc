@@ -138,7 +138,7 @@ const Passages* PassageSources::passages(int16_t source) const {
   if (source == kFree || sources_.empty()) return nullptr;
   const bool is_any = source == kAny;
   Entry& entry = *entries_[is_any ? sources_.size() : static_cast<size_t>(source)];
-  std::call_once(entry.once, [&] {
+  entry.once.call([&] {
     std::vector<std::string> texts;
     for (size_t i = 0; i < sources_.size(); ++i) {
       if (!is_any && i != static_cast<size_t>(source)) continue;

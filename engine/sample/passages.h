@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "engine/constraint.h"
+#include "runtime/base/once.h"
 
 namespace corvid::engine {
 
@@ -76,7 +76,7 @@ class PassageSources {
 
  private:
   struct Entry {
-    std::once_flag once;
+    Once once;
     std::optional<Passages> passages;
   };
 

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
-#include <mutex>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -18,6 +17,7 @@
 #include "engine/text/token_trie.h"
 #include "engine/wordpiece.h"
 #include "runtime/base/error.h"
+#include "runtime/base/once.h"
 #include "runtime/base/text.h"
 
 namespace corvid::engine {
@@ -93,7 +93,7 @@ struct Tokenizer::Impl {
   std::array<Token, 256> byte_tokens{};
   Token bos = -1, eos = -1;
   bool add_bos = false, add_eos = false;
-  mutable std::once_flag trie_once;
+  mutable Once trie_once;
   mutable std::unique_ptr<TokenTrie> trie;
 
   void read_tokens(const GgufFile& file, bool has_spaces);
@@ -344,7 +344,7 @@ bool Tokenizer::is_unused(Token token) const {
 std::span<const Token> Tokenizer::unused() const { return impl_->unused; }
 
 const TokenTrie& Tokenizer::trie() const {
-  std::call_once(impl_->trie_once, [&] { impl_->trie = std::make_unique<TokenTrie>(*this); });
+  impl_->trie_once.call([&] { impl_->trie = std::make_unique<TokenTrie>(*this); });
   return *impl_->trie;
 }
 

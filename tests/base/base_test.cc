@@ -5,6 +5,7 @@
 #include "runtime/base/files.h"
 #include "runtime/base/json.h"
 #include "runtime/base/memory_left.h"
+#include "runtime/base/once.h"
 #include "runtime/base/text.h"
 
 using namespace corvid;
@@ -71,4 +72,15 @@ TEST_CASE("what memory is left is the least of what the machine and the containe
   put("sys/fs/cgroup/memory.stat", "anon 9\ninactive_file 500\n");
   CHECK(memory_left(root.path()) == 1500);
   CHECK(memory_left() > 0);
+}
+
+TEST_CASE("what is made once is made again after an exception") {
+  Once once;
+  int count = 0;
+  const auto make = [&] {
+    if (++count == 1) fail(Code::io, "not yet");
+  };
+  CHECK_THROWS_AS(once.call(make), Error);
+  for (int i = 0; i < 3; ++i) once.call(make);
+  CHECK(count == 2);
 }

@@ -25,6 +25,11 @@ TEST_CASE("locks that a killed process left in the snapshot repository are no hi
   const TempDir dir, shadow;
   put(dir.path() / "a.txt", "one\n");
   const fs::path folder = shadow.path() / "s.git";
+  // Half made: before its HEAD is there.
+  for (const char* lock : {"config.lock", "HEAD.lock"}) put(folder / lock, "");
+  put(shadow.path() / "s.git.new/HEAD.lock", "");
+  SnapshotStore(folder, dir.path()).take();
+  CHECK_FALSE(fs::exists(shadow.path() / "s.git.new"));
   put(folder / "config.lock", "");
   put(folder / "refs/corvid/session/first.lock", "");
   SnapshotStore store(folder, dir.path());
